@@ -1,0 +1,14 @@
+include(GNUInstallDirs)
+install(TARGETS lottery-server lottery-agency RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES server/config.ini client/config.yaml
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES README.md ARCHITECTURE.md proto/lottery.proto DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "National Lottery maintainers <maintainers@lottery.invalid>")
+set(CPACK_PACKAGE_NAME national-lottery)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_STRIP_FILES ON)
+include(CPack)

@@ -1,0 +1,23 @@
+/* backoff.h - how long to wait before the next try: exponential, with jitter, up to a cap.
+ *
+ * Jitter keeps a thousand agencies that lost the same server from coming back in step.
+ */
+#ifndef LOTTERY_BACKOFF_H
+#define LOTTERY_BACKOFF_H
+
+#include <stdint.h>
+
+struct backoff {
+    uint32_t first_ms;   /* the ceiling of the first wait, > 0 */
+    uint32_t most_ms;    /* the ceiling that no wait exceeds, >= first_ms */
+    uint32_t ceiling_ms; /* the ceiling of the next wait; 0 = start from first_ms */
+};
+
+/* Returns the next wait in milliseconds, between half the ceiling and the ceiling, and doubles the
+ * ceiling. Never blocks. */
+uint32_t backoff_next_ms(struct backoff *backoff);
+
+/* After a success: the next wait is a first one again. */
+void backoff_reset(struct backoff *backoff);
+
+#endif

@@ -1,0 +1,19 @@
+/* text.h - a borrowed run of bytes with its length; not NUL-terminated. */
+#ifndef LOTTERY_TEXT_H
+#define LOTTERY_TEXT_H
+
+#include <stddef.h>
+#include <string.h>
+
+struct text {
+    const char *data; /* borrowed: whoever made the view says how long it lives */
+    size_t size;      /* bytes */
+};
+
+/* The view of a NUL-terminated string, which must outlive it. */
+static inline struct text text_of(const char *string)
+{
+    return (struct text){string, strlen(string)};
+}
+
+#endif

@@ -1,0 +1,109 @@
+#include "bet.h"
+
+#include "utf8.h"
+
+#include <stdbool.h>
+
+static const char *const fault_texts[BET_FAULT_COUNT] = {
+#define XX(name, text) text,
+    BET_FAULT_MAP(XX)
+#undef XX
+};
+
+const char *bet_fault_text(enum bet_fault fault)
+{
+    return (unsigned)fault < BET_FAULT_COUNT ? fault_texts[fault] : "?";
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alphanumeric(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool is_document(struct text text)
+{
+    if (text.size < 1 || text.size > BET_DOCUMENT_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_alphanumeric(text.data[i]))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t two_digits(const char *p)
+{
+    return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
+}
+
+static uint32_t days_in_month(uint32_t year, uint32_t month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+/* The proleptic Gregorian calendar from year 1, as Python's date.fromisoformat takes it. */
+static enum bet_fault check_birthdate(struct text text, uint32_t today)
+{
+    const char *p = text.data;
+
+    if (text.size != BET_BIRTHDATE_SIZE)
+        return BET_FAULT_BIRTHDATE;
+    for (size_t i = 0; i < BET_BIRTHDATE_SIZE; i++) {
+        if (i == 4 || i == 7 ? p[i] != '-' : !is_digit(p[i]))
+            return BET_FAULT_BIRTHDATE;
+    }
+    uint32_t year = two_digits(p) * 100 + two_digits(p + 2);
+    uint32_t month = two_digits(p + 5);
+    uint32_t day = two_digits(p + 8);
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+        return BET_FAULT_BIRTHDATE;
+    return year * 10000 + month * 100 + day > today ? BET_FAULT_BIRTHDATE_FUTURE : BET_FAULT_NONE;
+}
+
+static bool is_name_size(struct text name)
+{
+    return name.size >= 1 && name.size <= BET_NAME_MAX;
+}
+
+enum bet_fault bet_check(const struct bet *bet, uint32_t today)
+{
+    if (!is_name_size(bet->first_name))
+        return BET_FAULT_FIRST_NAME_SIZE;
+    if (!utf8_is_printable(bet->first_name))
+        return BET_FAULT_FIRST_NAME_TEXT;
+    if (!is_name_size(bet->last_name))
+        return BET_FAULT_LAST_NAME_SIZE;
+    if (!utf8_is_printable(bet->last_name))
+        return BET_FAULT_LAST_NAME_TEXT;
+    if (!is_document(bet->document))
+        return BET_FAULT_DOCUMENT;
+    enum bet_fault fault = check_birthdate(bet->birthdate, today);
+    if (fault != BET_FAULT_NONE)
+        return fault;
+    return bet->number > BET_NUMBER_MAX ? BET_FAULT_NUMBER : BET_FAULT_NONE;
+}
+
+enum bet_fault bet_number_read(struct text text, uint32_t *out)
+{
+    uint32_t value = 0;
+
+    if (text.size == 0)
+        return BET_FAULT_NUMBER;
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_digit(text.data[i]))
+            return BET_FAULT_NUMBER;
+        value = value * 10 + (uint32_t)(text.data[i] - '0');
+        if (value > BET_NUMBER_MAX)
+            return BET_FAULT_NUMBER;
+    }
+    *out = value;
+    return BET_FAULT_NONE;
+}

@@ -1,0 +1,65 @@
+#include "clock.h"
+
+#include <stddef.h>
+#include <sys/random.h>
+
+static uint64_t system_monotonic_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static time_t system_wall_s(void)
+{
+    return time(NULL);
+}
+
+static uint32_t system_random(void)
+{
+    uint32_t bits;
+
+    if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits)) {
+        /* Before the kernel's pool is ready: jitter needs no more than this. */
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        bits = (uint32_t)now.tv_nsec * 2654435761u;
+    }
+    return bits;
+}
+
+static const struct clock_source system_source = {system_monotonic_ms, system_wall_s,
+                                                  system_random};
+static const struct clock_source *current = &system_source;
+
+void clock_replace(const struct clock_source *source)
+{
+    current = source != NULL ? source : &system_source;
+}
+
+uint64_t clock_monotonic_ms(void)
+{
+    return current->monotonic_ms();
+}
+
+time_t clock_wall_s(void)
+{
+    return current->wall_s();
+}
+
+uint32_t clock_random(void)
+{
+    return current->random();
+}
+
+uint32_t clock_today(void)
+{
+    time_t now = clock_wall_s();
+    struct tm local;
+
+    if (localtime_r(&now, &local) == NULL)
+        return 0;
+    return (uint32_t)(local.tm_year + 1900) * 10000 + (uint32_t)(local.tm_mon + 1) * 100 +
+           (uint32_t)local.tm_mday;
+}

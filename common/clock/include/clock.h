@@ -1,0 +1,33 @@
+/* clock.h - time and randomness, through a seam that tests replace.
+ *
+ * Elapsed time comes from the monotonic clock only; the wall clock serves log lines and "today".
+ */
+#ifndef LOTTERY_CLOCK_H
+#define LOTTERY_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+struct clock_source {
+    uint64_t (*monotonic_ms)(void); /* milliseconds since some fixed point */
+    time_t (*wall_s)(void);         /* seconds since 1970 */
+    uint32_t (*random)(void);       /* 32 uniform bits */
+};
+
+/* Replaces the source; NULL brings the system's back. The source must outlive its use.
+ * Not thread-safe: for the start of a test. */
+void clock_replace(const struct clock_source *source);
+
+/* Milliseconds of the monotonic clock. */
+uint64_t clock_monotonic_ms(void);
+
+/* Seconds since 1970 by the wall clock. */
+time_t clock_wall_s(void);
+
+/* 32 uniform random bits; not for secrets. */
+uint32_t clock_random(void);
+
+/* Today's local date as the number YYYYMMDD. */
+uint32_t clock_today(void);
+
+#endif

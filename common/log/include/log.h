@@ -1,0 +1,76 @@
+/* log.h - log lines that people and scripts read.
+ *
+ *   2024-08-21 22:11:15 INFO     action: NAME | result: success | key: value | ...
+ *
+ * A line is one write(2) to stdout, so that lines of several processes never mix and nothing is
+ * lost at exit. The write may block when stdout is a pipe that nobody reads. A line is at most
+ * LOG_LINE_MAX bytes; what is longer is cut, keeping its line end.
+ */
+#ifndef LOTTERY_LOG_H
+#define LOTTERY_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOG_LINE_MAX 4096 /* = PIPE_BUF on Linux: up to here a write to a pipe is atomic */
+
+#define LOG_LEVEL_MAP(XX) XX(DEBUG) XX(INFO) XX(WARNING) XX(ERROR) XX(CRITICAL)
+
+enum log_level {
+#define XX(name) LOG_##name,
+    LOG_LEVEL_MAP(XX)
+#undef XX
+        LOG_LEVEL_COUNT
+};
+
+/* The only three results there are. */
+enum log_result { LOG_SUCCESS, LOG_FAIL, LOG_IN_PROGRESS };
+
+/* Lines below `level` are dropped from now on. The default is INFO. */
+void log_set_level(enum log_level level);
+
+/* Would a line of this level be written? For callers that would format a lot for nothing. */
+bool log_enabled(enum log_level level);
+
+/* "DEBUG", ... Static. */
+const char *log_level_name(enum log_level level);
+
+/* Finds the level of that name, in any case. Returns false when there is none. */
+bool log_level_from_name(const char *name, enum log_level *out);
+
+/* One detail of a line. The value is borrowed during the call; NULL counts as empty. */
+struct log_field {
+    const char *key;
+    const char *value; /* '|' and control characters are replaced when written */
+    size_t size;       /* bytes of value */
+};
+
+/* Writes one line: action, result, then the details in order. Keeps errno. */
+void log_write(enum log_level level, const char *action, enum log_result result,
+               const struct log_field *fields, size_t count);
+
+/* Room for a number as text inside an expression; lives to the end of the enclosing block. */
+struct log_number {
+    char digits[24];
+};
+struct log_field log_field_text(const char *key, const char *value);
+struct log_field log_field_size(const char *key, const char *value, size_t size);
+struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *room);
+struct log_field log_field_int(const char *key, int64_t value, struct log_number *room);
+
+/* LOG(INFO, "action", SUCCESS, LOG_TEXT("ip", ip), LOG_UINT("cantidad", n)) */
+#define LOG(level, action, result, ...)                                                            \
+    do {                                                                                           \
+        if (log_enabled(LOG_##level)) {                                                            \
+            const struct log_field log_fields_[] = {{NULL, NULL, 0}, ##__VA_ARGS__};               \
+            log_write(LOG_##level, action, LOG_##result, log_fields_ + 1,                          \
+                      sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \
+        }                                                                                          \
+    } while (0)
+#define LOG_TEXT(key, value) log_field_text(key, value)
+#define LOG_SIZED(key, value, size) log_field_size(key, value, size)
+#define LOG_UINT(key, value) log_field_uint(key, value, &(struct log_number){{0}})
+#define LOG_INT(key, value) log_field_int(key, value, &(struct log_number){{0}})
+
+#endif

@@ -1,0 +1,176 @@
+#include "log.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char *const level_names[LOG_LEVEL_COUNT] = {
+#define XX(name) #name,
+    LOG_LEVEL_MAP(XX)
+#undef XX
+};
+static const char *const result_names[] = {"success", "fail", "in_progress"};
+static enum log_level lowest = LOG_INFO;
+
+/* A line being put together. */
+struct line {
+    char bytes[LOG_LINE_MAX];
+    size_t size;
+    bool is_cut; /* something did not fit: nothing more is added */
+};
+
+void log_set_level(enum log_level level)
+{
+    lowest = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level >= lowest;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return (unsigned)level < LOG_LEVEL_COUNT ? level_names[level] : "?";
+}
+
+bool log_level_from_name(const char *name, enum log_level *out)
+{
+    for (unsigned level = 0; level < LOG_LEVEL_COUNT; level++) {
+        if (strcasecmp(name, level_names[level]) == 0) {
+            *out = (enum log_level)level;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One byte stays free for the line end. A cut leaves no half of a UTF-8 sequence: readers of the log
+ * would refuse it. */
+static void line_add(struct line *line, const char *bytes, size_t size)
+{
+    size_t room = sizeof(line->bytes) - 1 - line->size;
+
+    if (line->is_cut)
+        return;
+    if (size > room) {
+        line->is_cut = true;
+        size = room;
+        while (size > 0 && ((unsigned char)bytes[size] & 0xc0) == 0x80)
+            size--;
+    }
+    memcpy(line->bytes + line->size, bytes, size);
+    line->size += size;
+}
+
+static void line_add_text(struct line *line, const char *text)
+{
+    line_add(line, text, strlen(text));
+}
+
+/* A value must not look like a further detail or a further line. */
+static void line_add_value(struct line *line, const char *value, size_t size)
+{
+    size_t start = line->size;
+
+    line_add(line, value, size);
+    for (size_t i = start; i < line->size; i++) {
+        unsigned char byte = (unsigned char)line->bytes[i];
+        if (byte == '|')
+            line->bytes[i] = '/';
+        else if (byte < 0x20 || byte == 0x7f)
+            line->bytes[i] = ' ';
+    }
+}
+
+/* The time changes once a second and formatting it costs more than the rest of the line. */
+static void line_add_time(struct line *line)
+{
+    static _Thread_local time_t cached_second = (time_t)-1;
+    static _Thread_local char cached[32];
+    time_t now = clock_wall_s();
+
+    if (now != cached_second) {
+        struct tm local;
+        if (localtime_r(&now, &local) == NULL ||
+            strftime(cached, sizeof(cached), "%Y-%m-%d %H:%M:%S", &local) == 0)
+            memcpy(cached, "0000-00-00 00:00:00", sizeof("0000-00-00 00:00:00"));
+        cached_second = now;
+    }
+    line_add_text(line, cached);
+}
+
+static void write_whole(const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, size);
+        if (written < 0) {
+            if (errno == EINTR)
+                continue;
+            return; /* nobody left to tell */
+        }
+        bytes += written;
+        size -= (size_t)written;
+    }
+}
+
+void log_write(enum log_level level, const char *action, enum log_result result,
+               const struct log_field *fields, size_t count)
+{
+    int saved_errno = errno;
+    struct line line;
+    char padded[16];
+
+    if (!log_enabled(level))
+        return;
+    line.size = 0;
+    line.is_cut = false;
+    line_add_time(&line);
+    (void)snprintf(padded, sizeof(padded), " %-8s ", log_level_name(level));
+    line_add_text(&line, padded);
+    line_add_text(&line, "action: ");
+    line_add_text(&line, action);
+    line_add_text(&line, " | result: ");
+    line_add_text(&line, result_names[result]);
+    for (size_t i = 0; i < count; i++) {
+        line_add_text(&line, " | ");
+        line_add_text(&line, fields[i].key);
+        line_add_text(&line, ": ");
+        line_add_value(&line, fields[i].value, fields[i].size);
+    }
+    line.bytes[line.size++] = '\n';
+    write_whole(line.bytes, line.size);
+    errno = saved_errno;
+}
+
+struct log_field log_field_text(const char *key, const char *value)
+{
+    return log_field_size(key, value, value == NULL ? 0 : strlen(value));
+}
+
+struct log_field log_field_size(const char *key, const char *value, size_t size)
+{
+    return (struct log_field){key, value == NULL ? "" : value, value == NULL ? 0 : size};
+}
+
+struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *room)
+{
+    char *end = room->digits + sizeof(room->digits);
+    char *at = end;
+
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return log_field_size(key, at, (size_t)(end - at));
+}
+
+struct log_field log_field_int(const char *key, int64_t value, struct log_number *room)
+{
+    (void)snprintf(room->digits, sizeof(room->digits), "%lld", (long long)value);
+    return log_field_text(key, room->digits);
+}

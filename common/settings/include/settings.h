@@ -1,0 +1,60 @@
+/* settings.h - a program's settings as one table: name, kind and range of each.
+ *
+ * A setting is read from the environment, else from the file, else keeps the default that the
+ * program put into its struct. Programs bring the file format (INI, YAML) and feed what they find
+ * through settings_set(). Nothing is guessed: an unknown name, a name given twice and a value out
+ * of range are errors that say where.
+ */
+#ifndef LOTTERY_SETTINGS_H
+#define LOTTERY_SETTINGS_H
+
+#include "errbuf.h"
+#include "status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETTINGS_MAX 64       /* settings in one table */
+#define SETTING_TEXT_SIZE 512 /* room for a text value, with its NUL */
+
+enum setting_kind {
+    SETTING_UINT,     /* uint32_t, least..most */
+    SETTING_TEXT,     /* char[SETTING_TEXT_SIZE], not empty */
+    SETTING_LEVEL,    /* enum log_level */
+    SETTING_DURATION, /* int64_t nanoseconds, at least `least` milliseconds; Go's notation */
+    SETTING_CHOICE,   /* uint32_t, the index in `choices` */
+    SETTING_ADDRESS   /* char[SETTING_TEXT_SIZE], host:port */
+};
+
+struct setting {
+    const char *key;      /* its name in the file */
+    const char *variable; /* its name in the environment */
+    enum setting_kind kind;
+    size_t offset;       /* of the value in the program's struct */
+    uint32_t least;      /* SETTING_UINT, SETTING_DURATION */
+    uint32_t most;       /* SETTING_UINT */
+    const char *choices; /* SETTING_CHOICE: "lottery|bet|echo" */
+};
+
+struct settings_table {
+    const struct setting *settings;
+    size_t count; /* <= SETTINGS_MAX */
+};
+
+/* Which settings the file has given so far. Zeroed at the start. */
+struct settings_seen {
+    uint64_t bits;
+};
+
+/* Sets `key` from a file to `value` in `target`, the program's struct. `where` is "file:line" and
+ * begins the error's text. Returns STATUS_INVALID for an unknown key, a key given twice or a bad
+ * value. */
+enum status settings_set(const struct settings_table *table, void *target,
+                         struct settings_seen *seen, const char *where, const char *key,
+                         const char *value, struct errbuf *err);
+
+/* Overrides `target` with every variable of the table that the environment has. */
+enum status settings_read_environment(const struct settings_table *table, void *target,
+                                      struct errbuf *err);
+
+#endif

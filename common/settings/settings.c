@@ -1,0 +1,139 @@
+#include "settings.h"
+
+#include "log.h"
+#include "values.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool set_choice(const char *choices, const char *value, uint32_t *out)
+{
+    size_t size = strlen(value);
+    uint32_t index = 0;
+
+    for (const char *at = choices;; index++) {
+        size_t length = strcspn(at, "|");
+        if (length == size && memcmp(at, value, size) == 0) {
+            *out = index;
+            return true;
+        }
+        if (at[length] == '\0')
+            return false;
+        at += length + 1;
+    }
+}
+
+static bool set_text(const char *value, char *out)
+{
+    size_t size = strlen(value);
+
+    if (size == 0 || size >= SETTING_TEXT_SIZE)
+        return false;
+    memcpy(out, value, size + 1);
+    return true;
+}
+
+static bool set_value(const struct setting *setting, void *target, const char *value)
+{
+    void *slot = (char *)target + setting->offset;
+    char host[SETTING_TEXT_SIZE];
+    uint64_t number;
+    uint16_t port;
+
+    switch (setting->kind) {
+    case SETTING_UINT:
+        if (!value_uint(text_of(value), setting->least, setting->most, &number))
+            return false;
+        *(uint32_t *)slot = (uint32_t)number;
+        return true;
+    case SETTING_TEXT:
+        return set_text(value, slot);
+    case SETTING_LEVEL:
+        return log_level_from_name(value, slot);
+    case SETTING_DURATION: {
+        int64_t ns;
+        if (!value_duration(text_of(value), &ns) || ns / 1000000 < (int64_t)setting->least)
+            return false;
+        *(int64_t *)slot = ns;
+        return true;
+    }
+    case SETTING_CHOICE:
+        return set_choice(setting->choices, value, slot);
+    case SETTING_ADDRESS:
+        return value_address(value, host, sizeof(host), &port) && set_text(value, slot);
+    }
+    return false;
+}
+
+/* What a setting takes, for the error's text. */
+static void expectation(const struct setting *setting, char *out, size_t size)
+{
+    switch (setting->kind) {
+    case SETTING_UINT:
+        (void)snprintf(out, size, "a number of %u..%u", setting->least, setting->most);
+        return;
+    case SETTING_TEXT:
+        (void)snprintf(out, size, "a text of 1..%d bytes", SETTING_TEXT_SIZE - 1);
+        return;
+    case SETTING_LEVEL:
+        (void)snprintf(out, size, "one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
+        return;
+    case SETTING_DURATION:
+        (void)snprintf(out, size, "a duration of at least %ums, like 5s or 1m30s", setting->least);
+        return;
+    case SETTING_CHOICE:
+        (void)snprintf(out, size, "one of %s", setting->choices);
+        return;
+    case SETTING_ADDRESS:
+        (void)snprintf(out, size, "host:port");
+        return;
+    }
+}
+
+static enum status set_checked(const struct setting *setting, void *target, const char *where,
+                               const char *name, const char *value, struct errbuf *err)
+{
+    char expected[128] = "";
+
+    if (set_value(setting, target, value))
+        return STATUS_OK;
+    expectation(setting, expected, sizeof(expected));
+    errbuf_set(err, "%s: %s: \"%.64s\" is not %s", where, name, value, expected);
+    return STATUS_INVALID;
+}
+
+enum status settings_set(const struct settings_table *table, void *target,
+                         struct settings_seen *seen, const char *where, const char *key,
+                         const char *value, struct errbuf *err)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting *setting = &table->settings[i];
+        if (strcmp(setting->key, key) != 0)
+            continue;
+        if ((seen->bits >> i & 1) != 0) {
+            errbuf_set(err, "%s: %s: given twice", where, key);
+            return STATUS_INVALID;
+        }
+        seen->bits |= UINT64_C(1) << i;
+        return set_checked(setting, target, where, key, value, err);
+    }
+    errbuf_set(err, "%s: %.64s: unknown key", where, key);
+    return STATUS_INVALID;
+}
+
+enum status settings_read_environment(const struct settings_table *table, void *target,
+                                      struct errbuf *err)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting *setting = &table->settings[i];
+        const char *value = getenv(setting->variable);
+        if (value == NULL)
+            continue;
+        enum status status =
+            set_checked(setting, target, "environment", setting->variable, value, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}

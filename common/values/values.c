@@ -1,0 +1,173 @@
+#include "values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MIN (60 * NS_PER_S)
+#define NS_PER_H (60 * NS_PER_MIN)
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool value_uint(struct text text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size == 0)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_digit(text.data[i]))
+            return false;
+        uint64_t digit = (uint64_t)(text.data[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (value < least || value > most)
+        return false;
+    *out = value;
+    return true;
+}
+
+/* Longest names first where one begins another. */
+static const struct {
+    const char *name;
+    int64_t ns;
+} units[] = {
+    {"ns", 1},       {"us", NS_PER_US}, {"\xc2\xb5s", NS_PER_US}, {"ms", NS_PER_MS},
+    {"s", NS_PER_S}, {"m", NS_PER_MIN}, {"h", NS_PER_H},
+};
+
+static int64_t unit_at(struct text text, size_t *at)
+{
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        size_t size = strlen(units[i].name);
+        if (text.size - *at >= size && memcmp(text.data + *at, units[i].name, size) == 0) {
+            *at += size;
+            return units[i].ns;
+        }
+    }
+    return 0;
+}
+
+/* One "number unit" of a duration; advances `at`. */
+static bool duration_part(struct text text, size_t *at, int64_t *out_ns)
+{
+    uint64_t whole = 0;
+    uint64_t fraction = 0;
+    double scale = 1;
+    size_t digits = 0;
+
+    for (; *at < text.size && is_digit(text.data[*at]); (*at)++, digits++) {
+        uint64_t digit = (uint64_t)(text.data[*at] - '0');
+        if (whole > (INT64_MAX - digit) / 10)
+            return false;
+        whole = whole * 10 + digit;
+    }
+    if (*at < text.size && text.data[*at] == '.') {
+        for ((*at)++; *at < text.size && is_digit(text.data[*at]); (*at)++, digits++) {
+            if (fraction < INT64_MAX / 10) { /* what does not fit is far below a nanosecond */
+                fraction = fraction * 10 + (uint64_t)(text.data[*at] - '0');
+                scale *= 10;
+            }
+        }
+    }
+    if (digits == 0)
+        return false;
+    int64_t unit = unit_at(text, at);
+    if (unit == 0 || (int64_t)whole > INT64_MAX / unit)
+        return false;
+    int64_t ns = (int64_t)whole * unit;
+    /* In this order, which is Go's: the quotient is exact where it can be, so 0.57s is 570ms. */
+    int64_t extra = (int64_t)((double)fraction * ((double)unit / scale));
+    if (ns > INT64_MAX - extra)
+        return false;
+    *out_ns = ns + extra;
+    return true;
+}
+
+bool value_duration(struct text text, int64_t *out_ns)
+{
+    int64_t total = 0;
+    size_t at = 0;
+
+    if (text.size == 1 && text.data[0] == '0') {
+        *out_ns = 0;
+        return true;
+    }
+    if (text.size == 0)
+        return false;
+    while (at < text.size) {
+        int64_t part = 0;
+        if (!duration_part(text, &at, &part) || total > INT64_MAX - part)
+            return false;
+        total += part;
+    }
+    *out_ns = total;
+    return true;
+}
+
+/* "1.5" for 1500 of 1000: the fraction without trailing zeros. */
+static int print_fraction(char *out, size_t size, int64_t value, int64_t unit, const char *name)
+{
+    int64_t rest = value % unit;
+    char digits[16];
+    int width = 0;
+
+    if (rest == 0)
+        return snprintf(out, size, "%" PRId64 "%s", value / unit, name);
+    for (int64_t u = unit; u > 1; u /= 10)
+        width++;
+    (void)snprintf(digits, sizeof(digits), "%0*" PRId64, width, rest);
+    size_t end = strlen(digits);
+    while (digits[end - 1] == '0')
+        end--;
+    return snprintf(out, size, "%" PRId64 ".%.*s%s", value / unit, (int)end, digits, name);
+}
+
+void value_duration_print(int64_t ns, char out[VALUE_DURATION_MAX])
+{
+    size_t used = 0;
+
+    if (ns == 0) {
+        (void)snprintf(out, VALUE_DURATION_MAX, "0s");
+    } else if (ns < NS_PER_US) {
+        (void)snprintf(out, VALUE_DURATION_MAX, "%" PRId64 "ns", ns);
+    } else if (ns < NS_PER_MS) {
+        (void)print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_US, "\xc2\xb5s");
+    } else if (ns < NS_PER_S) {
+        (void)print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_MS, "ms");
+    } else {
+        if (ns >= NS_PER_H)
+            used += (size_t)snprintf(out, VALUE_DURATION_MAX, "%" PRId64 "h", ns / NS_PER_H);
+        if (ns >= NS_PER_MIN)
+            used += (size_t)snprintf(out + used, VALUE_DURATION_MAX - used, "%" PRId64 "m",
+                                     ns % NS_PER_H / NS_PER_MIN);
+        (void)print_fraction(out + used, VALUE_DURATION_MAX - used, ns % NS_PER_MIN, NS_PER_S, "s");
+    }
+}
+
+bool value_address(const char *text, char *host, size_t host_size, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t number;
+
+    if (colon == NULL || !value_uint(text_of(colon + 1), 1, UINT16_MAX, &number))
+        return false;
+    size_t size = (size_t)(colon - text);
+    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+        text++;
+        size -= 2;
+    }
+    if (size == 0 || size >= host_size)
+        return false;
+    memcpy(host, text, size);
+    host[size] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}

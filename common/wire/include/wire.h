@@ -1,0 +1,26 @@
+/* wire.h - protobuf messages into frames. Knows protobuf and frames; no domain, no sockets. */
+#ifndef LOTTERY_WIRE_H
+#define LOTTERY_WIRE_H
+
+#include "frame.h"
+#include "lottery.pb-c.h"
+
+#include <stdbool.h>
+
+/* Packs `message` behind a frame header into `out`. Returns the frame's size, or 0 when it would
+ * exceed FRAME_MAX_SIZE (nothing is written then). Does not allocate. */
+size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
+                 uint8_t out[FRAME_MAX_SIZE]);
+
+/* Packs an Ack. `detail` is borrowed, NULL for none, and cut to 256 bytes. Never 0. */
+size_t wire_pack_ack(Lottery__V1__AckCode code, uint64_t received, const char *detail,
+                     uint8_t out[FRAME_MAX_SIZE]);
+
+/* Packs a Finished. Never 0. */
+size_t wire_pack_finished(uint32_t agency, uint64_t total, uint8_t out[FRAME_MAX_SIZE]);
+
+/* The bytes that a nested message of `body_size` bytes takes in its parent, for field numbers up to
+ * 15: tag, length, body. */
+size_t wire_nested_size(size_t body_size);
+
+#endif
