@@ -1,0 +1,150 @@
+#include "bets_csv.h"
+
+#include <string.h>
+
+static char *put_uint(char *out, uint32_t value)
+{
+    char digits[10];
+    size_t count = 0;
+
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        *out++ = digits[--count];
+    return out;
+}
+
+static char *put_text(char *out, struct text text)
+{
+    memcpy(out, text.data, text.size);
+    return out + text.size;
+}
+
+/* Only names can need quotes: the other fields have no room for a comma or a quote. */
+static char *put_name(char *out, struct text name)
+{
+    if (memchr(name.data, ',', name.size) == NULL && memchr(name.data, '"', name.size) == NULL)
+        return put_text(out, name);
+    *out++ = '"';
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '"')
+            *out++ = '"';
+        *out++ = name.data[i];
+    }
+    *out++ = '"';
+    return out;
+}
+
+size_t store_bets(uint32_t agency, const struct bet *bets, size_t count, char *out)
+{
+    char *at = out;
+    char agency_text[11];
+    struct text id = {agency_text, 0};
+
+    /* "agency," is the same on every line of a batch. */
+    char *end = put_uint(agency_text, agency);
+    *end++ = ',';
+    id.size = (size_t)(end - agency_text);
+
+    for (const struct bet *bet = bets; bet < bets + count; bet++) {
+        at = put_text(at, id);
+        at = put_name(at, bet->first_name);
+        *at++ = ',';
+        at = put_name(at, bet->last_name);
+        *at++ = ',';
+        at = put_text(at, bet->document);
+        *at++ = ',';
+        at = put_text(at, bet->birthdate);
+        *at++ = ',';
+        at = put_uint(at, bet->number);
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    return (size_t)(at - out);
+}
+
+/* Reads the field at *at of a line that ends at `end` (its CR), unquoting in place, and steps over
+ * the comma behind it; the last field has none. */
+static bool take_field(char **at, char *end, bool is_last, struct text *out)
+{
+    char *p = *at;
+
+    if (p < end && *p == '"') {
+        char *to = ++p;
+        out->data = to;
+        for (;;) {
+            char *quote = memchr(p, '"', (size_t)(end - p));
+            if (quote == NULL)
+                return false;
+            memmove(to, p, (size_t)(quote - p));
+            to += quote - p;
+            p = quote + 1;
+            if (p == end || *p != '"')
+                break;
+            *to++ = '"';
+            p++;
+        }
+        out->size = (size_t)(to - out->data);
+    } else {
+        char *comma = memchr(p, ',', (size_t)(end - p));
+        out->data = p;
+        p = comma != NULL ? comma : end;
+        out->size = (size_t)(p - out->data);
+    }
+    if (is_last) {
+        *at = p;
+        return p == end;
+    }
+    *at = p + 1;
+    return p < end && *p == ',';
+}
+
+static bool read_agency(struct text text, uint32_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size < 1 || text.size > 10)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *out = (uint32_t)value;
+    return value <= UINT32_MAX;
+}
+
+static bool read_line(char *line, char *end, uint32_t *agency, struct bet *bet)
+{
+    struct text id;
+    struct text number;
+
+    return take_field(&line, end, false, &id) && take_field(&line, end, false, &bet->first_name) &&
+           take_field(&line, end, false, &bet->last_name) &&
+           take_field(&line, end, false, &bet->document) &&
+           take_field(&line, end, false, &bet->birthdate) &&
+           take_field(&line, end, true, &number) && read_agency(id, agency) &&
+           bet_number_read(number, &bet->number) == BET_FAULT_NONE;
+}
+
+enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)
+{
+    char *stop = text + size;
+
+    for (char *line = text, *next; line < stop; line = next) {
+        struct bet bet;
+        uint32_t agency;
+        char *feed = memchr(line, '\n', (size_t)(stop - line));
+        if (feed == NULL || feed == line || feed[-1] != '\r' ||
+            !read_line(line, feed - 1, &agency, &bet)) {
+            *bad_at = (size_t)(line - text);
+            return STATUS_DAMAGED;
+        }
+        next = feed + 1;
+        if (!on_bet(context, agency, &bet))
+            return STATUS_STOPPED;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,43 @@
+/* raffle.h - the rule of the raffle: when it may be held and which bets win. Pure. */
+#ifndef LOTTERY_RAFFLE_H
+#define LOTTERY_RAFFLE_H
+
+#include "bet.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A winning bet: all that is told of it. */
+struct winner {
+    uint32_t agency;
+    uint8_t document_size;           /* 1..BET_DOCUMENT_MAX */
+    char document[BET_DOCUMENT_MAX]; /* not NUL-terminated */
+};
+
+/* Winners in the order of their bets. */
+struct winner_list {
+    struct winner *items; /* owned */
+    size_t count;
+    size_t room;
+};
+
+/* Did this bet win? */
+bool has_won(const struct bet *bet, uint32_t winner_number);
+
+/* May the raffle be held: are there agencies, and have all of them finished? */
+bool raffle_is_due(uint32_t agencies, uint32_t finished);
+
+/* Appends the winners among the bets of `text`, whole lines of bets.csv (see load_bets). Returns
+ * STATUS_OK, STATUS_NOMEM, or STATUS_DAMAGED with the bad line's offset in *bad_at. */
+enum status raffle_collect(char *text, size_t size, uint32_t winner_number,
+                           struct winner_list *winners, size_t *bad_at);
+
+/* Appends one winner. STATUS_NOMEM: the list is as it was. */
+enum status winner_list_add(struct winner_list *list, const struct winner *winner);
+
+/* Frees the items; the list is empty afterwards. */
+void winner_list_fini(struct winner_list *list);
+
+#endif

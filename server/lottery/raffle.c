@@ -1,0 +1,71 @@
+#include "raffle.h"
+
+#include "bets_csv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 64
+
+bool has_won(const struct bet *bet, uint32_t winner_number)
+{
+    return bet->number == winner_number;
+}
+
+bool raffle_is_due(uint32_t agencies, uint32_t finished)
+{
+    return agencies > 0 && finished >= agencies;
+}
+
+enum status winner_list_add(struct winner_list *list, const struct winner *winner)
+{
+    if (list->count == list->room) {
+        size_t room = list->room == 0 ? FIRST_ROOM : list->room * 2;
+        struct winner *grown = realloc(list->items, room * sizeof(*grown));
+        if (grown == NULL)
+            return STATUS_NOMEM;
+        list->items = grown;
+        list->room = room;
+    }
+    list->items[list->count++] = *winner;
+    return STATUS_OK;
+}
+
+void winner_list_fini(struct winner_list *list)
+{
+    free(list->items);
+    *list = (struct winner_list){NULL, 0, 0};
+}
+
+struct collector {
+    struct winner_list *winners;
+    uint32_t winner_number;
+    enum status status;
+};
+
+static bool collect_one(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct collector *collector = context;
+    struct winner winner = {.agency = agency};
+
+    if (!has_won(bet, collector->winner_number))
+        return true;
+    if (bet->document.size < 1 || bet->document.size > BET_DOCUMENT_MAX) {
+        collector->status = STATUS_DAMAGED;
+        return false;
+    }
+    winner.document_size = (uint8_t)bet->document.size;
+    memcpy(winner.document, bet->document.data, bet->document.size);
+    collector->status = winner_list_add(collector->winners, &winner);
+    return collector->status == STATUS_OK;
+}
+
+enum status raffle_collect(char *text, size_t size, uint32_t winner_number,
+                           struct winner_list *winners, size_t *bad_at)
+{
+    struct collector collector = {winners, winner_number, STATUS_OK};
+
+    *bad_at = 0;
+    enum status status = load_bets(text, size, collect_one, &collector, bad_at);
+    return collector.status != STATUS_OK ? collector.status : status;
+}

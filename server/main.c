@@ -1,0 +1,80 @@
+/* lottery-server: reads the command line and the settings, then leaves the rest to the supervisor.
+ */
+#include "health.h"
+#include "log.h"
+#include "server_settings.h"
+#include "supervisor.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STATUS_USAGE 2
+
+static const char help[] =
+    "Usage: lottery-server [OPTION]...\n"
+    "Takes the bets of agencies, holds the raffle and tells the winners.\n"
+    "\n"
+    "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
+    "      --health       ask the server that runs with these settings whether it is well\n"
+    "  -h, --help         this text\n"
+    "  -v, --version      name and version\n"
+    "\n"
+    "Settings come from the environment, else from the file, else have a default; the README has\n"
+    "their table.\n"
+    "\n"
+    "Exit status: 0 after a clean stop (or: the server is well), 1 when it could not run (or: is\n"
+    "not well), 2 for a bad command line or setting.\n";
+
+static int fail_settings(const char *reason)
+{
+    LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"health", no_argument, NULL, 'H'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = "./config.ini";
+    struct server_settings settings;
+    struct errbuf err = {{0}};
+    bool is_health = false;
+
+    for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'H':
+            is_health = true;
+            break;
+        case 'h':
+            (void)fputs(help, stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            (void)puts("lottery-server " LOTTERY_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            (void)fputs("Try 'lottery-server --help'.\n", stderr);
+            return STATUS_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
+        return STATUS_USAGE;
+    }
+    if (server_settings_load(path, &settings, &err) != STATUS_OK)
+        return fail_settings(err.text);
+    log_set_level(settings.log_level);
+    if (is_health)
+        return health_ask(&settings);
+    server_settings_log(&settings);
+    return supervisor_run(&settings);
+}

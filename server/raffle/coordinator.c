@@ -1,0 +1,179 @@
+/* The raffle coordinator.
+ *
+ * Happy path: workers connect; each piece of news makes it look at the store; when every agency has
+ * finished, the raffle is held (holding.h) and every worker is told.
+ *
+ * Failure modes: killed at any point: the draw is saved in one step, so its successor finds either
+ * a draw, and only tells about it, or none, and holds it. The holding fails: logged, tried again
+ * with backoff. A sync fails: the process ends (process.h).
+ */
+#include "coordinator.h"
+
+#include "backoff.h"
+#include "holding.h"
+#include "link.h"
+#include "log.h"
+#include "process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define FIRST_RETRY_MS 1000
+#define MOST_RETRY_MS 30000
+
+struct coordinator {
+    const struct coordinator_job *job;
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct store *store;
+    struct link_set links;
+    struct holding holding;
+    struct backoff backoff;
+    struct process_signals signals;
+    uv_poll_t accept_poll;
+    uv_timer_t retry;
+    bool is_stopping;
+};
+
+/* Looks at the store: the raffle was held, is to be held, or has to wait. */
+static void look(struct coordinator *self)
+{
+    if (self->is_stopping || self->holding.is_active || uv_is_active((uv_handle_t *)&self->retry))
+        return;
+    if (store_has_draw(self->store)) {
+        link_set_notify(&self->links);
+        return;
+    }
+    if (!raffle_is_due(store_agencies(self->store), store_finished(self->store)))
+        return;
+    LOG(INFO, "sorteo", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
+        LOG_UINT("ganador", self->holding.winner_number));
+    enum status status = holding_start(&self->holding);
+    if (status != STATUS_OK) {
+        struct errbuf err;
+        errbuf_set(&err, "%s", status_text(status));
+        self->holding.on_done(self, status, 0, &err);
+    }
+}
+
+static void on_news(void *owner)
+{
+    look(owner);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void finish_stop(struct coordinator *self)
+{
+    store_csv_detach(self->store);
+    LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
+        LOG_TEXT("process", "coordinator"));
+}
+
+static void on_held(void *owner, enum status status, uint64_t winners, struct errbuf *err)
+{
+    struct coordinator *self = owner;
+
+    if (status == STATUS_OK)
+        LOG(INFO, "sorteo", SUCCESS, LOG_UINT("ganadores", winners));
+    else if (status != STATUS_STOPPED)
+        LOG(ERROR, "sorteo", FAIL, LOG_TEXT("reason", err->text));
+    if (self->is_stopping) {
+        finish_stop(self);
+        return;
+    }
+    if (status == STATUS_OK)
+        look(self);
+    else
+        (void)uv_timer_start(&self->retry, on_retry, backoff_next_ms(&self->backoff), 0);
+}
+
+static void on_link_waiting(uv_poll_t *poll, int status, int events)
+{
+    struct coordinator *self = poll->data;
+
+    (void)status;
+    (void)events;
+    int fd = accept4(self->job->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        link_accept(&self->links, fd);
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", strerror(errno)));
+}
+
+static void on_stop(void *context)
+{
+    struct coordinator *self = context;
+
+    if (self->is_stopping)
+        return;
+    self->is_stopping = true;
+    holding_cancel(&self->holding);
+    uv_close((uv_handle_t *)&self->accept_poll, NULL);
+    uv_close((uv_handle_t *)&self->retry, NULL);
+    link_set_close(&self->links);
+    process_signals_close(&self->signals);
+    stream_hub_close(&self->hub);
+    if (!self->holding.is_active)
+        finish_stop(self);
+}
+
+static enum status start(struct coordinator *self, struct errbuf *err)
+{
+    const struct coordinator_job *job = self->job;
+
+    enum status status = stream_hub_init(&self->hub, &self->loop);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
+    (void)uv_timer_init(&self->loop, &self->retry);
+    self->retry.data = self;
+    self->backoff = (struct backoff){FIRST_RETRY_MS, MOST_RETRY_MS, 0};
+    self->links = (struct link_set){.hub = &self->hub, .on_news = on_news, .owner = self};
+    self->signals.on_stop = on_stop;
+    self->signals.context = self;
+    status = store_csv_attach(job->home, &self->loop, process_store_failed, &self->store, err);
+    if (status != STATUS_OK)
+        return status;
+    self->holding.store = self->store;
+    self->holding.loop = &self->loop;
+    self->holding.winner_number = job->settings->winner_number;
+    self->holding.on_done = on_held;
+    self->holding.owner = self;
+    if (process_signals_start(&self->signals, &self->loop) < 0 ||
+        uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
+        uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {
+        errbuf_set(err, "signals or links can not be watched");
+        return STATUS_IO;
+    }
+    self->accept_poll.data = self;
+    look(self);
+    return STATUS_OK;
+}
+
+static int give_up(const char *reason)
+{
+    LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
+    return 1;
+}
+
+int coordinator_run(const struct coordinator_job *job)
+{
+    static struct coordinator self; /* big, and there is one in a process */
+    struct errbuf err = {{0}};
+
+    self.job = job;
+    if (uv_loop_init(&self.loop) < 0)
+        return give_up("no loop");
+    if (start(&self, &err) != STATUS_OK)
+        return give_up(err.text);
+    (void)uv_run(&self.loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&self.loop) != 0)
+        return give_up("handles left open");
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* coordinator.h - the raffle coordinator: the one process that holds the raffle. */
+#ifndef LOTTERY_COORDINATOR_H
+#define LOTTERY_COORDINATOR_H
+
+#include "server_settings.h"
+#include "store_csv.h"
+
+struct coordinator_job {
+    const struct server_settings *settings;
+    struct store_home *home;
+    int listen_fd; /* Unix socket where the workers' links come in; the supervisor's, not blocking
+                    */
+};
+
+/* Runs the coordinator in this (freshly forked, single-threaded) process until SIGTERM or SIGINT.
+ * Returns the process's exit status: 0 after a clean stop, 1 when it could not start. */
+int coordinator_run(const struct coordinator_job *job);
+
+#endif

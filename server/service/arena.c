@@ -1,0 +1,56 @@
+#include "arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 16
+#define HEADER ALIGNMENT /* the block's size, padded */
+
+static void *allocate(void *context, size_t size)
+{
+    struct arena *arena = context;
+
+    if (size > arena->room) /* before rounding up, which could wrap */
+        return NULL;
+    size_t whole = HEADER + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (whole > arena->room - arena->used)
+        return NULL;
+    char *block = arena->bytes + arena->used;
+    arena->used += whole;
+    memcpy(block, &size, sizeof(size));
+    return block + HEADER;
+}
+
+static void release(void *context, void *block)
+{
+    (void)context;
+    (void)block;
+}
+
+int arena_init(struct arena *arena, size_t room)
+{
+    arena->allocator = (ProtobufCAllocator){allocate, release, arena};
+    arena->bytes = malloc(room);
+    arena->room = room;
+    arena->used = 0;
+    return arena->bytes != NULL;
+}
+
+void arena_fini(struct arena *arena)
+{
+    free(arena->bytes);
+    arena->bytes = NULL;
+}
+
+void arena_reset(struct arena *arena)
+{
+    arena->used = 0;
+}
+
+size_t arena_block_size(const void *block)
+{
+    size_t size;
+
+    memcpy(&size, (const char *)block - HEADER, sizeof(size));
+    return size;
+}

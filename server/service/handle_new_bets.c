@@ -1,0 +1,147 @@
+/* NewBets: a batch, or without bets the question where we were. */
+#include "handlers.h"
+
+#include "bets_csv.h"
+#include "clock.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* protobuf-c's string as it came, a NUL byte within included. */
+static struct text text_from(const char *string)
+{
+    /* A field that did not come is a constant of the library, not a block of the arena. */
+    if (string == protobuf_c_empty_string)
+        return (struct text){string, 0};
+    return (struct text){string, arena_block_size(string) - 1};
+}
+
+static struct bet bet_from(const Lottery__V1__Bet *message)
+{
+    return (struct bet){text_from(message->first_name), text_from(message->last_name),
+                        text_from(message->document), text_from(message->birthdate),
+                        message->number};
+}
+
+static bool log_stored_bet(void *context, uint32_t agency, const struct bet *bet)
+{
+    bool is_only_one = *(bool *)context;
+
+    (void)agency;
+    if (is_only_one)
+        LOG(INFO, "apuesta_almacenada", SUCCESS,
+            LOG_SIZED("dni", bet->document.data, bet->document.size),
+            LOG_UINT("numero", bet->number));
+    else
+        LOG(DEBUG, "apuesta_almacenada", SUCCESS,
+            LOG_SIZED("dni", bet->document.data, bet->document.size),
+            LOG_UINT("numero", bet->number));
+    return true;
+}
+
+static void log_stored(const struct exchange *exchange)
+{
+    const struct store_op *op = &exchange->op;
+    bool is_only_one = exchange->count == 1;
+    size_t bad_at;
+
+    if (log_enabled(is_only_one ? LOG_INFO : LOG_DEBUG))
+        (void)load_bets(op->lines, op->lines_size, log_stored_bet, &is_only_one, &bad_at);
+    LOG(INFO, "apuesta_recibida", SUCCESS, LOG_UINT("cantidad", op->stored),
+        LOG_UINT("agencia", exchange->agency), LOG_UINT("total", op->received));
+}
+
+static void log_refused(const struct exchange *exchange, const char *why)
+{
+    LOG(ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", exchange->count),
+        LOG_UINT("agencia", exchange->agency), LOG_UINT("total", exchange->op.received),
+        LOG_TEXT("reason", why));
+}
+
+static void on_done(struct store_op *op)
+{
+    struct exchange *exchange = (struct exchange *)op;
+    struct session *session = exchange->session;
+    Lottery__V1__AckCode code = exchange->refusal;
+
+    if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED) {
+        code = ack_code_of(op->status);
+        if (op->status != STATUS_OK)
+            (void)snprintf(exchange->detail, sizeof(exchange->detail), "%s",
+                           status_text(op->status));
+    }
+    if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && exchange->count > 0)
+        log_refused(exchange, exchange->detail);
+    else if (op->stored > 0)
+        log_stored(exchange);
+    else if (exchange->count > 0)
+        LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", exchange->count),
+            LOG_UINT("agencia", exchange->agency));
+    if (session != NULL)
+        session_send_ack(session, code, op->received,
+                         exchange->detail[0] != '\0' ? exchange->detail : NULL);
+    exchange_end(exchange);
+    if (session != NULL)
+        session->events->progress(session->owner);
+}
+
+/* Copies the message's bets and checks each. Returns the first that breaks a rule, or n_bets. */
+static size_t take_bets(struct service *service, const Lottery__V1__NewBets *message,
+                        enum bet_fault *fault)
+{
+    uint32_t today = clock_today();
+
+    for (size_t i = 0; i < message->n_bets; i++) {
+        service->bets[i] = bet_from(message->bets[i]);
+        *fault = bet_check(&service->bets[i], today);
+        if (*fault != BET_FAULT_NONE)
+            return i;
+    }
+    return message->n_bets;
+}
+
+static void submit(struct session *session, struct exchange *exchange,
+                   const Lottery__V1__NewBets *message)
+{
+    struct service *service = session->service;
+    enum bet_fault fault = BET_FAULT_NONE;
+
+    if (!session_claim_agency(session, message->agency_id)) {
+        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
+                        "agency %u is not one of 1..%u, or not this connection's",
+                        message->agency_id, store_agencies(service->store));
+        return;
+    }
+    size_t bad = take_bets(service, message, &fault);
+    if (bad < message->n_bets) {
+        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
+                        bet_fault_text(fault));
+        return;
+    }
+    enum status status = store_append(service->store, &exchange->op, message->agency_id,
+                                      message->offset, service->bets, message->n_bets);
+    if (status != STATUS_OK)
+        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
+                        status_text(status));
+}
+
+bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
+{
+    struct arena *arena = &session->service->arena;
+
+    arena_reset(arena);
+    const Lottery__V1__NewBets *message =
+        lottery__v1__new_bets__unpack(&arena->allocator, size, body);
+    if (message == NULL) {
+        session_malformed(session, "NewBets can not be unpacked");
+        return false;
+    }
+    struct exchange *exchange =
+        exchange_begin(session, message->agency_id, FRAME_HEADER_SIZE + size, on_done);
+    if (exchange == NULL)
+        return session_give_up(session);
+    exchange->count = (uint32_t)message->n_bets;
+    submit(session, exchange, message);
+    return true;
+}

@@ -1,0 +1,172 @@
+#include "handlers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Room to unpack the worst message that fits a frame: thousands of empty bets, each of which
+ * becomes a struct, a pointer and the notes of protobuf-c's scanner. */
+#define ARENA_ROOM ((size_t)2 * 1024 * 1024)
+
+#define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_TELLING)
+
+/* Which message is for which handler, and in which states it may come. What is not here may only be
+ * sent by the central, or by nobody. */
+static const struct {
+    uint8_t opcode;
+    unsigned states;
+    bool (*handle)(struct session *session, const uint8_t *body, size_t size);
+} handlers[] = {
+    {LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, ANY_OPEN, handle_new_bets},
+    {LOTTERY__V1__OPCODE__OPCODE_FINISHED, ANY_OPEN, handle_finished},
+};
+
+enum status service_create(struct store *store, const struct service_events *events, void *owner,
+                           struct service **out)
+{
+    struct service *service = calloc(1, sizeof(*service));
+
+    if (service == NULL)
+        return STATUS_NOMEM;
+    if (!arena_init(&service->arena, ARENA_ROOM)) {
+        free(service);
+        return STATUS_NOMEM;
+    }
+    service->store = store;
+    service->events = events;
+    service->owner = owner;
+    *out = service;
+    return STATUS_OK;
+}
+
+void service_destroy(struct service *service)
+{
+    if (service == NULL)
+        return;
+    while (service->spares != NULL) {
+        struct exchange *exchange = service->spares;
+        service->spares = exchange->next;
+        free(exchange);
+    }
+    results_fini(&service->results);
+    arena_fini(&service->arena);
+    free(service);
+}
+
+size_t service_outstanding(const struct service *service)
+{
+    return service->outstanding;
+}
+
+enum status service_raffle_held(struct service *service, struct errbuf *err)
+{
+    if (!service->has_results) {
+        enum status status = results_load(service->store, &service->results, err);
+        if (status != STATUS_OK)
+            return status;
+        service->has_results = true;
+    }
+    while (service->waiting != NULL)
+        session_tell(service->waiting);
+    return STATUS_OK;
+}
+
+void service_tell_waiting(struct service *service)
+{
+    for (struct session *session = service->waiting; session != NULL; session = session->next)
+        service->events->waiting(service->owner, session->agency, session->total);
+}
+
+struct exchange *exchange_begin(struct session *session, uint32_t agency, size_t frame_bytes,
+                                store_done_cb done)
+{
+    struct service *service = session->service;
+    struct exchange *exchange = service->spares;
+
+    if (exchange != NULL) {
+        service->spares = exchange->next;
+    } else {
+        exchange = malloc(sizeof(*exchange));
+        if (exchange == NULL)
+            return NULL;
+    }
+    exchange->op.done = done;
+    exchange->service = service;
+    exchange->session = session;
+    exchange->frame_bytes = frame_bytes;
+    exchange->count = 0;
+    exchange->agency = agency;
+    exchange->refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
+    exchange->detail[0] = '\0';
+
+    exchange->next = session->exchanges;
+    exchange->link = &session->exchanges;
+    if (exchange->next != NULL)
+        exchange->next->link = &exchange->next;
+    session->exchanges = exchange;
+    session->outstanding++;
+    session->outstanding_bytes += frame_bytes;
+    service->outstanding++;
+    return exchange;
+}
+
+void exchange_end(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+
+    if (exchange->session != NULL) {
+        *exchange->link = exchange->next;
+        if (exchange->next != NULL)
+            exchange->next->link = exchange->link;
+        exchange->session->outstanding--;
+        exchange->session->outstanding_bytes -= exchange->frame_bytes;
+    }
+    exchange->next = service->spares;
+    service->spares = exchange;
+    service->outstanding--;
+}
+
+void exchange_refuse(struct exchange *exchange, Lottery__V1__AckCode code, const char *format, ...)
+{
+    va_list args;
+
+    exchange->refusal = code;
+    va_start(args, format);
+    (void)vsnprintf(exchange->detail, sizeof(exchange->detail), format, args);
+    va_end(args);
+    /* A question can not fail at once. */
+    (void)store_append(exchange->service->store, &exchange->op, exchange->agency, 0, NULL, 0);
+}
+
+Lottery__V1__AckCode ack_code_of(enum status status)
+{
+    switch ((int)status) {
+    case STATUS_OK:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
+    case STATUS_GAP:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP;
+    case STATUS_CLOSED:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED;
+    case STATUS_UNKNOWN_AGENCY:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
+    case STATUS_INCOMPLETE:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
+    default:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
+    }
+}
+
+bool session_receive(struct session *session, uint8_t opcode, const uint8_t *body, size_t size)
+{
+    char detail[EXCHANGE_DETAIL_SIZE];
+
+    if (session->state == SESSION_CLOSED)
+        return false;
+    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        if (handlers[i].opcode == opcode && (handlers[i].states >> session->state & 1) != 0)
+            return handlers[i].handle(session, body, size);
+    }
+    (void)snprintf(detail, sizeof(detail), "opcode %u is not for the central", opcode);
+    session_malformed(session, detail);
+    return false;
+}

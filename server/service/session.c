@@ -1,0 +1,184 @@
+/* A connection's side of the conversation.
+ *
+ * Happy path: messages become exchanges, which the store ends in order; each sends its answer. A
+ * Finished that is taken makes the session wait; when the raffle was held, its winners leave, as
+ * many frames at a time as the connection takes.
+ *
+ * Failure modes: the connection goes first: its exchanges lose their session and end silently. No
+ * memory for an exchange: the connection is given up. A malformed message: the answers before it,
+ * then MALFORMED, then the end.
+ */
+#include "handlers.h"
+
+#include "log.h"
+
+#include <string.h>
+
+#define TELL_BACKLOG ((size_t)64 * 1024) /* bytes of winners that may wait for the peer to read */
+#define WINNERS_OVERHEAD 16              /* agency_id and more, generously */
+#define WINNERS_PER_FRAME (FRAME_BODY_MAX / 3) /* a document of one character takes three bytes */
+
+void session_init(struct session *session, struct service *service,
+                  const struct session_events *events, void *owner)
+{
+    memset(session, 0, sizeof(*session));
+    session->service = service;
+    session->events = events;
+    session->owner = owner;
+}
+
+static void leave_waiting(struct session *session)
+{
+    if (session->link == NULL)
+        return;
+    *session->link = session->next;
+    if (session->next != NULL)
+        session->next->link = session->link;
+    session->link = NULL;
+}
+
+void session_fini(struct session *session)
+{
+    leave_waiting(session);
+    for (struct exchange *exchange = session->exchanges; exchange != NULL;
+         exchange = exchange->next)
+        exchange->session = NULL;
+    session->exchanges = NULL;
+    session->state = SESSION_CLOSED;
+}
+
+bool session_is_idle(const struct session *session)
+{
+    return session->outstanding == 0 && session->state != SESSION_WAITING &&
+           session->state != SESSION_TELLING;
+}
+
+bool session_claim_agency(struct session *session, uint32_t agency)
+{
+    if (agency < 1 || agency > store_agencies(session->service->store))
+        return false;
+    if (session->agency == 0)
+        session->agency = agency;
+    return session->agency == agency;
+}
+
+bool session_give_up(struct session *session)
+{
+    LOG(ERROR, "session", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
+    session->state = SESSION_CLOSED;
+    session->events->finish(session->owner);
+    return false;
+}
+
+void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64_t received,
+                      const char *detail)
+{
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    size_t size = wire_pack_ack(code, received, detail, frame);
+    session->events->send(session->owner, frame, size);
+}
+
+static void on_malformed_done(struct store_op *op)
+{
+    struct exchange *exchange = (struct exchange *)op;
+    struct session *session = exchange->session;
+
+    if (session != NULL) {
+        session_send_ack(session, exchange->refusal, op->received, exchange->detail);
+        session->events->finish(session->owner);
+    }
+    exchange_end(exchange);
+}
+
+void session_malformed(struct session *session, const char *detail)
+{
+    struct exchange *exchange;
+
+    if (session->state == SESSION_CLOSED)
+        return;
+    exchange = exchange_begin(session, session->agency, 0, on_malformed_done);
+    if (exchange == NULL) {
+        (void)session_give_up(session);
+        return;
+    }
+    leave_waiting(session);
+    session->state = SESSION_CLOSED;
+    exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
+}
+
+void session_wait(struct session *session, uint64_t total)
+{
+    struct service *service = session->service;
+
+    session->to_tell++;
+    if (session->state != SESSION_BETTING)
+        return; /* it waits already, or is being told and will be again */
+    session->state = SESSION_WAITING;
+    session->total = total;
+    session->next = service->waiting;
+    session->link = &service->waiting;
+    if (session->next != NULL)
+        session->next->link = &session->next;
+    service->waiting = session;
+    service->events->waiting(service->owner, session->agency, total);
+}
+
+void session_tell(struct session *session)
+{
+    leave_waiting(session);
+    session->state = SESSION_TELLING;
+    session->told = 0;
+    session_continue(session);
+}
+
+/* Packs the next winners into one frame and says how many they were. */
+static uint64_t send_winners(struct session *session, const struct winner *winners, uint64_t count)
+{
+    static char texts[WINNERS_PER_FRAME][BET_DOCUMENT_MAX + 1];
+    static char *documents[WINNERS_PER_FRAME];
+    Lottery__V1__Winners message;
+    uint8_t frame[FRAME_MAX_SIZE];
+    size_t body_size = WINNERS_OVERHEAD;
+    uint64_t taken = 0;
+
+    lottery__v1__winners__init(&message);
+    while (taken < count) {
+        size_t size = winners[taken].document_size;
+        if (wire_nested_size(size) > FRAME_BODY_MAX - body_size)
+            break;
+        body_size += wire_nested_size(size);
+        memcpy(texts[taken], winners[taken].document, size);
+        texts[taken][size] = '\0';
+        documents[taken] = texts[taken];
+        taken++;
+    }
+    message.agency_id = session->agency;
+    message.n_documents = (size_t)taken;
+    message.documents = documents;
+    message.more = taken < count;
+    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_WINNERS, &message.base, frame);
+    session->events->send(session->owner, frame, size);
+    return taken;
+}
+
+void session_continue(struct session *session)
+{
+    uint64_t count;
+
+    while (session->state == SESSION_TELLING &&
+           session->events->backlog(session->owner) < TELL_BACKLOG) {
+        const struct winner *winners =
+            results_of(&session->service->results, session->agency, &count);
+        session->told += send_winners(session, winners + session->told, count - session->told);
+        if (session->told < count)
+            continue;
+        LOG(DEBUG, "ganadores_enviados", SUCCESS, LOG_UINT("agencia", session->agency),
+            LOG_UINT("cantidad", count));
+        session->told = 0;
+        if (--session->to_tell == 0) {
+            session->state = SESSION_BETTING;
+            session->events->progress(session->owner);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+#include "server_settings.h"
+
+#include "settings.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_SIZE,
+               "text setting");
+
+#define SECOND INT64_C(1000000000)
+#define FIELD(name) offsetof(struct server_settings, name)
+#define NAMED(name) name, name
+
+static const struct setting settings[] = {
+    {NAMED("SERVER_PORT"), SETTING_UINT, FIELD(port), 0, 65535, NULL},
+    {NAMED("SERVER_IP"), SETTING_TEXT, FIELD(ip), 0, 0, NULL},
+    {NAMED("SERVER_LISTEN_BACKLOG"), SETTING_UINT, FIELD(listen_backlog), 1, 65535, NULL},
+    {NAMED("LOGGING_LEVEL"), SETTING_LEVEL, FIELD(log_level), 0, 0, NULL},
+    {NAMED("SERVER_MODE"), SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|echo"},
+    {NAMED("SERVER_WORKERS"), SETTING_UINT, FIELD(workers), 0, 256, NULL},
+    {NAMED("SERVER_MAX_CONNECTIONS"), SETTING_UINT, FIELD(max_connections), 1, 1000000, NULL},
+    {NAMED("SERVER_MAX_CONNECTIONS_PER_IP"), SETTING_UINT, FIELD(max_connections_per_ip), 1,
+     1000000, NULL},
+    {NAMED("SERVER_HANDSHAKE_TIMEOUT"), SETTING_DURATION, FIELD(handshake_timeout), 1000, 0, NULL},
+    {NAMED("SERVER_FRAME_TIMEOUT"), SETTING_DURATION, FIELD(frame_timeout), 1000, 0, NULL},
+    {NAMED("SERVER_IDLE_TIMEOUT"), SETTING_DURATION, FIELD(idle_timeout), 1000, 0, NULL},
+    {NAMED("LOTTERY_AGENCIES"), SETTING_UINT, FIELD(agencies), 0, SERVER_AGENCIES_MAX, NULL},
+    {NAMED("LOTTERY_WINNER_NUMBER"), SETTING_UINT, FIELD(winner_number), 0, 9999, NULL},
+    {NAMED("LOTTERY_DATA_DIR"), SETTING_TEXT, FIELD(data_dir), 0, 0, NULL},
+};
+static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
+
+static const struct server_settings defaults = {
+    .port = 12345,
+    .ip = "server",
+    .listen_backlog = 5,
+    .log_level = LOG_INFO,
+    .mode = SERVER_MODE_LOTTERY,
+    .workers = 0,
+    .max_connections = 20000,
+    .max_connections_per_ip = 12000,
+    .handshake_timeout = 30 * SECOND,
+    .frame_timeout = 30 * SECOND,
+    .idle_timeout = 600 * SECOND,
+    .agencies = 5,
+    .winner_number = 7574,
+    .data_dir = ".",
+};
+
+/* inih is told to read through read_line(), which counts: its handler is called while the line that
+ * it comes from is the last one read. */
+struct ini_source {
+    FILE *file;
+    const char *path;
+    unsigned line;
+    struct server_settings *target;
+    struct settings_seen seen;
+    struct errbuf *err;
+    enum status status;
+};
+
+static char *read_line(char *buffer, int size, void *stream)
+{
+    struct ini_source *source = stream;
+
+    if (source->status != STATUS_OK || fgets(buffer, size, source->file) == NULL)
+        return NULL;
+    source->line++;
+    size_t length = strlen(buffer);
+    if (length + 1 == (size_t)size && buffer[length - 1] != '\n' && !feof(source->file)) {
+        errbuf_set(source->err, "%s:%u: line longer than %d bytes", source->path, source->line,
+                   size - 2);
+        source->status = STATUS_INVALID;
+        return NULL;
+    }
+    return buffer;
+}
+
+static int on_setting(void *context, const char *section, const char *name, const char *value)
+{
+    struct ini_source *source = context;
+    char where[SETTING_TEXT_SIZE + 16];
+
+    if (source->status != STATUS_OK)
+        return 1;
+    (void)snprintf(where, sizeof(where), "%s:%u", source->path, source->line);
+    if (strcmp(section, "DEFAULT") != 0) {
+        errbuf_set(source->err, "%s: %s: belongs into section [DEFAULT]", where, name);
+        source->status = STATUS_INVALID;
+    } else {
+        source->status =
+            settings_set(&table, source->target, &source->seen, where, name, value, source->err);
+    }
+    return 1;
+}
+
+static enum status read_file(const char *path, struct server_settings *out, struct errbuf *err)
+{
+    struct ini_source source = {.path = path, .target = out, .err = err};
+
+    source.file = fopen(path, "re");
+    if (source.file == NULL) {
+        if (errno == ENOENT)
+            return STATUS_OK;
+        errbuf_set(err, "%s: %s", path, strerror(errno));
+        return STATUS_IO;
+    }
+    int bad_line = ini_parse_stream(read_line, &source, on_setting, &source);
+    if (source.status == STATUS_OK && ferror(source.file)) {
+        errbuf_set(err, "%s: %s", path, strerror(errno));
+        source.status = STATUS_IO;
+    } else if (source.status == STATUS_OK && bad_line != 0) {
+        errbuf_set(err, "%s:%d: neither [section] nor KEY = value", path, bad_line);
+        source.status = STATUS_INVALID;
+    }
+    (void)fclose(source.file);
+    return source.status;
+}
+
+enum status server_settings_load(const char *path, struct server_settings *out, struct errbuf *err)
+{
+    struct server_settings loaded = defaults;
+
+    enum status status = read_file(path, &loaded, err);
+    if (status == STATUS_OK)
+        status = settings_read_environment(&table, &loaded, err);
+    if (status == STATUS_OK)
+        *out = loaded;
+    return status;
+}
+
+const char *server_mode_name(uint32_t mode)
+{
+    return mode == SERVER_MODE_ECHO ? "echo" : "lottery";
+}
+
+void server_settings_log(const struct server_settings *s)
+{
+    LOG(INFO, "config", SUCCESS, LOG_UINT("port", s->port),
+        LOG_UINT("listen_backlog", s->listen_backlog),
+        LOG_TEXT("logging_level", log_level_name(s->log_level)), LOG_TEXT("ip", s->ip),
+        LOG_TEXT("mode", server_mode_name(s->mode)), LOG_UINT("workers", s->workers),
+        LOG_UINT("agencies", s->agencies), LOG_UINT("winner_number", s->winner_number),
+        LOG_TEXT("data_dir", s->data_dir));
+}

@@ -1,0 +1,205 @@
+/* The committer's thread.
+ *
+ * Happy path: wait for operations and for a spare group to put in the place of the filling one;
+ * take the filling one; commit it (group.c); sync unless another process's sync already covered it;
+ * hand it back and wake the loop. With nothing to do for a moment, note in the journal's header how
+ * far everything is on disk.
+ *
+ * Failure modes: a failing sync, or files that can not be brought back after a failed write: the
+ * process ends at once through on_fatal, as nothing it could still say would be certain.
+ */
+#include "committer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define IDLE_MS 200
+
+static const char fatal_files[] = "the files can not be brought back after a failed write";
+
+static void wait_for_change(struct committer *committer, bool with_timeout, bool *out_timed_out)
+{
+    struct timespec until;
+
+    *out_timed_out = false;
+    if (!with_timeout) {
+        (void)pthread_cond_wait(&committer->changed, &committer->mutex);
+        return;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += IDLE_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    *out_timed_out =
+        pthread_cond_timedwait(&committer->changed, &committer->mutex, &until) == ETIMEDOUT;
+}
+
+static void commit(struct committer *committer, struct group *group)
+{
+    struct committing *committing = &committer->committing;
+    uint64_t need;
+
+    if (group_commit(committing, group, &need) != STATUS_OK)
+        committer->on_fatal(fatal_files);
+    if (atomic_load(&committing->state->synced) >= need)
+        return;
+    if (store_files_sync(&committing->files) != STATUS_OK)
+        committer->on_fatal("a sync failed");
+    state_raise_synced(committing->state, need);
+}
+
+static void append(struct group **list, struct group *group)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    group->next = NULL;
+    *list = group;
+}
+
+static struct group *pop(struct group **list)
+{
+    struct group *group = *list;
+
+    *list = group->next;
+    group->next = NULL;
+    return group;
+}
+
+static void *run(void *argument)
+{
+    struct committer *committer = argument;
+    bool has_unnoted = false;
+
+    (void)pthread_mutex_lock(&committer->mutex);
+    for (;;) {
+        bool has_work = committer->filling->count > 0;
+        if (has_work && committer->spare != NULL) {
+            struct group *group = committer->filling;
+            committer->filling = pop(&committer->spare);
+            (void)pthread_mutex_unlock(&committer->mutex);
+            commit(committer, group);
+            has_unnoted = true;
+            (void)pthread_mutex_lock(&committer->mutex);
+            append(&committer->done, group);
+            (void)uv_async_send(&committer->wake_loop);
+        } else if (!has_work && committer->is_stopping) {
+            break;
+        } else {
+            bool is_idle;
+            wait_for_change(committer, has_unnoted && !has_work, &is_idle);
+            if (is_idle) {
+                if (committing_note_synced(&committer->committing) != STATUS_OK)
+                    committer->on_fatal(fatal_files);
+                has_unnoted = false;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&committer->mutex);
+    return NULL;
+}
+
+/* Signals are the loop's business: the thread is started with all of them blocked. */
+static int start_thread(struct committer *committer)
+{
+    sigset_t all;
+    sigset_t before;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&committer->thread, NULL, run, committer);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+enum status committer_start(struct committer *committer, const struct store_home *home,
+                            uv_loop_t *loop, uv_async_cb on_done, void *context,
+                            store_fatal_cb on_fatal, struct errbuf *err)
+{
+    pthread_condattr_t attributes;
+
+    memset(committer, 0, sizeof(*committer));
+    committer->on_fatal = on_fatal;
+    enum status status = committing_init(&committer->committing, home, err);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < COMMITTER_GROUPS; i++) {
+        group_init(&committer->groups[i]);
+        append(&committer->spare, &committer->groups[i]);
+    }
+    committer->filling = pop(&committer->spare);
+    (void)pthread_mutex_init(&committer->mutex, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&committer->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    int code = uv_async_init(loop, &committer->wake_loop, on_done);
+    if (code != 0) {
+        status = status_from_errno(-code);
+        goto err_fini;
+    }
+    committer->wake_loop.data = context;
+    code = start_thread(committer);
+    if (code != 0) {
+        uv_close((uv_handle_t *)&committer->wake_loop, NULL);
+        status = status_from_errno(code);
+        goto err_fini;
+    }
+    return STATUS_OK;
+
+err_fini:
+    committer_fini(committer);
+    errbuf_set(err, "can not start the store's thread: %s", status_text(status));
+    return status;
+}
+
+void committer_stop(struct committer *committer)
+{
+    (void)pthread_mutex_lock(&committer->mutex);
+    committer->is_stopping = true;
+    (void)pthread_cond_signal(&committer->changed);
+    (void)pthread_mutex_unlock(&committer->mutex);
+    (void)pthread_join(committer->thread, NULL);
+}
+
+void committer_fini(struct committer *committer)
+{
+    (void)pthread_cond_destroy(&committer->changed);
+    (void)pthread_mutex_destroy(&committer->mutex);
+    for (size_t i = 0; i < COMMITTER_GROUPS; i++)
+        group_fini(&committer->groups[i]);
+    committing_fini(&committer->committing);
+}
+
+struct group *committer_acquire(struct committer *committer)
+{
+    (void)pthread_mutex_lock(&committer->mutex);
+    return committer->filling;
+}
+
+void committer_release(struct committer *committer)
+{
+    (void)pthread_cond_signal(&committer->changed);
+    (void)pthread_mutex_unlock(&committer->mutex);
+}
+
+struct group *committer_take_done(struct committer *committer)
+{
+    (void)pthread_mutex_lock(&committer->mutex);
+    struct group *done = committer->done;
+    committer->done = NULL;
+    (void)pthread_mutex_unlock(&committer->mutex);
+    return done;
+}
+
+void committer_give_back(struct committer *committer, struct group *group)
+{
+    group_reset(group);
+    (void)pthread_mutex_lock(&committer->mutex);
+    append(&committer->spare, group);
+    (void)pthread_cond_signal(&committer->changed);
+    (void)pthread_mutex_unlock(&committer->mutex);
+}

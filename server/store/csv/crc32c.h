@@ -1,0 +1,15 @@
+/* crc32c.h - the CRC-32C checksum (Castagnoli; RFC 3720 appendix B.4 has test vectors). */
+#ifndef LOTTERY_CRC32C_H
+#define LOTTERY_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Continues `crc` (0 to begin) over `size` bytes. Uses the processor's instruction where there is
+ * one. */
+uint32_t crc32c(uint32_t crc, const void *bytes, size_t size);
+
+/* The same in plain C: the reference that the tests compare against. */
+uint32_t crc32c_portable(uint32_t crc, const void *bytes, size_t size);
+
+#endif

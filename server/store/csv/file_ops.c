@@ -1,0 +1,89 @@
+#include "file_ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int open_at(int dir, const char *name, int flags, mode_t mode)
+{
+    return openat(dir, name, flags | O_CLOEXEC, mode);
+}
+
+static int rename_at(int dir, const char *from, const char *to)
+{
+    return renameat(dir, from, dir, to);
+}
+
+const struct file_ops file_ops_system = {
+    .openat = open_at,
+    .fstat = fstat,
+    .pread = pread,
+    .pwritev = pwritev,
+    .fdatasync = fdatasync,
+    .ftruncate = ftruncate,
+    .renameat = rename_at,
+};
+
+enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,
+                       uint64_t offset)
+{
+    while (count > 0) {
+        int some = count > IOV_MAX ? IOV_MAX : (int)count;
+        ssize_t written = ops->pwritev(fd, parts, some, (off_t)offset);
+        if (written < 0) {
+            if (errno == EINTR)
+                continue;
+            return status_from_errno(errno);
+        }
+        if (written == 0) /* a disk that takes nothing would keep us here for ever */
+            return STATUS_NOSPACE;
+        offset += (uint64_t)written;
+        for (size_t left = (size_t)written; left > 0;) {
+            size_t step = left < parts->iov_len ? left : parts->iov_len;
+            parts->iov_base = (char *)parts->iov_base + step;
+            parts->iov_len -= step;
+            left -= step;
+            if (parts->iov_len == 0) {
+                parts++;
+                count--;
+            }
+        }
+        while (count > 0 && parts->iov_len == 0) {
+            parts++;
+            count--;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t size, uint64_t offset,
+                      size_t *out_size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t count = ops->pread(fd, (char *)bytes + done, size - done, (off_t)(offset + done));
+        if (count < 0) {
+            if (errno == EINTR)
+                continue;
+            return status_from_errno(errno);
+        }
+        if (count == 0)
+            break;
+        done += (size_t)count;
+    }
+    *out_size = done;
+    return STATUS_OK;
+}
+
+enum status file_size(const struct file_ops *ops, int fd, uint64_t *out)
+{
+    struct stat info;
+
+    if (ops->fstat(fd, &info) < 0)
+        return status_from_errno(errno);
+    *out = (uint64_t)info.st_size;
+    return STATUS_OK;
+}

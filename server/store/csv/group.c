@@ -1,0 +1,436 @@
+/* One group commit.
+ *
+ * Happy path, under the lock that all processes share: decide each operation against what is stored
+ * (counting what the group itself adds), write the new bets behind bets.csv in one call and their
+ * records behind the journal in another, then move the agencies' numbers and last the sizes, which
+ * is the commit point. After the lock: sync.
+ *
+ * Failure modes: a write fails or is short (disk full): both files are cut back to the commit
+ * point, and every operation of the group fails, with nothing stored. Cutting back fails: the
+ * process ends. A process dies anywhere before the commit point: the next holder of the lock
+ * replays what lies behind it - whole batches count, as they are sound and continue what is there -
+ * and cuts the rest.
+ */
+#include "group.h"
+
+#include "bets_csv.h"
+#include "crc32c.h"
+#include "log.h"
+#include "replay.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_ROOM ((size_t)8 * 1024 * 1024)
+#define FIRST_ROOM ((size_t)256 * 1024)
+
+/* An agency's numbers as they will be after the group; meaningful when `round` is the current one.
+ * Kept beside the shared state, which must not change before the files have. */
+struct planned {
+    uint64_t received;
+    uint32_t round;
+    bool has_finished;
+};
+
+void group_init(struct group *group)
+{
+    memset(group, 0, sizeof(*group));
+    group->end = &group->first;
+}
+
+void group_fini(struct group *group)
+{
+    free(group->bytes);
+    group_init(group);
+}
+
+void group_reset(struct group *group)
+{
+    group->first = NULL;
+    group->end = &group->first;
+    group->count = 0;
+    group->size = 0;
+    if (group->room > KEPT_ROOM) {
+        free(group->bytes);
+        group->bytes = NULL;
+        group->room = 0;
+    }
+}
+
+void group_add(struct group *group, struct store_op *op)
+{
+    op->next = NULL;
+    *group->end = op;
+    group->end = &op->next;
+    group->count++;
+}
+
+enum status group_format(struct group *group, struct store_op *op, const struct bet *bets)
+{
+    size_t most = (size_t)op->count * BETS_CSV_LINE_MAX;
+
+    if (most > group->room - group->size) {
+        size_t room = group->room == 0 ? FIRST_ROOM : group->room;
+        while (room - group->size < most)
+            room *= 2;
+        char *grown = realloc(group->bytes, room);
+        if (grown == NULL)
+            return STATUS_NOMEM;
+        group->bytes = grown;
+        group->room = room;
+    }
+    char *lines = group->bytes + group->size;
+    op->bytes_at = group->size;
+    op->bytes = (uint32_t)store_bets(op->agency, bets, op->count, lines);
+    op->crc = crc32c(0, lines, op->bytes);
+    group->size += op->bytes;
+    return STATUS_OK;
+}
+
+enum status committing_init(struct committing *committing, const struct store_home *home,
+                            struct errbuf *err)
+{
+    memset(committing, 0, sizeof(*committing));
+    committing->planned = calloc((size_t)home->state->agencies + 1, sizeof(*committing->planned));
+    if (committing->planned == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    committing->state = home->state;
+    enum status status = store_files_open(home, &committing->files, err);
+    if (status != STATUS_OK)
+        free(committing->planned);
+    return status;
+}
+
+void committing_fini(struct committing *committing)
+{
+    store_files_close(&committing->files);
+    free(committing->planned);
+    free(committing->parts);
+    free(committing->records);
+}
+
+static bool reserve(struct committing *committing, size_t count)
+{
+    if (count <= committing->room)
+        return true;
+    size_t room = count * 2;
+    struct iovec *parts = realloc(committing->parts, room * sizeof(*parts));
+    if (parts == NULL)
+        return false;
+    committing->parts = parts;
+    uint8_t *records = realloc(committing->records, room * JOURNAL_RECORD_SIZE);
+    if (records == NULL)
+        return false;
+    committing->records = records;
+    committing->room = room;
+    return true;
+}
+
+/* Cuts both files back to the commit point. */
+static enum status cut_back(const struct committing *committing)
+{
+    const struct store_files *files = &committing->files;
+    struct state *state = committing->state;
+
+    if (files->ops->ftruncate(files->bets_fd, (off_t)atomic_load(&state->bets_size)) < 0 ||
+        files->ops->ftruncate(files->journal_fd, (off_t)atomic_load(&state->journal_size)) < 0)
+        return STATUS_IO;
+    return STATUS_OK;
+}
+
+/* Under a lock whose last holder died: see the head of this file. */
+static enum status repair(const struct committing *committing)
+{
+    struct state *state = committing->state;
+    struct errbuf err = {{0}};
+    struct replay replay = {.ops = committing->files.ops,
+                            .bets_fd = committing->files.bets_fd,
+                            .journal_fd = committing->files.journal_fd,
+                            .state = state,
+                            .journal_at = atomic_load(&state->journal_size),
+                            .bets_at = atomic_load(&state->bets_size)};
+
+    enum status status = replay_run(&replay, &err);
+    if (status == STATUS_OK) {
+        atomic_store(&state->bets_size, replay.bets_end);
+        atomic_store(&state->journal_size, replay.journal_end);
+        status = cut_back(committing);
+    }
+    LOG(WARNING, "store_repair", SUCCESS, LOG_TEXT("reason", "a process died while writing"),
+        LOG_UINT("bets_kept", replay.bets), LOG_TEXT("status", status_name(status)));
+    return status;
+}
+
+static enum status lock(const struct committing *committing)
+{
+    enum status status = STATUS_OK;
+    bool must_repair;
+
+    state_lock(committing->state, &must_repair);
+    if (must_repair) {
+        status = repair(committing);
+        state_lock_repaired(committing->state);
+        if (status != STATUS_OK)
+            state_unlock(committing->state);
+    }
+    return status;
+}
+
+enum status committing_note_synced(struct committing *committing)
+{
+    enum status status = lock(committing);
+
+    if (status != STATUS_OK)
+        return status;
+    /* A failure here takes nothing away: the older note stays true. */
+    (void)store_header_write(&committing->files, committing->state);
+    state_unlock(committing->state);
+    return STATUS_OK;
+}
+
+static struct planned *planned_of(struct committing *committing, uint32_t agency)
+{
+    struct planned *planned = &committing->planned[agency];
+
+    if (planned->round != committing->round) {
+        const struct state_agency *stored = &committing->state->agency[agency];
+        *planned = (struct planned){atomic_load(&stored->received), committing->round,
+                                    atomic_load(&stored->has_finished) != 0};
+    }
+    return planned;
+}
+
+/* Leaves out the first `known` lines of a batch, which are stored already. */
+static void skip_lines(const struct group *group, struct store_op *op, uint64_t known)
+{
+    const char *at = group->bytes + op->bytes_at;
+    const char *end = at + op->bytes;
+
+    for (; known > 0; known--)
+        at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+    op->bytes_at = (size_t)(at - group->bytes);
+    op->bytes = (uint32_t)(end - at);
+    op->crc = crc32c(0, at, op->bytes);
+}
+
+static void plan_finish(struct store_op *op, struct planned *planned)
+{
+    op->received = planned->received;
+    op->status = op->offset == planned->received ? STATUS_OK : STATUS_INCOMPLETE;
+    if (op->status == STATUS_OK && !planned->has_finished) {
+        planned->has_finished = true;
+        op->stored = 1; /* here: a record to write */
+    }
+}
+
+static void plan_append(const struct group *group, struct store_op *op, struct planned *planned,
+                        bool is_drawn)
+{
+    op->received = planned->received;
+    op->status = STATUS_OK;
+    if (op->count == 0)
+        return; /* a question */
+    if (op->offset > planned->received)
+        op->status = STATUS_GAP;
+    else if (op->count <= planned->received - op->offset)
+        return; /* wholly known */
+    else if (planned->has_finished || is_drawn)
+        op->status = STATUS_CLOSED;
+    else {
+        uint64_t known = planned->received - op->offset;
+        if (known > 0)
+            skip_lines(group, op, known);
+        op->stored = op->count - (uint32_t)known;
+        planned->received += op->stored;
+        op->received = planned->received;
+    }
+}
+
+static void plan(struct committing *committing, const struct group *group)
+{
+    bool is_drawn = atomic_load(&committing->state->has_draw) != 0;
+
+    committing->round++;
+    for (struct store_op *op = group->first; op != NULL; op = op->next) {
+        op->stored = 0;
+        op->received = 0;
+        if (op->agency < 1 || op->agency > committing->state->agencies)
+            op->status = STATUS_UNKNOWN_AGENCY;
+        else if (op->is_finish)
+            plan_finish(op, planned_of(committing, op->agency));
+        else
+            plan_append(group, op, planned_of(committing, op->agency), is_drawn);
+    }
+}
+
+/* What plan() decided, as bytes for both files. */
+struct writing {
+    size_t parts;
+    size_t records;
+    uint64_t bets_end;
+    uint64_t journal_end;
+};
+
+static void add_part(struct committing *committing, struct writing *writing,
+                     const struct group *group, const struct store_op *op)
+{
+    char *bytes = group->bytes + op->bytes_at;
+    size_t size = op->bytes;
+    struct iovec *last = writing->parts > 0 ? &committing->parts[writing->parts - 1] : NULL;
+
+    if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += size; /* batches that follow each other are one run */
+    else
+        committing->parts[writing->parts++] = (struct iovec){bytes, size};
+}
+
+static struct writing prepare(struct committing *committing, const struct group *group)
+{
+    struct state *state = committing->state;
+    struct writing writing = {0, 0, atomic_load(&state->bets_size),
+                              atomic_load(&state->journal_size)};
+    uint64_t synced = atomic_load(&state->synced);
+
+    for (struct store_op *op = group->first; op != NULL; op = op->next) {
+        if (op->stored == 0)
+            continue;
+        struct journal_record record = {.type = op->is_finish ? JOURNAL_FINISHED : JOURNAL_BETS,
+                                        .agency = op->agency,
+                                        .received = op->received,
+                                        .synced = synced,
+                                        .at = writing.journal_end,
+                                        .id = state->id};
+        if (!op->is_finish) {
+            record.count = op->stored;
+            record.data_at = writing.bets_end;
+            record.data_size = op->bytes;
+            record.data_crc = op->crc;
+            add_part(committing, &writing, group, op);
+            writing.bets_end += op->bytes;
+        }
+        journal_encode(&record, committing->records + writing.records * JOURNAL_RECORD_SIZE);
+        writing.records++;
+        writing.journal_end += JOURNAL_RECORD_SIZE;
+    }
+    return writing;
+}
+
+static enum status write_both(struct committing *committing, const struct writing *writing)
+{
+    const struct store_files *files = &committing->files;
+    struct state *state = committing->state;
+    struct iovec records = {committing->records, writing->records * JOURNAL_RECORD_SIZE};
+
+    enum status status = file_write(files->ops, files->bets_fd, committing->parts, writing->parts,
+                                    atomic_load(&state->bets_size));
+    if (status == STATUS_OK)
+        status = file_write(files->ops, files->journal_fd, &records, 1,
+                            atomic_load(&state->journal_size));
+    return status;
+}
+
+static void apply(struct committing *committing, const struct group *group,
+                  const struct writing *writing)
+{
+    struct state *state = committing->state;
+
+    for (struct store_op *op = group->first; op != NULL; op = op->next) {
+        if (op->stored == 0)
+            continue;
+        struct state_agency *agency = &state->agency[op->agency];
+        if (op->is_finish) {
+            atomic_store(&agency->has_finished, 1);
+            atomic_fetch_add(&state->finished, 1);
+        } else {
+            atomic_store(&agency->received, op->received);
+        }
+    }
+    atomic_store(&state->bets_size, writing->bets_end);
+    atomic_store(&state->journal_size, writing->journal_end);
+}
+
+static void fail_all(const struct committing *committing, const struct group *group,
+                     enum status status)
+{
+    for (struct store_op *op = group->first; op != NULL; op = op->next) {
+        bool is_known = op->agency >= 1 && op->agency <= committing->state->agencies;
+        op->status = status;
+        op->stored = 0;
+        op->received = is_known ? atomic_load(&committing->state->agency[op->agency].received) : 0;
+    }
+}
+
+static void outcome_lines(const struct group *group)
+{
+    for (struct store_op *op = group->first; op != NULL; op = op->next) {
+        bool has_lines = op->stored > 0 && !op->is_finish;
+        op->lines = has_lines ? group->bytes + op->bytes_at : NULL;
+        op->lines_size = has_lines ? op->bytes : 0;
+        if (op->is_finish)
+            op->stored = 0;
+    }
+}
+
+enum status group_commit(struct committing *committing, struct group *group, uint64_t *need)
+{
+    struct state *state = committing->state;
+
+    *need = 0;
+    if (!reserve(committing, group->count)) {
+        fail_all(committing, group, STATUS_NOMEM);
+        return STATUS_OK;
+    }
+    enum status status = lock(committing);
+    if (status != STATUS_OK)
+        return status;
+    plan(committing, group);
+    struct writing writing = prepare(committing, group);
+    if (writing.records > 0) {
+        enum status written = write_both(committing, &writing);
+        if (written == STATUS_OK) {
+            apply(committing, group, &writing);
+        } else {
+            status = cut_back(committing);
+            fail_all(committing, group, written);
+        }
+    }
+    *need = atomic_load(&state->journal_size);
+    state_unlock(state);
+    outcome_lines(group);
+    return status;
+}
+
+enum status draw_commit(struct committing *committing, const struct journal_record *record)
+{
+    struct state *state = committing->state;
+    struct journal_record whole = *record;
+    uint8_t bytes[JOURNAL_RECORD_SIZE];
+    struct iovec part = {bytes, sizeof(bytes)};
+
+    enum status status = lock(committing);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t end = atomic_load(&state->journal_size);
+    whole.type = JOURNAL_DRAW;
+    whole.synced = atomic_load(&state->synced);
+    whole.at = end;
+    whole.id = state->id;
+    journal_encode(&whole, bytes);
+    status = file_write(committing->files.ops, committing->files.journal_fd, &part, 1, end);
+    if (status == STATUS_OK)
+        status = store_files_sync(&committing->files);
+    if (status == STATUS_OK) {
+        end += JOURNAL_RECORD_SIZE;
+        state->draw = whole;
+        atomic_store(&state->has_draw, 1);
+        atomic_store(&state->journal_size, end);
+        state_raise_synced(state, end);
+    } else if (cut_back(committing) != STATUS_OK) {
+        status = STATUS_IO;
+    }
+    state_unlock(state);
+    return status;
+}

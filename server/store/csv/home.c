@@ -1,0 +1,386 @@
+/* The data folder: created, locked, recovered.
+ *
+ * Happy path: open the folder, take its lock, open journal and bets.csv (or make both), read the
+ * younger header, replay the journal, check winners.csv if the raffle was held, cut what lies
+ * behind the good part, sync, and note in the header that all of it is on disk.
+ *
+ * Failure modes: another server has the lock (a dying one gets a second to go); damage before what
+ * is known to have been on disk; bets.csv without journal, which is somebody else's; any failing
+ * file operation. Each ends the opening with a reason and leaves the files as they were.
+ */
+#include "home.h"
+
+#include "clock.h"
+#include "journal.h"
+#include "replay.h"
+#include "winners_csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define JOURNAL_TEMPORARY JOURNAL_NAME ".new"
+#define LOCK_WAIT_MS 1000
+#define LOCK_TRY_MS 20
+
+static enum status fail(struct errbuf *err, const char *name, int error)
+{
+    errbuf_set(err, "%s: %s", name, strerror(error));
+    return status_from_errno(error);
+}
+
+enum status store_files_open(const struct store_home *home, struct store_files *out,
+                             struct errbuf *err)
+{
+    int bets_fd = home->ops->openat(home->dir_fd, BETS_NAME, O_RDWR, 0);
+    if (bets_fd < 0)
+        return fail(err, BETS_NAME, errno);
+    int journal_fd = home->ops->openat(home->dir_fd, JOURNAL_NAME, O_RDWR, 0);
+    if (journal_fd < 0) {
+        enum status status = fail(err, JOURNAL_NAME, errno);
+        (void)close(bets_fd);
+        return status;
+    }
+    *out = (struct store_files){home->ops, bets_fd, journal_fd};
+    return STATUS_OK;
+}
+
+void store_files_close(struct store_files *files)
+{
+    (void)close(files->bets_fd);
+    (void)close(files->journal_fd);
+}
+
+enum status store_files_sync(const struct store_files *files)
+{
+    if (files->ops->fdatasync(files->bets_fd) < 0 || files->ops->fdatasync(files->journal_fd) < 0)
+        return STATUS_IO;
+    return STATUS_OK;
+}
+
+static enum status header_write(const struct file_ops *ops, int fd, uint64_t id, uint64_t writes,
+                                uint64_t synced)
+{
+    uint64_t at = writes % 2 == 0 ? 0 : JOURNAL_HEADER_B;
+    struct journal_record header = {
+        .type = JOURNAL_HEADER, .received = writes, .synced = synced, .at = at, .id = id};
+    uint8_t bytes[JOURNAL_RECORD_SIZE];
+    struct iovec part = {bytes, sizeof(bytes)};
+
+    journal_encode(&header, bytes);
+    return file_write(ops, fd, &part, 1, at);
+}
+
+enum status store_header_write(const struct store_files *files, struct state *state)
+{
+    return header_write(files->ops, files->journal_fd, state->id, ++state->header_writes,
+                        atomic_load(&state->synced));
+}
+
+static uint64_t new_id(void)
+{
+    return (uint64_t)clock_random() << 32 | clock_random();
+}
+
+/* The journal appears under its name only when it is whole and on disk. */
+static enum status journal_create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+{
+    static const uint8_t zeros[JOURNAL_START];
+    uint64_t id = new_id();
+
+    int fd = ops->openat(dir_fd, JOURNAL_TEMPORARY, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (fd < 0)
+        return fail(err, JOURNAL_TEMPORARY, errno);
+    struct iovec part = {(void *)(uintptr_t)zeros, sizeof(zeros)};
+    enum status status = file_write(ops, fd, &part, 1, 0);
+    for (uint64_t writes = 0; status == STATUS_OK && writes < 2; writes++)
+        status = header_write(ops, fd, id, writes, JOURNAL_START);
+    if (status == STATUS_OK && ops->fdatasync(fd) < 0)
+        status = STATUS_IO;
+    (void)close(fd);
+    if (status != STATUS_OK) {
+        errbuf_set(err, JOURNAL_TEMPORARY ": %s", status_text(status));
+        return status;
+    }
+    if (ops->renameat(dir_fd, JOURNAL_TEMPORARY, JOURNAL_NAME) < 0)
+        return fail(err, JOURNAL_NAME, errno);
+    if (ops->fdatasync(dir_fd) < 0)
+        return fail(err, "the data folder", errno);
+    return STATUS_OK;
+}
+
+/* A folder without a journal: fine when it has no bets either. */
+static enum status create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+{
+    uint64_t size = 0;
+
+    int fd = ops->openat(dir_fd, BETS_NAME, O_RDWR | O_CREAT, 0644);
+    if (fd < 0)
+        return fail(err, BETS_NAME, errno);
+    enum status status = file_size(ops, fd, &size);
+    (void)close(fd);
+    if (status == STATUS_OK && size > 0) {
+        errbuf_set(err, BETS_NAME " has bets but " JOURNAL_NAME
+                                  " is missing: bring it back, or move " BETS_NAME
+                                  " away to begin anew");
+        return STATUS_DAMAGED;
+    }
+    if (status != STATUS_OK) {
+        errbuf_set(err, BETS_NAME ": %s", status_text(status));
+        return status;
+    }
+    return journal_create(ops, dir_fd, err);
+}
+
+/* Reads both headers and takes the younger sound one. */
+static enum status read_header(const struct file_ops *ops, int fd, struct journal_record *out,
+                               struct errbuf *err)
+{
+    bool is_found = false;
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t at = i == 0 ? 0 : JOURNAL_HEADER_B;
+        uint8_t bytes[JOURNAL_RECORD_SIZE];
+        struct journal_record header;
+        size_t size;
+        enum status status = file_read(ops, fd, bytes, sizeof(bytes), at, &size);
+        if (status != STATUS_OK) {
+            errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+            return status;
+        }
+        if (size == sizeof(bytes) && journal_decode(bytes, &header) &&
+            header.type == JOURNAL_HEADER && header.at == at &&
+            (!is_found || header.received > out->received)) {
+            *out = header;
+            is_found = true;
+        }
+    }
+    if (!is_found) {
+        errbuf_set(err,
+                   JOURNAL_NAME ": no sound header at byte 0 or %d: bring the folder back from"
+                                " a copy, or move it away to begin anew",
+                   JOURNAL_HEADER_B);
+        return STATUS_DAMAGED;
+    }
+    return STATUS_OK;
+}
+
+/* Reads a folder's files into a new state. Changes nothing. */
+static enum status load(const struct store_files *files, int dir_fd, uint32_t agencies,
+                        struct state **out, struct replay *replay, struct errbuf *err)
+{
+    struct journal_record header = {0};
+    struct state *state = NULL;
+
+    enum status status = read_header(files->ops, files->journal_fd, &header, err);
+    if (status != STATUS_OK)
+        return status;
+    status = state_create(agencies, &state);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
+    state->id = header.id;
+    state->header_writes = header.received;
+    *replay = (struct replay){.ops = files->ops,
+                              .bets_fd = files->bets_fd,
+                              .journal_fd = files->journal_fd,
+                              .state = state,
+                              .journal_at = JOURNAL_START,
+                              .synced = header.synced};
+    status = replay_run(replay, err);
+    if (status == STATUS_OK && atomic_load(&state->has_draw) != 0)
+        status = winners_csv_check(files->ops, dir_fd, &state->draw, err);
+    if (status != STATUS_OK) {
+        state_destroy(state);
+        return status;
+    }
+    atomic_store(&state->bets_size, replay->bets_end);
+    atomic_store(&state->journal_size, replay->journal_end);
+    *out = state;
+    return STATUS_OK;
+}
+
+static void fill_report(const struct replay *replay, struct store_report *report)
+{
+    *report = (struct store_report){
+        .bets = replay->bets,
+        .bets_bytes = replay->bets_end,
+        .journal_bytes = replay->journal_end,
+        .bets_cut = replay->bets_size - replay->bets_end,
+        .journal_cut = replay->journal_size - replay->journal_end,
+        .finished = atomic_load(&replay->state->finished),
+        .has_draw = atomic_load(&replay->state->has_draw) != 0,
+        .winners = replay->state->draw.received,
+    };
+}
+
+/* Cuts the torn tail and puts all that was found on disk before anything builds on it. */
+static enum status settle(const struct store_files *files, struct state *state,
+                          const struct store_report *report, struct errbuf *err)
+{
+    const struct file_ops *ops = files->ops;
+
+    if ((report->bets_cut > 0 && ops->ftruncate(files->bets_fd, (off_t)report->bets_bytes) < 0) ||
+        (report->journal_cut > 0 &&
+         ops->ftruncate(files->journal_fd, (off_t)report->journal_bytes) < 0))
+        return fail(err, "cutting the torn tail", errno);
+    if (store_files_sync(files) != STATUS_OK)
+        return fail(err, "syncing the files", errno);
+    atomic_store(&state->synced, report->journal_bytes);
+    enum status status = store_header_write(files, state);
+    if (status != STATUS_OK)
+        errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+    else if (ops->fdatasync(files->journal_fd) < 0)
+        status = fail(err, JOURNAL_NAME, errno);
+    return status;
+}
+
+static enum status recover(struct store_home *home, uint32_t agencies, struct store_report *report,
+                           struct errbuf *err)
+{
+    struct store_files files = {home->ops, -1, -1};
+    struct replay replay;
+
+    int fd = home->ops->openat(home->dir_fd, JOURNAL_NAME, O_RDWR, 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    } else if (errno != ENOENT) {
+        return fail(err, JOURNAL_NAME, errno);
+    } else {
+        enum status status = create(home->ops, home->dir_fd, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    enum status status = store_files_open(home, &files, err);
+    if (status != STATUS_OK)
+        return status == STATUS_NOTFOUND ? STATUS_DAMAGED : status;
+    status = load(&files, home->dir_fd, agencies, &home->state, &replay, err);
+    if (status == STATUS_OK) {
+        fill_report(&replay, report);
+        status = settle(&files, home->state, report, err);
+    }
+    store_files_close(&files);
+    return status;
+}
+
+/* A server that was killed leaves children that die at once but hold the lock until then. */
+static enum status take_lock(int fd, struct errbuf *err)
+{
+    for (int waited_ms = 0;; waited_ms += LOCK_TRY_MS) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return STATUS_OK;
+        if (errno != EWOULDBLOCK || waited_ms >= LOCK_WAIT_MS)
+            break;
+        (void)usleep(LOCK_TRY_MS * 1000);
+    }
+    if (errno == EWOULDBLOCK) {
+        errbuf_set(err, LOCK_NAME ": another server works on this folder");
+        return STATUS_INUSE;
+    }
+    return fail(err, LOCK_NAME, errno);
+}
+
+enum status store_home_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                            struct store_home **out, struct store_report *report,
+                            struct errbuf *err)
+{
+    struct store_home *home = calloc(1, sizeof(*home));
+    enum status status;
+
+    if (home == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    home->ops = ops;
+    home->dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
+    if (home->dir_fd < 0) {
+        status = fail(err, dir, errno);
+        goto err_free;
+    }
+    home->lock_fd = ops->openat(home->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0644);
+    if (home->lock_fd < 0) {
+        status = fail(err, LOCK_NAME, errno);
+        goto err_close_dir;
+    }
+    status = take_lock(home->lock_fd, err);
+    if (status == STATUS_OK)
+        status = recover(home, agencies, report, err);
+    if (status != STATUS_OK)
+        goto err_close_lock;
+    *out = home;
+    return STATUS_OK;
+
+err_close_lock:
+    state_destroy(home->state);
+    (void)close(home->lock_fd);
+err_close_dir:
+    (void)close(home->dir_fd);
+err_free:
+    free(home);
+    errbuf_wrap(err, "data folder %s", dir);
+    return status;
+}
+
+void store_home_close(struct store_home *home)
+{
+    if (home == NULL)
+        return;
+    struct store_files files = {home->ops, -1, -1};
+    /* Not noting it costs nothing but a less sharp look at the next start: failures are let be. */
+    if (store_files_open(home, &files, NULL) == STATUS_OK) {
+        if (store_files_sync(&files) == STATUS_OK) {
+            state_raise_synced(home->state, atomic_load(&home->state->journal_size));
+            if (store_header_write(&files, home->state) == STATUS_OK)
+                (void)home->ops->fdatasync(files.journal_fd);
+        }
+        store_files_close(&files);
+    }
+    state_destroy(home->state);
+    (void)close(home->lock_fd);
+    (void)close(home->dir_fd);
+    free(home);
+}
+
+enum status store_home_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                             struct store_report *report, uint64_t *received, bool *has_finished,
+                             struct errbuf *err)
+{
+    struct store_files files = {.ops = ops, .bets_fd = -1, .journal_fd = -1};
+    struct state *state = NULL;
+    struct replay replay;
+    enum status status = STATUS_OK;
+
+    int dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
+    if (dir_fd < 0)
+        return fail(err, dir, errno);
+    files.bets_fd = ops->openat(dir_fd, BETS_NAME, O_RDONLY, 0);
+    if (files.bets_fd < 0)
+        status = fail(err, BETS_NAME, errno);
+    if (status == STATUS_OK) {
+        files.journal_fd = ops->openat(dir_fd, JOURNAL_NAME, O_RDONLY, 0);
+        if (files.journal_fd < 0)
+            status = fail(err, JOURNAL_NAME, errno);
+    }
+    if (status == STATUS_OK)
+        status = load(&files, dir_fd, agencies, &state, &replay, err);
+    if (status == STATUS_OK) {
+        fill_report(&replay, report);
+        for (uint32_t i = 1; i <= agencies; i++) {
+            if (received != NULL)
+                received[i] = atomic_load(&state->agency[i].received);
+            if (has_finished != NULL)
+                has_finished[i] = atomic_load(&state->agency[i].has_finished) != 0;
+        }
+    }
+    state_destroy(state);
+    if (files.journal_fd >= 0)
+        (void)close(files.journal_fd);
+    if (files.bets_fd >= 0)
+        (void)close(files.bets_fd);
+    (void)close(dir_fd);
+    return status;
+}

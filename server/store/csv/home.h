@@ -1,0 +1,37 @@
+/* home.h - a data folder that this server has locked, as its modules see it. */
+#ifndef LOTTERY_STORE_HOME_H
+#define LOTTERY_STORE_HOME_H
+
+#include "file_ops.h"
+#include "state.h"
+#include "store_csv.h"
+
+#define BETS_NAME "bets.csv"
+#define LOCK_NAME "bets.lock"
+
+struct store_home {
+    const struct file_ops *ops; /* borrowed */
+    struct state *state;        /* shared with the processes forked from here */
+    int dir_fd;
+    int lock_fd; /* the lock lasts until the last process that inherited it is gone */
+};
+
+/* The two files of a folder, opened by one process. */
+struct store_files {
+    const struct file_ops *ops;
+    int bets_fd;
+    int journal_fd;
+};
+
+/* Opens both for writing. On failure none stays open. */
+enum status store_files_open(const struct store_home *home, struct store_files *out,
+                             struct errbuf *err);
+void store_files_close(struct store_files *files);
+
+/* Both on disk? An error here is final: the kernel may have dropped what it could not write. */
+enum status store_files_sync(const struct store_files *files);
+
+/* Notes in the journal's header how far everything is on disk. Under the lock. */
+enum status store_header_write(const struct store_files *files, struct state *state);
+
+#endif

@@ -1,0 +1,39 @@
+/* file_ops.h - the file operations of the store, as a seam that tests replace to inject faults.
+ *
+ * Each has the contract of the system call it is named after: -1 and errno on failure.
+ */
+#ifndef LOTTERY_FILE_OPS_H
+#define LOTTERY_FILE_OPS_H
+
+#include "status.h"
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct file_ops {
+    int (*openat)(int dir, const char *name, int flags, mode_t mode);
+    int (*fstat)(int fd, struct stat *out);
+    ssize_t (*pread)(int fd, void *bytes, size_t size, off_t offset);
+    ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
+    int (*fdatasync)(int fd);
+    int (*ftruncate)(int fd, off_t size);
+    int (*renameat)(int dir, const char *from, const char *to);
+};
+
+/* The kernel's own. */
+extern const struct file_ops file_ops_system;
+
+/* Writes all parts at `offset`, whatever the kernel takes at a time. `parts` is used up. */
+enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,
+                       uint64_t offset);
+
+/* Reads up to `size` bytes; fewer only at the end of the file. */
+enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t size, uint64_t offset,
+                      size_t *out_size);
+
+/* The size of an open file. */
+enum status file_size(const struct file_ops *ops, int fd, uint64_t *out);
+
+#endif

@@ -1,0 +1,77 @@
+#include "journal.h"
+
+#include "crc32c.h"
+
+#include <string.h>
+
+#define VERSION 1
+
+static void put(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint64_t get(const uint8_t *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+/* The layout, once: offset and width of each field. The checksum covers all that follows it. */
+enum {
+    AT_CRC = 0,       /* u32 */
+    AT_TYPE = 4,      /* u8 */
+    AT_VERSION = 5,   /* u8, then two bytes of zero */
+    AT_AGENCY = 8,    /* u32 */
+    AT_COUNT = 12,    /* u32 */
+    AT_RECEIVED = 16, /* u64 */
+    AT_DATA = 24,     /* u64 */
+    AT_SIZE = 32,     /* u32 */
+    AT_DATA_CRC = 36, /* u32 */
+    AT_SYNCED = 40,   /* u64 */
+    AT_SELF = 48,     /* u64 */
+    AT_ID = 56        /* u64 */
+};
+
+void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE])
+{
+    memset(out, 0, JOURNAL_RECORD_SIZE);
+    out[AT_TYPE] = (uint8_t)record->type;
+    out[AT_VERSION] = VERSION;
+    put(out + AT_AGENCY, record->agency, 4);
+    put(out + AT_COUNT, record->count, 4);
+    put(out + AT_RECEIVED, record->received, 8);
+    put(out + AT_DATA, record->data_at, 8);
+    put(out + AT_SIZE, record->data_size, 4);
+    put(out + AT_DATA_CRC, record->data_crc, 4);
+    put(out + AT_SYNCED, record->synced, 8);
+    put(out + AT_SELF, record->at, 8);
+    put(out + AT_ID, record->id, 8);
+    put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
+}
+
+bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out)
+{
+    if (get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE))
+        return false;
+    if (bytes[AT_VERSION] != VERSION || bytes[AT_TYPE] < JOURNAL_HEADER ||
+        bytes[AT_TYPE] > JOURNAL_DRAW)
+        return false;
+    *out = (struct journal_record){
+        .type = (enum journal_type)bytes[AT_TYPE],
+        .agency = (uint32_t)get(bytes + AT_AGENCY, 4),
+        .count = (uint32_t)get(bytes + AT_COUNT, 4),
+        .received = get(bytes + AT_RECEIVED, 8),
+        .data_at = get(bytes + AT_DATA, 8),
+        .data_size = (uint32_t)get(bytes + AT_SIZE, 4),
+        .data_crc = (uint32_t)get(bytes + AT_DATA_CRC, 4),
+        .synced = get(bytes + AT_SYNCED, 8),
+        .at = get(bytes + AT_SELF, 8),
+        .id = get(bytes + AT_ID, 8),
+    };
+    return true;
+}

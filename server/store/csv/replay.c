@@ -1,0 +1,176 @@
+#include "replay.h"
+
+#include "bets_csv.h"
+#include "crc32c.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_RECORDS 1024
+#define DATA_MAX (1024 * 1024) /* far above what one frame of bets can become */
+
+/* One run: the position within the journal's current block, and room for bets. */
+struct run {
+    struct replay *replay;
+    uint8_t block[BLOCK_RECORDS * JOURNAL_RECORD_SIZE];
+    uint8_t data[DATA_MAX];
+    bool is_bad;          /* the good part has ended */
+    struct errbuf reason; /* why */
+};
+
+static void mark_bad(struct run *run, const char *file, uint64_t at, const char *what)
+{
+    run->is_bad = true;
+    errbuf_set(&run->reason, "%s: %s at byte %" PRIu64, file, what, at);
+}
+
+/* Do the bets of `record` follow the last ones, and are they what was written? */
+static enum status check_bets(struct run *run, const struct journal_record *record)
+{
+    struct replay *replay = run->replay;
+    size_t size;
+
+    if (record->data_at != replay->bets_end || record->data_size > sizeof(run->data)) {
+        mark_bad(run, JOURNAL_NAME, record->at, "record that does not continue bets.csv");
+        return STATUS_OK;
+    }
+    enum status status = file_read(replay->ops, replay->bets_fd, run->data, record->data_size,
+                                   record->data_at, &size);
+    if (status != STATUS_OK)
+        return status;
+    if (size < record->data_size)
+        mark_bad(run, "bets.csv", record->data_at + size, "bets missing");
+    else if (crc32c(0, run->data, size) != record->data_crc)
+        mark_bad(run, "bets.csv", record->data_at, "checksum mismatch in the batch");
+    return STATUS_OK;
+}
+
+static enum status apply_bets(struct run *run, const struct journal_record *record)
+{
+    struct replay *replay = run->replay;
+    struct state_agency *agency = &replay->state->agency[record->agency];
+
+    enum status status = check_bets(run, record);
+    if (status != STATUS_OK || run->is_bad)
+        return status;
+    atomic_store(&agency->received, record->received);
+    replay->bets_end += record->data_size;
+    replay->bets += record->count;
+    return STATUS_OK;
+}
+
+/* Applies one sound record. The numbers in records are absolute, so doing it twice is harmless. */
+static enum status apply(struct run *run, const struct journal_record *record, struct errbuf *err)
+{
+    struct replay *replay = run->replay;
+    struct state *state = replay->state;
+
+    if (record->type == JOURNAL_DRAW) {
+        state->draw = *record;
+        atomic_store(&state->has_draw, 1);
+        return STATUS_OK;
+    }
+    if (record->agency < 1 || record->agency > state->agencies) {
+        errbuf_set(err,
+                   JOURNAL_NAME ": has bets of agency %" PRIu32 ", but LOTTERY_AGENCIES is %" PRIu32
+                                ": raise it, or choose another folder",
+                   record->agency, state->agencies);
+        return STATUS_INVALID;
+    }
+    if (record->type == JOURNAL_BETS)
+        return apply_bets(run, record);
+    if (record->type == JOURNAL_FINISHED)
+        atomic_store(&state->agency[record->agency].has_finished, 1);
+    return STATUS_OK;
+}
+
+static enum status take_record(struct run *run, const uint8_t *bytes, uint64_t at,
+                               struct errbuf *err)
+{
+    struct replay *replay = run->replay;
+    struct journal_record record;
+
+    bool is_sound = journal_decode(bytes, &record) && record.at == at &&
+                    record.id == replay->state->id && record.type != JOURNAL_HEADER;
+    if (is_sound && record.synced > replay->synced)
+        replay->synced = record.synced;
+    if (run->is_bad) /* beyond the good part only `synced` is of interest */
+        return STATUS_OK;
+    if (!is_sound) {
+        mark_bad(run, JOURNAL_NAME, at, "record that is not sound");
+        return STATUS_OK;
+    }
+    enum status status = apply(run, &record, err);
+    if (status == STATUS_OK && !run->is_bad)
+        replay->journal_end = at + JOURNAL_RECORD_SIZE;
+    return status;
+}
+
+static enum status take_journal(struct run *run, struct errbuf *err)
+{
+    struct replay *replay = run->replay;
+    uint64_t at = replay->journal_at;
+
+    for (;;) {
+        size_t size;
+        enum status status =
+            file_read(replay->ops, replay->journal_fd, run->block, sizeof(run->block), at, &size);
+        if (status != STATUS_OK) {
+            errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+            return status;
+        }
+        for (size_t i = 0; i + JOURNAL_RECORD_SIZE <= size; i += JOURNAL_RECORD_SIZE) {
+            status = take_record(run, run->block + i, at + i, err);
+            if (status != STATUS_OK)
+                return status;
+        }
+        if (size < sizeof(run->block))
+            return STATUS_OK;
+        at += size;
+    }
+}
+
+/* The agencies that finished, counted anew: a count that a dead process left may be half done. */
+static void count_finished(struct state *state)
+{
+    uint32_t finished = 0;
+
+    for (uint32_t i = 1; i <= state->agencies; i++)
+        finished += atomic_load(&state->agency[i].has_finished) != 0;
+    atomic_store(&state->finished, finished);
+}
+
+enum status replay_run(struct replay *replay, struct errbuf *err)
+{
+    struct run *run = malloc(sizeof(*run));
+
+    if (run == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    run->replay = replay;
+    run->is_bad = false;
+    replay->journal_end = replay->journal_at;
+    replay->bets_end = replay->bets_at;
+    replay->bets = 0;
+    enum status status = file_size(replay->ops, replay->bets_fd, &replay->bets_size);
+    if (status == STATUS_OK)
+        status = file_size(replay->ops, replay->journal_fd, &replay->journal_size);
+    if (status != STATUS_OK)
+        errbuf_set(err, "can not tell the files' sizes: %s", status_text(status));
+    else
+        status = take_journal(run, err);
+    if (status == STATUS_OK && replay->journal_end < replay->synced) {
+        if (!run->is_bad)
+            mark_bad(run, JOURNAL_NAME, replay->journal_end, "records missing");
+        errbuf_set(err,
+                   "%s, and it was on disk once: bring the folder back from a copy, or move it away"
+                   " to begin anew",
+                   run->reason.text);
+        status = STATUS_DAMAGED;
+    }
+    count_finished(replay->state);
+    free(run);
+    return status;
+}

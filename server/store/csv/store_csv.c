@@ -1,0 +1,292 @@
+/* The embedded backend behind store.h.
+ *
+ * Happy path: append and finish add an operation to the committer's filling group; the committer's
+ * thread commits and syncs it; on_done runs the callbacks on the loop, in order.
+ *
+ * Failure modes: no memory for a batch's lines (append says so at once); failures of files arrive
+ * as the operation's status; failing syncs end the process (committer.c).
+ */
+#include "store_csv.h"
+
+#include "committer.h"
+#include "winners_csv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCAN_BLOCK ((size_t)1024 * 1024)
+#define OP_COST 128 /* what an operation without bets counts for in the backlog, bytes */
+
+struct store_csv {
+    struct store store; /* first: a struct store is a struct store_csv */
+    struct committer committer;
+    struct store_home *home; /* borrowed */
+    size_t backlog;          /* bytes handed in whose callbacks have not run */
+};
+
+static struct store_csv *from_store(struct store *store)
+{
+    return (struct store_csv *)store;
+}
+
+static const struct state *state_of(const struct store *store)
+{
+    return ((const struct store_csv *)store)->home->state;
+}
+
+static void run_callbacks(struct store_csv *self, struct group *done)
+{
+    while (done != NULL) {
+        struct group *group = done;
+        done = group->next;
+        for (struct store_op *op = group->first, *next; op != NULL; op = next) {
+            next = op->next; /* done() may free the operation */
+            self->backlog -= OP_COST + op->bytes;
+            op->done(op);
+        }
+        committer_give_back(&self->committer, group);
+    }
+}
+
+static void on_done(uv_async_t *async)
+{
+    struct store_csv *self = async->data;
+
+    run_callbacks(self, committer_take_done(&self->committer));
+}
+
+static enum status append(struct store *store, struct store_op *op, uint32_t agency,
+                          uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct store_csv *self = from_store(store);
+    enum status status = STATUS_OK;
+
+    op->agency = agency;
+    op->offset = offset;
+    op->count = (uint32_t)count;
+    op->is_finish = false;
+    op->bytes = 0;
+    struct group *group = committer_acquire(&self->committer);
+    if (count > 0)
+        status = group_format(group, op, bets);
+    if (status == STATUS_OK) {
+        group_add(group, op);
+        self->backlog += OP_COST + op->bytes;
+    }
+    committer_release(&self->committer);
+    return status;
+}
+
+static void finish(struct store *store, struct store_op *op, uint32_t agency, uint64_t total)
+{
+    struct store_csv *self = from_store(store);
+
+    op->agency = agency;
+    op->offset = total;
+    op->count = 0;
+    op->is_finish = true;
+    op->bytes = 0;
+    group_add(committer_acquire(&self->committer), op);
+    self->backlog += OP_COST;
+    committer_release(&self->committer);
+}
+
+static size_t backlog(const struct store *store)
+{
+    return ((const struct store_csv *)store)->backlog;
+}
+
+static uint32_t agencies(const struct store *store)
+{
+    return state_of(store)->agencies;
+}
+
+static uint32_t finished(const struct store *store)
+{
+    return atomic_load(&state_of(store)->finished);
+}
+
+static bool has_draw(const struct store *store)
+{
+    return atomic_load(&state_of(store)->has_draw) != 0;
+}
+
+/* A reading position in bets.csv with its block. */
+struct scan {
+    const struct file_ops *ops;
+    int fd;
+    uint64_t at;    /* where the next line begins */
+    uint64_t until; /* lines that begin here or later are another part's */
+    uint64_t end;   /* of the committed bets */
+    char block[SCAN_BLOCK];
+};
+
+static size_t smaller(uint64_t a, size_t b)
+{
+    return a < b ? (size_t)a : b;
+}
+
+/* Moves to the first line that begins at or after scan->at. */
+static enum status find_line(struct scan *scan)
+{
+    size_t size;
+
+    if (scan->at == 0)
+        return STATUS_OK;
+    uint64_t from = scan->at - 1; /* a line end just before means that a line begins right here */
+    enum status status = file_read(scan->ops, scan->fd, scan->block,
+                                   smaller(scan->end - from, sizeof(scan->block)), from, &size);
+    if (status != STATUS_OK)
+        return status;
+    const char *feed = memchr(scan->block, '\n', size);
+    scan->at = feed != NULL ? from + (uint64_t)(feed - scan->block) + 1 : scan->end;
+    return STATUS_OK;
+}
+
+/* Hands out the whole lines of the next block. */
+static enum status scan_block(struct scan *scan, store_lines_cb on_lines, void *context,
+                              struct errbuf *err)
+{
+    size_t size;
+    size_t bad_at = 0;
+
+    enum status status =
+        file_read(scan->ops, scan->fd, scan->block,
+                  smaller(scan->end - scan->at, sizeof(scan->block)), scan->at, &size);
+    if (status != STATUS_OK) {
+        errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), scan->at);
+        return status;
+    }
+    /* Up to the line end that closes the last line of this part, if it is here, or of this block.
+     */
+    const char *feed = NULL;
+    if (scan->until - scan->at < size) {
+        size_t from = (size_t)(scan->until - scan->at) - 1;
+        feed = memchr(scan->block + from, '\n', size - from);
+    }
+    if (feed == NULL)
+        feed = memrchr(scan->block, '\n', size);
+    if (feed == NULL) {
+        errbuf_set(err, BETS_NAME ": no line end after byte %" PRIu64, scan->at);
+        return STATUS_DAMAGED;
+    }
+    size_t lines = (size_t)(feed - scan->block) + 1;
+    status = on_lines(context, scan->block, lines, &bad_at);
+    if (status == STATUS_DAMAGED)
+        errbuf_set(err, BETS_NAME ": bad line at byte %" PRIu64, scan->at + bad_at);
+    else if (status != STATUS_OK)
+        errbuf_set(err, BETS_NAME ": %s", status_text(status));
+    scan->at += lines;
+    return status;
+}
+
+static enum status scan(struct store *store, unsigned part, unsigned parts, store_lines_cb on_lines,
+                        void *context, struct errbuf *err)
+{
+    struct store_csv *self = from_store(store);
+    uint64_t end = atomic_load(&self->home->state->bets_size);
+    struct scan *scan = malloc(sizeof(*scan));
+
+    if (scan == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    scan->ops = self->home->ops;
+    scan->fd = self->committer.committing.files.bets_fd;
+    scan->end = end;
+    scan->at = end / parts * part;
+    scan->until = part + 1 == parts ? end : end / parts * (part + 1);
+    enum status status = find_line(scan);
+    while (status == STATUS_OK && scan->at < scan->until)
+        status = scan_block(scan, on_lines, context, err);
+    free(scan);
+    return status;
+}
+
+static enum status save_draw(struct store *store, const struct draw *draw, struct errbuf *err)
+{
+    struct store_csv *self = from_store(store);
+    struct journal_record record = {.type = JOURNAL_DRAW, .count = draw->winner_number};
+    struct committing committing;
+
+    enum status status =
+        winners_csv_write(self->home->ops, self->home->dir_fd, &draw->winners, &record, err);
+    if (status != STATUS_OK)
+        return status;
+    /* Files of its own: the committer's belong to its thread. */
+    status = committing_init(&committing, self->home, err);
+    if (status != STATUS_OK)
+        return status;
+    status = draw_commit(&committing, &record);
+    committing_fini(&committing);
+    if (status == STATUS_IO)
+        self->committer.on_fatal("the raffle's record can not be synced");
+    if (status != STATUS_OK)
+        errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+    return status;
+}
+
+static enum status read_draw(struct store *store, struct draw *out, struct errbuf *err)
+{
+    struct store_csv *self = from_store(store);
+    const struct state *state = self->home->state;
+
+    if (!has_draw(store)) {
+        errbuf_set(err, "the raffle was not held yet");
+        return STATUS_NOTFOUND;
+    }
+    out->winner_number = state->draw.count;
+    return winners_csv_read(self->home->ops, self->home->dir_fd, &state->draw, &out->winners, err);
+}
+
+static const struct store_backend backend = {
+    .append = append,
+    .finish = finish,
+    .backlog = backlog,
+    .agencies = agencies,
+    .finished = finished,
+    .has_draw = has_draw,
+    .scan = scan,
+    .save_draw = save_draw,
+    .read_draw = read_draw,
+};
+
+enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fatal_cb on_fatal,
+                             struct store **out, struct errbuf *err)
+{
+    struct store_csv *self = calloc(1, sizeof(*self));
+
+    if (self == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    self->store.backend = &backend;
+    self->home = home;
+    enum status status =
+        committer_start(&self->committer, home, loop, on_done, self, on_fatal, err);
+    if (status != STATUS_OK) {
+        free(self);
+        return status;
+    }
+    *out = &self->store;
+    return STATUS_OK;
+}
+
+static void on_async_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void store_csv_detach(struct store *store)
+{
+    struct store_csv *self = from_store(store);
+
+    if (store == NULL)
+        return;
+    committer_stop(&self->committer);
+    run_callbacks(self, committer_take_done(&self->committer));
+    committer_fini(&self->committer);
+    uv_close((uv_handle_t *)&self->committer.wake_loop, on_async_closed);
+}

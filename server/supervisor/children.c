@@ -1,0 +1,154 @@
+/* Keeping processes alive.
+ *
+ * Happy path: fork, and the child runs its role and exits with its status.
+ *
+ * Failure modes: a child dies: it is logged and started again, at once when it had lived for a
+ * while, else with backoff, so that one that can not live does not eat the machine. fork fails: the
+ * same. The supervisor dies: the kernel kills its children, and the next supervisor recovers.
+ */
+#include "children.h"
+
+#include "clock.h"
+#include "log.h"
+#include "process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HEALTHY_MS 5000 /* a child that lived that long starts again without delay */
+
+/* In the child. Never returns. */
+static void become(const struct child *child, pid_t parent)
+{
+    sigset_t none;
+
+    /* If the parent died before this took effect, nobody would ever stop us. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(1);
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    exit(child->run(child->context));
+}
+
+static void start(struct child *child)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    if (pid == 0)
+        become(child, parent);
+    if (pid < 0) {
+        LOG(ERROR, "start_process", FAIL, LOG_TEXT("process", child->role),
+            LOG_UINT("index", child->index), LOG_TEXT("reason", strerror(errno)));
+        child->restart_ms = clock_monotonic_ms() + backoff_next_ms(&child->backoff);
+        return;
+    }
+    child->pid = pid;
+    child->started_ms = clock_monotonic_ms();
+    LOG(DEBUG, "start_process", SUCCESS, LOG_TEXT("process", child->role),
+        LOG_UINT("index", child->index), LOG_INT("pid", pid));
+}
+
+int children_start_due(struct children *children)
+{
+    uint64_t now = clock_monotonic_ms();
+    uint64_t wait = UINT64_MAX;
+
+    for (size_t i = 0; i < children->count; i++) {
+        struct child *child = &children->items[i];
+        if (child->pid == 0 && child->restart_ms <= now)
+            start(child);
+        if (child->pid == 0 && child->restart_ms - now < wait)
+            wait = child->restart_ms > now ? child->restart_ms - now : 0;
+    }
+    return wait == UINT64_MAX ? -1 : (int)wait;
+}
+
+static struct child *find(struct children *children, pid_t pid)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->items[i].pid == pid)
+            return &children->items[i];
+    }
+    return NULL;
+}
+
+static void describe(int status, char *out, size_t size)
+{
+    if (WIFSIGNALED(status))
+        (void)snprintf(out, size, "killed by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(out, size, "exit status %d", WEXITSTATUS(status));
+}
+
+static void log_end(const struct child *child, int status, bool is_stopping)
+{
+    char reason[96];
+
+    describe(status, reason, sizeof(reason));
+    if (is_stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        LOG(INFO, "close_process", SUCCESS, LOG_TEXT("process", child->role),
+            LOG_UINT("index", child->index), LOG_INT("pid", child->pid));
+    else
+        LOG(ERROR, "close_process", FAIL, LOG_TEXT("process", child->role),
+            LOG_UINT("index", child->index), LOG_INT("pid", child->pid),
+            LOG_TEXT("reason", reason));
+}
+
+static void plan_restart(struct child *child)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    if (now - child->started_ms >= HEALTHY_MS)
+        backoff_reset(&child->backoff);
+    child->restart_ms = now + backoff_next_ms(&child->backoff);
+    LOG(INFO, "restart_process", IN_PROGRESS, LOG_TEXT("process", child->role),
+        LOG_UINT("index", child->index), LOG_UINT("wait_ms", child->restart_ms - now));
+}
+
+bool children_reap(struct children *children, bool is_stopping)
+{
+    bool has_store_failed = false;
+    int status;
+    pid_t pid;
+
+    /* As process 1 of a container we also inherit orphans; they are nobody's child here. */
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct child *child = find(children, pid);
+        if (child == NULL)
+            continue;
+        log_end(child, status, is_stopping);
+        child->pid = 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == PROCESS_EXIT_STORE)
+            has_store_failed = true;
+        if (child->on_death != NULL)
+            child->on_death(child->context);
+        if (!is_stopping && !has_store_failed)
+            plan_restart(child);
+    }
+    return has_store_failed;
+}
+
+void children_signal(const struct children *children, int number)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->items[i].pid > 0)
+            (void)kill(children->items[i].pid, number);
+    }
+}
+
+size_t children_running(const struct children *children)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < children->count; i++)
+        count += children->items[i].pid > 0;
+    return count;
+}

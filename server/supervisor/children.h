@@ -1,0 +1,43 @@
+/* children.h - the processes that the supervisor keeps alive. */
+#ifndef LOTTERY_CHILDREN_H
+#define LOTTERY_CHILDREN_H
+
+#include "backoff.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+    const char *role;                /* "worker", "coordinator"; static */
+    uint32_t index;                  /* among those of its role */
+    int (*run)(void *context);       /* its whole life; the result is its exit status */
+    void (*on_death)(void *context); /* in the supervisor, before a restart */
+    void *context;
+    pid_t pid;           /* 0 = not running */
+    uint64_t started_ms; /* monotonic */
+    uint64_t restart_ms; /* when to start it again, if it is not running */
+    struct backoff backoff;
+};
+
+struct children {
+    struct child *items; /* owned by the caller */
+    size_t count;
+};
+
+/* Forks those that are not running and whose time has come. Returns how long to wait for the next
+ * one in ms, or -1 when all run. */
+int children_start_due(struct children *children);
+
+/* Reaps every process that has ended. Returns true when one of them ended because the store failed.
+ * With `is_stopping` none will be started again and an end is nothing unusual. */
+bool children_reap(struct children *children, bool is_stopping);
+
+/* Sends a signal to all that run. */
+void children_signal(const struct children *children, int number);
+
+/* How many run. */
+size_t children_running(const struct children *children);
+
+#endif

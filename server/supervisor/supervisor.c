@@ -1,0 +1,276 @@
+/* The supervisor.
+ *
+ * Happy path: open the data folder (lock, recover), the sockets and the crew's board; fork the
+ * coordinator and the workers; wait for signals; on SIGTERM or SIGINT tell them to stop, wait for
+ * their ends, close what is left.
+ *
+ * Failure modes: something can not be opened: logged, exit status 1. A child dies: children.c. A
+ * child says that the store failed: all are killed and the program ends with status 1; only a new
+ * start may decide what is on disk. A child does not stop: it is killed after STOP_MS.
+ */
+#include "supervisor.h"
+
+#include "children.h"
+#include "clock.h"
+#include "coordinator.h"
+#include "log.h"
+#include "sockets.h"
+#include "store_csv.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_RESTART_MS 50
+#define MOST_RESTART_MS 5000
+#define STOP_MS 5000
+
+struct supervisor {
+    const struct server_settings *settings;
+    struct store_home *home; /* NULL in mode echo */
+    int listen_fd;
+    int raffle_fd; /* the coordinator's listening socket; -1 in mode echo */
+    struct crew *crew;
+    struct worker_job *jobs; /* one per worker */
+    struct coordinator_job coordinator;
+    struct children children;
+    uint32_t workers;
+    uint16_t port;    /* where agencies connect */
+    sigset_t signals; /* blocked, and waited for */
+};
+
+static int run_worker(void *context)
+{
+    return worker_run(context);
+}
+
+static int run_coordinator(void *context)
+{
+    return coordinator_run(context);
+}
+
+/* A dead worker's connections are gone, whatever its row says. */
+static void on_worker_death(void *context)
+{
+    const struct worker_job *job = context;
+
+    crew_clear(job->crew, job->index);
+}
+
+static enum status open_home(struct supervisor *self, struct errbuf *err)
+{
+    struct store_report report;
+
+    if (self->settings->mode == SERVER_MODE_ECHO)
+        return STATUS_OK;
+    enum status status = store_home_open(self->settings->data_dir, self->settings->agencies,
+                                         &file_ops_system, &self->home, &report, err);
+    if (status != STATUS_OK)
+        return status;
+    if (report.bets_cut > 0 || report.journal_cut > 0)
+        LOG(WARNING, "recover_store", SUCCESS,
+            LOG_TEXT("reason", "a torn tail was cut: nothing of it was ever acknowledged"),
+            LOG_UINT("bets_bytes_cut", report.bets_cut),
+            LOG_UINT("journal_bytes_cut", report.journal_cut));
+    LOG(INFO, "recover_store", SUCCESS, LOG_UINT("bets", report.bets),
+        LOG_UINT("finished", report.finished), LOG_TEXT("draw", report.has_draw ? "yes" : "no"));
+    return STATUS_OK;
+}
+
+static enum status open_sockets(struct supervisor *self, struct sockaddr_un *address,
+                                socklen_t *address_size, struct errbuf *err)
+{
+    enum status status = socket_listen(self->settings, &self->listen_fd, &self->port, err);
+    if (status != STATUS_OK)
+        return status;
+    LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
+    if (self->home == NULL)
+        return STATUS_OK;
+    return socket_listen_unix(&self->raffle_fd, address, address_size, err);
+}
+
+static uint32_t worker_count(const struct server_settings *settings)
+{
+    if (settings->workers > 0)
+        return settings->workers;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (uint32_t)cores : 1;
+}
+
+static struct child child_of(const char *role, uint32_t index, int (*run)(void *), void *context)
+{
+    return (struct child){.role = role,
+                          .index = index,
+                          .run = run,
+                          .context = context,
+                          .backoff = {FIRST_RESTART_MS, MOST_RESTART_MS, 0}};
+}
+
+static enum status prepare_children(struct supervisor *self, const struct sockaddr_un *address,
+                                    socklen_t address_size)
+{
+    bool has_coordinator = self->home != NULL;
+
+    self->workers = worker_count(self->settings);
+    self->jobs = calloc(self->workers, sizeof(*self->jobs));
+    self->children.items = calloc(self->workers + 1, sizeof(*self->children.items));
+    if (self->jobs == NULL || self->children.items == NULL)
+        return STATUS_NOMEM;
+    enum status status = crew_create(self->workers, &self->crew);
+    if (status != STATUS_OK)
+        return status;
+    if (has_coordinator) {
+        self->coordinator = (struct coordinator_job){self->settings, self->home, self->raffle_fd};
+        self->children.items[self->children.count++] =
+            child_of("coordinator", 0, run_coordinator, &self->coordinator);
+    }
+    for (uint32_t i = 0; i < self->workers; i++) {
+        self->jobs[i] = (struct worker_job){.settings = self->settings,
+                                            .crew = self->crew,
+                                            .index = i,
+                                            .listen_fd = self->listen_fd,
+                                            .home = self->home,
+                                            .coordinator = *address,
+                                            .coordinator_size = address_size};
+        struct child *child = &self->children.items[self->children.count++];
+        *child = child_of("worker", i, run_worker, &self->jobs[i]);
+        child->on_death = on_worker_death;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_all(struct supervisor *self, struct errbuf *err)
+{
+    struct sockaddr_un address = {0};
+    socklen_t address_size = 0;
+
+    enum status status = open_home(self, err);
+    if (status == STATUS_OK)
+        status = open_sockets(self, &address, &address_size, err);
+    if (status == STATUS_OK) {
+        status = prepare_children(self, &address, address_size);
+        if (status != STATUS_OK)
+            errbuf_set(err, "%s", status_text(status));
+    }
+    return status;
+}
+
+static void close_all(struct supervisor *self)
+{
+    if (self->raffle_fd >= 0)
+        (void)close(self->raffle_fd);
+    if (self->listen_fd >= 0) {
+        (void)close(self->listen_fd);
+        LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->port));
+    }
+    if (self->home != NULL) {
+        store_home_close(self->home);
+        LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"));
+    }
+    crew_destroy(self->crew);
+    free(self->jobs);
+    free(self->children.items);
+}
+
+/* Waits for one of our signals; 0 when `wait_ms` (-1 = for ever) are over. */
+static int wait_signal(const sigset_t *signals, int wait_ms)
+{
+    const struct timespec timeout = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000L};
+    int number = wait_ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
+
+    return number > 0 ? number : 0;
+}
+
+/* Until somebody wants a stop (true) or the store failed (false). */
+static bool keep_running(struct supervisor *self)
+{
+    for (;;) {
+        int number = wait_signal(&self->signals, children_start_due(&self->children));
+        if (number == SIGTERM || number == SIGINT)
+            return true;
+        if (children_reap(&self->children, false))
+            return false;
+    }
+}
+
+/* Returns whether the store was still well. */
+static bool stop_children(struct supervisor *self)
+{
+    uint64_t deadline = clock_monotonic_ms() + STOP_MS;
+    bool is_well = true;
+
+    children_signal(&self->children, SIGTERM);
+    /* One that is stopped by a debugger or a SIGSTOP has to run to be told. */
+    children_signal(&self->children, SIGCONT);
+    while (children_running(&self->children) > 0) {
+        uint64_t now = clock_monotonic_ms();
+        if (now >= deadline)
+            children_signal(&self->children, SIGKILL);
+        (void)wait_signal(&self->signals, now < deadline ? (int)(deadline - now) : 100);
+        if (children_reap(&self->children, true))
+            is_well = false;
+    }
+    return is_well;
+}
+
+static void kill_children(struct supervisor *self)
+{
+    children_signal(&self->children, SIGKILL);
+    while (children_running(&self->children) > 0) {
+        (void)wait_signal(&self->signals, 100);
+        (void)children_reap(&self->children, true);
+    }
+}
+
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGCHLD);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, signals, NULL);
+    /* A peer that is gone is an error code of write, not the end of a process. */
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Thousands of agencies need thousands of descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int supervisor_run(const struct server_settings *settings)
+{
+    struct supervisor self = {.settings = settings, .listen_fd = -1, .raffle_fd = -1};
+    struct errbuf err = {{0}};
+    bool is_well = false;
+
+    block_signals(&self.signals);
+    raise_descriptor_limit();
+    if (open_all(&self, &err) != STATUS_OK) {
+        LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", err.text));
+        close_all(&self);
+        return 1;
+    }
+    if (keep_running(&self))
+        is_well = stop_children(&self);
+    else
+        kill_children(&self);
+    if (!is_well)
+        LOG(CRITICAL, "store", FAIL,
+            LOG_TEXT("reason", "the store failed: start the server again"));
+    close_all(&self);
+    if (is_well)
+        LOG(INFO, "exit", SUCCESS);
+    return is_well ? 0 : 1;
+}

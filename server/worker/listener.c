@@ -1,0 +1,197 @@
+/* Accepting, fairly.
+ *
+ * Happy path: the socket is readable, it is our turn, accept, count, hand over to the peers.
+ *
+ * Failure modes: not our turn: stop watching for a millisecond, and after PATIENCE_MS of that
+ * accept anyway (the worker whose turn it was may hang). Over a limit, or out of descriptors: the
+ * newcomer is accepted and closed at once - left in the queue it would keep the loop spinning - and
+ * the log says so, once a second at most. Another worker was faster: nothing.
+ */
+#include "listener.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RETRY_MS 1
+#define PATIENCE_MS 100
+#define BURST 64 /* accepted per turn of the loop, so that it gets to its connections */
+#define REFUSAL_LOG_MS 1000
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void log_refusal(struct listener *listener, struct in_addr ip, const char *reason)
+{
+    uint64_t now = clock_monotonic_ms();
+    char text[PEER_IP_SIZE];
+
+    listener->refusals++;
+    if (listener->logged_refusal_ms != 0 && now - listener->logged_refusal_ms < REFUSAL_LOG_MS)
+        return;
+    LOG(WARNING, "accept_connections", FAIL,
+        LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))), LOG_TEXT("reason", reason),
+        LOG_UINT("refused", listener->refusals));
+    listener->logged_refusal_ms = now;
+    listener->refusals = 0;
+}
+
+static int open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Out of descriptors: the reserve makes room to take the connection and turn it away. */
+static void shed(struct listener *listener, int error)
+{
+    if (listener->reserve_fd >= 0)
+        (void)close(listener->reserve_fd);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        (void)close(fd);
+    listener->reserve_fd = open_reserve();
+    log_refusal(listener, (struct in_addr){0}, strerror(error));
+}
+
+static const char *limit_reached(const struct listener *listener, struct in_addr ip)
+{
+    if (crew_connections(listener->crew) >= listener->most)
+        return "too many connections";
+    if (crew_connections_from(listener->crew, ip) >= listener->most_per_ip)
+        return "too many connections from this address";
+    return NULL;
+}
+
+static void take(struct listener *listener, int fd, struct in_addr ip)
+{
+    const char *limit = limit_reached(listener, ip);
+    char text[PEER_IP_SIZE];
+
+    if (limit != NULL) {
+        (void)close(fd);
+        log_refusal(listener, ip, limit);
+        return;
+    }
+    LOG(INFO, "accept_connections", SUCCESS,
+        LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))));
+    crew_add(listener->crew, listener->worker, ip);
+    size_t count = listener->peers->count;
+    enum status status = peer_accept(listener->peers, fd, ip);
+    if (status != STATUS_OK) {
+        LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("ip", text),
+            LOG_TEXT("reason", status_text(status)));
+        if (listener->peers->count == count) /* it never came to be: nobody will call _gone */
+            listener_gone(listener, ip);
+    }
+    LOG(INFO, "accept_connections", IN_PROGRESS);
+}
+
+/* Accepts one. Returns whether there may be another. */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_in from = {0};
+    socklen_t size = sizeof(from);
+
+    int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        take(listener, fd, from.sin_addr);
+        return true;
+    }
+    switch (errno) {
+    case EMFILE:
+    case ENFILE:
+        shed(listener, errno);
+        return false;
+    case ECONNABORTED:
+    case EINTR:
+        return true;
+    case EAGAIN:
+        return false;
+    default:
+        LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("reason", strerror(errno)));
+        return false;
+    }
+}
+
+static bool is_our_turn(const struct listener *listener)
+{
+    uint32_t own = atomic_load(&listener->crew->row[listener->worker].connections);
+
+    return own - own / 16 <= crew_fewest_of_others(listener->crew, listener->worker);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct listener *listener = timer->data;
+
+    (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+/* Have the others been given PATIENCE_MS without a break to take what is there? */
+static bool is_patience_over(struct listener *listener)
+{
+    uint64_t now = clock_monotonic_ms();
+    bool is_new =
+        now - listener->left_ms > PATIENCE_MS / 2; /* the last one was taken by somebody */
+
+    listener->left_ms = now;
+    if (is_new)
+        listener->waiting_since_ms = now;
+    return now - listener->waiting_since_ms >= PATIENCE_MS;
+}
+
+static void leave_to_others(struct listener *listener)
+{
+    (void)uv_poll_stop(&listener->poll);
+    (void)uv_timer_start(&listener->retry, on_retry, RETRY_MS, 0);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = poll->data;
+
+    (void)status; /* accept tells more */
+    (void)events;
+    for (int i = 0; i < BURST; i++) {
+        if (!is_our_turn(listener) && !is_patience_over(listener)) {
+            leave_to_others(listener);
+            return;
+        }
+        if (!accept_one(listener))
+            return;
+    }
+}
+
+enum status listener_start(struct listener *listener, uv_loop_t *loop)
+{
+    if (uv_poll_init(loop, &listener->poll, listener->fd) < 0)
+        return STATUS_IO;
+    (void)uv_timer_init(loop, &listener->retry);
+    listener->poll.data = listener;
+    listener->retry.data = listener;
+    listener->reserve_fd = open_reserve();
+    (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    atomic_store(&listener->crew->row[listener->worker].is_alive, 1);
+    LOG(INFO, "accept_connections", IN_PROGRESS);
+    return STATUS_OK;
+}
+
+void listener_close(struct listener *listener)
+{
+    atomic_store(&listener->crew->row[listener->worker].is_alive, 0);
+    uv_close((uv_handle_t *)&listener->poll, NULL);
+    uv_close((uv_handle_t *)&listener->retry, NULL);
+    if (listener->reserve_fd >= 0)
+        (void)close(listener->reserve_fd);
+    LOG(INFO, "close_listener", SUCCESS, LOG_UINT("worker", listener->worker));
+}
+
+void listener_gone(struct listener *listener, struct in_addr ip)
+{
+    crew_remove(listener->crew, listener->worker, ip);
+}

@@ -1,0 +1,43 @@
+/* listener.h - accepts connections for one worker, taking turns with the others.
+ *
+ * All workers watch the one listening socket. A worker accepts only while it has no more
+ * connections than the living worker that has the fewest (and a sixteenth of its own, so that
+ * thousands at once are not taken one by one); otherwise it leaves the connection to the others for
+ * a moment, and takes it after all when nobody came.
+ */
+#ifndef LOTTERY_LISTENER_H
+#define LOTTERY_LISTENER_H
+
+#include "crew.h"
+#include "peer.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct listener {
+    struct crew *crew;      /* borrowed */
+    uint32_t worker;        /* our row in it */
+    struct peer_set *peers; /* borrowed; takes what is accepted */
+    int fd;                 /* listens, not blocking; the supervisor's */
+    int reserve_fd;         /* given up for a moment to get rid of a connection when fds are out */
+    uint32_t most;          /* connections in all */
+    uint32_t most_per_ip;   /* connections from one address */
+    uint64_t waiting_since_ms;  /* since when a connection is being left to the others */
+    uint64_t left_ms;           /* when one was last left to them */
+    uint64_t logged_refusal_ms; /* when the last refusal was logged */
+    uint64_t refusals;          /* since then */
+    uv_poll_t poll;
+    uv_timer_t retry; /* ends the moment in which others may take a connection */
+};
+
+/* Begins to accept. The struct's first six fields but reserve_fd are filled in by the caller, and
+ * most, most_per_ip. STATUS_IO when the loop does not take the socket. */
+enum status listener_start(struct listener *listener, uv_loop_t *loop);
+
+/* Accepts no more and closes the handles; the socket itself stays the supervisor's. */
+void listener_close(struct listener *listener);
+
+/* A connection that was accepted is gone. */
+void listener_gone(struct listener *listener, struct in_addr ip);
+
+#endif

@@ -1,0 +1,153 @@
+/* A worker's line to the coordinator.
+ *
+ * Happy path: connect (on a Unix socket that is done at once), tell about all sessions that wait,
+ * forward each further Finished, and wait for the coordinator's Ack.
+ *
+ * Failure modes: the coordinator is gone: try again, with backoff; the supervisor holds the
+ * listening socket, so that connections made while the coordinator restarts are waiting for it. The
+ * winners can not be read: logged, tried again. Somebody else listens there: hung up on, tried
+ * again.
+ */
+#include "raffle_link.h"
+
+#include "log.h"
+#include "process.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_RETRY_MS 20
+#define MOST_RETRY_MS 1000
+
+static void try_later(struct raffle_link *link);
+
+static bool on_frame(void *context, const struct frame *frame)
+{
+    struct raffle_link *link = context;
+    struct errbuf err = {{0}};
+
+    if (frame->opcode != LOTTERY__V1__OPCODE__OPCODE_ACK)
+        return false;
+    if (service_raffle_held(link->service, &err) != STATUS_OK) {
+        LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
+        return false; /* a new connection brings the Ack again */
+    }
+    return true;
+}
+
+static void on_data(void *owner, const uint8_t *data, size_t size)
+{
+    struct raffle_link *link = owner;
+
+    if (frame_reader_feed(&link->reader, data, size, on_frame, link) == STATUS_OK)
+        backoff_reset(&link->backoff);
+    else
+        stream_close(&link->stream);
+}
+
+static void on_end(void *owner, enum status status, const char *detail)
+{
+    struct raffle_link *link = owner;
+
+    (void)status;
+    (void)detail;
+    stream_close(&link->stream);
+}
+
+static void on_drain(void *owner)
+{
+    (void)owner;
+}
+
+static void on_closed(void *owner)
+{
+    struct raffle_link *link = owner;
+
+    link->is_open = false;
+    frame_reader_fini(&link->reader);
+    if (!link->is_closing)
+        try_later(link);
+}
+
+static const struct stream_events events = {
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_closed = on_closed,
+};
+
+static int connect_to(const struct raffle_link *link)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)link->address, link->address_size) == 0 &&
+        process_is_own_socket(fd))
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static void attempt(struct raffle_link *link)
+{
+    int fd = connect_to(link);
+
+    if (fd < 0 || stream_init_unix(&link->stream, link->hub, &events, link) != STATUS_OK) {
+        if (fd >= 0)
+            (void)close(fd);
+        try_later(link);
+        return;
+    }
+    link->is_open = true;
+    frame_reader_init(&link->reader);
+    enum status status = stream_open(&link->stream, fd);
+    if (status != STATUS_OK)
+        (void)close(fd);
+    else
+        status = stream_read_start(&link->stream);
+    if (status != STATUS_OK) {
+        stream_close(&link->stream);
+        return;
+    }
+    service_tell_waiting(link->service);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    attempt(timer->data);
+}
+
+static void try_later(struct raffle_link *link)
+{
+    (void)uv_timer_start(&link->retry, on_retry, backoff_next_ms(&link->backoff), 0);
+}
+
+void raffle_link_start(struct raffle_link *link)
+{
+    link->backoff = (struct backoff){FIRST_RETRY_MS, MOST_RETRY_MS, 0};
+    (void)uv_timer_init(link->hub->loop, &link->retry);
+    link->retry.data = link;
+    attempt(link);
+}
+
+void raffle_link_finished(struct raffle_link *link, uint32_t agency, uint64_t total)
+{
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    if (!link->is_open)
+        return;
+    size_t size = wire_pack_finished(agency, total, frame);
+    if (stream_send(&link->stream, frame, size) != STATUS_OK)
+        stream_close(&link->stream);
+}
+
+void raffle_link_close(struct raffle_link *link)
+{
+    link->is_closing = true;
+    uv_close((uv_handle_t *)&link->retry, NULL);
+    if (link->is_open)
+        stream_close(&link->stream);
+}

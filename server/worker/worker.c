@@ -1,0 +1,207 @@
+/* A worker process.
+ *
+ * Happy path: a fresh loop; the store attached; connections accepted in turns with the other
+ * workers until a signal says stop. Then: accept no more, read no more, let the store finish what
+ * was read, answer it, close every connection, end.
+ *
+ * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
+ * later. A sync fails: the process ends at once (process.h). A peer does not read its last answers:
+ * it is closed when STOP_MS are over.
+ */
+#include "worker.h"
+
+#include "clock.h"
+#include "connection.h"
+#include "echo.h"
+#include "listener.h"
+#include "log.h"
+#include "process.h"
+#include "raffle_link.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define STOP_CHECK_MS 5
+#define STOP_MS 600 /* with the lingering of streams cut short, a stop stays within a second */
+#define NS_PER_MS 1000000
+
+struct worker {
+    const struct worker_job *job;
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct store *store; /* NULL in mode echo, as the next two */
+    struct service *service;
+    struct raffle_link raffle;
+    struct connections connections;
+    struct echo_limits echo_limits;
+    struct peer_set peers;
+    struct listener listener;
+    struct process_signals signals;
+    uv_timer_t stop_timer;
+    uint64_t stop_until_ms;
+    bool is_stopping;
+};
+
+static void on_waiting(void *owner, uint32_t agency, uint64_t total)
+{
+    struct worker *worker = owner;
+
+    raffle_link_finished(&worker->raffle, agency, total);
+}
+
+static const struct service_events service_events = {.waiting = on_waiting};
+
+static void on_peer_gone(void *owner, struct in_addr ip)
+{
+    struct worker *worker = owner;
+
+    listener_gone(&worker->listener, ip);
+}
+
+static bool is_lottery(const struct worker *worker)
+{
+    return worker->job->home != NULL;
+}
+
+static void close_all(struct worker *worker)
+{
+    (void)uv_timer_stop(&worker->stop_timer);
+    uv_close((uv_handle_t *)&worker->stop_timer, NULL);
+    peer_set_close(&worker->peers);
+    process_signals_close(&worker->signals);
+    stream_hub_close(&worker->hub);
+    if (is_lottery(worker)) {
+        raffle_link_close(&worker->raffle);
+        store_csv_detach(worker->store);
+        LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
+            LOG_UINT("worker", worker->job->index));
+    }
+}
+
+/* Once everything that was read is stored, the connections can say their last words. */
+static void on_stop_check(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+
+    if (!is_lottery(worker) || service_outstanding(worker->service) == 0)
+        peer_set_stop(&worker->peers);
+    if (worker->peers.count == 0 || clock_monotonic_ms() >= worker->stop_until_ms)
+        close_all(worker);
+}
+
+static void on_stop(void *context)
+{
+    struct worker *worker = context;
+
+    if (worker->is_stopping)
+        return;
+    worker->is_stopping = true;
+    worker->stop_until_ms = clock_monotonic_ms() + STOP_MS;
+    listener_close(&worker->listener);
+    peer_set_stop(&worker->peers);
+    (void)uv_timer_start(&worker->stop_timer, on_stop_check, 0, STOP_CHECK_MS);
+}
+
+static enum status start_lottery(struct worker *worker, struct errbuf *err)
+{
+    const struct worker_job *job = worker->job;
+    const struct server_settings *settings = job->settings;
+
+    enum status status =
+        store_csv_attach(job->home, &worker->loop, process_store_failed, &worker->store, err);
+    if (status != STATUS_OK)
+        return status;
+    status = service_create(worker->store, &service_events, worker, &worker->service);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
+    worker->connections = (struct connections){
+        .service = worker->service,
+        .store = worker->store,
+        .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
+        .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
+        .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
+    };
+    peer_set_init(&worker->peers, &connection_kind, &worker->hub, &worker->connections);
+    worker->raffle.hub = &worker->hub;
+    worker->raffle.service = worker->service;
+    worker->raffle.address = &job->coordinator;
+    worker->raffle.address_size = job->coordinator_size;
+    raffle_link_start(&worker->raffle);
+    return STATUS_OK;
+}
+
+static void start_echo(struct worker *worker)
+{
+    worker->echo_limits.timeout_ms = (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
+    peer_set_init(&worker->peers, &echo_kind, &worker->hub, &worker->echo_limits);
+}
+
+static enum status start_listening(struct worker *worker, struct errbuf *err)
+{
+    const struct worker_job *job = worker->job;
+
+    worker->peers.on_gone = on_peer_gone;
+    worker->peers.owner = worker;
+    worker->listener.crew = job->crew;
+    worker->listener.worker = job->index;
+    worker->listener.peers = &worker->peers;
+    worker->listener.fd = job->listen_fd;
+    worker->listener.most = job->settings->max_connections;
+    worker->listener.most_per_ip = job->settings->max_connections_per_ip;
+    enum status status = listener_start(&worker->listener, &worker->loop);
+    if (status != STATUS_OK)
+        errbuf_set(err, "the listening socket can not be watched");
+    return status;
+}
+
+static enum status start(struct worker *worker, struct errbuf *err)
+{
+    enum status status = stream_hub_init(&worker->hub, &worker->loop);
+
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
+    (void)uv_timer_init(&worker->loop, &worker->stop_timer);
+    worker->stop_timer.data = worker;
+    worker->signals.on_stop = on_stop;
+    worker->signals.context = worker;
+    if (process_signals_start(&worker->signals, &worker->loop) < 0) {
+        errbuf_set(err, "signals can not be watched");
+        return STATUS_IO;
+    }
+    if (is_lottery(worker))
+        status = start_lottery(worker, err);
+    else
+        start_echo(worker);
+    if (status == STATUS_OK)
+        status = start_listening(worker, err);
+    return status;
+}
+
+/* A start that failed halfway: the process is about to end, and the kernel closes what is open. */
+static int give_up(uint32_t index, const char *reason)
+{
+    LOG(ERROR, "worker", FAIL, LOG_UINT("worker", index), LOG_TEXT("reason", reason));
+    return 1;
+}
+
+int worker_run(const struct worker_job *job)
+{
+    static struct worker worker; /* big, and there is one in a process */
+    struct errbuf err = {{0}};
+
+    worker.job = job;
+    if (uv_loop_init(&worker.loop) < 0)
+        return give_up(job->index, "no loop");
+    if (start(&worker, &err) != STATUS_OK)
+        return give_up(job->index, err.text);
+    (void)uv_run(&worker.loop, UV_RUN_DEFAULT);
+
+    service_destroy(worker.service);
+    if (uv_loop_close(&worker.loop) != 0)
+        return give_up(job->index, "handles left open");
+    return 0;
+}
