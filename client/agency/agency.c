@@ -1,0 +1,116 @@
+/* An agency's run.
+ *
+ * Happy path: a loop, signals, the way to the central; the mode does its work and calls agency_end.
+ *
+ * Failure modes: a signal at any moment: everything is closed at once, exit status 0. A lookup of
+ * the central's name can not be interrupted: after GRACE_MS the program ends without it.
+ */
+#include "agency.h"
+
+#include "log.h"
+#include "mode.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define GRACE_MS 300
+#define NS_PER_MS 1000000
+
+static void on_grace(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+void agency_end(struct agency *agency, enum agency_exit status)
+{
+    if (agency->is_ending)
+        return;
+    agency->is_ending = true;
+    agency->exit_status = status;
+    if (agency->central.has_stream)
+        LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
+    agency->mode->close(agency);
+    central_close(&agency->central);
+    uv_close((uv_handle_t *)&agency->term, NULL);
+    uv_close((uv_handle_t *)&agency->interrupt, NULL);
+    stream_hub_close(&agency->hub);
+    (void)uv_timer_start(&agency->grace, on_grace, GRACE_MS, 0);
+    uv_unref((uv_handle_t *)&agency->grace);
+}
+
+void agency_fail(struct agency *agency, const char *action, const char *reason)
+{
+    LOG(ERROR, action, FAIL, LOG_UINT("client_id", agency->settings->id),
+        LOG_TEXT("reason", reason));
+    agency_end(agency, AGENCY_EXIT_FAIL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    agency_end(handle->data, AGENCY_EXIT_OK);
+}
+
+static const struct mode *mode_of(const struct client_settings *settings)
+{
+    switch (settings->mode) {
+    case CLIENT_MODE_BET:
+        return &bet_mode;
+    case CLIENT_MODE_ECHO:
+        return &echo_mode;
+    default:
+        return &lottery_mode;
+    }
+}
+
+static bool start(struct agency *agency)
+{
+    const struct client_settings *settings = agency->settings;
+
+    agency->mode = mode_of(settings);
+    agency->own = calloc(1, agency->mode->size);
+    if (agency->own == NULL || stream_hub_init(&agency->hub, &agency->loop) != STATUS_OK ||
+        uv_signal_init(&agency->loop, &agency->term) < 0 ||
+        uv_signal_init(&agency->loop, &agency->interrupt) < 0)
+        return false;
+    agency->term.data = agency;
+    agency->interrupt.data = agency;
+    (void)uv_timer_init(&agency->loop, &agency->grace);
+    central_init(&agency->central, &agency->hub, settings->server_address,
+                 (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
+    return uv_signal_start(&agency->term, on_signal, SIGTERM) == 0 &&
+           uv_signal_start(&agency->interrupt, on_signal, SIGINT) == 0;
+}
+
+/* The loop has run out, or was stopped with something in it that does not end. */
+static void clean_up(struct agency *agency)
+{
+    uv_close((uv_handle_t *)&agency->grace, NULL);
+    if (uv_run(&agency->loop, UV_RUN_NOWAIT) == 0)
+        (void)uv_loop_close(&agency->loop);
+    free(agency->own);
+}
+
+int agency_run(const struct client_settings *settings)
+{
+    static struct agency agency; /* big, and there is one in a process */
+
+    agency.settings = settings;
+    /* A central that is gone is an error code of write, not the end of the process. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&agency.loop) < 0 || !start(&agency)) {
+        LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
+        return AGENCY_EXIT_FAIL;
+    }
+    enum agency_exit status = agency.mode->start(&agency);
+    if (status != AGENCY_EXIT_OK)
+        agency_end(&agency, status);
+    (void)uv_run(&agency.loop, UV_RUN_DEFAULT);
+    clean_up(&agency);
+    if (agency.exit_status == AGENCY_EXIT_OK)
+        LOG(INFO, "exit", SUCCESS);
+    else
+        LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
+    return (int)agency.exit_status;
+}

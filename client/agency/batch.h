@@ -1,0 +1,27 @@
+/* batch.h - packs bets into one NewBets frame, as many as fit. Pure: no I/O, no allocation. */
+#ifndef LOTTERY_BATCH_H
+#define LOTTERY_BATCH_H
+
+#include "bet.h"
+#include "frame.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct batch {
+    uint8_t frame[FRAME_MAX_SIZE];
+    size_t size;    /* bytes of the frame so far */
+    uint32_t count; /* bets in it */
+};
+
+/* Begins a batch of `agency` behind its first `offset` bets. */
+void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset);
+
+/* Adds a valid bet, whose texts are NUL-terminated. False, and nothing added, when the frame has no
+ * room for it; an empty batch has room for any valid bet. */
+bool batch_add(struct batch *batch, const struct bet *bet);
+
+/* Completes the frame: `batch->size` bytes at `batch->frame` are ready to be sent. */
+void batch_end(struct batch *batch);
+
+#endif

@@ -1,0 +1,18 @@
+/* agency.h - an agency's whole run. */
+#ifndef LOTTERY_AGENCY_H
+#define LOTTERY_AGENCY_H
+
+#include "client_settings.h"
+
+/* What the program ends with; --help and the README tell it. */
+enum agency_exit {
+    AGENCY_EXIT_OK = 0,   /* the work is done, or a signal stopped it */
+    AGENCY_EXIT_FAIL = 1, /* it could not be done */
+    AGENCY_EXIT_USAGE = 2 /* the command line, a setting or the bet in the environment is bad */
+};
+
+/* Does what the mode says, until done, failed, or told to stop by SIGTERM or SIGINT. Returns the
+ * program's exit status. */
+int agency_run(const struct client_settings *settings);
+
+#endif

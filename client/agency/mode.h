@@ -1,0 +1,47 @@
+/* mode.h - what the three modes of an agency have in common. */
+#ifndef LOTTERY_MODE_H
+#define LOTTERY_MODE_H
+
+#include "agency.h"
+#include "central.h"
+#include "client_settings.h"
+
+#include <stdbool.h>
+
+struct agency;
+
+struct mode {
+    size_t size; /* bytes of the mode's own struct, which agency.own points to; comes zeroed */
+    const struct central_events *events; /* owner is the agency */
+    /* Begins the work. Anything but AGENCY_EXIT_OK ends the program with it; the reason was logged.
+     */
+    enum agency_exit (*start)(struct agency *agency);
+    /* Closes what the mode opened; nothing is called any more afterwards. */
+    void (*close)(struct agency *agency);
+};
+
+struct agency {
+    const struct client_settings *settings;
+    const struct mode *mode;
+    void *own; /* the mode's struct */
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct central central;
+    uv_signal_t term;
+    uv_signal_t interrupt;
+    uv_timer_t grace; /* for what can not be interrupted, at the end */
+    enum agency_exit exit_status;
+    bool is_ending;
+};
+
+extern const struct mode lottery_mode;
+extern const struct mode bet_mode;
+extern const struct mode echo_mode;
+
+/* The work is done, or has failed: closes everything, and the program ends with `status`. */
+void agency_end(struct agency *agency, enum agency_exit status);
+
+/* Logs `action` as failed, and why, then ends with AGENCY_EXIT_FAIL. */
+void agency_fail(struct agency *agency, const char *action, const char *reason);
+
+#endif

@@ -1,0 +1,373 @@
+/* An agency's CSV, through libcsv.
+ *
+ * libcsv is fed one physical line at a time: so its rows have line numbers, and a place between two
+ * rows has an offset in the file to come back to.
+ */
+#include "bets_file.h"
+
+#include "clock.h"
+
+#include <csv.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK_SIZE ((size_t)256 * 1024)
+#define ROW_MAX ((size_t)4096) /* bytes of one row; a valid one has some 300 */
+#define CHECK_ROWS 4096        /* rows that one call checks, and from one mark to the next */
+#define FIELDS 5
+
+/* Where a row begins. */
+struct mark {
+    uint64_t offset; /* bytes into the file */
+    uint64_t line;   /* physical lines before it */
+};
+
+/* The row that libcsv is putting together. */
+struct row {
+    char text[ROW_MAX + FIELDS]; /* its fields, each with a NUL */
+    struct text fields[FIELDS];
+    size_t size;  /* of text */
+    size_t count; /* fields, also those beyond FIELDS */
+    bool is_whole;
+    bool is_too_long;
+};
+
+struct bets_file {
+    char *path;
+    int fd;
+    struct csv_parser parser;
+    struct stat info;   /* when it was opened */
+    struct mark *marks; /* of every CHECK_ROWS-th row */
+    size_t marks_count;
+    size_t marks_room;
+    uint64_t rows;  /* found by the check */
+    uint32_t today; /* for the rules */
+
+    struct mark at;    /* where the next line begins */
+    uint64_t next_row; /* the row that begins there, or is peeked at */
+    uint64_t row_line; /* physical line where the row in hand begins */
+    size_t row_bytes;  /* of the row in hand that were fed */
+    bool has_row;      /* the row in hand is whole */
+    bool is_at_end;
+    size_t block_at; /* what of the block was fed */
+    size_t block_size;
+    struct row row;
+    char block[BLOCK_SIZE];
+};
+
+static void on_field(void *data, size_t size, void *context)
+{
+    struct row *row = context;
+
+    if (row->count++ >= FIELDS)
+        return;
+    if (size > ROW_MAX - row->size) {
+        row->is_too_long = true;
+        return;
+    }
+    char *text = row->text + row->size + row->count - 1; /* the fields before have a NUL each */
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    row->fields[row->count - 1] = (struct text){text, size};
+    row->size += size;
+}
+
+static void on_row(int end, void *context)
+{
+    struct row *row = context;
+
+    (void)end;
+    row->is_whole = true;
+}
+
+/* Blanks belong to the field: " 7574" is no number. */
+static int no_space(unsigned char byte)
+{
+    (void)byte;
+    return 0;
+}
+
+static enum status fail_errno(const struct bets_file *file, struct errbuf *err)
+{
+    errbuf_set(err, "%s: %s", file->path, strerror(errno));
+    return status_from_errno(errno);
+}
+
+static enum status fail_row(const struct bets_file *file, const char *reason, struct errbuf *err)
+{
+    errbuf_set(err, "%s:%llu: %s", file->path, (unsigned long long)file->row_line, reason);
+    return STATUS_INVALID;
+}
+
+static int start_parser(struct bets_file *file)
+{
+    if (csv_init(&file->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+        return -1;
+    csv_set_space_func(&file->parser, no_space);
+    return 0;
+}
+
+enum status bets_file_open(const char *path, struct bets_file **out, struct errbuf *err)
+{
+    struct bets_file *file = malloc(sizeof(*file));
+    enum status status;
+
+    if (file == NULL ||
+        (memset(file, 0, offsetof(struct bets_file, row)), file->path = strdup(path)) == NULL) {
+        errbuf_set(err, "%s: %s", path, status_text(STATUS_NOMEM));
+        free(file);
+        return STATUS_NOMEM;
+    }
+    file->today = clock_today();
+    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (file->fd < 0) {
+        status = fail_errno(file, err);
+        goto err_free;
+    }
+    if (fstat(file->fd, &file->info) < 0) {
+        status = fail_errno(file, err);
+        goto err_close;
+    }
+    if (!S_ISREG(file->info.st_mode)) { /* it is read twice, and from the middle */
+        errbuf_set(err, "%s: not a regular file", path);
+        status = STATUS_INVALID;
+        goto err_close;
+    }
+    if (start_parser(file) < 0) {
+        errbuf_set(err, "%s: %s", path, status_text(STATUS_NOMEM));
+        status = STATUS_NOMEM;
+        goto err_close;
+    }
+    *out = file;
+    return STATUS_OK;
+
+err_close:
+    (void)close(file->fd);
+err_free:
+    free(file->path);
+    free(file);
+    return status;
+}
+
+void bets_file_close(struct bets_file *file)
+{
+    if (file == NULL)
+        return;
+    csv_free(&file->parser);
+    (void)close(file->fd);
+    free(file->marks);
+    free(file->path);
+    free(file);
+}
+
+/* Moves what is left to the block's beginning and fills it up. */
+static enum status fill_block(struct bets_file *file, struct errbuf *err)
+{
+    size_t left = file->block_size - file->block_at;
+
+    memmove(file->block, file->block + file->block_at, left);
+    file->block_at = 0;
+    file->block_size = left;
+    while (file->block_size < BLOCK_SIZE) {
+        ssize_t got = pread(file->fd, file->block + file->block_size, BLOCK_SIZE - file->block_size,
+                            (off_t)(file->at.offset + file->block_size));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_errno(file, err);
+        if (got == 0)
+            break;
+        file->block_size += (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+/* The next physical line, with its end if it has one. Empty at the end of the file. */
+static enum status next_line(struct bets_file *file, struct text *out, struct errbuf *err)
+{
+    for (int i = 0;; i++) {
+        const char *from = file->block + file->block_at;
+        size_t left = file->block_size - file->block_at;
+        const char *feed = memchr(from, '\n', left);
+        if (feed != NULL || i > 0) {
+            *out = (struct text){from, feed != NULL ? (size_t)(feed - from) + 1 : left};
+            return STATUS_OK;
+        }
+        enum status status = fill_block(file, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+}
+
+static bool begins_with_mark(const struct text *line)
+{
+    return line->size >= 3 && memcmp(line->data, "\xef\xbb\xbf", 3) == 0;
+}
+
+static bool is_blank(struct text line, size_t from)
+{
+    while (from < line.size && (line.data[from] == '\r' || line.data[from] == '\n'))
+        from++;
+    return from == line.size;
+}
+
+static enum status feed(struct bets_file *file, const char *data, size_t size, struct errbuf *err)
+{
+    if (csv_parse(&file->parser, data, size, on_field, on_row, &file->row) == size)
+        return STATUS_OK;
+    return fail_row(file, "a quote in the wrong place", err);
+}
+
+/* Takes the next line into the row in hand. */
+static enum status take_line(struct bets_file *file, struct errbuf *err)
+{
+    struct text line;
+
+    enum status status = next_line(file, &line, err);
+    if (status != STATUS_OK)
+        return status;
+    if (file->row_bytes == 0)
+        file->row_line = file->at.line + 1;
+    if (line.size == 0) { /* the end: what has no line end yet is a row, too */
+        file->is_at_end = true;
+        if (csv_fini(&file->parser, on_field, on_row, &file->row) != 0)
+            return fail_row(file, "a quote that is never closed", err);
+        return STATUS_OK;
+    }
+    size_t skipped = file->at.offset == 0 && begins_with_mark(&line) ? 3 : 0;
+    if (line.size - skipped > ROW_MAX - file->row_bytes)
+        return fail_row(file, "row longer than 4096 bytes", err);
+    status = feed(file, line.data + skipped, line.size - skipped, err);
+    file->block_at += line.size;
+    file->at.offset += line.size;
+    file->at.line++;
+    /* A blank line between rows is no row, and nothing is in hand after it. */
+    if (file->row_bytes > 0 || !is_blank(line, skipped))
+        file->row_bytes += line.size;
+    return status;
+}
+
+static enum status check_row(const struct bets_file *file, struct bet *bet, struct errbuf *err)
+{
+    const struct row *row = &file->row;
+
+    if (row->count != FIELDS) {
+        errbuf_set(err, "%s:%llu: %zu fields instead of 5", file->path,
+                   (unsigned long long)file->row_line, row->count);
+        return STATUS_INVALID;
+    }
+    if (row->is_too_long)
+        return fail_row(file, "row longer than 4096 bytes", err);
+    *bet = (struct bet){row->fields[0], row->fields[1], row->fields[2], row->fields[3], 0};
+    enum bet_fault fault = bet_number_read(row->fields[4], &bet->number);
+    if (fault == BET_FAULT_NONE)
+        fault = bet_check(bet, file->today);
+    return fault == BET_FAULT_NONE ? STATUS_OK : fail_row(file, bet_fault_text(fault), err);
+}
+
+enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err)
+{
+    while (!file->has_row) {
+        if (file->is_at_end)
+            return STATUS_NOTFOUND;
+        if (file->row_bytes == 0) {
+            file->row.count = 0;
+            file->row.size = 0;
+            file->row.is_whole = false;
+            file->row.is_too_long = false;
+        }
+        enum status status = take_line(file, err);
+        if (status != STATUS_OK)
+            return status;
+        file->has_row = file->row.is_whole;
+    }
+    return check_row(file, out, err);
+}
+
+void bets_file_advance(struct bets_file *file)
+{
+    file->has_row = false;
+    file->row_bytes = 0;
+    file->next_row++;
+}
+
+static enum status add_mark(struct bets_file *file, struct errbuf *err)
+{
+    if (file->marks_count == file->marks_room) {
+        size_t room = file->marks_room == 0 ? 64 : file->marks_room * 2;
+        struct mark *grown = realloc(file->marks, room * sizeof(*grown));
+        if (grown == NULL) {
+            errbuf_set(err, "%s: %s", file->path, status_text(STATUS_NOMEM));
+            return STATUS_NOMEM;
+        }
+        file->marks = grown;
+        file->marks_room = room;
+    }
+    file->marks[file->marks_count++] = file->at;
+    return STATUS_OK;
+}
+
+enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbuf *err)
+{
+    struct bet bet;
+
+    enum status status = add_mark(file, err);
+    for (int i = 0; status == STATUS_OK && i < CHECK_ROWS; i++) {
+        status = bets_file_peek(file, &bet, err);
+        if (status == STATUS_OK)
+            bets_file_advance(file);
+    }
+    *out_done = status == STATUS_NOTFOUND;
+    if (status != STATUS_OK && status != STATUS_NOTFOUND)
+        return status;
+    file->rows = file->next_row;
+    return STATUS_OK;
+}
+
+uint64_t bets_file_rows(const struct bets_file *file)
+{
+    return file->rows;
+}
+
+static bool has_changed(const struct bets_file *file)
+{
+    struct stat now;
+
+    return fstat(file->fd, &now) < 0 || now.st_size != file->info.st_size ||
+           now.st_mtim.tv_sec != file->info.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != file->info.st_mtim.tv_nsec;
+}
+
+enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err)
+{
+    struct bet bet;
+
+    if (has_changed(file)) {
+        errbuf_set(err, "%s: changed while it was being sent", file->path);
+        return STATUS_INVALID;
+    }
+    csv_free(&file->parser);
+    if (start_parser(file) < 0) {
+        errbuf_set(err, "%s: %s", file->path, status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    file->at = file->marks[row / CHECK_ROWS];
+    file->next_row = row / CHECK_ROWS * CHECK_ROWS;
+    file->has_row = false;
+    file->row_bytes = 0;
+    file->is_at_end = false;
+    file->block_at = 0;
+    file->block_size = 0;
+    while (file->next_row < row) {
+        enum status status = bets_file_peek(file, &bet, err);
+        if (status != STATUS_OK)
+            return status;
+        bets_file_advance(file);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* bets_file.h - an agency's CSV: `first name,last name,document,birthdate,number` per row.
+ *
+ * CRLF or LF, quoted fields, blank lines, a leading byte order mark and a missing last line end are
+ * all fine. The file is checked as a whole before anything of it is used, then read again from
+ * wherever the central says; memory does not grow with its size, but for one mark in 4096 rows.
+ * Errors name the physical line: "bets.csv:251: number is not in 0..9999".
+ */
+#ifndef LOTTERY_BETS_FILE_H
+#define LOTTERY_BETS_FILE_H
+
+#include "bet.h"
+#include "errbuf.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bets_file;
+
+/* Opens the file; `path` is copied. The caller closes it. */
+enum status bets_file_open(const char *path, struct bets_file **out, struct errbuf *err);
+
+/* Closes it. NULL is fine. */
+void bets_file_close(struct bets_file *file);
+
+/* Checks the next rows, some thousands at most, so that a loop gets its turn in between; *out_done
+ * tells that all were. STATUS_INVALID names the line and what is wrong with it. Blocks on the file.
+ */
+enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbuf *err);
+
+/* Rows in the file; known once it is checked. */
+uint64_t bets_file_rows(const struct bets_file *file);
+
+/* Goes to the row with that number, 0..rows, of a checked file. Blocks on the file. */
+enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err);
+
+/* The bet at the current row; its texts are NUL-terminated and valid until the next call.
+ * STATUS_NOTFOUND behind the last row. STATUS_INVALID when the file has changed since the check.
+ * Blocks on the file. */
+enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err);
+
+/* Goes to the next row, after a peek. */
+void bets_file_advance(struct bets_file *file);
+
+#endif

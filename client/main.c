@@ -1,0 +1,68 @@
+/* lottery-agency: reads the command line and the settings, then leaves the rest to the agency. */
+#include "agency.h"
+#include "client_settings.h"
+#include "log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const char help[] =
+    "Usage: lottery-agency [OPTION]...\n"
+    "A betting agency: sends its bets to the lottery central and hears of its winners.\n"
+    "\n"
+    "  -c, --config PATH  settings file (default ./config.yaml; may be absent)\n"
+    "  -h, --help         this text\n"
+    "  -v, --version      name and version\n"
+    "\n"
+    "Settings come from the environment, else from the file, else have a default; the README has\n"
+    "their table. In mode bet the bet comes from NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and "
+    "NUMERO.\n"
+    "\n"
+    "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2 "
+    "for\n"
+    "a bad command line, setting, or bet in the environment.\n";
+
+static int fail_settings(const char *reason)
+{
+    LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
+    return AGENCY_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = "./config.yaml";
+    struct client_settings settings;
+    struct errbuf err = {{0}};
+
+    for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'h':
+            (void)fputs(help, stdout);
+            return AGENCY_EXIT_OK;
+        case 'v':
+            (void)puts("lottery-agency " LOTTERY_VERSION);
+            return AGENCY_EXIT_OK;
+        default:
+            (void)fputs("Try 'lottery-agency --help'.\n", stderr);
+            return AGENCY_EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "lottery-agency: unexpected argument '%s'\n", argv[optind]);
+        return AGENCY_EXIT_USAGE;
+    }
+    if (client_settings_load(path, &settings, &err) != STATUS_OK)
+        return fail_settings(err.text);
+    log_set_level(settings.log_level);
+    client_settings_log(&settings);
+    return agency_run(&settings);
+}

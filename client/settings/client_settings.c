@@ -1,0 +1,77 @@
+#include "client_settings.h"
+
+#include "settings.h"
+#include "values.h"
+#include "yaml_file.h"
+
+#include <stddef.h>
+
+_Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
+
+#define SECOND INT64_C(1000000000)
+#define FIELD(name) offsetof(struct client_settings, name)
+
+static const struct setting settings[] = {
+    {"id", "CLI_ID", SETTING_UINT, FIELD(id), 1, UINT32_MAX, NULL},
+    {"server.address", "CLI_SERVER_ADDRESS", SETTING_ADDRESS, FIELD(server_address), 0, 0, NULL},
+    {"loop.amount", "CLI_LOOP_AMOUNT", SETTING_UINT, FIELD(loop_amount), 0, UINT32_MAX, NULL},
+    {"loop.period", "CLI_LOOP_PERIOD", SETTING_DURATION, FIELD(loop_period), 0, 0, NULL},
+    {"log.level", "CLI_LOG_LEVEL", SETTING_LEVEL, FIELD(log_level), 0, 0, NULL},
+    {"batch.maxAmount", "CLI_BATCH_MAXAMOUNT", SETTING_UINT, FIELD(batch_max_amount), 1, UINT32_MAX,
+     NULL},
+    {"mode", "CLI_MODE", SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|bet|echo"},
+    {"bets.file", "CLI_BETS_FILE", SETTING_TEXT, FIELD(bets_file), 0, 0, NULL},
+    {"connect.timeout", "CLI_CONNECT_TIMEOUT", SETTING_DURATION, FIELD(connect_timeout), 0, 0,
+     NULL},
+};
+static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
+
+static const struct client_settings defaults = {
+    .id = 0, /* none: it has to be given */
+    .server_address = "server:12345",
+    .loop_amount = 5,
+    .loop_period = 5 * SECOND,
+    .log_level = LOG_INFO,
+    .batch_max_amount = 150,
+    .mode = CLIENT_MODE_LOTTERY,
+    .bets_file = "./bets.csv",
+    .connect_timeout = 120 * SECOND,
+};
+
+enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err)
+{
+    struct client_settings loaded = defaults;
+
+    enum status status = yaml_file_read(path, &table, &loaded, err);
+    if (status == STATUS_OK)
+        status = settings_read_environment(&table, &loaded, err);
+    if (status == STATUS_OK && loaded.id == 0) {
+        errbuf_set(err, "%s: id: missing, and no CLI_ID in the environment", path);
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK)
+        *out = loaded;
+    return status;
+}
+
+static const char *mode_name(uint32_t mode)
+{
+    static const char *const names[] = {"lottery", "bet", "echo"};
+
+    return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "?";
+}
+
+void client_settings_log(const struct client_settings *s)
+{
+    char period[VALUE_DURATION_MAX];
+    char timeout[VALUE_DURATION_MAX];
+
+    value_duration_print(s->loop_period, period);
+    value_duration_print(s->connect_timeout, timeout);
+    LOG(INFO, "config", SUCCESS, LOG_UINT("client_id", s->id),
+        LOG_TEXT("server_address", s->server_address), LOG_UINT("loop_amount", s->loop_amount),
+        LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
+        LOG_TEXT("mode", mode_name(s->mode)), LOG_UINT("batch_max_amount", s->batch_max_amount),
+        LOG_TEXT("bets_file", s->bets_file), LOG_TEXT("connect_timeout", timeout));
+}

@@ -1,0 +1,35 @@
+/* client_settings.h - the settings of an agency: config.yaml and the environment. The README has
+ * the table.
+ */
+#ifndef LOTTERY_CLIENT_SETTINGS_H
+#define LOTTERY_CLIENT_SETTINGS_H
+
+#include "errbuf.h"
+#include "log.h"
+#include "status.h"
+
+#include <stdint.h>
+
+enum client_mode { CLIENT_MODE_LOTTERY, CLIENT_MODE_BET, CLIENT_MODE_ECHO };
+
+struct client_settings {
+    uint32_t id;               /* the agency, >= 1 */
+    char server_address[512];  /* host:port */
+    uint32_t loop_amount;      /* echo: messages */
+    int64_t loop_period;       /* echo: ns from one message to the next */
+    enum log_level log_level;  /* lowest level that is logged */
+    uint32_t batch_max_amount; /* bets in one batch at most, >= 1 */
+    uint32_t mode;             /* enum client_mode */
+    char bets_file[512];       /* lottery: the agency's CSV */
+    int64_t connect_timeout;   /* ns without any progress after which to give up; 0 = never */
+};
+
+/* Fills *out from defaults, the file at `path` and the environment. The file may be absent.
+ * Returns STATUS_INVALID with "file:line: key: reason" (or "environment: NAME: reason") in *err, or
+ * STATUS_IO when the file is there and can not be read. Blocks on the file. */
+enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err);
+
+/* Writes the `action: config` line. */
+void client_settings_log(const struct client_settings *settings);
+
+#endif

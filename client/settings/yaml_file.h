@@ -1,0 +1,13 @@
+/* yaml_file.h - a YAML file of settings: mappings of scalars, at most two deep. */
+#ifndef LOTTERY_YAML_FILE_H
+#define LOTTERY_YAML_FILE_H
+
+#include "errbuf.h"
+#include "settings.h"
+
+/* Sets what the file at `path` has in `target` (see settings_set); nested keys are joined by a dot.
+ * The file may be absent or empty. */
+enum status yaml_file_read(const char *path, const struct settings_table *table, void *target,
+                           struct errbuf *err);
+
+#endif

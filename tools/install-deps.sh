@@ -1,0 +1,175 @@
+#!/bin/sh
+# Installs from Debian packages what this project needs; see usage() below.
+# When all is there already it says nothing, changes nothing and needs neither root nor network.
+# In a Dockerfile, `rm -rf /var/lib/apt/lists/*` belongs in the same RUN, to keep the layer small.
+#
+# shellcheck disable=SC2086,SC2046  # lists of names are meant to be split
+
+set -eu
+unset IFS
+
+# One package per word; `a|b` are the names that one package has in different Debian releases.
+RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3'
+BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
+  libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev'
+PACKAGE='dpkg-dev file' # CPack finds out with them what the .deb depends on
+# libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
+# without libc6-dbg.
+CHECK='ninja-build libcmocka-dev python3 python3-protobuf protobuf-compiler
+  clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git'
+
+usage() {
+  cat <<'END'
+Usage: tools/install-deps.sh [--build | --runtime] [--list]
+
+  (no option)  everything: build, package, test and analyse
+  --build      only what compiling needs
+  --runtime    only the shared libraries that the programs load
+  --list       print the names of the packages and install nothing
+
+Exit status: 0 all is installed, 1 it is not, 2 bad arguments.
+END
+}
+
+say() { echo "install-deps.sh: $*"; }
+
+fail() {
+  echo "install-deps.sh: error: $*" >&2
+  exit 1
+}
+
+is_installed() {
+  # One call for a package keeps it simple; it takes a few milliseconds.
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+can_be_had() {
+  # A name may be known from the dependencies of others alone, and then it has no candidate.
+  case $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) in
+    '' | *'Candidate: (none)'*) return 1 ;;
+  esac
+}
+
+# first_that CHECK a|b: prints the first of the names for which CHECK is true.
+first_that() {
+  check=$1
+  IFS='|'
+  set -- $2
+  unset IFS # back to the default, as it was at the start
+  for name; do
+    if "$check" "$name"; then
+      echo "$name"
+      return
+    fi
+  done
+  return 1
+}
+
+# The names in this release, one a line; where that cannot be told, the first name of each.
+names_here() {
+  for package; do
+    first_that is_installed "$package" || first_that can_be_had "$package" || echo "${package%%|*}"
+  done
+}
+
+# Fills `names` and `unknown` from `missing`.
+resolve_missing() {
+  names='' unknown=''
+  for package in $missing; do
+    if name=$(first_that can_be_had "$package"); then
+      names="$names $name"
+    else
+      unknown="$unknown $package"
+    fi
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    sudo env DEBIAN_FRONTEND=noninteractive "$@"
+  fi
+}
+
+# A source that does not answer is no reason to stop while the others have all we need.
+update() {
+  updated=yes
+  as_root apt-get update -qq || say 'apt-get update failed, trying with what is known'
+}
+
+install() {
+  as_root apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $names
+}
+
+set_name='' list=no
+for argument; do
+  case $argument in
+    --build | --runtime)
+      if [ -n "$set_name" ] && [ "$set_name" != "$argument" ]; then
+        echo "install-deps.sh: error: --build and --runtime exclude each other" >&2
+        exit 2
+      fi
+      set_name=$argument
+      ;;
+    --list) list=yes ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      echo "install-deps.sh: error: unknown argument '$argument'" >&2
+      usage >&2
+      exit 2
+      ;;
+  esac
+done
+
+case $set_name in
+  --runtime) wanted=$RUNTIME ;;
+  --build) wanted=$BUILD ;;
+  *) wanted="$BUILD $PACKAGE $CHECK" ;;
+esac
+
+if [ "$list" = yes ]; then
+  names_here $wanted
+  exit 0
+fi
+
+for tool in apt-get apt-cache dpkg-query; do
+  command -v "$tool" >/dev/null || fail "this is no Debian system ($tool is missing)." \
+    "Install what these packages of Debian hold:" $(names_here $wanted)
+done
+
+missing=''
+for package in $wanted; do
+  first_that is_installed "$package" >/dev/null || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  why=''
+  if ! command -v sudo >/dev/null; then
+    why='there is no sudo'
+  elif ! sudo -n true 2>/dev/null && ! [ -t 0 ]; then
+    why='sudo needs a password and there is no terminal to ask on'
+  fi
+  [ -z "$why" ] || fail "not root, and $why. Run as root: apt-get install" $(names_here $missing)
+fi
+
+updated=no
+resolve_missing
+if [ -n "$unknown" ]; then
+  update
+  resolve_missing
+fi
+[ -z "$unknown" ] || fail "apt-get knows no package$unknown"
+
+say "installing$names"
+if ! install; then
+  # The index may be too old: it names versions that the archive no longer has.
+  [ "$updated" = no ] || fail "apt-get could not install$names"
+  update
+  resolve_missing
+  install || fail "apt-get could not install$names"
+fi

@@ -1,0 +1,49 @@
+#!/bin/bash
+# Holds a raffle on this machine: a server and N agencies on loopback, until each agency has printed
+# how many of its bets won. The agencies' files are .data/agency-K.csv, made where they are missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+agencies=${1:-5}
+run=build/run
+
+[ -e ".data/agency-$agencies.csv" ] ||
+    tools/gen-dataset.py --agencies "$agencies" --bets $((agencies * 15000)) --seed 7574 --out .data
+
+rm -rf "$run"
+mkdir -p "$run/data"
+server=
+pids=()
+# Whatever happens, nothing that was started here stays behind.
+trap 'kill $server "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+
+SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
+    LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
+    > "$run/server.log" 2>&1 &
+server=$!
+until port=$(sed -n 's/.*action: listen | result: success | port: //p' "$run/server.log") && [ -n "$port" ]; do
+    kill -0 $server 2>/dev/null || {
+        cat "$run/server.log"
+        exit 1
+    }
+    sleep 0.05
+done
+echo "server: port $port, log in $run/server.log"
+
+for id in $(seq "$agencies"); do
+    (
+        CLI_ID=$id CLI_SERVER_ADDRESS=127.0.0.1:$port CLI_BETS_FILE=.data/agency-$id.csv \
+            exec build/bin/lottery-agency --config client/config.yaml
+    ) > >(sed -u "s/^/agency $id: /") 2>&1 &
+    pids+=($!)
+done
+status=0
+for pid in "${pids[@]}"; do
+    wait "$pid" || status=1
+done
+pids=()
+kill -TERM $server
+wait $server || status=1
+server=
+grep -F 'action: sorteo | result: success' "$run/server.log" | sed 's/^/server: /'
+echo "$(wc -l < $run/data/bets.csv) bets in $run/data/bets.csv, $(wc -l < $run/data/winners.csv) winners in $run/data/winners.csv"
+exit $status
