@@ -1,0 +1,191 @@
+"""The project's two programs as a test starts them: on port 0, in folders of their own.
+
+Every process is stopped by its pid, whatever happens. LOTTERY_BIN says where the programs are.
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("LOTTERY_BIN", ROOT / "build" / "bin"))
+LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG   |INFO    |WARNING |ERROR   |CRITICAL) "
+                  r"action: (?P<action>\w+) \| result: (?P<result>success|fail|in_progress)"
+                  r"(?P<details>( \| [^|:]+: [^|]*)*)$")
+SANITIZER = re.compile(r"Sanitizer|runtime error")
+
+
+class Line:
+    """A log line, taken apart."""
+
+    def __init__(self, text):
+        match = LINE.match(text)
+        if match is None:
+            raise AssertionError(f"not a log line: {text!r}")
+        self.text = text
+        self.action = match["action"]
+        self.result = match["result"]
+        self.details = dict(part.split(": ", 1)
+                            for part in match["details"].split(" | ") if part)
+
+    def is_about(self, action, result=None, **details):
+        return (self.action == action and result in (None, self.result) and
+                all(self.details.get(key) == str(value) for key, value in details.items()))
+
+
+def wait_until(condition, what, seconds=30):
+    """Waits for a condition, with a bound; returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+class Program:
+    """A running program whose output is read as it comes."""
+
+    def __init__(self, name, arguments, environment, folder):
+        keep = {key: value for key, value in os.environ.items()
+                if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
+        self.name = name
+        self.texts = []
+        self.errors = ""
+        self.process = subprocess.Popen([BIN / name, *arguments], cwd=folder, text=True,
+                                        env={**keep, **environment}, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        errors="replace")
+        self.readers = [threading.Thread(target=self._read_lines),
+                        threading.Thread(target=self._read_errors)]
+        for reader in self.readers:
+            reader.start()
+
+    def _read_lines(self):
+        for text in self.process.stdout:
+            self.texts.append(text.rstrip("\n"))
+
+    def _read_errors(self):
+        self.errors = self.process.stderr.read()
+
+    def lines(self, action=None, result=None, **details):
+        lines = [Line(text) for text in list(self.texts)]
+        return [line for line in lines
+                if action is None or line.is_about(action, result, **details)]
+
+    def wait_line(self, action, result=None, count=1, seconds=30, **details):
+        """Waits for the count-th such line and returns it."""
+        def found():
+            lines = self.lines(action, result, **details)
+            if len(lines) < count and self.process.poll() is not None:
+                self._join()
+                lines = self.lines(action, result, **details)
+                if len(lines) < count:
+                    raise AssertionError(f"{self.name} ended without {action}: {self.output()}")
+            return lines[count - 1] if len(lines) >= count else None
+        return wait_until(found, f"{action} {result} {details} in {self.texts[-20:]}", seconds)
+
+    def _join(self):
+        for reader in self.readers:
+            reader.join()
+
+    def output(self):
+        return "\n".join(self.texts) + "\n" + self.errors
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=60):
+        """Waits for the end and returns the exit status."""
+        self.process.wait(timeout=seconds)
+        self._join()
+        if SANITIZER.search(self.output()):
+            raise AssertionError(self.output())
+        return self.process.returncode
+
+    def stop(self, seconds=20):
+        """SIGTERM, and the exit status."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def kill(self):
+        """However it is: gone."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class Server(Program):
+    """A lottery-server on a port of its own."""
+
+    def __init__(self, folder, agencies=5, port=0, level="INFO", mode="lottery", workers=2,
+                 **environment):
+        super().__init__("lottery-server", [], {
+            "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "1024",
+            "LOTTERY_AGENCIES": str(agencies), "LOGGING_LEVEL": level, "SERVER_MODE": mode,
+            "SERVER_WORKERS": str(workers), "LOTTERY_DATA_DIR": str(folder), **environment,
+        }, folder)
+        self.folder = pathlib.Path(folder)
+        self.port = int(self.wait_line("listen", "success").details["port"])
+
+    def children(self):
+        """The pids of its processes, by role: {'worker': [...], 'coordinator': [...]}."""
+        roles = {"worker": [], "coordinator": []}
+        for line in self.lines("start_process", "success"):
+            roles[line.details["process"]].append(int(line.details["pid"]))
+        return {role: [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
+                for role, pids in roles.items()}
+
+    def wait_ready(self):
+        """Until every worker accepts: from then on connections are shared."""
+        count = len(self.lines("start_process", "success", process="worker"))
+        self.wait_line("accept_connections", "in_progress", count=max(count, 1))
+
+    def bets(self):
+        """The rows of bets.csv, as bytes without line ends."""
+        data = (self.folder / "bets.csv").read_bytes()
+        assert data == b"" or data.endswith(b"\r\n")
+        return data.split(b"\r\n")[:-1]
+
+
+class Case(unittest.TestCase):
+    """A test with a folder, whose programs do not outlive it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-test-"))
+        self.programs = []
+
+    def tearDown(self):
+        for program in self.programs:
+            program.kill()
+            if SANITIZER.search(program.output()):
+                self.fail(program.output())
+        shutil.rmtree(self.folder)
+
+    def server(self, *arguments, folder=None, **settings):
+        folder = folder or self.folder / "data"
+        folder.mkdir(exist_ok=True)
+        server = Server(folder, *arguments, **settings)
+        self.programs.append(server)
+        return server
+
+    def agency(self, agency, port, file=None, mode="lottery", level="INFO", **environment):
+        settings = {"CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{port}",
+                    "CLI_MODE": mode, "CLI_LOG_LEVEL": level, **environment}
+        if file is not None:
+            settings["CLI_BETS_FILE"] = str(file)
+        program = Program("lottery-agency", [], settings, self.folder)
+        self.programs.append(program)
+        return program

@@ -1,0 +1,126 @@
+"""A foreign peer: the design's frame and proto/lottery.proto, with nothing of the C code.
+
+Speaks to a server over blocking sockets, one message at a time or raw bytes.
+"""
+import importlib
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FRAME_MAX = 8192
+HEADER = struct.Struct("<BI")
+
+
+def _load_schema():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={folder}",
+                        "lottery.proto"], check=True)
+        sys.path.insert(0, folder)
+        try:
+            return importlib.import_module("lottery_pb2")
+        finally:
+            sys.path.pop(0)
+
+
+pb = _load_schema()
+MESSAGES = {pb.OPCODE_ACK: pb.Ack, pb.OPCODE_WINNERS: pb.Winners}
+
+
+def frame(opcode, body=b""):
+    """One frame around a body: bytes, or a message."""
+    if not isinstance(body, bytes):
+        body = body.SerializeToString()
+    return HEADER.pack(opcode, len(body)) + body
+
+
+def bet(document="30904465", first="Santiago Lionel", last="Lorca", birthdate="1999-03-17",
+        number=7574):
+    return pb.Bet(first_name=first, last_name=last, document=document, birthdate=birthdate,
+                  number=number)
+
+
+class Closed(Exception):
+    """The server ended the connection."""
+
+
+class Peer:
+    """One connection of an agency."""
+
+    def __init__(self, port, agency=1, timeout=20):
+        self.agency = agency
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send_bytes(self, data):
+        self.socket.sendall(data)
+
+    def send(self, opcode, message):
+        self.send_bytes(frame(opcode, message))
+
+    def read_frame(self):
+        """Returns opcode and body; a frame over the limit is a failure of the server."""
+        while True:
+            if len(self.buffer) >= HEADER.size:
+                opcode, size = HEADER.unpack_from(self.buffer)
+                assert HEADER.size + size <= FRAME_MAX, f"frame of {HEADER.size + size} bytes"
+                if len(self.buffer) >= HEADER.size + size:
+                    body = self.buffer[HEADER.size:HEADER.size + size]
+                    self.buffer = self.buffer[HEADER.size + size:]
+                    return opcode, body
+            data = self.socket.recv(65536)
+            if not data:
+                raise Closed("in a frame" if self.buffer else "between frames")
+            self.buffer += data
+
+    def read(self):
+        opcode, body = self.read_frame()
+        return MESSAGES[opcode].FromString(body)
+
+    def ack(self):
+        message = self.read()
+        assert isinstance(message, pb.Ack), message
+        return message
+
+    def send_bets(self, bets, offset=0, agency=None):
+        self.send(pb.OPCODE_NEW_BETS,
+                  pb.NewBets(agency_id=self.agency if agency is None else agency, offset=offset,
+                             bets=bets))
+
+    def bets(self, bets, offset=0, agency=None):
+        self.send_bets(bets, offset, agency)
+        return self.ack()
+
+    def received(self):
+        return self.bets([]).received
+
+    def send_finished(self, total, agency=None):
+        self.send(pb.OPCODE_FINISHED,
+                  pb.Finished(agency_id=self.agency if agency is None else agency, total=total))
+
+    def winners(self):
+        """All documents, in as many frames as they come."""
+        documents = []
+        while True:
+            message = self.read()
+            assert isinstance(message, pb.Winners), message
+            assert message.agency_id == self.agency
+            documents += message.documents
+            if not message.more:
+                return documents
+
+    def finish(self, total):
+        self.send_finished(total)
+        return self.winners()
