@@ -1,0 +1,257 @@
+"""The server's processes: how connections are spread, who is restarted, what a stop looks like."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import unittest
+
+from programs import BIN, Case, wait_until
+from wire import Closed, Peer, bet, pb
+
+
+def connections_of(pid):
+    """How many TCP connections a process holds: its sockets, by the kernel's tables."""
+    established = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "01":
+            established.add(fields[9])
+    count = 0
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(fd)
+        except FileNotFoundError:
+            continue
+        count += target.startswith("socket:[") and target[8:-1] in established
+    return count
+
+
+class Spreading(Case):
+    def test_five_connections_over_two_workers(self):
+        """They are split 3/2."""
+        server = self.server(level="DEBUG")
+        server.wait_ready()
+        peers = []
+        for agency in range(1, 6):
+            peers.append(Peer(server.port, agency))
+            self.assertEqual(peers[-1].received(), 0)
+        counts = sorted(connections_of(pid) for pid in server.children()["worker"])
+        self.assertEqual(counts, [2, 3])
+        for peer in peers:
+            peer.close()
+
+    def test_a_worker_that_hangs_does_not_keep_newcomers_out(self):
+        """One worker is stopped: everybody is still served, by the other."""
+        server = self.server(level="DEBUG")
+        server.wait_ready()
+        hung = server.children()["worker"][0]
+        os.kill(hung, signal.SIGSTOP)
+        try:
+            peers = [Peer(server.port, 1) for _ in range(6)]
+            for peer in peers:
+                self.assertEqual(peer.received(), 0)
+                peer.close()
+        finally:
+            os.kill(hung, signal.SIGCONT)
+        self.assertEqual(server.stop(), 0)
+
+
+class Restarting(Case):
+    def test_workers_die_and_nothing_is_lost(self):
+        """Each worker is killed between batches; agencies go on where they were, on another
+        connection; the end is as if nothing had happened."""
+        server = self.server(agencies=1, level="DEBUG")
+        sent = 0
+        for round_number in range(6):
+            with Peer(server.port) as peer:
+                received = peer.received()
+                self.assertEqual(received, sent)
+                self.assertEqual(peer.bets([bet(str(received + i)) for i in range(5)],
+                                           received).code, pb.ACK_CODE_OK)
+                sent += 5
+                for pid in server.children()["worker"]:
+                    os.kill(pid, signal.SIGKILL)
+                with self.assertRaises((Closed, ConnectionError)):
+                    peer.send_bets([])
+                    peer.ack()
+            server.wait_line("start_process", "success", process="worker",
+                             count=2 * (round_number + 2))
+        with Peer(server.port) as peer:
+            self.assertEqual(len(peer.finish(sent)), sent)
+        self.assertEqual([row.split(b",")[3] for row in server.bets()],
+                         [str(i).encode() for i in range(sent)])
+        self.assertEqual(server.stop(), 0)
+        self.assertGreaterEqual(len(server.lines("close_process", "fail", process="worker")), 12)
+
+    def test_the_coordinator_dies(self):
+        """Killed again and again while agencies wait: one raffle in the end."""
+        server = self.server(agencies=2, level="DEBUG")
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            one.bets([bet("7")])
+            one.send_finished(1)
+            server.wait_line("agencia_finalizada", "success")
+            for count in range(2, 5):
+                os.kill(server.children()["coordinator"][0], signal.SIGKILL)
+                server.wait_line("start_process", "success", process="coordinator", count=count)
+            self.assertEqual(two.finish(0), [])
+            self.assertEqual(one.winners(), ["7"])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.lines("sorteo", "success")), 1)
+
+    def test_the_whole_server_dies(self):
+        """SIGKILL to the supervisor takes all processes along; a start on the same port at once goes
+        on exactly there."""
+        server = self.server(agencies=2, level="DEBUG")
+        with Peer(server.port, 1) as peer:
+            self.assertEqual(peer.bets([bet(str(i)) for i in range(100)]).received, 100)
+            peer.send_finished(100)
+            server.wait_line("agencia_finalizada", "success")
+            children = sum(server.children().values(), [])
+            server.signal(signal.SIGKILL)
+            server.process.wait()
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children),
+                       "children gone")
+            server = self.server(agencies=2, port=server.port)
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            self.assertEqual(one.received(), 100)
+            self.assertEqual(two.finish(0), [])
+            self.assertEqual(one.finish(100), [str(i) for i in range(100)])
+        self.assertEqual(server.stop(), 0)
+
+    def test_two_servers_on_one_folder(self):
+        """The second refuses, and says why; the first is not disturbed."""
+        server = self.server(agencies=1)
+        second = subprocess.run([BIN / "lottery-server"], cwd=self.folder, text=True,
+                                capture_output=True, env={"SERVER_PORT": "0",
+                                                          "LOTTERY_DATA_DIR": str(server.folder)})
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another server works on this folder", second.stdout)
+        with Peer(server.port) as peer:
+            self.assertEqual(peer.bets([bet()]).received, 1)
+
+
+class Stopping(Case):
+    """SIGTERM and SIGINT at any moment: all is closed, with a line each, within a second."""
+
+    def check_stop(self, server, number=signal.SIGTERM, connections=0):
+        begin = time.monotonic()
+        server.signal(number)
+        self.assertEqual(server.wait(20), 0)
+        # The product's bound is a second; the rest is for sanitizers on a busy machine.
+        self.assertLess(time.monotonic() - begin, 4)
+        self.assertEqual(server.lines()[-1].text.split(" action: ")[1], "exit | result: success")
+        self.assertEqual(len(server.lines("close_process", "success")), 3)
+        self.assertEqual(len(server.lines("close_listener", "success")), 3)
+        self.assertGreaterEqual(len(server.lines("close_file", "success")), 1)
+        self.assertEqual(len(server.lines("close_connection", "success")), connections)
+        self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+
+    def test_idle(self):
+        """Nobody was ever there."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                server = self.server(level="DEBUG")
+                server.wait_ready()
+                self.check_stop(server, number)
+
+    def test_at_once(self):
+        """Before the workers have come up."""
+        server = self.server()
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(20), 0)
+
+    def test_connected_and_waiting(self):
+        """One says nothing, one is within a frame, one waits for the raffle."""
+        server = self.server(level="DEBUG")
+        server.wait_ready()
+        with Peer(server.port, 1) as silent, Peer(server.port, 2) as half, \
+                Peer(server.port, 3) as waiting:
+            half.send_bytes(b"\x00\x10")
+            waiting.send_finished(0)
+            server.wait_line("agencia_finalizada", "success")
+            server.wait_line("accept_connections", "success", count=3)
+            self.check_stop(server, connections=3)
+            for peer in (silent, half, waiting):
+                with self.assertRaises((Closed, ConnectionError)):
+                    peer.read()
+
+    def test_batches_that_were_read_are_stored_and_acked(self):
+        """A flood of batches, then SIGTERM: the stored bets are a whole number of batches, every ack
+        that came is true, and all that is stored was acked."""
+        server = self.server(agencies=1, level="INFO")
+        with Peer(server.port) as peer:
+            for i in range(200):
+                peer.send_bets([bet(str(i)), bet(str(i)), bet(str(i))], 3 * i)
+            server.wait_line("apuesta_recibida", "success", count=5)
+            server.signal(signal.SIGTERM)
+            acked = 0
+            try:
+                while True:
+                    ack = peer.ack()
+                    self.assertEqual(ack.code, pb.ACK_CODE_OK)
+                    acked = ack.received
+            except (Closed, ConnectionError):
+                pass
+        self.assertEqual(server.wait(20), 0)
+        self.assertEqual(len(server.bets()), acked)
+        self.assertEqual(acked % 3, 0)
+        self.assertGreaterEqual(acked, 15)
+
+
+class CommandLine(Case):
+    def run_server(self, *arguments, **environment):
+        return subprocess.run([BIN / "lottery-server", *arguments], cwd=self.folder, text=True,
+                              capture_output=True, timeout=30, env=environment)
+
+    def test_help_and_version(self):
+        """Both are told on stdout with status 0."""
+        self.assertIn("Usage: lottery-server", self.run_server("--help").stdout)
+        self.assertRegex(self.run_server("--version").stdout, r"^lottery-server \d+\.\d+\.\d+\n$")
+
+    def test_bad_settings_end_the_start(self):
+        """Status 2, with file, line, key and reason."""
+        (self.folder / "config.ini").write_text("[DEFAULT]\nSERVER_PORT = 1\nSERVER_PORTS = 2\n")
+        result = self.run_server()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("config.ini:3: SERVER_PORTS: unknown key", result.stdout)
+        (self.folder / "config.ini").unlink()
+        result = self.run_server(LOTTERY_AGENCIES="10001")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('environment: LOTTERY_AGENCIES: "10001" is not a number of 0..10000',
+                      result.stdout)
+        self.assertEqual(self.run_server("--nonsense").returncode, 2)
+        self.assertEqual(self.run_server("nonsense").returncode, 2)
+
+    def test_cannot_start(self):
+        """No data folder, or a port that is taken: status 1, with the reason."""
+        result = self.run_server(SERVER_PORT="0", LOTTERY_DATA_DIR="nowhere")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("nowhere", result.stdout)
+        server = self.server()
+        result = self.run_server(SERVER_PORT=str(server.port), SERVER_IP="127.0.0.1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("bind: Address already in use", result.stdout)
+
+    def test_health(self):
+        """Asks the running server, in both modes: 0 while it answers, 1 when it hangs or is gone."""
+        for mode in ("lottery", "echo"):
+            with self.subTest(mode):
+                server = self.server(mode=mode, level="DEBUG", folder=self.folder / mode)
+                settings = {"SERVER_PORT": str(server.port), "SERVER_MODE": mode}
+                self.assertEqual(self.run_server("--health", **settings).returncode, 0)
+                server.wait_ready()
+                workers = server.children()["worker"]
+                for pid in workers:
+                    os.kill(pid, signal.SIGSTOP)
+                self.assertEqual(self.run_server("--health", **settings).returncode, 1)
+                for pid in workers:
+                    os.kill(pid, signal.SIGCONT)
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(self.run_server("--health", **settings).returncode, 1)
+                self.assertEqual([line.text for line in server.lines() if line.result == "fail"],
+                                 [])
+
+
+if __name__ == "__main__":
+    unittest.main()
