@@ -1,0 +1,312 @@
+"""Peers that mean no good, or are broken: each is answered or cut off, and nobody else notices.
+
+Every case runs beside an honest agency on the same server, which must get its bets in and acked while
+the other does what it does.
+"""
+import random
+import resource
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from programs import Case, wait_until
+from wire import HEADER, Closed, Peer, bet, frame, pb
+
+GONE = (Closed, ConnectionError)
+
+
+class Hostile(Case):
+    agencies = 3
+    settings = {}
+
+    def setUp(self):
+        super().setUp()
+        self.lottery = self.server(agencies=self.agencies, level="DEBUG", **self.settings)
+        self.honest = Peer(self.lottery.port, 1)
+        self.placed = 0
+
+    def tearDown(self):
+        self.honest.close()
+        super().tearDown()
+
+    def check_honest(self, count=3):
+        """The honest agency is still served, and all it ever placed is there."""
+        for _ in range(count):
+            ack = self.honest.bets([bet(str(self.placed))], self.placed)
+            self.placed += 1
+            self.assertEqual((ack.code, ack.received), (pb.ACK_CODE_OK, self.placed))
+
+    def check_end(self):
+        self.check_honest()
+        self.assertEqual(self.lottery.stop(), 0)
+        own = [row for row in self.lottery.bets() if row.startswith(b"1,")]
+        self.assertEqual([row.split(b",")[3] for row in own],
+                         [str(i).encode() for i in range(self.placed)])
+        self.assertEqual(self.lottery.lines("close_process", "fail"), [])
+
+    def answer_to(self, data, ends=False):
+        """What a connection that sends these bytes gets before it is closed."""
+        with Peer(self.lottery.port, 2) as peer:
+            try:
+                peer.send_bytes(data)
+                if ends:
+                    peer.socket.shutdown(socket.SHUT_WR)
+            except ConnectionError:
+                pass
+            answers = []
+            try:
+                while True:
+                    answers.append(peer.read())
+            except GONE:
+                return answers
+
+    def check_malformed(self, data):
+        answers = self.answer_to(data)
+        self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_MALFORMED], data[:40])
+        self.assertNotEqual(answers[0].detail, "")
+        self.check_honest(1)
+
+
+class Frames(Hostile):
+    def test_what_is_no_frame(self):
+        """Lengths over the limit, text, a TLS hello: MALFORMED, and the connection is closed."""
+        for data in (HEADER.pack(0, 8188), HEADER.pack(0, 0xffffffff), HEADER.pack(3, 1 << 31),
+                     b"GET / HTTP/1.1\r\nHost: lottery\r\n\r\n", b"hello, is this the lottery?\n",
+                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)):
+            self.check_malformed(data)
+        self.check_end()
+
+    def test_opcodes_that_are_not_for_the_central(self):
+        """Reserved, unknown, and those that only the central may send."""
+        for opcode in (1, 2, 4, 5, 77, 255):
+            self.check_malformed(frame(opcode))
+            self.check_malformed(frame(opcode, pb.Winners(agency_id=1, documents=["1"])))
+        self.check_end()
+
+    def test_bodies_that_are_no_messages(self):
+        """Truncated and random bodies, invalid UTF-8 included: an answer, and never a bet of them."""
+        generator = random.Random(7574)
+        good = pb.NewBets(agency_id=2, bets=[bet(), bet()]).SerializeToString()
+        for cut in range(1, len(good)):
+            for answer in self.answer_to(frame(0, good[:cut]), ends=True):
+                self.assertIn(answer.code, (pb.ACK_CODE_MALFORMED, pb.ACK_CODE_INVALID_BET,
+                                            pb.ACK_CODE_OK))
+        for opcode in (0, 3):
+            for _ in range(200):
+                body = generator.randbytes(generator.randrange(0, 300))
+                for answer in self.answer_to(frame(opcode, body), ends=True):
+                    self.assertNotEqual(answer.code, pb.ACK_CODE_UNSPECIFIED)
+        bad_text = good.replace(b"Lorca", b"Lo\xff\xfea")
+        answers = self.answer_to(frame(0, bad_text), ends=True)
+        self.assertEqual(answers[0].code, pb.ACK_CODE_INVALID_BET)
+        self.check_end()
+
+    def test_a_length_of_nothing(self):
+        """An empty body is a message with defaults: agency 0, which nobody is."""
+        for opcode in (0, 3):
+            answers = self.answer_to(frame(opcode), ends=True)
+            self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_UNKNOWN_AGENCY])
+        self.check_end()
+
+    def test_absurd_content(self):
+        """Thousands of empty bets, the largest numbers, a field a thousand times: refused, whole."""
+        many = pb.NewBets(agency_id=2, bets=[pb.Bet()] * 4000)
+        answers = self.answer_to(frame(0, many), ends=True)
+        self.assertEqual(answers[0].code, pb.ACK_CODE_INVALID_BET)
+        far = pb.NewBets(agency_id=2, offset=2**64 - 1, bets=[bet()])
+        answers = self.answer_to(frame(0, far), ends=True)
+        self.assertEqual(answers[0].code, pb.ACK_CODE_OFFSET_GAP)
+        answers = self.answer_to(frame(3, pb.Finished(agency_id=2, total=2**64 - 1)), ends=True)
+        self.assertEqual(answers[0].code, pb.ACK_CODE_INCOMPLETE)
+        answers = self.answer_to(frame(0, b"\x08\x02" * 4000), ends=True)
+        self.assertEqual(answers[0].code, pb.ACK_CODE_OK)
+        self.check_end()
+
+    def test_somebody_elses_agency(self):
+        """A connection that began as one agency can not speak for another."""
+        with Peer(self.lottery.port, 2) as peer:
+            self.assertEqual(peer.received(), 0)
+            self.assertEqual(peer.bets([bet()], agency=3).code, pb.ACK_CODE_UNKNOWN_AGENCY)
+            peer.send_finished(0, agency=3)
+            self.assertEqual(peer.ack().code, pb.ACK_CODE_UNKNOWN_AGENCY)
+            self.assertEqual(peer.bets([bet()]).code, pb.ACK_CODE_OK)
+        self.assertEqual(self.lottery.lines("agencia_finalizada", "success"), [])
+        self.check_end()
+
+    def test_the_worst_of_bytes_after_good_ones(self):
+        """Answers to what was good come first, in order, then MALFORMED; what was good is stored."""
+        data = frame(0, pb.NewBets(agency_id=2, bets=[bet("1")])) + \
+            frame(0, pb.NewBets(agency_id=2, offset=1, bets=[bet("2")])) + HEADER.pack(0, 9000)
+        answers = self.answer_to(data)
+        self.assertEqual([(answer.code, answer.received) for answer in answers],
+                         [(pb.ACK_CODE_OK, 1), (pb.ACK_CODE_OK, 2), (pb.ACK_CODE_MALFORMED, 2)])
+        self.check_end()
+
+
+class Behaviour(Hostile):
+    settings = {"SERVER_HANDSHAKE_TIMEOUT": "1s", "SERVER_FRAME_TIMEOUT": "2s",
+                "SERVER_IDLE_TIMEOUT": "3s"}
+
+    def keep_honest(self):
+        """The honest agency goes on while others are waited for."""
+        self.check_honest(1)
+        time.sleep(0.05)
+
+    def check_cut_off(self, reason, count=1):
+        def closed():
+            self.keep_honest()
+            return len(self.lottery.lines("close_connection", "success", reason=reason)) >= count
+        wait_until(closed, reason, 20)
+
+    def test_connections_that_say_nothing(self):
+        """Dozens of them: cut off after the handshake's time."""
+        peers = [Peer(self.lottery.port) for _ in range(50)]
+        self.check_cut_off("no message in time", 50)
+        for peer in peers:
+            peer.close()
+        self.check_end()
+
+    def test_half_a_frame(self):
+        """A frame that is begun, byte after byte, but never ended."""
+        with Peer(self.lottery.port, 2) as peer:
+            peer.received()
+            data = frame(0, pb.NewBets(agency_id=2, bets=[bet()]))
+            done = threading.Event()
+
+            def drip():
+                for byte in data[:-1]:
+                    if done.wait(0.2):
+                        return
+                    try:
+                        peer.send_bytes(bytes([byte]))
+                    except OSError:
+                        return
+            thread = threading.Thread(target=drip)
+            thread.start()
+            self.check_cut_off("a frame was not completed in time")
+            done.set()
+            thread.join()
+        self.check_end()
+
+    def test_an_agency_that_falls_silent(self):
+        """Within its betting, for longer than the idle time; one that waits for the raffle may be
+        silent for as long as it takes."""
+        with Peer(self.lottery.port, 2) as silent, Peer(self.lottery.port, 3) as waiting:
+            silent.received()
+            waiting.send_finished(0)
+            self.check_cut_off("idle for too long")
+            with self.assertRaises(GONE):
+                silent.read()
+            self.honest.send_finished(self.placed)
+            with Peer(self.lottery.port, 2) as two:
+                self.assertEqual(two.finish(0), [])
+            self.assertEqual(waiting.winners(), [])
+
+    def test_a_peer_that_never_reads(self):
+        """It asks and asks and reads no answer: it is not read from any more, then cut off; the
+        server's memory stays where it was."""
+        with Peer(self.lottery.port, 2) as peer:
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            question = frame(0, pb.NewBets(agency_id=2)) * 1000
+            peer.socket.settimeout(1)
+            sent = 0
+            try:
+                while sent < 50_000_000:
+                    sent += peer.socket.send(question)
+            except OSError:
+                pass
+            self.assertLess(sent, 50_000_000, "all of it was read")
+            self.check_cut_off("answers are not read")
+        self.check_end()
+
+    def test_connect_and_vanish(self):
+        """A flood of connections that are reset at once."""
+        for _ in range(500):
+            connection = socket.create_connection(("127.0.0.1", self.lottery.port))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        self.check_end()
+
+    def test_a_peer_that_vanished_counts_for_nothing(self):
+        """It said Finished twice on connections that broke: counted once, and its winners are there
+        when it comes back."""
+        for _ in range(2):
+            peer = Peer(self.lottery.port, 2)
+            peer.send_finished(0)
+            wait_until(lambda: self.lottery.lines("agencia_finalizada", "success"), "finished")
+            peer.close()
+        self.assertEqual(self.lottery.lines("sorteo"), [])
+        self.check_end()
+
+
+class Limits(Hostile):
+    settings = {"SERVER_MAX_CONNECTIONS": "20", "SERVER_MAX_CONNECTIONS_PER_IP": "10"}
+
+    def connect_from(self, address):
+        connection = socket.socket()
+        self.addCleanup(connection.close)
+        connection.settimeout(20)
+        connection.bind((address, 0))
+        connection.connect(("127.0.0.1", self.lottery.port))
+        return connection
+
+    def is_refused(self, connection):
+        try:
+            connection.sendall(frame(0, pb.NewBets(agency_id=2)))
+            return connection.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def test_connections_in_all_and_from_one_address(self):
+        """The newcomer over a limit is refused, with a log line now and then; those inside go on; and
+        when some leave, others may come."""
+        own = [self.connect_from("127.0.0.1") for _ in range(9)]  # and the honest one
+        for connection in own:
+            self.assertFalse(self.is_refused(connection))
+        self.assertTrue(self.is_refused(self.connect_from("127.0.0.1")))
+        others = [self.connect_from(f"127.0.1.{i}") for i in range(1, 11)]
+        for connection in others:
+            self.assertFalse(self.is_refused(connection))
+        for _ in range(50):
+            self.assertTrue(self.is_refused(self.connect_from("127.0.2.1")))
+        reasons = [line.details["reason"]
+                   for line in self.lottery.lines("accept_connections", "fail")]
+        self.assertIn("too many connections from this address", reasons)
+        self.assertLess(len(reasons), 20)
+        self.check_honest()
+        own.pop().close()
+        others.pop().close()
+        wait_until(lambda: len(self.lottery.lines("close_connection", "success")) >= 2, "room")
+        self.assertFalse(self.is_refused(self.connect_from("127.0.0.1")))
+        self.check_end()
+
+
+class Descriptors(Case):
+    def test_descriptors_run_out(self):
+        """With few descriptors a worker sheds newcomers, keeps serving, and recovers."""
+        server = self.server(agencies=1, workers=1, level="DEBUG")
+        server.wait_ready()
+        for pid in server.children()["worker"]:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (40, 40))
+        with Peer(server.port, 1) as honest:
+            self.assertEqual(honest.received(), 0)
+            crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+            server.wait_line("accept_connections", "fail")
+            self.assertEqual(honest.bets([bet()]).code, pb.ACK_CODE_OK)
+            for connection in crowd:
+                connection.close()
+
+            def served():
+                try:
+                    with Peer(server.port, 1) as peer:
+                        return peer.received() == 1
+                except GONE:
+                    return False
+            wait_until(served, "served again")
+        self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
