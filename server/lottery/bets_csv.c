@@ -48,7 +48,8 @@ size_t store_bets(uint32_t agency, const struct bet *bets, size_t count, char *o
     *end++ = ',';
     id.size = (size_t)(end - agency_text);
 
-    for (const struct bet *bet = bets; bet < bets + count; bet++) {
+    for (size_t i = 0; i < count; i++) {
+        const struct bet *bet = &bets[i];
         at = put_text(at, id);
         at = put_name(at, bet->first_name);
         *at++ = ',';
@@ -131,20 +132,23 @@ static bool read_line(char *line, char *end, uint32_t *agency, struct bet *bet)
 
 enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)
 {
-    char *stop = text + size;
+    size_t at = 0;
 
-    for (char *line = text, *next; line < stop; line = next) {
+    while (at < size) {
         struct bet bet;
         uint32_t agency;
-        char *feed = memchr(line, '\n', (size_t)(stop - line));
+        char *line = text + at;
+        char *feed = memchr(line, '\n', size - at);
         if (feed == NULL || feed == line || feed[-1] != '\r' ||
             !read_line(line, feed - 1, &agency, &bet)) {
-            *bad_at = (size_t)(line - text);
+            *bad_at = at;
             return STATUS_DAMAGED;
         }
-        next = feed + 1;
-        if (!on_bet(context, agency, &bet))
+        if (!on_bet(context, agency, &bet)) {
+            *bad_at = at;
             return STATUS_STOPPED;
+        }
+        at = (size_t)(feed + 1 - text);
     }
     return STATUS_OK;
 }

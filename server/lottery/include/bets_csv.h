@@ -28,7 +28,8 @@ typedef bool (*load_bets_cb)(void *context, uint32_t agency, const struct bet *b
 
 /* Calls `on_bet` for every line of `text`, which must consist of whole lines. `text` is changed
  * (quoted fields are unquoted in place) and lent until the call returns. Returns STATUS_OK;
- * STATUS_DAMAGED with the offset of the bad line in *bad_at; STATUS_STOPPED when on_bet said so. */
+ * STATUS_DAMAGED with the offset of the bad line in *bad_at; STATUS_STOPPED when on_bet said so,
+ * with the offset of that bet's line in *bad_at. */
 enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at);
 
 #endif

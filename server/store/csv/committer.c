@@ -2,8 +2,9 @@
  *
  * Happy path: wait for operations and for a spare group to put in the place of the filling one;
  * take the filling one; commit it (group.c); sync unless another process's sync already covered it;
- * hand it back and wake the loop. With nothing to do for a moment, note in the journal's header how
- * far everything is on disk.
+ * hand it back and wake the loop. When told to stop, commit the last one even without a spare: no
+ * more will come, and the loop, which waits for the end, gives none back. With nothing to do for a
+ * moment, note in the journal's header how far everything is on disk.
  *
  * Failure modes: a failing sync, or files that can not be brought back after a failed write: the
  * process ends at once through on_fatal, as nothing it could still say would be certain.
@@ -17,7 +18,8 @@
 
 #define IDLE_MS 200
 
-static const char fatal_files[] = "the files can not be brought back after a failed write";
+static const char fatal_files[] =
+    "a write that failed can not be undone, or another process could not sync";
 
 static void wait_for_change(struct committer *committer, bool with_timeout, bool *out_timed_out)
 {
@@ -47,7 +49,7 @@ static void commit(struct committer *committer, struct group *group)
         committer->on_fatal(fatal_files);
     if (atomic_load(&committing->state->synced) >= need)
         return;
-    if (store_files_sync(&committing->files) != STATUS_OK)
+    if (committing_sync(committing) != STATUS_OK)
         committer->on_fatal("a sync failed");
     state_raise_synced(committing->state, need);
 }
@@ -76,10 +78,10 @@ static void *run(void *argument)
 
     (void)pthread_mutex_lock(&committer->mutex);
     for (;;) {
-        bool has_work = committer->filling->count > 0;
-        if (has_work && committer->spare != NULL) {
+        bool has_work = committer->filling != NULL && committer->filling->count > 0;
+        if (has_work && (committer->spare != NULL || committer->is_stopping)) {
             struct group *group = committer->filling;
-            committer->filling = pop(&committer->spare);
+            committer->filling = committer->spare != NULL ? pop(&committer->spare) : NULL;
             (void)pthread_mutex_unlock(&committer->mutex);
             commit(committer, group);
             has_unnoted = true;

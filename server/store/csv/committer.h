@@ -20,7 +20,7 @@ struct committer {
 
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct group *filling; /* takes new operations; never NULL */
+    struct group *filling; /* takes new operations; NULL only after committer_stop */
     struct group *done;    /* committed, oldest first, for the loop to run the callbacks of */
     struct group *spare;   /* empty ones */
     bool is_stopping;

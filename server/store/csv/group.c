@@ -7,9 +7,10 @@
  *
  * Failure modes: a write fails or is short (disk full): both files are cut back to the commit
  * point, and every operation of the group fails, with nothing stored. Cutting back fails: the
- * process ends. A process dies anywhere before the commit point: the next holder of the lock
- * replays what lies behind it - whole batches count, as they are sound and continue what is there -
- * and cuts the rest.
+ * process ends, still holding the lock. A process dies anywhere before the commit point: the next
+ * holder of the lock replays what lies behind it - whole batches count, as they are sound and
+ * continue what is there - and cuts the rest. A sync fails: every process ends as soon as it sees
+ * so, and the folder is recovered anew.
  */
 #include "group.h"
 
@@ -146,6 +147,8 @@ static enum status repair(const struct committing *committing)
 {
     struct state *state = committing->state;
     struct errbuf err = {{0}};
+
+    state_finish_commit(state);
     struct replay replay = {.ops = committing->files.ops,
                             .bets_fd = committing->files.bets_fd,
                             .journal_fd = committing->files.journal_fd,
@@ -155,27 +158,42 @@ static enum status repair(const struct committing *committing)
 
     enum status status = replay_run(&replay, &err);
     if (status == STATUS_OK) {
-        atomic_store(&state->bets_size, replay.bets_end);
-        atomic_store(&state->journal_size, replay.journal_end);
+        state_commit(state, replay.bets_end, replay.journal_end);
         status = cut_back(committing);
     }
+    /* What was found counts from now on, the raffle too: nobody may tell of it before it is safe.
+     */
+    if (status == STATUS_OK)
+        status = committing_sync(committing);
+    if (status == STATUS_OK)
+        state_raise_synced(state, replay.journal_end);
     LOG(WARNING, "store_repair", SUCCESS, LOG_TEXT("reason", "a process died while writing"),
         LOG_UINT("bets_kept", replay.bets), LOG_TEXT("status", status_name(status)));
     return status;
 }
 
+/* On failure the lock stays taken and the process must end: the next holder is told to repair. */
 static enum status lock(const struct committing *committing)
 {
-    enum status status = STATUS_OK;
+    struct state *state = committing->state;
     bool must_repair;
 
-    state_lock(committing->state, &must_repair);
+    state_lock(state, &must_repair);
     if (must_repair) {
-        status = repair(committing);
-        state_lock_repaired(committing->state);
+        enum status status = repair(committing);
         if (status != STATUS_OK)
-            state_unlock(committing->state);
+            return status;
+        state_lock_repaired(state);
     }
+    return atomic_load(&state->sync_failed) != 0 ? STATUS_IO : STATUS_OK;
+}
+
+enum status committing_sync(const struct committing *committing)
+{
+    enum status status = store_files_sync(&committing->files);
+
+    if (status != STATUS_OK)
+        atomic_store(&committing->state->sync_failed, 1);
     return status;
 }
 
@@ -348,8 +366,7 @@ static void apply(struct committing *committing, const struct group *group,
             atomic_store(&agency->received, op->received);
         }
     }
-    atomic_store(&state->bets_size, writing->bets_end);
-    atomic_store(&state->journal_size, writing->journal_end);
+    state_commit(state, writing->bets_end, writing->journal_end);
 }
 
 static void fail_all(const struct committing *committing, const struct group *group,
@@ -381,6 +398,7 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     *need = 0;
     if (!reserve(committing, group->count)) {
         fail_all(committing, group, STATUS_NOMEM);
+        outcome_lines(group);
         return STATUS_OK;
     }
     enum status status = lock(committing);
@@ -394,25 +412,34 @@ enum status group_commit(struct committing *committing, struct group *group, uin
             apply(committing, group, &writing);
         } else {
             status = cut_back(committing);
+            if (status != STATUS_OK)
+                return status; /* holding the lock */
             fail_all(committing, group, written);
         }
     }
     *need = atomic_load(&state->journal_size);
     state_unlock(state);
     outcome_lines(group);
-    return status;
+    return STATUS_OK;
 }
 
-enum status draw_commit(struct committing *committing, const struct journal_record *record)
+enum status draw_commit(struct committing *committing, const struct journal_record *record,
+                        bool *must_end)
 {
     struct state *state = committing->state;
     struct journal_record whole = *record;
     uint8_t bytes[JOURNAL_RECORD_SIZE];
     struct iovec part = {bytes, sizeof(bytes)};
 
+    *must_end = true;
     enum status status = lock(committing);
     if (status != STATUS_OK)
         return status;
+    *must_end = false;
+    if (atomic_load(&state->has_draw) != 0) {
+        state_unlock(state);
+        return STATUS_CLOSED;
+    }
     uint64_t end = atomic_load(&state->journal_size);
     whole.type = JOURNAL_DRAW;
     whole.synced = atomic_load(&state->synced);
@@ -420,16 +447,19 @@ enum status draw_commit(struct committing *committing, const struct journal_reco
     whole.id = state->id;
     journal_encode(&whole, bytes);
     status = file_write(committing->files.ops, committing->files.journal_fd, &part, 1, end);
-    if (status == STATUS_OK)
-        status = store_files_sync(&committing->files);
-    if (status == STATUS_OK) {
+    if (status != STATUS_OK) {
+        if (cut_back(committing) != STATUS_OK) {
+            *must_end = true;
+            return status; /* holding the lock */
+        }
+    } else if ((status = committing_sync(committing)) != STATUS_OK) {
+        *must_end = true;
+    } else {
         end += JOURNAL_RECORD_SIZE;
         state->draw = whole;
         atomic_store(&state->has_draw, 1);
-        atomic_store(&state->journal_size, end);
+        state_commit(state, atomic_load(&state->bets_size), end);
         state_raise_synced(state, end);
-    } else if (cut_back(committing) != STATUS_OK) {
-        status = STATUS_IO;
     }
     state_unlock(state);
     return status;

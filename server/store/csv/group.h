@@ -50,15 +50,22 @@ enum status committing_init(struct committing *committing, const struct store_ho
 void committing_fini(struct committing *committing);
 
 /* Decides and writes the whole group, and sets the outcome of each operation. They are durable once
- * `synced` has reached *need. Blocks on the lock and the files, but does not sync. STATUS_IO: the
- * files could not be brought back after a failed write, and this process must not go on. */
+ * `synced` has reached *need. Blocks on the lock and the files, but does not sync. Anything but
+ * STATUS_OK: a sync has failed, or the files could not be brought back after a failed write. This
+ * process must end then: it may hold the lock, and its death tells the next holder to repair. */
 enum status group_commit(struct committing *committing, struct group *group, uint64_t *need);
 
-/* Notes in the journal's header how far everything is on disk, for the next start. STATUS_IO: as
- * for group_commit. */
+/* Notes in the journal's header how far everything is on disk, for the next start. Anything but
+ * STATUS_OK: as for group_commit. */
 enum status committing_note_synced(struct committing *committing);
 
-/* Commits the record of the raffle, with a sync. */
-enum status draw_commit(struct committing *committing, const struct journal_record *record);
+/* Syncs both files. A failure is final for every process: it is noted in the shared state, where
+ * all of them find it. */
+enum status committing_sync(const struct committing *committing);
+
+/* Commits the record of the raffle, with a sync. STATUS_CLOSED when the raffle was held before.
+ * *must_end tells that the failure is one after which this process must end. */
+enum status draw_commit(struct committing *committing, const struct journal_record *record,
+                        bool *must_end);
 
 #endif

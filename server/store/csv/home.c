@@ -2,7 +2,8 @@
  *
  * Happy path: open the folder, take its lock, open journal and bets.csv (or make both), read the
  * younger header, replay the journal, check winners.csv if the raffle was held, cut what lies
- * behind the good part, sync, and note in the header that all of it is on disk.
+ * behind the good part, write again what is not known to be on disk, sync, and note in the header
+ * that all of it is on disk.
  *
  * Failure modes: another server has the lock (a dying one gets a second to go); damage before what
  * is known to have been on disk; bets.csv without journal, which is somebody else's; any failing
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define JOURNAL_TEMPORARY JOURNAL_NAME ".new"
+#define REWRITE_SIZE ((size_t)64 * 1024)
 #define LOCK_WAIT_MS 1000
 #define LOCK_TRY_MS 20
 
@@ -107,9 +109,7 @@ static enum status journal_create(const struct file_ops *ops, int dir_fd, struct
     }
     if (ops->renameat(dir_fd, JOURNAL_TEMPORARY, JOURNAL_NAME) < 0)
         return fail(err, JOURNAL_NAME, errno);
-    if (ops->fdatasync(dir_fd) < 0)
-        return fail(err, "the data folder", errno);
-    return STATUS_OK;
+    return STATUS_OK; /* settle() syncs the folder, also if we die before */
 }
 
 /* A folder without a journal: fine when it has no bets either. */
@@ -218,9 +218,68 @@ static void fill_report(const struct replay *replay, struct store_report *report
     };
 }
 
-/* Cuts the torn tail and puts all that was found on disk before anything builds on it. */
-static enum status settle(const struct store_files *files, struct state *state,
-                          const struct store_report *report, struct errbuf *err)
+/* Writes the bytes of a file from `at` up to `end` again, as they are. */
+static enum status rewrite(const struct file_ops *ops, int fd, uint64_t at, uint64_t end)
+{
+    static uint8_t bytes[REWRITE_SIZE];
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK && at < end) {
+        size_t size = end - at < sizeof(bytes) ? (size_t)(end - at) : sizeof(bytes);
+        struct iovec part = {bytes, size};
+        size_t got = 0;
+        status = file_read(ops, fd, bytes, size, at, &got);
+        if (status == STATUS_OK && got < size)
+            status = STATUS_IO;
+        if (status == STATUS_OK)
+            status = file_write(ops, fd, &part, 1, at);
+        at += size;
+    }
+    return status;
+}
+
+/* Where the first batch begins that is not known to be on disk. */
+static enum status unsynced_bets(const struct store_files *files, const struct replay *replay,
+                                 uint64_t *out)
+{
+    *out = replay->bets_end;
+    for (uint64_t at = replay->synced; at < replay->journal_end; at += JOURNAL_RECORD_SIZE) {
+        uint8_t bytes[JOURNAL_RECORD_SIZE];
+        struct journal_record record;
+        size_t size;
+        enum status status =
+            file_read(files->ops, files->journal_fd, bytes, sizeof(bytes), at, &size);
+        if (status != STATUS_OK)
+            return status;
+        if (size < sizeof(bytes) || !journal_decode(bytes, &record))
+            return STATUS_IO; /* it was sound a moment ago */
+        if (record.type == JOURNAL_BETS) {
+            *out = record.data_at;
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* After a sync that failed the kernel may hold what never reached the disk for written, and another
+ * sync would tell nothing: only writing it again makes it the kernel's duty again. */
+static enum status rewrite_unsynced(const struct store_files *files, const struct replay *replay)
+{
+    uint64_t bets_at;
+
+    enum status status = unsynced_bets(files, replay, &bets_at);
+    if (status == STATUS_OK)
+        status = rewrite(files->ops, files->bets_fd, bets_at, replay->bets_end);
+    if (status == STATUS_OK)
+        status = rewrite(files->ops, files->journal_fd, replay->synced, replay->journal_end);
+    return status;
+}
+
+/* Cuts the torn tail and puts all that was found on disk before anything builds on it. The folder
+ * too: whoever made the files may have died before they were certain to keep their names. */
+static enum status settle(const struct store_files *files, int dir_fd, struct state *state,
+                          const struct replay *replay, const struct store_report *report,
+                          struct errbuf *err)
 {
     const struct file_ops *ops = files->ops;
 
@@ -228,10 +287,15 @@ static enum status settle(const struct store_files *files, struct state *state,
         (report->journal_cut > 0 &&
          ops->ftruncate(files->journal_fd, (off_t)report->journal_bytes) < 0))
         return fail(err, "cutting the torn tail", errno);
-    if (store_files_sync(files) != STATUS_OK)
+    enum status status = rewrite_unsynced(files, replay);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "writing again what may not be on disk: %s", status_text(status));
+        return status;
+    }
+    if (store_files_sync(files) != STATUS_OK || ops->fdatasync(dir_fd) < 0)
         return fail(err, "syncing the files", errno);
     atomic_store(&state->synced, report->journal_bytes);
-    enum status status = store_header_write(files, state);
+    status = store_header_write(files, state);
     if (status != STATUS_OK)
         errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
     else if (ops->fdatasync(files->journal_fd) < 0)
@@ -261,7 +325,7 @@ static enum status recover(struct store_home *home, uint32_t agencies, struct st
     status = load(&files, home->dir_fd, agencies, &home->state, &replay, err);
     if (status == STATUS_OK) {
         fill_report(&replay, report);
-        status = settle(&files, home->state, report, err);
+        status = settle(&files, home->dir_fd, home->state, &replay, report, err);
     }
     store_files_close(&files);
     return status;
@@ -330,8 +394,10 @@ void store_home_close(struct store_home *home)
     if (home == NULL)
         return;
     struct store_files files = {home->ops, -1, -1};
-    /* Not noting it costs nothing but a less sharp look at the next start: failures are let be. */
-    if (store_files_open(home, &files, NULL) == STATUS_OK) {
+    /* Not noting it costs nothing but a less sharp look at the next start: failures are let be.
+     * After a failed sync another one that succeeds would prove nothing. */
+    if (atomic_load(&home->state->sync_failed) == 0 &&
+        store_files_open(home, &files, NULL) == STATUS_OK) {
         if (store_files_sync(&files) == STATUS_OK) {
             state_raise_synced(home->state, atomic_load(&home->state->journal_size));
             if (store_header_write(&files, home->state) == STATUS_OK)

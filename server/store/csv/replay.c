@@ -8,13 +8,13 @@
 #include <string.h>
 
 #define BLOCK_RECORDS 1024
-#define DATA_MAX (1024 * 1024) /* far above what one frame of bets can become */
+#define DATA_PIECE (256 * 1024) /* of a batch that is read at a time */
 
 /* One run: the position within the journal's current block, and room for bets. */
 struct run {
     struct replay *replay;
     uint8_t block[BLOCK_RECORDS * JOURNAL_RECORD_SIZE];
-    uint8_t data[DATA_MAX];
+    uint8_t data[DATA_PIECE];
     bool is_bad;          /* the good part has ended */
     struct errbuf reason; /* why */
 };
@@ -26,32 +26,44 @@ static void mark_bad(struct run *run, const char *file, uint64_t at, const char 
 }
 
 /* Do the bets of `record` follow the last ones, and are they what was written? */
-static enum status check_bets(struct run *run, const struct journal_record *record)
+static enum status check_bets(struct run *run, const struct journal_record *record,
+                              struct errbuf *err)
 {
     struct replay *replay = run->replay;
-    size_t size;
+    uint32_t crc = 0;
 
-    if (record->data_at != replay->bets_end || record->data_size > sizeof(run->data)) {
+    if (record->data_at != replay->bets_end) {
         mark_bad(run, JOURNAL_NAME, record->at, "record that does not continue bets.csv");
         return STATUS_OK;
     }
-    enum status status = file_read(replay->ops, replay->bets_fd, run->data, record->data_size,
-                                   record->data_at, &size);
-    if (status != STATUS_OK)
-        return status;
-    if (size < record->data_size)
-        mark_bad(run, "bets.csv", record->data_at + size, "bets missing");
-    else if (crc32c(0, run->data, size) != record->data_crc)
+    for (size_t done = 0, size; done < record->data_size; done += size) {
+        size_t left = record->data_size - done;
+        size_t want = left < sizeof(run->data) ? left : sizeof(run->data);
+        enum status status =
+            file_read(replay->ops, replay->bets_fd, run->data, want, record->data_at + done, &size);
+        if (status != STATUS_OK) {
+            errbuf_set(err, "bets.csv: %s at byte %" PRIu64, status_text(status),
+                       record->data_at + done);
+            return status;
+        }
+        if (size < want) {
+            mark_bad(run, "bets.csv", record->data_at + done + size, "bets missing");
+            return STATUS_OK;
+        }
+        crc = crc32c(crc, run->data, size);
+    }
+    if (crc != record->data_crc)
         mark_bad(run, "bets.csv", record->data_at, "checksum mismatch in the batch");
     return STATUS_OK;
 }
 
-static enum status apply_bets(struct run *run, const struct journal_record *record)
+static enum status apply_bets(struct run *run, const struct journal_record *record,
+                              struct errbuf *err)
 {
     struct replay *replay = run->replay;
     struct state_agency *agency = &replay->state->agency[record->agency];
 
-    enum status status = check_bets(run, record);
+    enum status status = check_bets(run, record, err);
     if (status != STATUS_OK || run->is_bad)
         return status;
     atomic_store(&agency->received, record->received);
@@ -79,7 +91,7 @@ static enum status apply(struct run *run, const struct journal_record *record, s
         return STATUS_INVALID;
     }
     if (record->type == JOURNAL_BETS)
-        return apply_bets(run, record);
+        return apply_bets(run, record, err);
     if (record->type == JOURNAL_FINISHED)
         atomic_store(&state->agency[record->agency].has_finished, 1);
     return STATUS_OK;
@@ -161,7 +173,14 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
         errbuf_set(err, "can not tell the files' sizes: %s", status_text(status));
     else
         status = take_journal(run, err);
-    if (status == STATUS_OK && replay->journal_end < replay->synced) {
+    if (status == STATUS_OK && replay->journal_size < JOURNAL_START) {
+        errbuf_set(err,
+                   JOURNAL_NAME ": ends at byte %" PRIu64
+                                ", within its header: bring the folder back"
+                                " from a copy, or move it away to begin anew",
+                   replay->journal_size);
+        status = STATUS_DAMAGED;
+    } else if (status == STATUS_OK && replay->journal_end < replay->synced) {
         if (!run->is_bad)
             mark_bad(run, JOURNAL_NAME, replay->journal_end, "records missing");
         errbuf_set(err,

@@ -50,6 +50,23 @@ void state_unlock(struct state *state)
     (void)pthread_mutex_unlock(&state->lock);
 }
 
+void state_commit(struct state *state, uint64_t bets_size, uint64_t journal_size)
+{
+    atomic_store(&state->next_bets, bets_size);
+    atomic_store(&state->next_journal, journal_size);
+    atomic_store(&state->is_moving, 1);
+    state_finish_commit(state);
+}
+
+void state_finish_commit(struct state *state)
+{
+    if (atomic_load(&state->is_moving) == 0)
+        return;
+    atomic_store(&state->bets_size, atomic_load(&state->next_bets));
+    atomic_store(&state->journal_size, atomic_load(&state->next_journal));
+    atomic_store(&state->is_moving, 0);
+}
+
 void state_raise_synced(struct state *state, uint64_t to)
 {
     uint64_t seen = atomic_load(&state->synced);

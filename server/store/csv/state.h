@@ -27,6 +27,11 @@ struct state {
     uint64_t header_writes;        /* how often the journal's header was written */
     _Atomic uint64_t bets_size;    /* committed bytes of bets.csv */
     _Atomic uint64_t journal_size; /* committed bytes of the journal */
+    _Atomic uint64_t next_bets; /* where state_commit moves them: a holder of the lock that dies */
+    _Atomic uint64_t next_journal; /* between the two leaves a pair that does not belong together */
+    _Atomic uint32_t is_moving;    /* bool: next_* are set, the move is to be finished */
+    _Atomic uint32_t sync_failed;  /* bool: what is in the files may never reach the disk; only a
+                                      new opening of the folder helps */
     _Atomic uint64_t synced;       /* journal bytes that are on disk, with their bets; only grows */
     _Atomic uint32_t finished;     /* agencies that have finished */
     _Atomic uint32_t has_draw;     /* bool */
@@ -47,6 +52,13 @@ void state_destroy(struct state *state);
 void state_lock(struct state *state, bool *out_repair);
 void state_lock_repaired(struct state *state);
 void state_unlock(struct state *state);
+
+/* Moves the commit point: both sizes, or - after a death in between - still both, by the next
+ * holder's state_finish_commit. Under the lock. */
+void state_commit(struct state *state, uint64_t bets_size, uint64_t journal_size);
+
+/* Ends the move of a holder that died within it. Under the lock. */
+void state_finish_commit(struct state *state);
 
 /* Raises `synced` to `to`, if it is not there yet. Needs no lock. */
 void state_raise_synced(struct state *state, uint64_t to);

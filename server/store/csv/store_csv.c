@@ -43,7 +43,7 @@ static void run_callbacks(struct store_csv *self, struct group *done)
         done = group->next;
         for (struct store_op *op = group->first, *next; op != NULL; op = next) {
             next = op->next; /* done() may free the operation */
-            self->backlog -= OP_COST + op->bytes;
+            self->backlog -= op->cost;
             op->done(op);
         }
         committer_give_back(&self->committer, group);
@@ -73,7 +73,8 @@ static enum status append(struct store *store, struct store_op *op, uint32_t age
         status = group_format(group, op, bets);
     if (status == STATUS_OK) {
         group_add(group, op);
-        self->backlog += OP_COST + op->bytes;
+        op->cost = OP_COST + op->bytes;
+        self->backlog += op->cost;
     }
     committer_release(&self->committer);
     return status;
@@ -89,7 +90,8 @@ static void finish(struct store *store, struct store_op *op, uint32_t agency, ui
     op->is_finish = true;
     op->bytes = 0;
     group_add(committer_acquire(&self->committer), op);
-    self->backlog += OP_COST;
+    op->cost = OP_COST;
+    self->backlog += op->cost;
     committer_release(&self->committer);
 }
 
@@ -210,7 +212,12 @@ static enum status save_draw(struct store *store, const struct draw *draw, struc
     struct store_csv *self = from_store(store);
     struct journal_record record = {.type = JOURNAL_DRAW, .count = draw->winner_number};
     struct committing committing;
+    bool must_end;
 
+    if (has_draw(store)) {
+        errbuf_set(err, "the raffle was held already");
+        return STATUS_CLOSED;
+    }
     enum status status =
         winners_csv_write(self->home->ops, self->home->dir_fd, &draw->winners, &record, err);
     if (status != STATUS_OK)
@@ -219,9 +226,9 @@ static enum status save_draw(struct store *store, const struct draw *draw, struc
     status = committing_init(&committing, self->home, err);
     if (status != STATUS_OK)
         return status;
-    status = draw_commit(&committing, &record);
+    status = draw_commit(&committing, &record, &must_end);
     committing_fini(&committing);
-    if (status == STATUS_IO)
+    if (must_end)
         self->committer.on_fatal("the raffle's record can not be synced");
     if (status != STATUS_OK)
         errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
@@ -261,6 +268,11 @@ enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fat
     if (self == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
+    }
+    if (atomic_load(&home->state->sync_failed) != 0) {
+        errbuf_set(err, "a sync failed: the data folder has to be opened anew");
+        free(self);
+        return STATUS_IO;
     }
     self->store.backend = &backend;
     self->home = home;

@@ -45,6 +45,7 @@ struct store_op {
     uint64_t offset; /* append: bets before this batch; finish: the total */
     size_t bytes_at; /* where the formatted lines start in their group's buffer */
     uint32_t bytes;  /* their size */
+    size_t cost;     /* what it counts for in the backlog, bytes */
     uint32_t crc;    /* their checksum */
     uint32_t agency;
     uint32_t count; /* bets in the batch */
@@ -128,7 +129,8 @@ static inline enum status store_scan(struct store *store, unsigned part, unsigne
     return store->backend->scan(store, part, parts, on_lines, context, err);
 }
 
-/* Makes the raffle's outcome durable, once and for all. Blocks; from any thread. */
+/* Makes the raffle's outcome durable, once and for all: STATUS_CLOSED when it is already, and the
+ * first one stays. One process at a time. Blocks; from any thread. */
 static inline enum status store_save_draw(struct store *store, const struct draw *draw,
                                           struct errbuf *err)
 {

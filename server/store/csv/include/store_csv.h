@@ -39,8 +39,8 @@ enum status store_home_open(const char *dir, uint32_t agencies, const struct fil
                             struct store_home **out, struct store_report *report,
                             struct errbuf *err);
 
-/* The last process notes that everything is durable, so that the next start can tell damage from a
- * torn tail everywhere, and lets the folder go. NULL is fine. */
+/* The last process notes that everything is durable (unless a sync failed), so that the next start
+ * can tell damage from a torn tail everywhere, and lets the folder go. NULL is fine. */
 void store_home_close(struct store_home *home);
 
 /* Verifies a folder without locking or changing it, for any number of agencies. `received`, if not
@@ -53,13 +53,14 @@ enum status store_home_check(const char *dir, uint32_t agencies, const struct fi
 typedef void (*store_fatal_cb)(const char *reason);
 
 /* Attaches this process: opens the files anew (a sync error must reach every process that relies on
- * the data) and starts the thread that writes and syncs. `loop` runs the callbacks. */
+ * the data) and starts the thread that writes and syncs. `loop` runs the callbacks. STATUS_IO after
+ * a failed sync of any process: only a new opening of the folder helps. */
 enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fatal_cb on_fatal,
                              struct store **out, struct errbuf *err);
 
 /* Waits for the operations handed in to reach the disk, stops the thread and frees the store. Their
- * callbacks still run, before this returns. Blocks for a sync. NULL is fine. The loop must run once
- * more to let its handle go. */
+ * callbacks still run, before this returns, and must not hand in more. Blocks for a sync. NULL is
+ * fine. The loop must run once more to let its handle go. */
 void store_csv_detach(struct store *store);
 
 #endif
