@@ -6,10 +6,12 @@
  * Failure modes: a bad row: its line is told, nothing was sent. The connection breaks: connect anew
  * and ask again; winners heard so far are forgotten. STORAGE_ERROR, OFFSET_GAP: let the answers on
  * their way come in, ask again (after a pause), go on from there. Any other refusal, a central that
- * has more bets than the file, or no progress for too long: failure.
+ * has more bets than the file, or no progress for too long: failure. No answer for ANSWER_MS: as if
+ * the connection had broken.
  */
 #include "batch.h"
 #include "bets_file.h"
+#include "clock.h"
 #include "frame_reader.h"
 #include "log.h"
 #include "lottery.pb-c.h"
@@ -24,6 +26,7 @@
 #define WINDOW 256                       /* batches in flight at most */
 #define BACKLOG_MAX ((size_t)256 * 1024) /* bytes that wait for the kernel to take them */
 #define TICK_MS 250
+#define ANSWER_MS 20000 /* without a byte while we are owed an answer: that connection is dead */
 
 enum stage {
     STAGE_CHECKING,   /* the file */
@@ -54,6 +57,7 @@ struct lottery {
     uint64_t next_row;  /* the first that was not sent */
     uint64_t acked;     /* bets that the central has */
     uint64_t winners;   /* heard of on this connection */
+    uint64_t heard_ms;  /* monotonic: when the last bytes came, or the connection did */
     struct batch batch;
 };
 
@@ -293,6 +297,7 @@ static void on_open(void *owner)
     struct agency *agency = owner;
 
     frame_reader_fini(&own(agency)->reader); /* of what the last connection left */
+    own(agency)->heard_ms = clock_monotonic_ms();
     ask(agency);
 }
 
@@ -300,6 +305,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct agency *agency = owner;
 
+    own(agency)->heard_ms = clock_monotonic_ms();
     if (frame_reader_feed(&own(agency)->reader, data, size, on_frame, agency) != STATUS_OK &&
         !agency->is_ending)
         central_drop(&agency->central, STATUS_MALFORMED, "the central sent what is no answer");
@@ -363,12 +369,11 @@ static void on_check(uv_idle_t *idle)
     central_connect(&agency->central);
 }
 
-/* Does the central owe us an answer that takes too long? Only the raffle may take for ever. */
-static bool is_overdue(const struct agency *agency, const struct lottery *self)
+/* Does the central owe us an answer? Only the raffle may take for ever. */
+static bool is_owed(const struct lottery *self)
 {
-    return (self->stage == STAGE_ASKING || self->stage == STAGE_SENDING ||
-            self->stage == STAGE_DRAINING || self->stage == STAGE_PAUSING) &&
-           central_is_patience_over(&agency->central);
+    return self->stage == STAGE_ASKING || self->stage == STAGE_SENDING ||
+           self->stage == STAGE_DRAINING;
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -378,8 +383,11 @@ static void on_tick(uv_timer_t *timer)
 
     progress_show(&self->progress, self->acked, bets_file_rows(self->file),
                   stage_texts[self->stage]);
-    if (is_overdue(agency, self))
+    if ((is_owed(self) || self->stage == STAGE_PAUSING) &&
+        central_is_patience_over(&agency->central))
         agency_fail(agency, "apuestas_enviadas", "the central does not answer");
+    else if (is_owed(self) && clock_monotonic_ms() - self->heard_ms >= ANSWER_MS)
+        central_drop(&agency->central, STATUS_IO, "no answer in time");
 }
 
 static enum agency_exit start(struct agency *agency)

@@ -104,6 +104,7 @@ static enum status read_document(struct source *source, yaml_parser_t *parser)
         status = read_mapping(source, root, "", 1);
     else if (root != NULL)
         status = refuse(source, root, "settings have to be key: value");
+    source->document = NULL;
     yaml_document_delete(&document);
     return status;
 }

@@ -49,8 +49,8 @@ bool log_level_from_name(const char *name, enum log_level *out)
     return false;
 }
 
-/* One byte stays free for the line end. A cut leaves no half of a UTF-8 sequence: readers of the log
- * would refuse it. */
+/* One byte stays free for the line end. A cut leaves no half of a UTF-8 sequence: readers of the
+ * log would refuse it. */
 static void line_add(struct line *line, const char *bytes, size_t size)
 {
     size_t room = sizeof(line->bytes) - 1 - line->size;

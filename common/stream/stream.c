@@ -26,6 +26,7 @@ static enum status status_from_uv(int code)
     return code >= 0 ? STATUS_OK : status_from_errno(-code);
 }
 
+static void mark_dirty(struct stream *stream);
 static void on_idle(uv_idle_t *idle);
 static void on_linger_timer(uv_timer_t *timer);
 
@@ -98,33 +99,40 @@ static void on_connect(uv_connect_t *request, int code)
 {
     struct stream *stream = request->handle->data;
 
+    stream->is_connecting = false;
     if (stream->is_closing)
         return;
-    if (code == 0)
+    if (code == 0) {
         set_nodelay(stream);
+        if (stream->out_size > 0)
+            mark_dirty(stream);
+    }
     stream->events->on_connect(stream->owner, status_from_uv(code),
                                code == 0 ? "" : uv_strerror(code));
 }
 
 enum status stream_connect(struct stream *stream, const struct sockaddr *address)
 {
-    return status_from_uv(
-        uv_tcp_connect(&stream->request.connect, &stream->handle.tcp, address, on_connect));
+    int code = uv_tcp_connect(&stream->request.connect, &stream->handle.tcp, address, on_connect);
+
+    stream->is_connecting = code == 0;
+    return status_from_uv(code);
 }
 
 static void end(struct stream *stream, int code)
 {
-    if (stream->has_ended || stream->is_closing)
+    if (stream->is_closing)
+        return;
+    if (stream->is_finishing) { /* nothing more to say, or nobody to say it to */
+        stream_close(stream);
+        return;
+    }
+    if (stream->has_ended)
         return;
     stream->has_ended = true;
     (void)uv_read_stop(&stream->handle.stream);
-    if (stream->is_finishing && (stream->is_lingering || code != UV_EOF)) {
-        stream_close(stream); /* nothing more to say, or nobody to say it to */
-        return;
-    }
-    if (!stream->is_finishing)
-        stream->events->on_end(stream->owner, code == UV_EOF ? STATUS_OK : status_from_uv(code),
-                               code == UV_EOF ? "" : uv_strerror(code));
+    stream->events->on_end(stream->owner, code == UV_EOF ? STATUS_OK : status_from_uv(code),
+                           code == UV_EOF ? "" : uv_strerror(code));
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -147,7 +155,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
 
 enum status stream_read_start(struct stream *stream)
 {
-    if (stream->is_closing || stream->has_ended)
+    if (stream->is_closing || stream->is_finishing || stream->has_ended)
         return STATUS_OK;
     int code = uv_read_start(&stream->handle.stream, on_alloc, on_read);
     return code == UV_EALREADY ? STATUS_OK : status_from_uv(code);
@@ -272,17 +280,15 @@ static void on_write(uv_write_t *request, int code)
         return;
     if (code < 0)
         end(stream, code);
-    else if (stream->out_size > 0)
-        mark_dirty(stream);
     else
-        drained(stream);
+        mark_dirty(stream); /* flush() alone goes on: a stream is shut down once */
 }
 
 /* One try_write; the rest, if any, goes to libuv as it is, without a copy. */
 static void flush(struct stream *stream)
 {
-    if (stream->is_closing || stream->writing != NULL)
-        return; /* on_write comes back for what was collected meanwhile */
+    if (stream->is_closing || stream->is_connecting || stream->writing != NULL)
+        return; /* on_connect or on_write comes back for what was collected meanwhile */
     if (stream->out_size == 0) {
         drained(stream);
         return;
@@ -338,6 +344,10 @@ void stream_finish(struct stream *stream)
 {
     if (stream->is_closing || stream->is_finishing)
         return;
+    if (stream->is_connecting) {
+        stream_close(stream);
+        return;
+    }
     stream->is_finishing = true;
     (void)uv_read_stop(&stream->handle.stream);
     mark_dirty(stream); /* flush() shuts down when there is nothing left */

@@ -64,21 +64,32 @@ struct ini_source {
     enum status status;
 };
 
+static char *refuse_line(struct ini_source *source, const char *reason)
+{
+    errbuf_set(source->err, "%s:%u: %s", source->path, source->line, reason);
+    source->status = STATUS_INVALID;
+    return NULL;
+}
+
+/* As fgets(), which would hide what follows a NUL byte and cut a long line in two. */
 static char *read_line(char *buffer, int size, void *stream)
 {
     struct ini_source *source = stream;
+    int length = 0;
+    int byte = 0;
 
-    if (source->status != STATUS_OK || fgets(buffer, size, source->file) == NULL)
+    if (source->status != STATUS_OK)
         return NULL;
     source->line++;
-    size_t length = strlen(buffer);
-    if (length + 1 == (size_t)size && buffer[length - 1] != '\n' && !feof(source->file)) {
-        errbuf_set(source->err, "%s:%u: line longer than %d bytes", source->path, source->line,
-                   size - 2);
-        source->status = STATUS_INVALID;
-        return NULL;
+    while (byte != '\n' && (byte = getc(source->file)) != EOF) {
+        if (byte == '\0')
+            return refuse_line(source, "a NUL byte");
+        if (length + 1 == size)
+            return refuse_line(source, "line too long");
+        buffer[length++] = (char)byte;
     }
-    return buffer;
+    buffer[length] = '\0';
+    return length > 0 ? buffer : NULL;
 }
 
 static int on_setting(void *context, const char *section, const char *name, const char *value)
@@ -110,11 +121,12 @@ static enum status read_file(const char *path, struct server_settings *out, stru
         errbuf_set(err, "%s: %s", path, strerror(errno));
         return STATUS_IO;
     }
+    /* Nothing is read beyond a refusal, but inih goes on beyond its own, and tells the first. */
     int bad_line = ini_parse_stream(read_line, &source, on_setting, &source);
     if (source.status == STATUS_OK && ferror(source.file)) {
         errbuf_set(err, "%s: %s", path, strerror(errno));
         source.status = STATUS_IO;
-    } else if (source.status == STATUS_OK && bad_line != 0) {
+    } else if (bad_line > 0 && (source.status == STATUS_OK || (unsigned)bad_line < source.line)) {
         errbuf_set(err, "%s:%d: neither [section] nor KEY = value", path, bad_line);
         source.status = STATUS_INVALID;
     }

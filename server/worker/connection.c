@@ -296,6 +296,8 @@ static const char *overdue(const struct connection *connection, uint64_t now)
 
     if (stream_backlog(&connection->peer.stream) > 0)
         return now - connection->drained_ms >= all->frame_ms ? "answers are not read" : NULL;
+    if (connection->peer.stream.is_finishing)
+        return NULL; /* all is said; the stream sees to the rest */
     if (session->outstanding > 0 || connection->is_paused)
         return NULL; /* it is we who owe */
     if (frame_reader_is_inside(&connection->reader) && now - connection->frame_ms >= all->frame_ms)
@@ -311,7 +313,7 @@ static void check(struct peer *peer, uint64_t now)
 {
     struct connection *connection = from_peer(peer);
 
-    if (peer->stream.is_finishing || peer->stream.is_closing)
+    if (peer->stream.is_closing)
         return;
     if (stream_backlog(&peer->stream) == 0)
         connection->drained_ms = now;

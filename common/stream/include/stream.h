@@ -73,10 +73,11 @@ struct stream {
     struct stream *next_lingering;
     uint64_t linger_until_ms; /* monotonic: when to stop waiting for the peer's end */
     bool is_dirty;
-    bool has_ended;    /* on_end was called */
-    bool is_finishing; /* stream_finish was called */
-    bool is_lingering; /* our side is shut down, the peer's is not yet */
-    bool is_closing;   /* stream_close was called */
+    bool is_connecting; /* stream_connect was called, the outcome is not known yet */
+    bool has_ended;     /* on_end was called */
+    bool is_finishing;  /* stream_finish was called */
+    bool is_lingering;  /* our side is shut down, the peer's is not yet */
+    bool is_closing;    /* stream_close was called */
 };
 
 /* Prepares what the streams of `loop` share. */
@@ -98,12 +99,13 @@ enum status stream_open(struct stream *stream, int fd);
 /* Begins to connect a TCP stream; on_connect tells the outcome. */
 enum status stream_connect(struct stream *stream, const struct sockaddr *address);
 
-/* Lets data come (again), or holds it back in the kernel, where TCP slows the peer down. */
+/* Lets data come (again), or holds it back in the kernel, where TCP slows the peer down. After
+ * on_end, stream_finish or stream_close they do nothing and succeed. */
 enum status stream_read_start(struct stream *stream);
 void stream_read_stop(struct stream *stream);
 
-/* Collects `size` bytes for sending. STATUS_NOMEM: nothing was collected. After stream_finish or
- * stream_close it does nothing and succeeds. */
+/* Collects `size` bytes for sending; while connecting they wait for the connection. STATUS_NOMEM:
+ * nothing was collected. After stream_finish or stream_close it does nothing and succeeds. */
 enum status stream_send(struct stream *stream, const void *data, size_t size);
 
 /* Bytes collected or being written that the kernel has not taken yet. */
@@ -111,7 +113,9 @@ size_t stream_backlog(const struct stream *stream);
 
 /* Sends what is collected, ends our side, waits up to a second for the peer to end its own (so that
  * unread input does not turn into a reset that destroys our last words), then closes. What still
- * comes is thrown away. */
+ * comes is thrown away; on_end, on_data and on_drain do not come any more. While connecting it
+ * closes. A peer that does not read what is collected is waited for without end: the owner closes.
+ */
 void stream_finish(struct stream *stream);
 
 /* Closes now; collected output is lost. May be called again. */
