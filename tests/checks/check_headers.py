@@ -13,11 +13,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def include_flags(command):
+    """The flags that say where headers are and what is defined, one word each."""
     flags = []
     words = iter(shlex.split(command))
     for word in words:
         if word == "-isystem":
-            flags += [word, next(words)]
+            flags.append(f"-isystem{next(words)}")
         elif word.startswith(("-I", "-D", "-std")):
             flags.append(word)
     return flags
@@ -27,7 +28,8 @@ def main():
     entries = json.loads((pathlib.Path(sys.argv[1]) / "compile_commands.json").read_text())
     by_folder = {}
     for entry in entries:
-        by_folder.setdefault(pathlib.Path(entry["file"]).parent, include_flags(entry["command"]))
+        flags = by_folder.setdefault(pathlib.Path(entry["file"]).parent, [])
+        flags += [flag for flag in include_flags(entry["command"]) if flag not in flags]
     headers = [path for top in ("common", "server", "client", "tests")
                for path in sorted((ROOT / top).rglob("*.h"))]
     faults = 0

@@ -14,8 +14,8 @@ FLOORS = [
     ["common/base", "common/clock", "gen"],
     ["common/log", "common/values", "common/bet", "common/frame", "common/backoff"],
     ["common/settings", "common/wire", "common/stream"],
-    ["server/lottery", "client/settings", "client/bets_file", "server/settings"],
-    ["server/store"],
+    ["server/lottery", "server/settings", "client/settings", "client/bets_file", "client/central"],
+    ["server/store", "client/agency"],
     ["server/store/csv"],
     ["server/service", "server/process"],
     ["server/peer", "server/health"],
@@ -50,10 +50,6 @@ def main():
     floor = {module: i for i, modules in enumerate(FLOORS) for module in modules}
     sources = [path for top in ("common", "server", "client", "gen")
                for path in sorted((ROOT / top).rglob("*.[ch]"))]
-    client_modules = {module_of(path, {path.parent.relative_to(ROOT).as_posix()}).split("/include")[0]
-                      for path in sources if path.is_relative_to(ROOT / "client")}
-    for module in client_modules - set(floor):
-        floor[module] = floor["server/worker"]
     owners = {path.name: module_of(path, floor) for path in sources if path.suffix == ".h"}
     faults = []
     for path in sources:

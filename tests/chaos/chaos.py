@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+"""Breaks everything that can break, for a while, and then counts.
+
+Rounds of: a fresh folder, agencies with known bets behind a bad network, and at random moments SIGKILL
+or SIGSTOP for the server, a worker, the coordinator or an agency, retries that come late, twice and
+from two connections at once. At the end of a round everything must be as if nothing had happened: what
+was sent is stored, each bet once and in its agency's order, the raffle was held once, and each agency
+was told its own winners.
+
+    tests/chaos/chaos.py --seconds 600 --seed 7
+
+What is drawn at random comes from the seed; what the kernel makes of it does not.
+"""
+import argparse
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from programs import SANITIZER, Program, Server, wait_until  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from wire import Peer, bet, pb  # noqa: E402
+
+WINNER = 7574
+RECORD = 64
+RECORDS_AT = 1024
+TYPE_AT = 4
+TYPE_DRAW = 4
+
+
+class Tally:
+    def __init__(self):
+        self.kills = dict.fromkeys(("server", "worker", "coordinator", "agency"), 0)
+        self.stops = 0
+        self.cuts = 0
+        self.retries = 0
+        self.rounds = 0
+        self.bets = 0
+        self.lost = 0
+        self.doubled = 0
+        self.draws = 0
+        self.faults = []
+
+    def report(self, seed, seconds):
+        print(f"seed {seed}, {seconds:.0f} s, {self.rounds} rounds, {self.bets} bets, "
+              f"{sum(self.kills.values())} kills survived ({self.kills}), {self.stops} stops, "
+              f"{self.cuts} connections cut, {self.retries} retries: lost {self.lost}, "
+              f"doubled {self.doubled}, draws {self.draws}")
+        for fault in self.faults:
+            print(f"FAULT: {fault}")
+
+
+class Round:
+    def __init__(self, generator, tally, agencies, bets):
+        self.generator = generator
+        self.tally = tally
+        self.count = agencies
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-chaos-"))
+        (self.folder / "data").mkdir()
+        self.rows = {}
+        for agency in range(1, agencies + 1):
+            self.rows[agency] = [
+                ("Ana María", f"d'Olivo, {agency}", f"{agency:02}{i:06}", "1984-02-29",
+                 WINNER if generator.random() < 0.01 else generator.randrange(7000))
+                for i in range(generator.randrange(bets // 2, bets))]
+            with open(self.path(agency), "w", encoding="utf-8", newline="") as file:
+                for first, last, document, date, number in self.rows[agency]:
+                    file.write(f'{first},"{last}",{document},{date},{number}\r\n')
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.proxy = Proxy(self.port, generator.random())
+        self.server = None
+        self.servers = []
+        self.agencies = {}
+        self.stopped = []  # (when to go on, pid)
+        self.winners = {}
+
+    def path(self, agency):
+        return self.folder / f"agency-{agency}.csv"
+
+    def start_server(self):
+        self.server = wait_until(self.try_server, "a server that starts", 20)
+        self.servers.append(self.server)
+
+    def try_server(self):
+        try:
+            return Server(self.folder / "data", agencies=self.count, port=self.port, level="DEBUG")
+        except AssertionError as error:
+            if "Address already in use" in str(error):
+                return None  # the kernel is not done with the last one
+            raise
+
+    def start_agency(self, agency):
+        self.agencies[agency] = Program("lottery-agency", [], {
+            "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.proxy.port}",
+            "CLI_BATCH_MAXAMOUNT": str(self.generator.choice((1, 7, 50, 1000))),
+            "CLI_BETS_FILE": str(self.path(agency)), "CLI_CONNECT_TIMEOUT": "60s"}, self.folder)
+
+    def waiting_agencies(self):
+        return [agency for agency in self.agencies if agency not in self.winners]
+
+    def pid_of(self, role):
+        pids = self.server.children()[role]
+        return self.generator.choice(pids) if pids else None
+
+    def kill(self, role):
+        if role == "server":
+            self.server.signal(signal.SIGKILL)
+            self.server.kill()
+            self.start_server()
+        elif role == "agency":
+            agency = self.generator.choice(self.waiting_agencies())
+            if self.agencies[agency].process.poll() is None:
+                self.agencies[agency].kill()
+                self.start_agency(agency)
+        else:
+            pid = self.pid_of(role)
+            if pid is None:
+                return
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+        self.tally.kills[role] += 1
+
+    def stop_for_a_while(self):
+        """SIGSTOP to a worker, the coordinator or an agency; SIGCONT comes later."""
+        role = self.generator.choice(("worker", "coordinator", "agency"))
+        pid = self.agencies[self.generator.choice(self.waiting_agencies())].process.pid \
+            if role == "agency" else self.pid_of(role)
+        if pid is None:
+            return
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            return
+        self.tally.stops += 1
+        self.stopped.append((time.monotonic() + self.generator.uniform(0.05, 0.8), pid))
+
+    def go_on(self, everybody=False):
+        for entry in list(self.stopped):
+            if everybody or time.monotonic() >= entry[0]:
+                self.stopped.remove(entry)
+                try:
+                    os.kill(entry[1], signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+
+    def retry(self):
+        """Sends what an agency may have sent before, or what comes next, from two more connections at
+        once, as a second agency with the same file would."""
+        agency = self.generator.choice(list(self.rows))
+        rows = self.rows[agency]
+        at = self.generator.randrange(len(rows))
+        bets = [bet(document, first, last, date, number)
+                for first, last, document, date, number in rows[at:at + 40]]
+
+        def send():
+            try:
+                with Peer(self.port, agency, timeout=2) as peer:
+                    for _ in range(2):
+                        ack = peer.bets(bets, at)
+                        if ack.code not in (pb.ACK_CODE_OK, pb.ACK_CODE_OFFSET_GAP,
+                                            pb.ACK_CODE_DRAW_CLOSED):
+                            self.tally.faults.append(f"a retry was answered with {ack}")
+            except Exception:  # noqa: BLE001 - the server may be gone at any moment
+                pass
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.tally.retries += 2
+
+    def reap_agencies(self):
+        for agency, program in self.agencies.items():
+            if agency in self.winners or program.process.poll() is None:
+                continue
+            status = program.wait()
+            lines = program.lines("consulta_ganadores", "success")
+            if status != 0 or len(lines) != 1:
+                self.tally.faults.append(f"agency {agency} ended with {status}: "
+                                         f"{program.output()[-2000:]}")
+                self.winners[agency] = None
+            else:
+                self.winners[agency] = int(lines[0].details["cant_ganadores"])
+
+    def run(self, until):
+        self.start_server()
+        for agency in self.rows:
+            self.start_agency(agency)
+        try:
+            while self.waiting_agencies():
+                time.sleep(self.generator.uniform(0.02, 0.2))
+                self.go_on()
+                self.reap_agencies()
+                if not self.waiting_agencies():
+                    break
+                if time.monotonic() > until:
+                    self.proxy.calm_down()
+                    if time.monotonic() > until + 90:
+                        self.tally.faults.append("the round did not end: " + "\n".join(
+                            program.output()[-800:] for agency, program in self.agencies.items()
+                            if agency not in self.winners) + self.server.output()[-3000:])
+                        return
+                    continue
+                what = self.generator.random()
+                if what < 0.10:
+                    self.kill("server")
+                elif what < 0.40:
+                    self.kill("worker")
+                elif what < 0.50:
+                    self.kill("coordinator")
+                elif what < 0.65:
+                    self.kill("agency")
+                elif what < 0.80:
+                    self.stop_for_a_while()
+                else:
+                    self.retry()
+            self.go_on(everybody=True)
+            if self.server.stop() != 0:
+                self.tally.faults.append("the server did not stop cleanly")
+            self.check()
+        finally:
+            self.go_on(everybody=True)
+            for program in [*self.servers, *self.agencies.values()]:
+                program.kill()
+                if SANITIZER.search(program.output()):
+                    self.tally.faults.append(program.output()[-3000:])
+            self.tally.cuts += self.proxy.cuts
+            self.proxy.close()
+            shutil.rmtree(self.folder)
+
+    def check(self):
+        """Compares what is stored with what was sent."""
+        stored = {agency: [] for agency in self.rows}
+        for row in self.server.bets():
+            fields = row.split(b",")
+            stored[int(fields[0])].append(fields[-3].decode())
+        for agency, rows in self.rows.items():
+            sent = [row[2] for row in rows]
+            self.tally.bets += len(sent)
+            self.tally.lost += len(set(sent) - set(stored[agency]))
+            self.tally.doubled += len(stored[agency]) - len(set(stored[agency]))
+            if stored[agency] != sent:
+                self.tally.faults.append(f"agency {agency}: stored differs from sent")
+            won = [row[2] for row in rows if row[4] == WINNER]
+            told = self.winners.get(agency)
+            if told is not None and told != len(won):
+                self.tally.faults.append(f"agency {agency} was told {told} winners of {len(won)}")
+        winners = (self.folder / "data" / "winners.csv").read_text().split()
+        expected = {f"{agency},{row[2]}" for agency, rows in self.rows.items()
+                    for row in rows if row[4] == WINNER}
+        if sorted(winners) != sorted(expected):
+            self.tally.faults.append("winners.csv is not right")
+        journal = (self.folder / "data" / "bets.journal").read_bytes()
+        draws = sum(journal[at + TYPE_AT] == TYPE_DRAW
+                    for at in range(RECORDS_AT, len(journal), RECORD))
+        lines = sum(len(server.lines("sorteo", "success")) for server in self.servers)
+        self.tally.draws += draws
+        self.tally.rounds += 1
+        if draws != 1 or lines > 1:
+            self.tally.faults.append(f"{draws} draws on disk, {lines} in the log")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=float, default=20, help="how long (default 20)")
+    parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
+    parser.add_argument("--agencies", type=int, default=8, help="per round (default 8)")
+    parser.add_argument("--bets", type=int, default=3000, help="per agency at most (default 3000)")
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
+    print(f"seed {seed}", flush=True)
+    generator = random.Random(seed)
+    tally = Tally()
+    begin = time.monotonic()
+    while time.monotonic() - begin < arguments.seconds and not tally.faults:
+        round_ = Round(generator, tally, arguments.agencies, arguments.bets)
+        round_.run(min(begin + arguments.seconds, time.monotonic() + 30))
+    tally.report(seed, time.monotonic() - begin)
+    if tally.faults or tally.lost or tally.doubled or tally.draws != tally.rounds:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+/* guard.h - input right before a page that can not be touched.
+ *
+ * One byte of over-read ends the test, with or without a sanitizer: the sanitizers see the heap and
+ * the stack, but not what a library without instrumentation reads.
+ */
+#ifndef LOTTERY_GUARD_H
+#define LOTTERY_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct guarded {
+    uint8_t *bytes;  /* `size` bytes; bytes + size is not readable */
+    size_t size;     /* bytes */
+    void *map;       /* what guarded_free gives back */
+    size_t map_size; /* bytes of it */
+};
+
+/* Copies `size` bytes (0 is fine) so that they end right before a PROT_NONE page. The copy may be
+ * written to. The caller frees it with guarded_free. Ends the test when there is no memory. */
+struct guarded guarded_copy(const void *data, size_t size);
+
+/* Unmaps the copy. */
+void guarded_free(struct guarded *guarded);
+
+#endif

@@ -1,0 +1,31 @@
+/* loop.h - a libuv loop for one test, and waiting on it for something to become true.
+ *
+ * A test that leaves a handle open fails in loop_end, and one that waits for what never comes fails
+ * after LOOP_WAIT_MS: nothing sleeps, nothing hangs.
+ */
+#ifndef LOTTERY_LOOP_H
+#define LOTTERY_LOOP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#define LOOP_WAIT_MS 20000 /* the bound of every wait; generous, as it only ends failing tests */
+
+/* Fills in the loop. Ends the test when it can not. */
+void loop_begin(uv_loop_t *loop);
+
+/* Runs the loop until `is_true(context)`, which is asked after each turn. Turns are at most a few
+ * milliseconds apart, so a condition may also be about what no handle of the loop tells. Fails the
+ * test, naming `what`, when LOOP_WAIT_MS have passed. */
+void loop_until(uv_loop_t *loop, bool (*is_true)(void *context), void *context, const char *what);
+
+/* Runs the loop until the counter is at least `least`; bounded like loop_until. */
+void loop_until_count(uv_loop_t *loop, const unsigned *counter, unsigned least, const char *what);
+
+/* One turn without waiting: callbacks that are due run, nothing else. */
+void loop_turn(uv_loop_t *loop);
+
+/* Runs what is left (closing handles), then asserts that uv_loop_close() succeeds. */
+void loop_end(uv_loop_t *loop);
+
+#endif

@@ -1,0 +1,137 @@
+#include "alloc_fault.h"
+#include "arena.h"
+#include "cmocka_all.h"
+#include "lottery.pb-c.h"
+
+#include <string.h>
+
+static void *take(struct arena *arena, size_t size)
+{
+    return arena->allocator.alloc(arena->allocator.allocator_data, size);
+}
+
+/* Blocks are aligned for anything, do not overlap, and remember their size. */
+static void test_blocks(void **state)
+{
+    struct arena arena;
+    unsigned char *blocks[100];
+
+    (void)state;
+    assert_true(arena_init(&arena, 16 * 1024));
+    for (size_t size = 0; size < 100; size++) {
+        blocks[size] = take(&arena, size);
+        assert_non_null(blocks[size]);
+        assert_int_equal((uintptr_t)blocks[size] % _Alignof(max_align_t), 0);
+        memset(blocks[size], (int)size, size);
+    }
+    for (size_t size = 0; size < 100; size++) {
+        assert_int_equal(arena_block_size(blocks[size]), size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(blocks[size][i], size);
+    }
+    arena_fini(&arena);
+}
+
+/* What does not fit is refused, also sizes that would wrap around; what fits afterwards is given.
+ */
+static void test_room(void **state)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 16, SIZE_MAX / 2,
+                                   1025,     1024,          1009};
+    struct arena arena;
+
+    (void)state;
+    assert_true(arena_init(&arena, 1024));
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        assert_null(take(&arena, sizes[i]));
+        assert_int_equal(arena.used, 0);
+    }
+    unsigned char *block = take(&arena, 1024 - 16);
+    assert_non_null(block);
+    memset(block, 1, 1024 - 16); /* all of it is ours */
+    assert_null(take(&arena, 0));
+    arena_fini(&arena);
+}
+
+/* After a reset all of the room is there again; freeing through the allocator gives back nothing.
+ */
+static void test_reset(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    assert_true(arena_init(&arena, 256));
+    for (int round = 0; round < 10; round++) {
+        void *block = take(&arena, 100);
+        assert_non_null(block);
+        assert_non_null(take(&arena, 100));
+        arena.allocator.free(arena.allocator.allocator_data, block);
+        assert_null(take(&arena, 100));
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
+
+/* Without memory it says so, and may be finished. */
+static void test_no_memory(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    alloc_fault_after(0);
+    int is_made = arena_init(&arena, 256);
+    assert_true(alloc_fault_end());
+    assert_false(is_made);
+    arena_fini(&arena);
+}
+
+/* Unpacking takes its memory here; a NUL byte within a string shows in the block's size. */
+static void test_unpack_shows_nul_bytes(void **state)
+{
+    static const uint8_t body[] = {0x0a, 5, 'A', 'n', 0, 'a', 'x', 0x12, 2, 'L', 'o'};
+    struct arena arena;
+
+    (void)state;
+    assert_true(arena_init(&arena, 4096));
+    Lottery__V1__Bet *bet = lottery__v1__bet__unpack(&arena.allocator, sizeof(body), body);
+    assert_non_null(bet);
+    assert_true((char *)bet >= arena.bytes && (char *)bet < arena.bytes + arena.used);
+    assert_int_equal(arena_block_size(bet->first_name), 6);
+    assert_int_equal(strlen(bet->first_name), 2);
+    assert_int_equal(arena_block_size(bet->last_name), strlen(bet->last_name) + 1);
+    arena_reset(&arena);
+    arena_fini(&arena);
+}
+
+/* A message for which the room is too small is not unpacked, at whatever size that happens. */
+static void test_unpack_without_room(void **state)
+{
+    static const uint8_t body[] = {0x0a, 3, 'A', 'n', 'a', 0x12, 2, 'L', 'o', 0x1a, 1, '1'};
+    size_t room = 0;
+    Lottery__V1__Bet *bet = NULL;
+
+    (void)state;
+    for (; bet == NULL && room < 4096; room += 8) {
+        struct arena arena;
+        assert_true(arena_init(&arena, room + 1));
+        bet = lottery__v1__bet__unpack(&arena.allocator, sizeof(body), body);
+        assert_true(arena.used <= arena.room);
+        arena_fini(&arena);
+    }
+    assert_non_null(bet);
+    assert_true(room > sizeof(Lottery__V1__Bet));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_unpack_shows_nul_bytes),
+        cmocka_unit_test(test_unpack_without_room),
+    };
+
+    return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
+}

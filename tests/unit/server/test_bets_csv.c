@@ -1,0 +1,390 @@
+#include "bets_csv.h"
+#include "cmocka_all.h"
+#include "guard.h"
+#include "prng.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MANY 2000
+
+/* A bet as load_bets told it, with texts of its own. */
+struct told {
+    uint32_t agency;
+    uint32_t number;
+    size_t sizes[4];
+    char texts[4][2 * BET_NAME_MAX];
+};
+
+struct listener {
+    struct told told[MANY];
+    size_t count;
+    size_t stop_at; /* says stop at this call; 0 = never */
+};
+
+static struct listener listener;
+
+static void copy_text(struct told *told, int field, struct text text)
+{
+    assert_true(text.size <= sizeof(told->texts[field]));
+    told->sizes[field] = text.size;
+    memcpy(told->texts[field], text.data, text.size);
+}
+
+static bool on_bet(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct listener *l = context;
+    struct told *told = &l->told[l->count++];
+
+    assert_true(l->count <= MANY);
+    told->agency = agency;
+    told->number = bet->number;
+    copy_text(told, 0, bet->first_name);
+    copy_text(told, 1, bet->last_name);
+    copy_text(told, 2, bet->document);
+    copy_text(told, 3, bet->birthdate);
+    return l->count != l->stop_at;
+}
+
+static void assert_told(const struct told *told, uint32_t agency, const struct bet *bet)
+{
+    const struct text texts[] = {bet->first_name, bet->last_name, bet->document, bet->birthdate};
+
+    assert_int_equal(told->agency, agency);
+    assert_int_equal(told->number, bet->number);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(told->sizes[i], texts[i].size);
+        assert_memory_equal(told->texts[i], texts[i].data, texts[i].size);
+    }
+}
+
+/* Loads from memory that ends right before a page that can not be touched. */
+static enum status load(const char *text, size_t size, size_t *bad_at)
+{
+    struct guarded guarded = guarded_copy(text, size);
+
+    listener.count = 0;
+    enum status status = load_bets((char *)guarded.bytes, size, on_bet, &listener, bad_at);
+    guarded_free(&guarded);
+    return status;
+}
+
+static struct bet make_bet(const char *first_name, const char *last_name, const char *document,
+                           const char *birthdate, uint32_t number)
+{
+    return (struct bet){text_of(first_name), text_of(last_name), text_of(document),
+                        text_of(birthdate), number};
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&listener, 0, sizeof(listener));
+    return 0;
+}
+
+/* A line is what Python's csv.writer writes for the same fields (the texts come from it). */
+static void test_lines_like_python(void **state)
+{
+    static const struct {
+        uint32_t agency;
+        const char *first_name;
+        const char *last_name;
+        const char *document;
+        const char *birthdate;
+        uint32_t number;
+        const char *line;
+    } cases[] = {
+        {1, "Santiago Lionel", "Lorca", "30904465", "1999-03-17", 7574,
+         "1,Santiago Lionel,Lorca,30904465,1999-03-17,7574\r\n"},
+        {5, "a,b", "\"", "1", "2000-02-29", 0, "5,\"a,b\",\"\"\"\",1,2000-02-29,0\r\n"},
+        {UINT32_MAX, "\"\"", "O'Higgins; | & : / =", "A1", "0001-01-01", 9999,
+         "4294967295,\"\"\"\"\"\",O'Higgins; | & : / =,A1,0001-01-01,9999\r\n"},
+        {2, " x ", "'q'", "00000001", "2000-01-01", 1, "2, x ,'q',00000001,2000-01-01,1\r\n"},
+        {3, ",", "a\"b\"c", "1", "2000-01-01", 10, "3,\",\",\"a\"\"b\"\"c\",1,2000-01-01,10\r\n"},
+        {3, "\\", "#", "1", "2000-01-01", 10, "3,\\,#,1,2000-01-01,10\r\n"},
+        {10, "Mar\xc3\xad\x61",
+         "N\xc3\xba\xc3\xb1"
+         "ez",
+         "1", "2000-01-01", 100,
+         "10,Mar\xc3\xad\x61,N\xc3\xba\xc3\xb1"
+         "ez,1,2000-01-01,100\r\n"},
+        {0, "\"a\"", "b\"", "1", "2000-01-01", 5, "0,\"\"\"a\"\"\",\"b\"\"\",1,2000-01-01,5\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char out[BETS_CSV_LINE_MAX + 1];
+        size_t bad_at;
+        struct bet bet = make_bet(cases[i].first_name, cases[i].last_name, cases[i].document,
+                                  cases[i].birthdate, cases[i].number);
+        size_t size = store_bets(cases[i].agency, &bet, 1, out);
+        out[size] = '\0';
+        assert_string_equal(out, cases[i].line);
+        assert_int_equal(load(out, size, &bad_at), STATUS_OK);
+        assert_int_equal(listener.count, 1);
+        assert_told(&listener.told[0], cases[i].agency, &bet);
+    }
+}
+
+/* The longest line there can be fits its room to the byte. */
+static void test_longest_line(void **state)
+{
+    char quotes[BET_NAME_MAX + 1];
+    char fresh[BETS_CSV_LINE_MAX] = {0};
+
+    (void)state;
+    memset(quotes, '"', BET_NAME_MAX);
+    quotes[BET_NAME_MAX] = '\0';
+    struct bet bet = make_bet(quotes, quotes, "ABCDEFGHIJKLMNOP", "1999-03-17", 9999);
+    assert_int_equal(bet_check(&bet, 20240821), BET_FAULT_NONE);
+    struct guarded out = guarded_copy(fresh, sizeof(fresh));
+    size_t size = store_bets(UINT32_MAX, &bet, 1, (char *)out.bytes);
+    assert_int_equal(size, BETS_CSV_LINE_MAX);
+    size_t bad_at;
+    assert_int_equal(load_bets((char *)out.bytes, size, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_told(&listener.told[0], UINT32_MAX, &bet);
+    guarded_free(&out);
+}
+
+/* No bets are no lines, and no text is no bets. */
+static void test_nothing(void **state)
+{
+    char out[1] = {'x'};
+    size_t bad_at = 4711;
+
+    (void)state;
+    assert_int_equal(store_bets(1, NULL, 0, out), 0);
+    assert_int_equal(out[0], 'x');
+    assert_int_equal(load_bets(out, 0, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_int_equal(load_bets(NULL, 0, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_int_equal(listener.count, 0);
+    assert_int_equal(bad_at, 4711);
+}
+
+/* A name of `size` bytes of anything that a name may have, the awkward bytes more often. */
+static size_t random_name(struct prng *prng, char out[BET_NAME_MAX])
+{
+    static const char *const pieces[] = {
+        "a", "Z", " ", ",", "\"", "\"\"", ",\"", "'", ";", "|", "\xc3\xb1", "\xf0\x9f\x8e\xb0",
+    };
+    size_t most = 1 + prng_below(prng, BET_NAME_MAX);
+    size_t size = 0;
+
+    for (int tries = 0; tries < 100 || size == 0; tries++) {
+        const char *piece = pieces[prng_below(prng, COUNT(pieces))];
+        if (strlen(piece) <= most - size) {
+            memcpy(out + size, piece, strlen(piece));
+            size += strlen(piece);
+        }
+    }
+    return size;
+}
+
+/* Whatever valid bets are stored, the same bets are loaded, in order. */
+static void test_round_trip(void **state)
+{
+    static char names[MANY][2][BET_NAME_MAX];
+    static char documents[MANY][BET_DOCUMENT_MAX];
+    static char birthdates[MANY][BET_BIRTHDATE_SIZE + 1];
+    static struct bet bets[MANY];
+    static uint32_t agencies[MANY];
+    static const char alphabet[] = "0123456789ABCXYZabcxyz";
+    char *text = malloc((size_t)MANY * BETS_CSV_LINE_MAX);
+    struct prng prng = {6};
+    size_t size = 0;
+    size_t bad_at;
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < MANY; i++) {
+        struct bet *bet = &bets[i];
+        bet->first_name = (struct text){names[i][0], random_name(&prng, names[i][0])};
+        bet->last_name = (struct text){names[i][1], random_name(&prng, names[i][1])};
+        bet->document = (struct text){documents[i], 1 + prng_below(&prng, BET_DOCUMENT_MAX)};
+        for (size_t k = 0; k < bet->document.size; k++)
+            documents[i][k] = alphabet[prng_below(&prng, sizeof(alphabet) - 1)];
+        (void)snprintf(birthdates[i], sizeof(birthdates[i]), "%04u-%02u-%02u",
+                       1 + prng_below(&prng, 2000) % 2000, 1 + prng_below(&prng, 12) % 12,
+                       1 + prng_below(&prng, 28) % 28);
+        bet->birthdate = text_of(birthdates[i]);
+        bet->number = prng_below(&prng, BET_NUMBER_MAX + 1);
+        assert_int_equal(bet_check(bet, 20240821), BET_FAULT_NONE);
+        agencies[i] = prng_next(&prng) >> prng_below(&prng, 32);
+        size += store_bets(agencies[i], bet, 1, text + size);
+    }
+    assert_int_equal(load(text, size, &bad_at), STATUS_OK);
+    assert_int_equal(listener.count, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        assert_told(&listener.told[i], agencies[i], &bets[i]);
+    free(text);
+}
+
+/* Several bets of an agency at once are the lines of each, one after the other. */
+static void test_batch_is_its_lines(void **state)
+{
+    const struct bet bets[] = {
+        make_bet("Ana", "P\xc3\xa9rez", "1", "1999-03-17", 1),
+        make_bet("a,b", "c\"d", "22", "2000-01-01", 22),
+        make_bet("x", "y", "333", "2001-12-31", 333),
+    };
+    char whole[3 * BETS_CSV_LINE_MAX];
+    char parts[3 * BETS_CSV_LINE_MAX];
+    size_t size = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        size += store_bets(77, &bets[i], 1, parts + size);
+    assert_int_equal(store_bets(77, bets, 3, whole), size);
+    assert_memory_equal(whole, parts, size);
+}
+
+/* Quotes that csv.writer would not have written, but csv.reader takes, are taken as well. */
+static void test_needless_quotes(void **state)
+{
+    static const char text[] = "\"1\",\"Ana\",\"\",\"30904465\",\"1999-03-17\",\"7574\"\r\n"
+                               "1,a\"b,c,1,1999-03-17,1\r\n";
+    const struct bet first = make_bet("Ana", "", "30904465", "1999-03-17", 7574);
+    const struct bet second = make_bet("a\"b", "c", "1", "1999-03-17", 1);
+    size_t bad_at;
+
+    (void)state;
+    assert_int_equal(load(text, sizeof(text) - 1, &bad_at), STATUS_OK);
+    assert_int_equal(listener.count, 2);
+    assert_told(&listener.told[0], 1, &first);
+    assert_told(&listener.told[1], 1, &second);
+}
+
+/* A damaged line is refused with where it begins; the lines before it were told, none behind. */
+static void test_damage_is_located(void **state)
+{
+    static const char good[] = "1,Ana,Lopez,1,1999-03-17,1\r\n";
+    static const char *const bad[] = {
+        "\n",
+        "\r\n",
+        "1,Ana,Lopez,1,1999-03-17,1\n",                      /* no CR */
+        "1,Ana,Lopez,1,1999-03-17,1\r",                      /* no LF: the rest joins it */
+        "1,Ana,Lopez,1,1999-03-17\r\n",                      /* a field too few */
+        "1,Ana,Lopez,1,1999-03-17,1,1\r\n",                  /* a field too many */
+        "1,Ana,Lopez,1,1999-03-17,\r\n",                     /* no number */
+        "1,Ana,Lopez,1,1999-03-17,10000\r\n",                /* over the range */
+        "1,Ana,Lopez,1,1999-03-17,-1\r\n",                   /* a sign */
+        "1,Ana,Lopez,1,1999-03-17, 1\r\n",                   /* a blank */
+        "1,Ana,Lopez,1,1999-03-17,1 \r\n",                   /* another */
+        "1,Ana,Lopez,1,1999-03-17,1\r\r\n",                  /* a CR too many */
+        ",Ana,Lopez,1,1999-03-17,1\r\n",                     /* no agency */
+        "x,Ana,Lopez,1,1999-03-17,1\r\n",                    /* not a number */
+        "-1,Ana,Lopez,1,1999-03-17,1\r\n",                   /* a sign */
+        "4294967296,Ana,Lopez,1,1999-03-17,1\r\n",           /* over 32 bits */
+        "18446744073709551617,Ana,Lopez,1,1999-03-17,1\r\n", /* wraps to 1 in 64 bits */
+        "1,\"Ana,Lopez,1,1999-03-17,1\r\n",                  /* a quote that never ends */
+        "1,\"Ana\"x,Lopez,1,1999-03-17,1\r\n",               /* something behind the quote */
+        "1,\"Ana\" ,Lopez,1,1999-03-17,1\r\n",
+        "1,Ana,Lopez,1,1999-03-17,\"1\r\n",
+        "1,Ana,Lopez,1,1999-03-17,\"1\"2\r\n",
+        "\r\r\n",
+        "garbage\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        for (size_t before = 0; before <= 2; before++) {
+            char text[400] = "";
+            size_t bad_at = 4711;
+            for (size_t k = 0; k < before; k++)
+                strcat(text, good);
+            strcat(text, bad[i]);
+            strcat(text, good);
+            if (load(text, strlen(text), &bad_at) != STATUS_DAMAGED)
+                fail_msg("line %zu was taken", i);
+            assert_int_equal(bad_at, before * strlen(good));
+            assert_int_equal(listener.count, before);
+        }
+    }
+}
+
+/* Cut at any byte, a text is whole up to the last line end, and damaged where the rest begins. */
+static void test_cut_anywhere(void **state)
+{
+    const struct bet bets[] = {
+        make_bet("Ana", "P\xc3\xa9rez", "1", "1999-03-17", 1),
+        make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
+        make_bet("x", "y", "333", "2001-12-31", 333),
+    };
+    char text[3 * BETS_CSV_LINE_MAX];
+    size_t ends[4] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        ends[i + 1] = ends[i] + store_bets(9, &bets[i], 1, text + ends[i]);
+    for (size_t size = 0; size <= ends[3]; size++) {
+        size_t bad_at = 4711;
+        size_t whole = 0;
+        while (whole < 3 && ends[whole + 1] <= size)
+            whole++;
+        enum status status = load(text, size, &bad_at);
+        assert_int_equal(listener.count, whole);
+        if (size == ends[whole]) {
+            assert_int_equal(status, STATUS_OK);
+        } else {
+            assert_int_equal(status, STATUS_DAMAGED);
+            assert_int_equal(bad_at, ends[whole]);
+        }
+    }
+}
+
+/* Any one byte changed to any other: no crash, and what is still told is told in bounds. */
+static void test_any_byte_changed(void **state)
+{
+    const struct bet bets[] = {make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
+                               make_bet("x", "y", "333", "2001-12-31", 333)};
+    char text[2 * BETS_CSV_LINE_MAX];
+    size_t size = store_bets(9, bets, 2, text);
+
+    (void)state;
+    for (size_t at = 0; at < size; at++) {
+        for (int byte = 0; byte < 256; byte++) {
+            char saved = text[at];
+            size_t bad_at = 0;
+            text[at] = (char)byte;
+            enum status status = load(text, size, &bad_at);
+            assert_true(status == STATUS_OK || status == STATUS_DAMAGED);
+            assert_true(bad_at < size);
+            text[at] = saved;
+        }
+    }
+}
+
+/* load_bets stops where on_bet says so. */
+static void test_stop(void **state)
+{
+    static const char good[] = "1,Ana,Lopez,1,1999-03-17,1\r\n1,Eva,Lopez,2,1999-03-17,2\r\n";
+    size_t bad_at;
+
+    (void)state;
+    for (size_t stop_at = 1; stop_at <= 2; stop_at++) {
+        listener.stop_at = stop_at;
+        assert_int_equal(load(good, sizeof(good) - 1, &bad_at), STATUS_STOPPED);
+        assert_int_equal(listener.count, stop_at);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_lines_like_python, begin),
+        cmocka_unit_test_setup(test_longest_line, begin),
+        cmocka_unit_test_setup(test_nothing, begin),
+        cmocka_unit_test_setup(test_round_trip, begin),
+        cmocka_unit_test_setup(test_batch_is_its_lines, begin),
+        cmocka_unit_test_setup(test_needless_quotes, begin),
+        cmocka_unit_test_setup(test_damage_is_located, begin),
+        cmocka_unit_test_setup(test_cut_anywhere, begin),
+        cmocka_unit_test_setup(test_any_byte_changed, begin),
+        cmocka_unit_test_setup(test_stop, begin),
+    };
+
+    return cmocka_run_group_tests_name("bets_csv", tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+#include "alloc_fault.h"
+#include "cmocka_all.h"
+#include "prng.h"
+#include "results.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A store that knows a draw and nothing else. */
+struct fake_store {
+    struct store store;
+    uint32_t agencies;
+    enum status status;           /* of read_draw */
+    const struct winner *winners; /* the draw */
+    size_t count;
+};
+
+static uint32_t fake_agencies(const struct store *store)
+{
+    return ((const struct fake_store *)store)->agencies;
+}
+
+static enum status fake_read_draw(struct store *store, struct draw *out, struct errbuf *err)
+{
+    const struct fake_store *fake = (const struct fake_store *)store;
+
+    if (fake->status != STATUS_OK) {
+        errbuf_set(err, "the store says no");
+        return fake->status;
+    }
+    for (size_t i = 0; i < fake->count; i++)
+        assert_int_equal(winner_list_add(&out->winners, &fake->winners[i]), STATUS_OK);
+    return STATUS_OK;
+}
+
+static const struct store_backend backend = {.agencies = fake_agencies,
+                                             .read_draw = fake_read_draw};
+
+static struct fake_store fake_store(uint32_t agencies, const struct winner *winners, size_t count)
+{
+    return (struct fake_store){{&backend}, agencies, STATUS_OK, winners, count};
+}
+
+static struct winner make_winner(uint32_t agency, unsigned number)
+{
+    struct winner winner = {.agency = agency};
+    char text[BET_DOCUMENT_MAX];
+
+    winner.document_size = (uint8_t)snprintf(text, sizeof(text), "%u", number);
+    memcpy(winner.document, text, winner.document_size);
+    return winner;
+}
+
+/* Each agency gets its own winners, all of them, in the order of the bets, and nobody else's. */
+static void test_groups(void **state)
+{
+    enum { AGENCIES = 7, MANY = 5000 };
+    static struct winner winners[MANY];
+    struct prng prng = {8};
+    struct results results;
+    struct errbuf err;
+    size_t told = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) {
+        uint32_t agency = 1 + prng_below(&prng, AGENCIES);
+        winners[i] = make_winner(agency == 3 ? 4 : agency, i); /* agency 3 has none */
+    }
+    struct fake_store fake = fake_store(AGENCIES, winners, MANY);
+    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++) {
+        uint64_t count;
+        const struct winner *its = results_of(&results, agency, &count);
+        uint64_t at = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            if (winners[i].agency != agency)
+                continue;
+            assert_true(at < count);
+            assert_memory_equal(&its[at], &winners[i], sizeof(winners[i]));
+            at++;
+        }
+        assert_true(at == count);
+        assert_int_equal(agency == 3, count == 0);
+        told += count;
+    }
+    assert_int_equal(told, MANY);
+    results_fini(&results);
+    results_fini(&results);
+}
+
+/* No winner at all is none for everyone; a single one is one for one, at both ends of the ids. */
+static void test_none_and_one(void **state)
+{
+    struct results results;
+    struct errbuf err;
+    uint64_t count;
+
+    (void)state;
+    struct fake_store fake = fake_store(10000, NULL, 0);
+    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+    for (uint32_t agency = 1; agency <= 10000; agency++) {
+        (void)results_of(&results, agency, &count);
+        assert_true(count == 0);
+    }
+    results_fini(&results);
+
+    for (uint32_t winner_agency = 1; winner_agency <= 5; winner_agency++) {
+        struct winner winner = make_winner(winner_agency, 30904465);
+        fake = fake_store(5, &winner, 1);
+        assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+        for (uint32_t agency = 1; agency <= 5; agency++) {
+            const struct winner *its = results_of(&results, agency, &count);
+            assert_true(count == (agency == winner_agency ? 1 : 0));
+            if (count == 1)
+                assert_memory_equal(its, &winner, sizeof(winner));
+        }
+        results_fini(&results);
+    }
+}
+
+/* A draw that names an agency beyond the last one is damaged; *out is left alone. */
+static void test_unknown_agency(void **state)
+{
+    static const uint32_t bad[] = {6, 7, 10000, UINT32_MAX - 1, UINT32_MAX};
+    struct errbuf err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const struct winner winners[] = {make_winner(1, 1), make_winner(bad[i], 2)};
+        struct results results = {.agencies = 4711};
+        struct fake_store fake = fake_store(5, winners, 2);
+        assert_int_equal(results_load(&fake.store, &results, &err), STATUS_DAMAGED);
+        assert_non_null(strstr(err.text, "winners"));
+        assert_int_equal(results.agencies, 4711);
+    }
+}
+
+/* What the store says goes through; without memory nothing leaks, at whichever allocation. */
+static void test_failures(void **state)
+{
+    const struct winner winner = make_winner(1, 1);
+    struct results results;
+    struct errbuf err;
+    unsigned after = 1; /* the first allocation is the fake store's own */
+
+    (void)state;
+    struct fake_store fake = fake_store(5, &winner, 1);
+    fake.status = STATUS_NOTFOUND;
+    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_NOTFOUND);
+    assert_string_equal(err.text, "the store says no");
+    fake.status = STATUS_OK;
+    for (bool has_failed = true; has_failed; after++) {
+        alloc_fault_after(after);
+        enum status status = results_load(&fake.store, &results, &err);
+        has_failed = alloc_fault_end();
+        assert_int_equal(status, has_failed ? STATUS_NOMEM : STATUS_OK);
+    }
+    assert_true(after >= 3);
+    results_fini(&results);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_none_and_one),
+        cmocka_unit_test(test_unknown_agency),
+        cmocka_unit_test(test_failures),
+    };
+
+    return cmocka_run_group_tests_name("results", tests, NULL, NULL);
+}

@@ -1,0 +1,408 @@
+#include "capture.h"
+#include "cmocka_all.h"
+#include "server_settings.h"
+#include "tmpdir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const variables[] = {"SERVER_PORT",
+                                        "SERVER_IP",
+                                        "SERVER_LISTEN_BACKLOG",
+                                        "LOGGING_LEVEL",
+                                        "SERVER_MODE",
+                                        "SERVER_WORKERS",
+                                        "SERVER_MAX_CONNECTIONS",
+                                        "SERVER_MAX_CONNECTIONS_PER_IP",
+                                        "SERVER_HANDSHAKE_TIMEOUT",
+                                        "SERVER_FRAME_TIMEOUT",
+                                        "SERVER_IDLE_TIMEOUT",
+                                        "LOTTERY_AGENCIES",
+                                        "LOTTERY_WINNER_NUMBER",
+                                        "LOTTERY_DATA_DIR"};
+
+struct fixture {
+    char *folder;
+    char path[256]; /* of the file of settings, which is not there yet */
+    struct server_settings settings;
+    struct errbuf err;
+};
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    for (size_t i = 0; i < COUNT(variables); i++)
+        assert_int_equal(unsetenv(variables[i]), 0);
+    f->folder = tmpdir_make();
+    (void)snprintf(f->path, sizeof(f->path), "%s/config.ini", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(variables); i++)
+        assert_int_equal(unsetenv(variables[i]), 0);
+    tmpdir_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
+{
+    FILE *file = fopen(f->path, "we");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    memset(&f->settings, 0, sizeof(f->settings));
+    errbuf_set(&f->err, "%s", "");
+    return server_settings_load(f->path, &f->settings, &f->err);
+}
+
+static enum status load(struct fixture *f, const char *text)
+{
+    return load_bytes(f, text, strlen(text));
+}
+
+/* Loading fails with "file:line: " and this text, and the settings are left alone. */
+static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
+{
+    static const struct server_settings untouched;
+    char expected[600];
+
+    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->path, line, reason);
+    assert_int_equal(load(f, text), STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    assert_memory_equal(&f->settings, &untouched, sizeof(untouched));
+}
+
+static void assert_defaults(const struct server_settings *settings)
+{
+    assert_int_equal(settings->port, 12345);
+    assert_string_equal(settings->ip, "server");
+    assert_int_equal(settings->listen_backlog, 5);
+    assert_int_equal(settings->log_level, LOG_INFO);
+    assert_int_equal(settings->mode, SERVER_MODE_LOTTERY);
+    assert_int_equal(settings->workers, 0);
+    assert_int_equal(settings->agencies, 5);
+    assert_int_equal(settings->winner_number, 7574);
+    assert_string_equal(settings->data_dir, ".");
+    assert_true(settings->max_connections >= 1000);
+    assert_true(settings->max_connections_per_ip >= 1000);
+    assert_true(settings->handshake_timeout > 0);
+    assert_true(settings->frame_timeout > 0);
+    assert_true(settings->idle_timeout > 0);
+}
+
+/* Without a file, and with an empty one, everything has its default. */
+static void test_defaults(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_defaults(&f->settings);
+    assert_int_equal(load(f, ""), STATUS_OK);
+    assert_defaults(&f->settings);
+    assert_int_equal(load(f, "[DEFAULT]\n"), STATUS_OK);
+    assert_defaults(&f->settings);
+}
+
+/* Every key of the file gets where it belongs. */
+static void test_every_key(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(load(f, "[DEFAULT]\n"
+                             "SERVER_PORT = 1\n"
+                             "SERVER_IP = 10.0.0.1\n"
+                             "SERVER_LISTEN_BACKLOG = 2\n"
+                             "LOGGING_LEVEL = DEBUG\n"
+                             "SERVER_MODE = echo\n"
+                             "SERVER_WORKERS = 3\n"
+                             "SERVER_MAX_CONNECTIONS = 4\n"
+                             "SERVER_MAX_CONNECTIONS_PER_IP = 5\n"
+                             "SERVER_HANDSHAKE_TIMEOUT = 6s\n"
+                             "SERVER_FRAME_TIMEOUT = 1m7s\n"
+                             "SERVER_IDLE_TIMEOUT = 8000ms\n"
+                             "LOTTERY_AGENCIES = 9\n"
+                             "LOTTERY_WINNER_NUMBER = 10\n"
+                             "LOTTERY_DATA_DIR = /var/lib/lottery\n"),
+                     STATUS_OK);
+    assert_int_equal(f->settings.port, 1);
+    assert_string_equal(f->settings.ip, "10.0.0.1");
+    assert_int_equal(f->settings.listen_backlog, 2);
+    assert_int_equal(f->settings.log_level, LOG_DEBUG);
+    assert_int_equal(f->settings.mode, SERVER_MODE_ECHO);
+    assert_int_equal(f->settings.workers, 3);
+    assert_int_equal(f->settings.max_connections, 4);
+    assert_int_equal(f->settings.max_connections_per_ip, 5);
+    assert_true(f->settings.handshake_timeout == INT64_C(6000000000));
+    assert_true(f->settings.frame_timeout == INT64_C(67000000000));
+    assert_true(f->settings.idle_timeout == INT64_C(8000000000));
+    assert_int_equal(f->settings.agencies, 9);
+    assert_int_equal(f->settings.winner_number, 10);
+    assert_string_equal(f->settings.data_dir, "/var/lib/lottery");
+}
+
+/* The file that comes with the server is taken, and says what the defaults say. */
+static void test_own_file(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(server_settings_load(CONFIG_INI, &f->settings, &f->err), STATUS_OK);
+    assert_defaults(&f->settings);
+}
+
+/* Comments, blank lines, CRLF, blanks around, ":" for "=", a byte order mark and a last line
+ * without its end are fine. */
+static void test_lenient_where_it_is_harmless(void **state)
+{
+    static const char *const texts[] = {
+        "[DEFAULT]\nSERVER_PORT=7\n",
+        "[DEFAULT]\nSERVER_PORT=7",
+        "[DEFAULT]\r\nSERVER_PORT = 7\r\n",
+        "[DEFAULT]\r\nSERVER_PORT = 7",
+        "\xef\xbb\xbf[DEFAULT]\nSERVER_PORT = 7\n",
+        "\n\n; a comment\n# another\n[DEFAULT]\n\nSERVER_PORT\t=\t7  \n\n",
+        "[DEFAULT]\nSERVER_PORT: 7\n",
+        "[DEFAULT]\nSERVER_PORT = 7 ; of seven\n",
+        "[DEFAULT]\n[DEFAULT]\nSERVER_PORT = 7\n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        if (load(f, texts[i]) != STATUS_OK)
+            fail_msg("text %zu: %s", i, f->err.text);
+        assert_int_equal(f->settings.port, 7);
+    }
+}
+
+/* What is wrong is told with the file, the line, the key and the reason. */
+static void test_errors_name_the_line(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "[DEFAULT]\nSERVER_PORTS = 1\n", 2, "SERVER_PORTS: unknown key");
+    assert_refused(f, "; x\n\n[DEFAULT]\n# y\nserver_port = 1\n", 5, "server_port: unknown key");
+    assert_refused(f, "[DEFAULT]\r\n\r\nX = 1", 3, "X: unknown key");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = 1\nLOGGING_LEVEL = INFO\nSERVER_PORT = 1\n", 4,
+                   "SERVER_PORT: given twice");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = 1\n[DEFAULT]\nSERVER_PORT = 1\n", 4,
+                   "SERVER_PORT: given twice");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = 65536\n", 2,
+                   "SERVER_PORT: \"65536\" is not a number of 0..65535");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = -1\n", 2,
+                   "SERVER_PORT: \"-1\" is not a number of 0..65535");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = 12_345\n", 2,
+                   "SERVER_PORT: \"12_345\" is not a number of 0..65535");
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT =\n", 2,
+                   "SERVER_PORT: \"\" is not a number of 0..65535");
+    assert_refused(f, "[DEFAULT]\nSERVER_LISTEN_BACKLOG = 0\n", 2,
+                   "SERVER_LISTEN_BACKLOG: \"0\" is not a number of 1..65535");
+    assert_refused(f, "[DEFAULT]\nLOGGING_LEVEL = LOUD\n", 2,
+                   "LOGGING_LEVEL: \"LOUD\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
+    assert_refused(f, "[DEFAULT]\nSERVER_MODE = bet\n", 2,
+                   "SERVER_MODE: \"bet\" is not one of lottery|echo");
+    assert_refused(f, "[DEFAULT]\nSERVER_IP =\n", 2,
+                   "SERVER_IP: \"\" is not a text of 1..511 bytes");
+    assert_refused(f, "[DEFAULT]\nLOTTERY_AGENCIES = 10001\n", 2,
+                   "LOTTERY_AGENCIES: \"10001\" is not a number of 0..10000");
+    assert_refused(f, "[DEFAULT]\nLOTTERY_WINNER_NUMBER = 10000\n", 2,
+                   "LOTTERY_WINNER_NUMBER: \"10000\" is not a number of 0..9999");
+    assert_refused(f, "[DEFAULT]\nSERVER_IDLE_TIMEOUT = 5\n", 2,
+                   "SERVER_IDLE_TIMEOUT: \"5\" is not a duration of at least 1000ms, like 5s or "
+                   "1m30s");
+}
+
+/* Numbers at both ends of their range are taken. */
+static void test_ends_of_ranges(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 0\nLOTTERY_AGENCIES = 0\n"
+                             "LOTTERY_WINNER_NUMBER = 0\nSERVER_WORKERS = 0\n"
+                             "SERVER_LISTEN_BACKLOG = 1\n"),
+                     STATUS_OK);
+    assert_int_equal(f->settings.port, 0);
+    assert_int_equal(f->settings.agencies, 0);
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 65535\nLOTTERY_AGENCIES = 10000\n"
+                             "LOTTERY_WINNER_NUMBER = 9999\nSERVER_WORKERS = 256\n"
+                             "SERVER_LISTEN_BACKLOG = 65535\n"),
+                     STATUS_OK);
+    assert_int_equal(f->settings.port, 65535);
+    assert_int_equal(f->settings.agencies, SERVER_AGENCIES_MAX);
+}
+
+/* A key belongs into [DEFAULT]: neither before any section nor in another one. */
+static void test_sections(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "SERVER_PORT = 1\n", 1, "SERVER_PORT: belongs into section [DEFAULT]");
+    assert_refused(f, "[DEFAULT]\n[default]\nSERVER_PORT = 1\n", 3,
+                   "SERVER_PORT: belongs into section [DEFAULT]");
+    assert_refused(f, "[SERVER]\nSERVER_PORT = 1\n", 2,
+                   "SERVER_PORT: belongs into section [DEFAULT]");
+    assert_refused(f, "[DEFAULT ]\nSERVER_PORT = 1\n", 2,
+                   "SERVER_PORT: belongs into section [DEFAULT]");
+}
+
+/* A line that is neither section nor setting is an error with its number. */
+static void test_lines_that_are_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT\n", 2, "neither [section] nor KEY = value");
+    assert_refused(f, "\n[DEFAULT\nSERVER_PORT = 1\n", 2, "neither [section] nor KEY = value");
+    assert_refused(f, "what is this?\n", 1, "neither [section] nor KEY = value");
+}
+
+/* The first of several faults is the one that is told, of whichever kind they are. */
+static void test_first_fault_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "[DEFAULT]\nX = 1\nnothing\nSERVER_PORT = x\n", 2, "X: unknown key");
+    assert_refused(f, "[DEFAULT]\nnothing\nX = 1\n", 2, "neither [section] nor KEY = value");
+}
+
+/* An indented line would go on with the setting before it: it is refused, not glued to it. */
+static void test_indented_line(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_IP = a\n  b\n"), STATUS_INVALID);
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_IP = a\n  SERVER_PORT = 1\n"), STATUS_INVALID);
+}
+
+/* A line is taken whole or refused with its number; it is never cut in silence. */
+static void test_long_lines(void **state)
+{
+    struct fixture *f = *state;
+    char text[2000];
+
+    for (size_t length = 150; length < 1200; length++) {
+        size_t size = (size_t)snprintf(text, sizeof(text), "[DEFAULT]\nLOTTERY_DATA_DIR = ");
+        size_t value_at = size;
+        memset(text + size, 'd', length);
+        size += length;
+        (void)snprintf(text + size, sizeof(text) - size, "\nSERVER_PORT = 7\n");
+        enum status status = load(f, text);
+        if (status == STATUS_OK) {
+            text[value_at + length] = '\0';
+            assert_string_equal(f->settings.data_dir, text + value_at);
+            assert_int_equal(f->settings.port, 7);
+        } else {
+            char begin_of_text[300];
+            (void)snprintf(begin_of_text, sizeof(begin_of_text), "%s:2: ", f->path);
+            assert_memory_equal(f->err.text, begin_of_text, strlen(begin_of_text));
+        }
+        assert_int_equal(status == STATUS_OK, length <= 198 - strlen("LOTTERY_DATA_DIR = "));
+    }
+}
+
+/* A NUL byte does not hide the rest of its line. */
+static void test_nul_byte(void **state)
+{
+    static const char text[] = "[DEFAULT]\nSERVER_PORT = 7\0 and more\nLOGGING_LEVEL = DEBUG\n";
+    struct fixture *f = *state;
+
+    assert_int_equal(load_bytes(f, text, sizeof(text) - 1), STATUS_INVALID);
+    assert_non_null(strstr(f->err.text, ":2: "));
+}
+
+/* A file that is there and can not be read is an error with its name. */
+static void test_unreadable_file(void **state)
+{
+    struct fixture *f = *state;
+    char expected[400];
+
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->path);
+    assert_string_equal(f->err.text, expected);
+}
+
+/* The environment wins over the file, and over the default where there is no file. */
+static void test_environment_wins(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("SERVER_PORT", "81", 1), 0);
+    assert_int_equal(setenv("LOTTERY_DATA_DIR", "/data", 1), 0);
+    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(f->settings.port, 81);
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 80\nLOTTERY_AGENCIES = 3\n"), STATUS_OK);
+    assert_int_equal(f->settings.port, 81);
+    assert_int_equal(f->settings.agencies, 3);
+    assert_string_equal(f->settings.data_dir, "/data");
+}
+
+/* A bad value in the environment ends the start, and so does one in the file that it hides. */
+static void test_environment_errors(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("SERVER_PORT", "http", 1), 0);
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 80\n"), STATUS_INVALID);
+    assert_string_equal(f->err.text,
+                        "environment: SERVER_PORT: \"http\" is not a number of 0..65535");
+    assert_int_equal(setenv("SERVER_PORT", "81", 1), 0);
+    assert_refused(f, "[DEFAULT]\nSERVER_PORT = x\n", 2,
+                   "SERVER_PORT: \"x\" is not a number of 0..65535");
+}
+
+/* The config line begins as the contract says. */
+static void test_log_line(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    assert_int_equal(load(f, "[DEFAULT]\nLOGGING_LEVEL = DEBUG\n"), STATUS_OK);
+    capture_begin(&capture);
+    server_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_non_null(strstr(capture.text, " INFO     action: config | result: success | "
+                                         "port: 12345 | listen_backlog: 5 | "
+                                         "logging_level: DEBUG | "));
+    assert_int_equal(capture.writes, 1);
+    capture_free(&capture);
+    assert_string_equal(server_mode_name(SERVER_MODE_ECHO), "echo");
+    assert_string_equal(server_mode_name(SERVER_MODE_LOTTERY), "lottery");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_defaults),
+        CASE(test_every_key),
+        CASE(test_own_file),
+        CASE(test_lenient_where_it_is_harmless),
+        CASE(test_errors_name_the_line),
+        CASE(test_ends_of_ranges),
+        CASE(test_sections),
+        CASE(test_lines_that_are_nothing),
+        CASE(test_first_fault_is_told),
+        CASE(test_indented_line),
+        CASE(test_long_lines),
+        CASE(test_nul_byte),
+        CASE(test_unreadable_file),
+        CASE(test_environment_wins),
+        CASE(test_environment_errors),
+        CASE(test_log_line),
+    };
+
+    return cmocka_run_group_tests_name("server_settings", tests, NULL, NULL);
+}

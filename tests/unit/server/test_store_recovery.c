@@ -1,0 +1,751 @@
+/* What the store makes of a folder after anything happened to it: every cut, every flipped byte,
+ * power cuts at every moment, syncs that failed, processes that died. */
+#include "cmocka_all.h"
+
+#include "fault_file_ops.h"
+#include "home.h"
+#include "journal.h"
+#include "log.h"
+#include "store_fixture.h"
+#include "tmpdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BETS 0 /* in struct folder */
+#define JOURNAL 1
+#define WINNERS 2
+
+static int setup(void **state)
+{
+    fault_reset();
+    log_set_level(LOG_CRITICAL);
+    *state = tmpdir_make();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    tmpdir_remove(*state);
+    return 0;
+}
+
+/* The scenario: what is done, one operation after the other, each acked before the next. */
+struct step {
+    uint32_t agency; /* 0: the draw */
+    size_t count;    /* bets; 0: the agency finishes */
+};
+
+static const struct step steps[] = {{1, 2}, {2, 1}, {1, 1}, {2, 0}, {3, 0}, {4, 3},
+                                    {1, 2}, {1, 0}, {4, 1}, {4, 0}, {0, 0}};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+#define BET_STEPS 9 /* up to the last batch */
+
+/* What a store must hold after the first `done` steps. */
+struct content {
+    uint64_t counts[STORE_AGENCIES + 1];
+    uint32_t finished;
+    bool has_draw;
+};
+
+static struct content content_after(size_t done)
+{
+    struct content content = {{0}, 0, false};
+
+    for (size_t i = 0; i < done; i++) {
+        if (steps[i].agency == 0)
+            content.has_draw = true;
+        else if (steps[i].count == 0)
+            content.finished++;
+        else
+            content.counts[steps[i].agency] += steps[i].count;
+    }
+    return content;
+}
+
+static bool do_step(struct store_fixture *f, size_t i)
+{
+    uint32_t agency = steps[i].agency;
+    uint64_t received = content_after(i).counts[agency];
+
+    if (agency == 0) {
+        struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
+        struct draw draw = {STORE_NUMBER, {&winner, 1, 1}};
+        return store_save_draw(f->store, &draw, &f->err) == STATUS_OK;
+    }
+    if (steps[i].count == 0)
+        return store_fixture_finish(f, agency, received) == STATUS_OK;
+    return store_fixture_append(f, agency, received, steps[i].count) == STATUS_OK;
+}
+
+/* How many steps the store holds; STEPS + 1 when it holds what never was. */
+static size_t steps_in(struct store_fixture *f)
+{
+    struct content is = {{0}, store_finished(f->store), store_has_draw(f->store)};
+
+    if (!store_fixture_count(f, STORE_AGENCIES, is.counts))
+        return STEPS + 1;
+    for (size_t done = 0; done <= STEPS; done++) {
+        struct content should = content_after(done);
+        bool is_it = is.finished == should.finished && is.has_draw == should.has_draw;
+        for (uint32_t i = 1; i <= STORE_AGENCIES; i++)
+            is_it = is_it && is.counts[i] == should.counts[i];
+        if (is_it)
+            return done;
+    }
+    return STEPS + 1;
+}
+
+static struct store_fixture open_store(const char *dir)
+{
+    struct store_fixture f;
+
+    assert_int_equal(store_fixture_open(&f, dir, &fault_file_ops, STORE_AGENCIES), STATUS_OK);
+    return f;
+}
+
+/* The folder after `count` steps: let go as it should be, or as it is while the store runs. */
+static struct folder make_folder(const char *dir, size_t count, bool is_closed)
+{
+    struct store_fixture f = open_store(dir);
+    struct folder folder;
+
+    for (size_t i = 0; i < count; i++)
+        assert_true(do_step(&f, i));
+    if (!is_closed)
+        folder = folder_read(dir);
+    store_fixture_close(&f);
+    if (is_closed)
+        folder = folder_read(dir);
+    return folder;
+}
+
+/* After a recovery the store goes on as ever: it takes what comes next, and keeps it. */
+static void goes_on(struct store_fixture *f, const char *dir, size_t done)
+{
+    struct content content = content_after(done);
+
+    if (!content.has_draw) {
+        if (store_fixture_append(f, 3, 0, 2) == STATUS_OK)
+            content.counts[3] = 2;
+        else
+            assert_int_equal(f->last.status, STATUS_CLOSED);
+        /* The next step of the scenario: the agencies come back with what was not acked. */
+        if (done < STEPS && steps[done].agency != 3) {
+            assert_true(do_step(f, done));
+            struct content next = content_after(done + 1);
+            next.counts[3] = content.counts[3];
+            content = next;
+        }
+    }
+    store_fixture_close(f);
+    *f = open_store(dir);
+    uint64_t counts[STORE_AGENCIES + 1];
+    assert_true(store_fixture_count(f, STORE_AGENCIES, counts));
+    for (uint32_t i = 1; i <= STORE_AGENCIES; i++) {
+        assert_int_equal(counts[i], content.counts[i]);
+        assert_int_equal(store_fixture_received(f, i), content.counts[i]);
+    }
+    assert_int_equal(store_finished(f->store), content.finished);
+    assert_int_equal(store_has_draw(f->store), content.has_draw);
+    assert_int_equal(f->report.bets_cut + f->report.journal_cut, 0);
+    store_fixture_close(f);
+}
+
+struct tally {
+    unsigned opened;
+    unsigned refused;
+};
+
+/* Opens the damaged folder: it is refused with a reason and left alone, or holds between `least`
+ * and `most` steps and goes on. The check says the same and changes nothing. */
+static void try_damaged(const char *dir, const struct folder *damaged, size_t file, size_t least,
+                        size_t most, struct tally *tally)
+{
+    struct store_fixture f;
+    struct store_report report;
+    struct errbuf err = {{0}};
+
+    folder_write(dir, damaged);
+    enum status checked =
+        store_home_check(dir, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err);
+    assert_true(folder_equals(dir, damaged));
+    enum status status = store_fixture_open(&f, dir, &fault_file_ops, STORE_AGENCIES);
+    assert_int_equal(checked, status);
+    if (status != STATUS_OK) {
+        assert_int_equal(status, STATUS_DAMAGED);
+        const char *name = strstr(f.err.text, "bets.");
+        name = name != NULL ? name : strstr(f.err.text, folder_names[file]);
+        assert_non_null(name);
+        assert_non_null(strstr(name, "byte"));
+        assert_true(folder_equals(dir, damaged));
+        tally->refused++;
+        return;
+    }
+    size_t done = steps_in(&f);
+    if (done < least || done > most)
+        fail_msg("%s: %zu steps, not %zu to %zu", folder_names[file], done, least, most);
+    assert_int_equal(report.bets, f.report.bets);
+    assert_int_equal(report.journal_cut, f.report.journal_cut);
+    goes_on(&f, dir, done);
+    tally->opened++;
+}
+
+/* The last batch in bets.csv, and the last record: what no watermark may know yet. */
+static size_t last_batch_at(const struct folder *folder)
+{
+    struct journal_record record;
+
+    for (size_t at = folder->sizes[JOURNAL]; at > JOURNAL_START;) {
+        at -= JOURNAL_RECORD_SIZE;
+        assert_true(journal_decode(folder->bytes[JOURNAL] + at, &record));
+        if (record.type == JOURNAL_BETS)
+            return (size_t)record.data_at;
+    }
+    return 0;
+}
+
+/* Every length of every file. */
+static void cut_everywhere(const char *dir, size_t count, bool is_closed)
+{
+    struct folder whole = make_folder(dir, count, is_closed);
+    bool ends_with_bets = steps[count - 1].count > 0;
+    size_t last_bets = last_batch_at(&whole);
+    struct tally tally = {0, 0};
+
+    for (size_t file = 0; file < FOLDER_FILES; file++) {
+        for (size_t size = 0; size < whole.sizes[file]; size++) {
+            struct folder cut = whole;
+            size_t least = count;
+            cut.sizes[file] = size;
+            if (!is_closed && file == JOURNAL && size >= JOURNAL_START)
+                least = (size - JOURNAL_START) / JOURNAL_RECORD_SIZE;
+            if (!is_closed && file == BETS && ends_with_bets && size >= last_bets)
+                least = count - 1;
+            try_damaged(dir, &cut, file, least, least, &tally);
+        }
+    }
+    assert_true(tally.refused > 0);
+    assert_true(is_closed == (tally.opened == 0));
+    folder_free(&whole);
+}
+
+/* A folder that was let go, cut at any length, is refused: all of it is known to have been there.
+ */
+static void refuses_a_closed_folder_that_was_cut(void **state)
+{
+    cut_everywhere(*state, STEPS, true);
+}
+
+/* A folder of a server that died, cut at any length, opens with what the cut left, or is refused
+ * when a watermark tells of more. */
+static void opens_a_running_folder_that_was_cut(void **state)
+{
+    cut_everywhere(*state, BET_STEPS, false);
+}
+
+/* The same with the raffle as the last thing that happened. */
+static void opens_a_drawn_folder_that_was_cut(void **state)
+{
+    cut_everywhere(*state, STEPS, false);
+}
+
+/* Every byte of every file, flipped in three ways. */
+static void flip_everywhere(const char *dir, size_t count, bool is_closed)
+{
+    static const unsigned char patterns[] = {0x01, 0x80, 0xff};
+    struct folder whole = make_folder(dir, count, is_closed);
+    bool ends_with_bets = steps[count - 1].count > 0;
+    size_t last_record = whole.sizes[JOURNAL] - JOURNAL_RECORD_SIZE;
+    size_t last_bets = last_batch_at(&whole);
+    struct tally tally = {0, 0};
+
+    for (size_t file = 0; file < FOLDER_FILES; file++) {
+        for (size_t at = 0; at < whole.sizes[file]; at++) {
+            bool is_last = (file == JOURNAL && at >= last_record) ||
+                           (file == BETS && ends_with_bets && at >= last_bets);
+            size_t least = is_last && !is_closed ? count - 1 : count;
+            bool is_unused = file == JOURNAL && at < JOURNAL_START &&
+                             at % JOURNAL_HEADER_B >= JOURNAL_RECORD_SIZE;
+            for (size_t p = 0; p < (is_unused ? 1 : sizeof(patterns)); p++) {
+                whole.bytes[file][at] ^= patterns[p];
+                try_damaged(dir, &whole, file, least, least, &tally);
+                whole.bytes[file][at] ^= patterns[p];
+            }
+        }
+    }
+    assert_true(tally.refused > 0 && tally.opened > 0);
+    folder_free(&whole);
+}
+
+/* A folder that was let go, with any byte flipped, is whole or refused. */
+static void survives_flips_in_a_closed_folder(void **state)
+{
+    flip_everywhere(*state, STEPS, true);
+}
+
+/* A folder of a server that died, with any byte flipped, lacks the last batch at most. */
+static void survives_flips_in_a_running_folder(void **state)
+{
+    flip_everywhere(*state, BET_STEPS, false);
+}
+
+/* What follows the good part is cut and reported, byte by byte, and what is good stays. */
+static void cuts_what_follows(void **state)
+{
+    struct folder whole = make_folder(*state, BET_STEPS, true);
+
+    for (size_t file = BETS; file <= JOURNAL; file++) {
+        for (size_t extra = 1; extra <= 130; extra += 43) {
+            struct folder longer = whole;
+            struct store_fixture f;
+            longer.bytes[file] = calloc(1, whole.sizes[file] + extra);
+            assert_non_null(longer.bytes[file]);
+            memcpy(longer.bytes[file], whole.bytes[file], whole.sizes[file]);
+            longer.sizes[file] += extra;
+            folder_write(*state, &longer);
+            assert_int_equal(store_fixture_open(&f, *state, &fault_file_ops, STORE_AGENCIES),
+                             STATUS_OK);
+            assert_int_equal(f.report.bets_cut, file == BETS ? extra : 0);
+            assert_int_equal(f.report.journal_cut, file == JOURNAL ? extra : 0);
+            assert_int_equal(steps_in(&f), BET_STEPS);
+            goes_on(&f, *state, BET_STEPS);
+            free(longer.bytes[file]);
+        }
+    }
+    folder_free(&whole);
+}
+
+/* A journal without bets.csv, and a draw without winners.csv, are refused by the file's name. */
+static void refuses_a_missing_file(void **state)
+{
+    struct folder whole = make_folder(*state, STEPS, true);
+
+    for (size_t file = 0; file < FOLDER_FILES; file++) {
+        struct folder lacking = whole;
+        struct store_fixture f;
+        lacking.bytes[file] = NULL;
+        lacking.sizes[file] = 0;
+        folder_write(*state, &lacking);
+        assert_int_equal(store_fixture_open(&f, *state, &fault_file_ops, STORE_AGENCIES),
+                         STATUS_DAMAGED);
+        assert_non_null(strstr(f.err.text, folder_names[file]));
+    }
+    folder_free(&whole);
+}
+
+/* A batch of another folder, though sound in itself, is not taken for this folder's. */
+static void refuses_records_of_another_folder(void **state)
+{
+    char other[300];
+    char command[320];
+
+    (void)snprintf(other, sizeof(other), "%s/other", (char *)*state);
+    (void)snprintf(command, sizeof(command), "mkdir '%s'", other);
+    assert_int_equal(system(command), 0);
+    struct folder mine = make_folder(*state, BET_STEPS, true);
+    struct folder its = make_folder(other, BET_STEPS, true);
+    size_t at = JOURNAL_START + JOURNAL_RECORD_SIZE;
+
+    assert_int_equal(its.sizes[BETS], mine.sizes[BETS]);
+    memcpy(mine.bytes[JOURNAL] + at, its.bytes[JOURNAL] + at, JOURNAL_RECORD_SIZE);
+    struct tally tally = {0, 0};
+    try_damaged(*state, &mine, JOURNAL, BET_STEPS, BET_STEPS, &tally);
+    assert_int_equal(tally.refused, 1);
+    /* Nor is a record of the folder itself at a place that is not its own. */
+    memcpy(mine.bytes[JOURNAL] + at, mine.bytes[JOURNAL] + JOURNAL_START, JOURNAL_RECORD_SIZE);
+    try_damaged(*state, &mine, JOURNAL, BET_STEPS, BET_STEPS, &tally);
+    assert_int_equal(tally.refused, 2);
+    folder_free(&mine);
+    folder_free(&its);
+}
+
+/* The check tells of each agency, for a server that runs or not, and changes nothing. */
+static void checks_without_a_change(void **state)
+{
+    struct folder whole = make_folder(*state, STEPS, true);
+    uint64_t received[STORE_AGENCIES + 1];
+    bool has_finished[STORE_AGENCIES + 1];
+    struct store_report report;
+    struct errbuf err = {{0}};
+    struct content content = content_after(STEPS);
+
+    for (int round = 0; round < 2; round++) {
+        struct store_fixture f;
+        if (round == 1) {
+            f = open_store(*state);
+            folder_free(&whole);
+            whole = folder_read(*state);
+        }
+        assert_int_equal(store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report,
+                                          received, has_finished, &err),
+                         STATUS_OK);
+        assert_int_equal(report.bets, 10);
+        assert_int_equal(report.finished, 4);
+        assert_true(report.has_draw);
+        assert_int_equal(report.winners, 1);
+        assert_int_equal(report.bets_bytes, whole.sizes[BETS]);
+        assert_int_equal(report.journal_bytes, whole.sizes[JOURNAL]);
+        for (uint32_t i = 1; i <= STORE_AGENCIES; i++) {
+            assert_int_equal(received[i], content.counts[i]);
+            assert_true(has_finished[i]);
+        }
+        assert_true(folder_equals(*state, &whole));
+        if (round == 1)
+            store_fixture_close(&f);
+    }
+    folder_free(&whole);
+}
+
+static pid_t start_child(void)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    return pid;
+}
+
+static int wait_status(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static struct store_fixture open_home(const char *dir)
+{
+    struct store_fixture f = {.dir = dir, .ops = &fault_file_ops};
+
+    assert_int_equal(
+        store_home_open(dir, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+        STATUS_OK);
+    return f;
+}
+
+/* The power goes: the folder holds what the disk has. */
+static void cut_power(const char *dir, unsigned seed)
+{
+    static unsigned char room[FOLDER_FILES][64 * 1024];
+    struct folder folder = {{NULL}, {0}};
+
+    for (size_t i = 0; i < FOLDER_FILES; i++) {
+        long size = fault_disk_read(dir, folder_names[i], room[i], sizeof(room[i]), seed);
+        if (size >= 0) {
+            folder.bytes[i] = room[i];
+            folder.sizes[i] = (size_t)size;
+        }
+    }
+    folder_write(dir, &folder);
+    fault_reset();
+}
+
+/* A child stores two steps; the sync of the third fails, which ends it. */
+static struct store_fixture fail_a_sync(const char *dir, unsigned which)
+{
+    struct store_fixture f = open_home(dir);
+    pid_t pid = start_child();
+
+    if (pid == 0) {
+        bool is_fine = store_fixture_attach(&f) == STATUS_OK && do_step(&f, 0) && do_step(&f, 1);
+        fault_plan(FAULT_FDATASYNC, which, FAULT_ERROR, EIO, false);
+        (void)do_step(&f, 2);
+        _exit(is_fine ? 0 : 1);
+    }
+    assert_int_equal(wait_status(pid), STORE_FATAL_EXIT);
+    return f;
+}
+
+/* After a sync failed the kernel may take for clean what never reached the disk: a recovery writes
+ * it again, so that what it counts as stored outlives a power cut. */
+static void recovery_writes_again_what_a_failed_sync_lost(void **state)
+{
+    for (unsigned which = 0; which < 2; which++) {
+        char dir[300];
+        char command[320];
+        (void)snprintf(dir, sizeof(dir), "%s/%u", (char *)*state, which);
+        (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
+        assert_int_equal(system(command), 0);
+        struct store_fixture f = fail_a_sync(dir, which);
+        store_home_close(f.home);
+
+        f = open_store(dir);
+        assert_int_equal(steps_in(&f), 3); /* the cache still had it */
+        store_fixture_detach(&f);
+        struct store_home *home = f.home;
+        cut_power(dir, 0);
+        store_home_close(home); /* lets go of the lock; its notes went nowhere */
+
+        f = open_store(dir);
+        assert_int_equal(steps_in(&f), 3);
+        goes_on(&f, dir, 3);
+        fault_reset();
+    }
+}
+
+/* Letting go of a folder after a failed sync notes nothing as durable that may not be: after a
+ * power cut the folder opens with what was acked. */
+static void closing_after_a_failed_sync_claims_nothing(void **state)
+{
+    struct store_fixture f = fail_a_sync(*state, 0);
+
+    store_home_close(f.home);
+    cut_power(*state, 0);
+    f = open_store(*state);
+    assert_int_equal(steps_in(&f), 2);
+    goes_on(&f, *state, 2);
+}
+
+/* After a failed sync no other process of the server stores or attaches: only a new opening helps.
+ */
+static void a_failed_sync_ends_every_process(void **state)
+{
+    struct store_fixture f = open_home(*state);
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    pid_t other = start_child();
+    if (other == 0) {
+        char go;
+        bool is_fine = store_fixture_attach(&f) == STATUS_OK && read(fds[0], &go, 1) == 1;
+        (void)store_fixture_append(&f, 4, 0, 1);
+        _exit(is_fine ? 0 : 1);
+    }
+    pid_t failing = start_child();
+    if (failing == 0) {
+        (void)store_fixture_attach(&f);
+        fault_plan(FAULT_FDATASYNC, 0, FAULT_ERROR, EIO, false);
+        (void)store_fixture_append(&f, 1, 0, 1);
+        _exit(0);
+    }
+    assert_int_equal(wait_status(failing), STORE_FATAL_EXIT);
+    assert_int_equal(write(fds[1], "!", 1), 1);
+    assert_int_equal(wait_status(other), STORE_FATAL_EXIT);
+    assert_int_equal(store_fixture_attach(&f), STATUS_IO);
+    store_home_close(f.home);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    f = open_store(*state);
+    assert_int_equal(store_fixture_received(&f, 4), 0);
+    store_fixture_close(&f);
+}
+
+/* A process that dies between the two halves of the commit point leaves it for the next to finish.
+ */
+static void finishes_a_commit_point_half_moved(void **state)
+{
+    for (unsigned half = 0; half < 3; half++) {
+        char dir[300];
+        char command[320];
+        (void)snprintf(dir, sizeof(dir), "%s/%u", (char *)*state, half);
+        (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
+        assert_int_equal(system(command), 0);
+        struct store_fixture f = open_home(dir);
+        pid_t pid = start_child();
+        if (pid == 0) {
+            bool must_repair;
+            struct state *shared = f.home->state;
+            bool is_fine = store_fixture_attach(&f) == STATUS_OK && do_step(&f, 0);
+            uint64_t bets = atomic_load(&shared->bets_size);
+            uint64_t journal = atomic_load(&shared->journal_size);
+            is_fine = is_fine && do_step(&f, 1);
+            store_fixture_detach(&f);
+            /* Back to the middle of the second step's commit, and gone. */
+            state_lock(shared, &must_repair);
+            atomic_store(&shared->is_moving, half < 2);
+            if (half == 0)
+                atomic_store(&shared->bets_size, bets);
+            if (half == 2)
+                atomic_store(&shared->bets_size, bets);
+            atomic_store(&shared->journal_size, journal);
+            _exit(is_fine ? 0 : 1);
+        }
+        assert_int_equal(wait_status(pid), 0);
+        assert_int_equal(store_fixture_attach(&f), STATUS_OK);
+        assert_int_equal(store_fixture_received(&f, 2), 1); /* takes the lock, repairs */
+        assert_int_equal(steps_in(&f), 2);
+        goes_on(&f, dir, 2);
+        fault_reset();
+    }
+}
+
+/* A repair that fails leaves the repair to the next process. */
+static void leaves_a_failed_repair_to_the_next(void **state)
+{
+    struct store_fixture f = open_home(*state);
+    pid_t pid = start_child();
+
+    if (pid == 0) {
+        (void)store_fixture_attach(&f);
+        (void)do_step(&f, 0);
+        fault_plan(FAULT_PWRITEV, 1, FAULT_EXIT_HALF, 0, false); /* bets whole, half a record */
+        (void)do_step(&f, 1);
+        _exit(0);
+    }
+    assert_int_equal(wait_status(pid), FAULT_EXIT_STATUS);
+    for (unsigned op = FAULT_PREAD; op <= FAULT_FTRUNCATE; op *= 2) {
+        if (op == FAULT_PWRITEV)
+            continue; /* a repair writes nothing */
+        pid = start_child();
+        if (pid == 0) {
+            (void)store_fixture_attach(&f);
+            fault_plan(op, 0, FAULT_ERROR, EIO, true);
+            (void)store_fixture_received(&f, 1);
+            _exit(0);
+        }
+        assert_int_equal(wait_status(pid), STORE_FATAL_EXIT);
+        if (op == FAULT_FDATASYNC)
+            break; /* that one ends them all */
+    }
+    store_home_close(f.home);
+    f = open_store(*state);
+    assert_int_equal(steps_in(&f), 1);
+    goes_on(&f, *state, 1);
+}
+
+/* The next of several processes repairs although the one before it could not. */
+static void repairs_after_a_failed_repair(void **state)
+{
+    struct store_fixture f = open_home(*state);
+    pid_t pid = start_child();
+
+    if (pid == 0) {
+        (void)store_fixture_attach(&f);
+        (void)do_step(&f, 0);
+        fault_plan(FAULT_PWRITEV, 1, FAULT_EXIT_HALF, 0, false);
+        (void)do_step(&f, 1);
+        _exit(0);
+    }
+    assert_int_equal(wait_status(pid), FAULT_EXIT_STATUS);
+    pid = start_child();
+    if (pid == 0) {
+        (void)store_fixture_attach(&f);
+        fault_plan(FAULT_FTRUNCATE, 0, FAULT_ERROR, EIO, true);
+        (void)store_fixture_received(&f, 1);
+        _exit(0);
+    }
+    assert_int_equal(wait_status(pid), STORE_FATAL_EXIT);
+    assert_int_equal(store_fixture_attach(&f), STATUS_OK);
+    assert_int_equal(store_fixture_received(&f, 1), 2);
+    assert_int_equal(steps_in(&f), 1);
+    struct folder folder = folder_read(*state);
+    assert_int_equal(folder.sizes[JOURNAL], JOURNAL_START + JOURNAL_RECORD_SIZE);
+    folder_free(&folder);
+    goes_on(&f, *state, 1);
+}
+
+/* What the disk held at one moment, and how many steps were acked by then. */
+struct moment {
+    struct folder folder;
+    size_t acked;
+};
+
+static struct {
+    const char *dir;
+    struct moment moments[800];
+    size_t count;
+    _Atomic size_t acked;
+} history;
+
+static void keep_moment(void *context)
+{
+    (void)context;
+    for (unsigned seed = 0; seed < 3 && history.count < 800; seed++) {
+        static unsigned char room[64 * 1024];
+        struct moment *moment = &history.moments[history.count];
+        *moment = (struct moment){.acked = atomic_load(&history.acked)};
+        for (size_t i = 0; i < FOLDER_FILES; i++) {
+            long size = fault_disk_read(history.dir, folder_names[i], room, sizeof(room),
+                                        seed * (unsigned)history.count);
+            if (size < 0)
+                continue;
+            moment->folder.sizes[i] = (size_t)size;
+            moment->folder.bytes[i] = malloc((size_t)size + 1);
+            if (moment->folder.bytes[i] == NULL)
+                abort();
+            memcpy(moment->folder.bytes[i], room, (size_t)size);
+        }
+        history.count++;
+    }
+}
+
+/* Whenever the power goes, and whichever of the unsynced bytes reached the disk before: what was
+ * acked is there, and what was not is there entirely or not at all. */
+static void survives_a_power_cut_at_every_moment(void **state)
+{
+    char dir[300];
+    char command[320];
+
+    (void)snprintf(dir, sizeof(dir), "%s/run", (char *)*state);
+    (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
+    assert_int_equal(system(command), 0);
+    history.dir = dir;
+    history.count = 0;
+    atomic_store(&history.acked, 0);
+    struct store_fixture f = open_store(dir);
+    fault_watch(keep_moment, NULL);
+    for (size_t i = 0; i < STEPS; i++) {
+        assert_true(do_step(&f, i));
+        atomic_store(&history.acked, i + 1);
+    }
+    store_fixture_close(&f);
+    f = open_store(dir);
+    store_fixture_close(&f);
+    fault_watch(NULL, NULL);
+    assert_true(history.count > 150);
+    for (size_t i = 0; i < history.count; i++) {
+        struct moment *moment = &history.moments[i];
+        fault_reset();
+        folder_write(*state, &moment->folder);
+        if (store_fixture_open(&f, *state, &fault_file_ops, STORE_AGENCIES) != STATUS_OK)
+            fail_msg("moment %zu, %zu steps acked: %s", i, moment->acked, f.err.text);
+        size_t done = steps_in(&f);
+        if (done < moment->acked || done > moment->acked + 1)
+            fail_msg("moment %zu: %zu steps, %zu were acked", i, done, moment->acked);
+        goes_on(&f, *state, done);
+        folder_free(&moment->folder);
+    }
+}
+
+/* The folder's own entries are put on disk by every opening: its maker may have died before. */
+static void syncs_the_folder_at_every_opening(void **state)
+{
+    for (int round = 0; round < 2; round++) {
+        unsigned before = fault_folder_syncs();
+        struct store_fixture f = open_store(*state);
+        assert_true(fault_folder_syncs() > before);
+        store_fixture_close(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        CASE(refuses_a_closed_folder_that_was_cut),
+        CASE(opens_a_running_folder_that_was_cut),
+        CASE(opens_a_drawn_folder_that_was_cut),
+        CASE(survives_flips_in_a_closed_folder),
+        CASE(survives_flips_in_a_running_folder),
+        CASE(cuts_what_follows),
+        CASE(refuses_a_missing_file),
+        CASE(refuses_records_of_another_folder),
+        CASE(checks_without_a_change),
+        CASE(recovery_writes_again_what_a_failed_sync_lost),
+        CASE(closing_after_a_failed_sync_claims_nothing),
+        CASE(a_failed_sync_ends_every_process),
+        CASE(finishes_a_commit_point_half_moved),
+        CASE(leaves_a_failed_repair_to_the_next),
+        CASE(repairs_after_a_failed_repair),
+        CASE(survives_a_power_cut_at_every_moment),
+        CASE(syncs_the_folder_at_every_opening),
+#undef CASE
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
