@@ -506,16 +506,20 @@ static void closing_after_a_failed_sync_claims_nothing(void **state)
 static void a_failed_sync_ends_every_process(void **state)
 {
     struct store_fixture f = open_home(*state);
-    int fds[2];
+    int go[2];
+    int attached[2];
+    char byte;
 
-    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(attached), 0);
     pid_t other = start_child();
     if (other == 0) {
-        char go;
-        bool is_fine = store_fixture_attach(&f) == STATUS_OK && read(fds[0], &go, 1) == 1;
+        bool is_fine = store_fixture_attach(&f) == STATUS_OK && write(attached[1], "!", 1) == 1 &&
+                       read(go[0], &byte, 1) == 1;
         (void)store_fixture_append(&f, 4, 0, 1);
         _exit(is_fine ? 0 : 1);
     }
+    assert_int_equal(read(attached[0], &byte, 1), 1);
     pid_t failing = start_child();
     if (failing == 0) {
         (void)store_fixture_attach(&f);
@@ -524,12 +528,14 @@ static void a_failed_sync_ends_every_process(void **state)
         _exit(0);
     }
     assert_int_equal(wait_status(failing), STORE_FATAL_EXIT);
-    assert_int_equal(write(fds[1], "!", 1), 1);
+    assert_int_equal(write(go[1], "!", 1), 1);
     assert_int_equal(wait_status(other), STORE_FATAL_EXIT);
     assert_int_equal(store_fixture_attach(&f), STATUS_IO);
     store_home_close(f.home);
-    (void)close(fds[0]);
-    (void)close(fds[1]);
+    for (size_t i = 0; i < 2; i++) {
+        (void)close(go[i]);
+        (void)close(attached[i]);
+    }
     f = open_store(*state);
     assert_int_equal(store_fixture_received(&f, 4), 0);
     store_fixture_close(&f);
