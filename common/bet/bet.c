@@ -1,6 +1,7 @@
 #include "bet.h"
 
 #include "utf8.h"
+#include "word.h"
 
 #include <stdbool.h>
 
@@ -25,10 +26,22 @@ static bool is_alphanumeric(char c)
     return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* Digits alone? Theirs is the high nibble 3, also when 6 is added. */
+static bool is_digits(uint64_t word)
+{
+    return (word & WORD_OF(0xf0)) == WORD_OF(0x30) &&
+           ((word + WORD_OF(6)) & WORD_OF(0xf0)) == WORD_OF(0x30);
+}
+
 static bool is_document(struct text text)
 {
     if (text.size < 1 || text.size > BET_DOCUMENT_MAX)
         return false;
+    /* Nearly every document is a number of seven or eight digits. */
+    if (text.size >= 4 && text.size <= WORD_SIZE &&
+        is_digits(text.size == WORD_SIZE ? word_load(text.data)
+                                         : word_load_short(text.data, text.size)))
+        return true;
     for (size_t i = 0; i < text.size; i++) {
         if (!is_alphanumeric(text.data[i]))
             return false;
@@ -44,9 +57,10 @@ static uint32_t two_digits(const char *p)
 static uint32_t days_in_month(uint32_t year, uint32_t month)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-    return month == 2 && leap ? 29 : days[month - 1];
+    if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+        return 29;
+    return days[month - 1];
 }
 
 /* The proleptic Gregorian calendar from year 1, as Python's date.fromisoformat takes it. */
@@ -56,10 +70,13 @@ static enum bet_fault check_birthdate(struct text text, uint32_t today)
 
     if (text.size != BET_BIRTHDATE_SIZE)
         return BET_FAULT_BIRTHDATE;
-    for (size_t i = 0; i < BET_BIRTHDATE_SIZE; i++) {
-        if (i == 4 || i == 7 ? p[i] != '-' : !is_digit(p[i]))
-            return BET_FAULT_BIRTHDATE;
-    }
+    /* A digit in the place of each hyphen, and then they are all digits. */
+    uint64_t hyphen_to_digit = word_load("\0\0\0\0-\0\0-") ^ word_load("\0\0\0\0"
+                                                                       "0\0\0"
+                                                                       "0");
+    if (p[4] != '-' || p[7] != '-' || !is_digits(word_load(p) ^ hyphen_to_digit) ||
+        !is_digit(p[8]) || !is_digit(p[9]))
+        return BET_FAULT_BIRTHDATE;
     uint32_t year = two_digits(p) * 100 + two_digits(p + 2);
     uint32_t month = two_digits(p + 5);
     uint32_t day = two_digits(p + 8);
@@ -98,10 +115,9 @@ enum bet_fault bet_number_read(struct text text, uint32_t *out)
     if (text.size == 0)
         return BET_FAULT_NUMBER;
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit(text.data[i]))
-            return BET_FAULT_NUMBER;
-        value = value * 10 + (uint32_t)(text.data[i] - '0');
-        if (value > BET_NUMBER_MAX)
+        uint32_t digit = (unsigned char)text.data[i] - (uint32_t)'0';
+        value = value * 10 + digit;
+        if (digit > 9 || value > BET_NUMBER_MAX)
             return BET_FAULT_NUMBER;
     }
     *out = value;

@@ -1,5 +1,7 @@
 #include "utf8.h"
 
+#include "word.h"
+
 #include <stdint.h>
 
 /* Length of the well-formed sequence at `p` (RFC 3629, the table of section 4), 0 when there is
@@ -36,22 +38,51 @@ static size_t sequence_size(const unsigned char *p, size_t left)
     return size;
 }
 
-bool utf8_is_printable(struct text text)
+/* Length of the printable character at `p`, 0 when there is none within `left` bytes. */
+static size_t character_size(const unsigned char *p, size_t left)
 {
-    const unsigned char *p = (const unsigned char *)text.data;
-    size_t left = text.size;
+    if (*p < 0x80)
+        return *p >= 0x20 && *p != 0x7f;
+    if (p[0] == 0xc2 && left > 1 && p[1] < 0xa0) /* C1 controls */
+        return 0;
+    return sequence_size(p, left);
+}
 
-    while (left > 0) {
-        size_t size = 1;
-        if (*p < 0x20 || *p == 0x7f)
+/* Goes on by whole characters up to `until` or a little beyond; false at one that is none. */
+static bool skip_characters(const char **p, const char *until, const char *end)
+{
+    while (*p < until) {
+        size_t size = character_size((const unsigned char *)*p, (size_t)(end - *p));
+        if (size == 0)
             return false;
-        if (*p >= 0x80) {
-            size = sequence_size(p, left);
-            if (size == 0 || (p[0] == 0xc2 && p[1] < 0xa0)) /* C1 controls */
-                return false;
-        }
-        p += size;
-        left -= size;
+        *p += size;
     }
     return true;
+}
+
+/* Printable ASCII alone? With no high bit in the word, taking 0x20 from a byte sets its high bit
+ * when it was below, and adding 1 does when it was 0x7f. */
+static bool is_plain(uint64_t word)
+{
+    return ((word | (word - WORD_OF(0x20)) | (word + WORD_OF(1))) & WORD_OF(0x80)) == 0;
+}
+
+bool utf8_is_printable(struct text text)
+{
+    const char *p = text.data;
+    const char *end = p + text.size;
+
+    if (text.size >= 4 && text.size < WORD_SIZE && is_plain(word_load_short(p, text.size)))
+        return true;
+    while (end - p >= WORD_SIZE) {
+        const char *next = p + WORD_SIZE;
+        if (is_plain(word_load(p)))
+            p = next;
+        else if (!skip_characters(&p, next, end))
+            return false;
+    }
+    /* The last bytes go with some that were looked at already. */
+    if (text.size >= WORD_SIZE && is_plain(word_load(end - WORD_SIZE)))
+        return true;
+    return skip_characters(&p, end, end);
 }
