@@ -1,11 +1,14 @@
-/* An agency's CSV, through libcsv.
+/* An agency's CSV.
  *
- * libcsv is fed one physical line at a time: so its rows have line numbers, and a place between two
- * rows has an offset in the file to come back to.
+ * Nearly every row is one line without quotes that is a valid bet, and is taken as it lies there.
+ * Any other goes to libcsv, which decides what it is. libcsv is fed one physical line at a time: so
+ * its rows have line numbers, and a place between two rows has an offset in the file to come back
+ * to.
  */
 #include "bets_file.h"
 
 #include "clock.h"
+#include "csv_line.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -28,7 +31,7 @@ struct mark {
 
 /* The row that libcsv is putting together. */
 struct row {
-    char text[ROW_MAX + FIELDS]; /* its fields, each with a NUL */
+    char text[ROW_MAX]; /* its fields */
     struct text fields[FIELDS];
     size_t size;  /* of text */
     size_t count; /* fields, also those beyond FIELDS */
@@ -51,10 +54,11 @@ struct bets_file {
     uint64_t next_row; /* the row that begins there, or is peeked at */
     uint64_t row_line; /* physical line where the row in hand begins */
     size_t row_bytes;  /* of the row in hand that were fed */
-    bool has_row;      /* the row in hand is whole */
+    bool has_row;      /* the row in hand is whole, and a valid bet */
     bool is_at_end;
     size_t block_at; /* what of the block was fed */
     size_t block_size;
+    struct bet bet; /* the row in hand */
     struct row row;
     char block[BLOCK_SIZE];
 };
@@ -69,10 +73,9 @@ static void on_field(void *data, size_t size, void *context)
         row->is_too_long = true;
         return;
     }
-    char *text = row->text + row->size + row->count - 1; /* the fields before have a NUL each */
+    char *text = row->text + row->size;
     if (size > 0)
         memcpy(text, data, size);
-    text[size] = '\0';
     row->fields[row->count - 1] = (struct text){text, size};
     row->size += size;
 }
@@ -252,7 +255,33 @@ static enum status take_line(struct bets_file *file, struct errbuf *err)
     return status;
 }
 
-static enum status check_row(const struct bets_file *file, struct bet *bet, struct errbuf *err)
+/* The fields of a row as a bet, if that is what they are. */
+static enum bet_fault read_bet(const struct text fields[FIELDS], uint32_t today, struct bet *out)
+{
+    *out = (struct bet){fields[0], fields[1], fields[2], fields[3], 0};
+    enum bet_fault fault = bet_number_read(fields[4], &out->number);
+    return fault != BET_FAULT_NONE ? fault : bet_check(out, today);
+}
+
+/* Takes the next line as a row of its own, if it is a valid bet without quotes. A carriage return
+ * within is left to libcsv: no field of a valid bet has one. The first line may have a mark. */
+static bool take_plain_line(struct bets_file *file)
+{
+    struct text fields[FIELDS];
+    const char *line = file->block + file->block_at;
+
+    if (file->at.offset == 0)
+        return false;
+    size_t size = csv_line_split(line, file->block_size - file->block_at, fields, FIELDS);
+    if (size == 0 || read_bet(fields, file->today, &file->bet) != BET_FAULT_NONE)
+        return false;
+    file->block_at += size;
+    file->at.offset += size;
+    file->at.line++;
+    return true;
+}
+
+static enum status check_row(struct bets_file *file, struct errbuf *err)
 {
     const struct row *row = &file->row;
 
@@ -263,16 +292,14 @@ static enum status check_row(const struct bets_file *file, struct bet *bet, stru
     }
     if (row->is_too_long)
         return fail_row(file, "row longer than 4096 bytes", err);
-    *bet = (struct bet){row->fields[0], row->fields[1], row->fields[2], row->fields[3], 0};
-    enum bet_fault fault = bet_number_read(row->fields[4], &bet->number);
-    if (fault == BET_FAULT_NONE)
-        fault = bet_check(bet, file->today);
+    enum bet_fault fault = read_bet(row->fields, file->today, &file->bet);
     return fault == BET_FAULT_NONE ? STATUS_OK : fail_row(file, bet_fault_text(fault), err);
 }
 
-enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err)
+/* Takes the next row through libcsv, of however many lines it is. */
+static enum status take_row(struct bets_file *file, struct errbuf *err)
 {
-    while (!file->has_row) {
+    do {
         if (file->is_at_end)
             return STATUS_NOTFOUND;
         if (file->row_bytes == 0) {
@@ -284,9 +311,20 @@ enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbu
         enum status status = take_line(file, err);
         if (status != STATUS_OK)
             return status;
-        file->has_row = file->row.is_whole;
+    } while (!file->row.is_whole);
+    return check_row(file, err);
+}
+
+enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err)
+{
+    if (!file->has_row && !take_plain_line(file)) {
+        enum status status = take_row(file, err);
+        if (status != STATUS_OK)
+            return status;
     }
-    return check_row(file, out, err);
+    file->has_row = true;
+    *out = file->bet;
+    return STATUS_OK;
 }
 
 void bets_file_advance(struct bets_file *file)

@@ -1,6 +1,11 @@
 #include "bets_csv.h"
 
+#include "csv_line.h"
+#include "word.h"
+
 #include <string.h>
+
+#define FIELDS 6
 
 static char *put_uint(char *out, uint32_t value)
 {
@@ -22,10 +27,35 @@ static char *put_text(char *out, struct text text)
     return out + text.size;
 }
 
+static bool word_needs_quotes(uint64_t word)
+{
+    return (word_find(word, ',') | word_find(word, '"')) != 0;
+}
+
+/* Has the text a comma or a double quote? */
+static bool needs_quotes(struct text text)
+{
+    const char *p = text.data;
+    const char *end = p + text.size;
+
+    if (text.size < 4) {
+        while (p < end && *p != ',' && *p != '"')
+            p++;
+        return p < end;
+    }
+    if (text.size < WORD_SIZE)
+        return word_needs_quotes(word_load_short(p, text.size));
+    for (; end - p > WORD_SIZE; p += WORD_SIZE) {
+        if (word_needs_quotes(word_load(p)))
+            return true;
+    }
+    return word_needs_quotes(word_load(end - WORD_SIZE));
+}
+
 /* Only names can need quotes: the other fields have no room for a comma or a quote. */
 static char *put_name(char *out, struct text name)
 {
-    if (memchr(name.data, ',', name.size) == NULL && memchr(name.data, '"', name.size) == NULL)
+    if (!needs_quotes(name))
         return put_text(out, name);
     *out++ = '"';
     for (size_t i = 0; i < name.size; i++) {
@@ -117,17 +147,38 @@ static bool read_agency(struct text text, uint32_t *out)
     return value <= UINT32_MAX;
 }
 
-static bool read_line(char *line, char *end, uint32_t *agency, struct bet *bet)
+/* Splits the first line of a text, which has quotes or is no line of bets at all. Returns its
+ * bytes, 0 when it is no line. */
+static size_t split_quoted(char *text, size_t size, struct text fields[FIELDS])
 {
-    struct text id;
-    struct text number;
+    char *at = text;
+    char *feed = memchr(text, '\n', size);
 
-    return take_field(&line, end, false, &id) && take_field(&line, end, false, &bet->first_name) &&
-           take_field(&line, end, false, &bet->last_name) &&
-           take_field(&line, end, false, &bet->document) &&
-           take_field(&line, end, false, &bet->birthdate) &&
-           take_field(&line, end, true, &number) && read_agency(id, agency) &&
-           bet_number_read(number, &bet->number) == BET_FAULT_NONE;
+    if (feed == NULL || feed == text || feed[-1] != '\r')
+        return 0;
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (!take_field(&at, feed - 1, i + 1 == FIELDS, &fields[i]))
+            return 0;
+    }
+    return (size_t)(feed + 1 - text);
+}
+
+/* Reads the first line of a text. Returns its bytes, 0 when it is damaged. */
+static size_t read_line(char *text, size_t size, uint32_t *agency, struct bet *bet)
+{
+    struct text fields[FIELDS];
+
+    size_t line_size = csv_line_split(text, size, fields, FIELDS);
+    if (line_size == 0)
+        line_size = split_quoted(text, size, fields);
+    if (line_size < 2 || text[line_size - 2] != '\r' || !read_agency(fields[0], agency) ||
+        bet_number_read(fields[5], &bet->number) != BET_FAULT_NONE)
+        return 0;
+    bet->first_name = fields[1];
+    bet->last_name = fields[2];
+    bet->document = fields[3];
+    bet->birthdate = fields[4];
+    return line_size;
 }
 
 enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)
@@ -137,10 +188,8 @@ enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *contex
     while (at < size) {
         struct bet bet;
         uint32_t agency;
-        char *line = text + at;
-        char *feed = memchr(line, '\n', size - at);
-        if (feed == NULL || feed == line || feed[-1] != '\r' ||
-            !read_line(line, feed - 1, &agency, &bet)) {
+        size_t line_size = read_line(text + at, size - at, &agency, &bet);
+        if (line_size == 0) {
             *bad_at = at;
             return STATUS_DAMAGED;
         }
@@ -148,7 +197,7 @@ enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *contex
             *bad_at = at;
             return STATUS_STOPPED;
         }
-        at = (size_t)(feed + 1 - text);
+        at += line_size;
     }
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /* NewBets: a batch, or without bets the question where we were. */
 #include "handlers.h"
 
+#include "bet_codec.h"
 #include "bets_csv.h"
 #include "clock.h"
 #include "log.h"
@@ -86,62 +87,75 @@ static void on_done(struct store_op *op)
         session->events->progress(session->owner);
 }
 
-/* Copies the message's bets and checks each. Returns the first that breaks a rule, or n_bets. */
-static size_t take_bets(struct service *service, const Lottery__V1__NewBets *message,
-                        enum bet_fault *fault)
+/* Returns the first bet that breaks a rule, or `count`. */
+static size_t check_bets(const struct bet *bets, size_t count, enum bet_fault *fault)
 {
     uint32_t today = clock_today();
 
-    for (size_t i = 0; i < message->n_bets; i++) {
-        service->bets[i] = bet_from(message->bets[i]);
-        *fault = bet_check(&service->bets[i], today);
+    for (size_t i = 0; i < count; i++) {
+        *fault = bet_check(&bets[i], today);
         if (*fault != BET_FAULT_NONE)
             return i;
     }
-    return message->n_bets;
+    return count;
 }
 
 static void submit(struct session *session, struct exchange *exchange,
-                   const Lottery__V1__NewBets *message)
+                   const struct new_bets *message)
 {
     struct service *service = session->service;
     enum bet_fault fault = BET_FAULT_NONE;
 
-    if (!session_claim_agency(session, message->agency_id)) {
+    if (!session_claim_agency(session, message->agency)) {
         exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
-                        "agency %u is not one of 1..%u, or not this connection's",
-                        message->agency_id, store_agencies(service->store));
+                        "agency %u is not one of 1..%u, or not this connection's", message->agency,
+                        store_agencies(service->store));
         return;
     }
-    size_t bad = take_bets(service, message, &fault);
-    if (bad < message->n_bets) {
+    size_t bad = check_bets(service->bets, message->count, &fault);
+    if (bad < message->count) {
         exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
                         bet_fault_text(fault));
         return;
     }
-    enum status status = store_append(service->store, &exchange->op, message->agency_id,
-                                      message->offset, service->bets, message->n_bets);
+    enum status status = store_append(service->store, &exchange->op, message->agency,
+                                      message->offset, service->bets, message->count);
     if (status != STATUS_OK)
         exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                         status_text(status));
 }
 
-bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
+/* Through protobuf-c, which reads every way of writing the message. */
+static bool unpack(struct service *service, const uint8_t *body, size_t size, struct new_bets *out)
 {
-    struct arena *arena = &session->service->arena;
+    struct arena *arena = &service->arena;
 
     arena_reset(arena);
     const Lottery__V1__NewBets *message =
         lottery__v1__new_bets__unpack(&arena->allocator, size, body);
-    if (message == NULL) {
+    if (message == NULL)
+        return false;
+    *out = (struct new_bets){message->offset, message->agency_id, message->n_bets};
+    for (size_t i = 0; i < message->n_bets; i++)
+        service->bets[i] = bet_from(message->bets[i]);
+    return true;
+}
+
+bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
+{
+    struct service *service = session->service;
+    struct new_bets message;
+
+    if (!new_bets_decode(body, size, &message, service->bets) &&
+        !unpack(service, body, size, &message)) {
         session_malformed(session, "NewBets can not be unpacked");
         return false;
     }
     struct exchange *exchange =
-        exchange_begin(session, message->agency_id, FRAME_HEADER_SIZE + size, on_done);
+        exchange_begin(session, message.agency, FRAME_HEADER_SIZE + size, on_done);
     if (exchange == NULL)
         return session_give_up(session);
-    exchange->count = (uint32_t)message->n_bets;
-    submit(session, exchange, message);
+    exchange->count = (uint32_t)message.count;
+    submit(session, exchange, &message);
     return true;
 }

@@ -34,7 +34,7 @@ uint64_t bets_file_rows(const struct bets_file *file);
 /* Goes to the row with that number, 0..rows, of a checked file. Blocks on the file. */
 enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err);
 
-/* The bet at the current row; its texts are NUL-terminated and valid until the next call.
+/* The bet at the current row; its texts are valid until the next call.
  * STATUS_NOTFOUND behind the last row. STATUS_INVALID when the file has changed since the check.
  * Blocks on the file. */
 enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err);

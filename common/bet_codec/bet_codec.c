@@ -1,0 +1,175 @@
+#include "bet_codec.h"
+
+#include <string.h>
+
+/* Keys: the field's number and its wire type, 0 for a varint and 2 for bytes with a length. */
+#define KEY(field, type) ((field) << 3 | (type))
+#define NEW_BETS_AGENCY KEY(1, 0)
+#define NEW_BETS_OFFSET KEY(2, 0)
+#define NEW_BETS_BETS KEY(3, 2)
+#define BET_FIRST_NAME KEY(1, 2)
+#define BET_LAST_NAME KEY(2, 2)
+#define BET_DOCUMENT KEY(3, 2)
+#define BET_BIRTHDATE KEY(4, 2)
+#define BET_NUMBER KEY(5, 0)
+
+/* Of numbers and lengths that fit two bytes, as all of a bet's do. */
+static size_t varint_size(size_t value)
+{
+    return value < 0x80 ? 1 : 2;
+}
+
+static uint8_t *put_varint(uint8_t *out, size_t value)
+{
+    if (value >= 0x80) {
+        *out++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *out++ = (uint8_t)value;
+    return out;
+}
+
+/* Every field has a key and, as no text of a bet is longer than 127 bytes, one byte of length. A
+ * number of 0 is the default and is left out. */
+static size_t body_size(const struct bet *bet)
+{
+    return 2 + bet->first_name.size + 2 + bet->last_name.size + 2 + bet->document.size + 2 +
+           bet->birthdate.size + (bet->number > 0 ? 1 + varint_size(bet->number) : 0);
+}
+
+size_t bet_encoded_size(const struct bet *bet)
+{
+    size_t size = body_size(bet);
+
+    return 1 + varint_size(size) + size;
+}
+
+static uint8_t *put_text(uint8_t *out, uint8_t key, struct text text)
+{
+    *out++ = key;
+    *out++ = (uint8_t)text.size;
+    memcpy(out, text.data, text.size);
+    return out + text.size;
+}
+
+uint8_t *bet_encode(const struct bet *bet, uint8_t *out)
+{
+    *out++ = NEW_BETS_BETS;
+    out = put_varint(out, body_size(bet));
+    out = put_text(out, BET_FIRST_NAME, bet->first_name);
+    out = put_text(out, BET_LAST_NAME, bet->last_name);
+    out = put_text(out, BET_DOCUMENT, bet->document);
+    out = put_text(out, BET_BIRTHDATE, bet->birthdate);
+    if (bet->number > 0) {
+        *out++ = BET_NUMBER;
+        out = put_varint(out, bet->number);
+    }
+    return out;
+}
+
+/* What is left to read. Whatever reads checks first that there is enough. */
+struct reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static bool take_key(struct reader *reader, uint8_t key)
+{
+    if (reader->at == reader->end || *reader->at != key)
+        return false;
+    reader->at++;
+    return true;
+}
+
+/* In its shortest form, of at most 63 bits, and not above `most`. */
+static bool take_long_varint(struct reader *reader, uint64_t most, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 63 && reader->at < reader->end; shift += 7) {
+        uint8_t byte = *reader->at++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = value;
+            return value <= most && (byte != 0 || shift == 0);
+        }
+    }
+    return false;
+}
+
+/* Nearly all of them are one byte. */
+static bool take_varint(struct reader *reader, uint64_t most, uint64_t *out)
+{
+    if (reader->at == reader->end || *reader->at >= 0x80)
+        return take_long_varint(reader, most, out);
+    *out = *reader->at++;
+    return *out <= most;
+}
+
+/* A length that what is left has room for. */
+static bool take_length(struct reader *reader, size_t *out)
+{
+    uint64_t length;
+
+    if (!take_varint(reader, UINT64_MAX, &length) || length > (uint64_t)(reader->end - reader->at))
+        return false;
+    *out = (size_t)length;
+    return true;
+}
+
+/* A text that is left out is empty. */
+static bool take_text(struct reader *reader, uint8_t key, struct text *out)
+{
+    out->data = (const char *)reader->at;
+    out->size = 0;
+    if (!take_key(reader, key))
+        return true;
+    if (!take_length(reader, &out->size))
+        return false;
+    out->data = (const char *)reader->at;
+    reader->at += out->size;
+    return true;
+}
+
+static bool take_number(struct reader *reader, uint8_t key, uint64_t most, uint64_t *out)
+{
+    *out = 0;
+    return !take_key(reader, key) || take_varint(reader, most, out);
+}
+
+static bool take_bet(struct reader *reader, struct bet *bet)
+{
+    size_t size;
+    uint64_t number;
+
+    if (!take_key(reader, NEW_BETS_BETS) || !take_length(reader, &size))
+        return false;
+    struct reader inner = {reader->at, reader->at + size};
+    if (!take_text(&inner, BET_FIRST_NAME, &bet->first_name) ||
+        !take_text(&inner, BET_LAST_NAME, &bet->last_name) ||
+        !take_text(&inner, BET_DOCUMENT, &bet->document) ||
+        !take_text(&inner, BET_BIRTHDATE, &bet->birthdate) ||
+        !take_number(&inner, BET_NUMBER, UINT32_MAX, &number) || inner.at != inner.end)
+        return false;
+    bet->number = (uint32_t)number;
+    reader->at = inner.end;
+    return true;
+}
+
+bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, struct bet *bets)
+{
+    struct reader reader = {body, body + size};
+    uint64_t agency;
+
+    out->count = 0;
+    if (!take_number(&reader, NEW_BETS_AGENCY, UINT32_MAX, &agency) ||
+        !take_number(&reader, NEW_BETS_OFFSET, UINT64_MAX, &out->offset))
+        return false;
+    out->agency = (uint32_t)agency;
+    while (reader.at < reader.end) {
+        if (!take_bet(&reader, &bets[out->count]))
+            return false;
+        out->count++;
+    }
+    return true;
+}
