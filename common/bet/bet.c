@@ -38,9 +38,9 @@ static bool is_document(struct text text)
     if (text.size < 1 || text.size > BET_DOCUMENT_MAX)
         return false;
     /* Nearly every document is a number of seven or eight digits. */
-    if (text.size >= 4 && text.size <= WORD_SIZE &&
+    if (text.size <= WORD_SIZE &&
         is_digits(text.size == WORD_SIZE ? word_load(text.data)
-                                         : word_load_short(text.data, text.size)))
+                                         : word_load_part(text.data, text.size, '0')))
         return true;
     for (size_t i = 0; i < text.size; i++) {
         if (!is_alphanumeric(text.data[i]))

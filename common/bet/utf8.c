@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#define LATIN_LEAD 0xc3
+
 /* Length of the well-formed sequence at `p` (RFC 3629, the table of section 4), 0 when there is
  * none within `left` bytes. Only for lead bytes >= 0x80. */
 static size_t sequence_size(const unsigned char *p, size_t left)
@@ -48,23 +50,37 @@ static size_t character_size(const unsigned char *p, size_t left)
     return sequence_size(p, left);
 }
 
-/* Goes on by whole characters up to `until` or a little beyond; false at one that is none. */
-static bool skip_characters(const char **p, const char *until, const char *end)
+/* Goes on by whole characters up to `until` or a little beyond; NULL at one that is none. */
+static const char *skip_characters(const char *p, const char *until, const char *end)
 {
-    while (*p < until) {
-        size_t size = character_size((const unsigned char *)*p, (size_t)(end - *p));
+    while (p < until) {
+        size_t size = character_size((const unsigned char *)p, (size_t)(end - p));
         if (size == 0)
-            return false;
-        *p += size;
+            return NULL;
+        p += size;
     }
-    return true;
+    return p;
 }
 
 /* Printable ASCII alone? With no high bit in the word, taking 0x20 from a byte sets its high bit
  * when it was below, and adding 1 does when it was 0x7f. */
-static bool is_plain(uint64_t word)
+static bool is_ascii(uint64_t word)
 {
     return ((word | (word - WORD_OF(0x20)) | (word + WORD_OF(1))) & WORD_OF(0x80)) == 0;
+}
+
+/* Printable ASCII and the letters of U+00C0..U+00FF alone, which are 0xc3 and one byte more? So are
+ * nearly all names of the country. */
+static bool is_latin(uint64_t word)
+{
+    uint64_t high = word & WORD_OF(0x80);
+    uint64_t lead = word_find(word, LATIN_LEAD);
+    uint64_t behind_lead = lead << 8;
+    uint64_t continuing = high & ~(word << 1); /* 10xxxxxx */
+    uint64_t high_bytes = (high >> 7) * 0xff;
+
+    return lead >> 63 == 0 && high == (lead | behind_lead) && (behind_lead & ~continuing) == 0 &&
+           is_ascii((word & ~high_bytes) | (WORD_OF(' ') & high_bytes));
 }
 
 bool utf8_is_printable(struct text text)
@@ -72,17 +88,15 @@ bool utf8_is_printable(struct text text)
     const char *p = text.data;
     const char *end = p + text.size;
 
-    if (text.size >= 4 && text.size < WORD_SIZE && is_plain(word_load_short(p, text.size)))
-        return true;
-    while (end - p >= WORD_SIZE) {
-        const char *next = p + WORD_SIZE;
-        if (is_plain(word_load(p)))
-            p = next;
-        else if (!skip_characters(&p, next, end))
+    while (p < end) {
+        size_t left = (size_t)(end - p);
+        const char *next = left < WORD_SIZE ? end : p + WORD_SIZE;
+        uint64_t word = left < WORD_SIZE ? word_load_part(p, left, ' ') : word_load(p);
+        if (!is_ascii(word) && !is_latin(word))
+            next = skip_characters(p, next, end);
+        if (next == NULL)
             return false;
+        p = next;
     }
-    /* The last bytes go with some that were looked at already. */
-    if (text.size >= WORD_SIZE && is_plain(word_load(end - WORD_SIZE)))
-        return true;
-    return skip_characters(&p, end, end);
+    return true;
 }

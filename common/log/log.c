@@ -15,6 +15,11 @@ static const char *const level_names[LOG_LEVEL_COUNT] = {
 };
 static const char *const result_names[] = {"success", "fail", "in_progress"};
 static enum log_level lowest = LOG_INFO;
+static _Thread_local struct held {
+    char bytes[LOG_LINE_MAX]; /* whole lines */
+    size_t size;
+    bool is_holding;
+} held;
 
 /* A line being put together. */
 struct line {
@@ -118,6 +123,32 @@ static void write_whole(const char *bytes, size_t size)
     }
 }
 
+static void write_held(void)
+{
+    write_whole(held.bytes, held.size);
+    held.size = 0;
+}
+
+void log_hold(void)
+{
+    held.is_holding = true;
+}
+
+void log_release(void)
+{
+    held.is_holding = false;
+    write_held();
+}
+
+/* One write is never more than what a pipe takes as a whole. */
+static void hold(const struct line *line)
+{
+    if (line->size > sizeof(held.bytes) - held.size)
+        write_held();
+    memcpy(held.bytes + held.size, line->bytes, line->size);
+    held.size += line->size;
+}
+
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count)
 {
@@ -143,7 +174,10 @@ void log_write(enum log_level level, const char *action, enum log_result result,
         line_add_value(&line, fields[i].value, fields[i].size);
     }
     line.bytes[line.size++] = '\n';
-    write_whole(line.bytes, line.size);
+    if (held.is_holding)
+        hold(&line);
+    else
+        write_whole(line.bytes, line.size);
     errno = saved_errno;
 }
 

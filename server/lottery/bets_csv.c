@@ -38,18 +38,11 @@ static bool needs_quotes(struct text text)
     const char *p = text.data;
     const char *end = p + text.size;
 
-    if (text.size < 4) {
-        while (p < end && *p != ',' && *p != '"')
-            p++;
-        return p < end;
-    }
-    if (text.size < WORD_SIZE)
-        return word_needs_quotes(word_load_short(p, text.size));
-    for (; end - p > WORD_SIZE; p += WORD_SIZE) {
+    for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
         if (word_needs_quotes(word_load(p)))
             return true;
     }
-    return word_needs_quotes(word_load(end - WORD_SIZE));
+    return p < end && word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
 }
 
 /* Only names can need quotes: the other fields have no room for a comma or a quote. */

@@ -1,12 +1,11 @@
-/* word.h - eight bytes of text at a time.
+/* word.h - eight bytes of text at a time, for the checks that every byte of every bet goes through.
  *
- * For the checks that every byte of every bet goes through. The order of the bytes in a word does
- * not matter to any of them: all bytes are treated alike, or compared with a word loaded the same
- * way.
+ * The first byte of the text is the lowest of the word, on every machine.
  */
 #ifndef LOTTERY_WORD_H
 #define LOTTERY_WORD_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,26 +21,33 @@ static inline uint64_t word_load(const char *p)
     uint64_t word;
 
     memcpy(&word, p, sizeof(word));
-    return word;
+    return le64toh(word);
 }
 
-/* All of `size` bytes at `p`, 4 to 7; some of them twice. */
-static inline uint64_t word_load_short(const char *p, size_t size)
+/* The `size` bytes at `p`, 1 to 7, and `filler` behind them. Nothing beyond them is read: those in
+ * the middle are read twice instead. */
+static inline uint64_t word_load_part(const char *p, size_t size, unsigned char filler)
 {
+    uint64_t word = WORD_OF((uint64_t)filler) << (8 * size);
     uint32_t first;
     uint32_t last;
 
-    memcpy(&first, p, sizeof(first));
-    memcpy(&last, p + size - sizeof(last), sizeof(last));
-    return (uint64_t)last << 32 | first;
+    if (size >= sizeof(first)) {
+        memcpy(&first, p, sizeof(first));
+        memcpy(&last, p + size - sizeof(last), sizeof(last));
+        return word | le32toh(first) | (uint64_t)le32toh(last) << (8 * (size - sizeof(last)));
+    }
+    size_t middle = size / 2;
+    return word | (unsigned char)p[0] | (uint64_t)(unsigned char)p[middle] << (8 * middle) |
+           (uint64_t)(unsigned char)p[size - 1] << (8 * (size - 1));
 }
 
-/* The high bit of some byte is set when one of them is `byte`; 0 when none is. */
+/* The high bit of each byte that is `byte`, and no other bit. */
 static inline uint64_t word_find(uint64_t word, unsigned char byte)
 {
     uint64_t zero_at = word ^ WORD_OF(byte);
 
-    return (zero_at - WORD_OF(1)) & ~zero_at & WORD_OF(0x80);
+    return ~(((zero_at & WORD_OF(0x7f)) + WORD_OF(0x7f)) | zero_at) & WORD_OF(0x80);
 }
 
 #endif

@@ -2,9 +2,9 @@
  *
  *   2024-08-21 22:11:15 INFO     action: NAME | result: success | key: value | ...
  *
- * A line is one write(2) to stdout, so that lines of several processes never mix and nothing is
- * lost at exit. The write may block when stdout is a pipe that nobody reads. A line is at most
- * LOG_LINE_MAX bytes; what is longer is cut, keeping its line end.
+ * A line is written to stdout at once and whole, so that lines of several processes never mix and
+ * nothing is lost at exit. The write may block when stdout is a pipe that nobody reads. A line is
+ * at most LOG_LINE_MAX bytes; what is longer is cut, keeping its line end.
  */
 #ifndef LOTTERY_LOG_H
 #define LOTTERY_LOG_H
@@ -49,6 +49,11 @@ struct log_field {
 /* Writes one line: action, result, then the details in order. Keeps errno. */
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
+
+/* From log_hold() to log_release() this thread collects its lines and writes several at a time,
+ * still whole ones only: for a caller that is about to write many. Not to be nested. */
+void log_hold(void);
+void log_release(void);
 
 /* Room for a number as text inside an expression; lives to the end of the enclosing block. */
 struct log_number {

@@ -92,7 +92,11 @@ static void *run(void *argument)
             break;
         } else {
             bool is_idle;
+            committer->waits_for_work = !has_work;
+            committer->waits_for_spare = has_work;
             wait_for_change(committer, has_unnoted && !has_work, &is_idle);
+            committer->waits_for_work = false;
+            committer->waits_for_spare = false;
             if (is_idle) {
                 if (committing_note_synced(&committer->committing) != STATUS_OK)
                     committer->on_fatal(fatal_files);
@@ -184,7 +188,8 @@ struct group *committer_acquire(struct committer *committer)
 
 void committer_release(struct committer *committer)
 {
-    (void)pthread_cond_signal(&committer->changed);
+    if (committer->waits_for_work)
+        (void)pthread_cond_signal(&committer->changed);
     (void)pthread_mutex_unlock(&committer->mutex);
 }
 
@@ -202,6 +207,7 @@ void committer_give_back(struct committer *committer, struct group *group)
     group_reset(group);
     (void)pthread_mutex_lock(&committer->mutex);
     append(&committer->spare, group);
-    (void)pthread_cond_signal(&committer->changed);
+    if (committer->waits_for_spare)
+        (void)pthread_cond_signal(&committer->changed);
     (void)pthread_mutex_unlock(&committer->mutex);
 }

@@ -9,6 +9,7 @@
 #include "store_csv.h"
 
 #include "committer.h"
+#include "log.h"
 #include "winners_csv.h"
 
 #include <inttypes.h>
@@ -54,7 +55,10 @@ static void on_done(uv_async_t *async)
 {
     struct store_csv *self = async->data;
 
+    /* The lines of a group leave together, and before the loop sends any of its answers. */
+    log_hold();
     run_callbacks(self, committer_take_done(&self->committer));
+    log_release();
 }
 
 static enum status append(struct store *store, struct store_op *op, uint32_t agency,
