@@ -23,8 +23,8 @@ struct committer {
     struct group *filling; /* takes new operations; NULL only after committer_stop */
     struct group *done;    /* committed, oldest first, for the loop to run the callbacks of */
     struct group *spare;   /* empty ones */
-    bool waits_for_work;  /* nothing to commit: wake the thread with the next operation */
-    bool waits_for_spare; /* nothing to fill next: wake it with the next group given back */
+    bool waits_for_work;   /* nothing to commit: wake the thread with the next operation */
+    bool waits_for_spare;  /* nothing to fill next: wake it with the next group given back */
     bool is_stopping;
 };
 

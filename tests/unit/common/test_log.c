@@ -330,6 +330,62 @@ static void test_keeps_errno(void **state)
     capture_free(&capture);
 }
 
+/* Held lines come in order and whole, several in a write that a pipe takes as one; what is written
+ * afterwards is not held. */
+static void test_hold(void **state)
+{
+    enum { LINES = 200 };
+    struct capture capture;
+    size_t at = 0;
+
+    (void)state;
+    capture_begin(&capture);
+    log_hold();
+    for (uint64_t i = 0; i < LINES; i++)
+        LOG(INFO, "held", SUCCESS, LOG_UINT("n", i));
+    log_release();
+    LOG(INFO, "free", SUCCESS);
+    LOG(INFO, "free", SUCCESS);
+    log_hold();
+    log_release();
+    capture_end(&capture);
+    for (size_t write = 0; write < capture.writes; write++) {
+        at += capture.sizes[write];
+        assert_true(capture.sizes[write] <= LOG_LINE_MAX);
+        assert_int_equal(capture.text[at - 1], '\n');
+    }
+    const char *line = capture.text;
+    for (unsigned i = 0; i < LINES; i++) {
+        char expected[100];
+        (void)snprintf(expected, sizeof(expected),
+                       TIME " INFO     action: held | result: success | n: %u\n", i);
+        assert_memory_equal(line, expected, strlen(expected));
+        line += strlen(expected);
+    }
+    size_t held_writes = ((size_t)(line - capture.text) + LOG_LINE_MAX - 1) / LOG_LINE_MAX;
+    assert_in_range(capture.writes, held_writes + 2, held_writes + 3);
+    capture_free(&capture);
+}
+
+/* Nothing is written before the release. */
+static void test_hold_keeps(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    capture_begin(&capture);
+    log_hold();
+    LOG(INFO, "held", SUCCESS);
+    capture_end(&capture);
+    assert_int_equal(capture.writes, 0);
+    capture_free(&capture);
+    capture_begin(&capture);
+    log_release();
+    capture_end(&capture);
+    assert_string_equal(capture.text, TIME " INFO     action: held | result: success\n");
+    capture_free(&capture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +402,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fields, begin, end),
         cmocka_unit_test_setup_teardown(test_time_follows, begin, end),
         cmocka_unit_test_setup_teardown(test_keeps_errno, begin, end),
+        cmocka_unit_test_setup_teardown(test_hold, begin, end),
+        cmocka_unit_test_setup_teardown(test_hold_keeps, begin, end),
     };
 
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
