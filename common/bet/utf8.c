@@ -92,7 +92,7 @@ bool utf8_is_printable(struct text text)
         size_t left = (size_t)(end - p);
         const char *next = left < WORD_SIZE ? end : p + WORD_SIZE;
         uint64_t word = left < WORD_SIZE ? word_load_part(p, left, ' ') : word_load(p);
-        if (!is_ascii(word) && !is_latin(word))
+        if (!is_latin(word))
             next = skip_characters(p, next, end);
         if (next == NULL)
             return false;

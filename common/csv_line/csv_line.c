@@ -6,27 +6,32 @@
 #include <emmintrin.h>
 #endif
 
-#define BLOCK_SIZE 16 /* bytes that are looked at together */
+/* Bytes that are looked at together: most lines are shorter, and then the processor guesses the way
+ * through split() right, as each line has the same number of commas. */
+#define BLOCK_SIZE 64
 
 /* Bit i is set when byte i of the block is a comma, a double quote or a line feed. */
-static uint32_t find_special(const char block[BLOCK_SIZE])
+static uint64_t find_special(const char block[BLOCK_SIZE])
 {
+    uint64_t special = 0;
+
 #ifdef __SSE2__
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)block);
-    __m128i found = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
-    return (uint32_t)_mm_movemask_epi8(found);
+    for (unsigned i = 0; i < BLOCK_SIZE; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + i));
+        __m128i found = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
+        special |= (uint64_t)(uint32_t)_mm_movemask_epi8(found) << i;
+    }
 #else
-    uint32_t found = 0;
     for (unsigned i = 0; i < BLOCK_SIZE; i++)
-        found |= (uint32_t)(block[i] == ',' || block[i] == '"' || block[i] == '\n') << i;
-    return found;
+        special |= (uint64_t)(block[i] == ',' || block[i] == '"' || block[i] == '\n') << i;
 #endif
+    return special;
 }
 
 /* The same for the last bytes of a text, fewer than a block. */
-static uint32_t find_special_in_rest(const char *rest, size_t size)
+static uint64_t find_special_in_rest(const char *rest, size_t size)
 {
     char block[BLOCK_SIZE] = {0};
 
@@ -41,10 +46,10 @@ size_t csv_line_split(const char *text, size_t size, struct text *fields, size_t
     size_t last = count - 1;
 
     for (size_t at = 0; at < size; at += BLOCK_SIZE) {
-        uint32_t special = size - at >= BLOCK_SIZE ? find_special(text + at)
+        uint64_t special = size - at >= BLOCK_SIZE ? find_special(text + at)
                                                    : find_special_in_rest(text + at, size - at);
         for (; special != 0; special &= special - 1) {
-            const char *p = text + at + __builtin_ctz(special);
+            const char *p = text + at + __builtin_ctzll(special);
             if (*p != (found < last ? ',' : '\n'))
                 return 0;
             fields[found] = (struct text){field, (size_t)(p - field)};
