@@ -174,6 +174,25 @@ static size_t read_line(char *text, size_t size, uint32_t *agency, struct bet *b
     return line_size;
 }
 
+size_t load_number(const char *text, size_t size, uint32_t *out)
+{
+    const char *feed = memchr(text, '\n', size);
+
+    if (feed == NULL || feed == text || feed[-1] != '\r')
+        return 0;
+    const char *end = feed - 1;
+    const char *p = end;
+    while (p > text && p[-1] != ',')
+        p--;
+    if (end - p >= 2 && *p == '"' && end[-1] == '"') {
+        p++;
+        end--;
+    }
+    if (p == text || bet_number_read((struct text){p, (size_t)(end - p)}, out) != BET_FAULT_NONE)
+        return 0;
+    return (size_t)(feed + 1 - text);
+}
+
 enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)
 {
     size_t at = 0;

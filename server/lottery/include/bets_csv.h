@@ -23,6 +23,10 @@
  * count * BETS_CSV_LINE_MAX bytes. Returns the bytes written. */
 size_t store_bets(uint32_t agency, const struct bet *bets, size_t count, char *out);
 
+/* Reads only the number of the first bet of a text of `size` bytes, which is the last field of its
+ * line. Returns the line's bytes, 0 when there is no such line. */
+size_t load_number(const char *text, size_t size, uint32_t *out);
+
 /* Takes one bet of a text; the bet's texts are valid during the call. false stops load_bets. */
 typedef bool (*load_bets_cb)(void *context, uint32_t agency, const struct bet *bet);
 

@@ -60,6 +60,21 @@ static void assert_told(const struct told *told, uint32_t agency, const struct b
     }
 }
 
+/* load_number reads the same number from each line that load_bets took. */
+static void assert_numbers(const char *text, size_t size)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < listener.count; i++) {
+        uint32_t number = UINT32_MAX;
+        size_t line = load_number(text + at, size - at, &number);
+        assert_true(line > 0);
+        assert_int_equal(text[at + line - 1], '\n');
+        assert_int_equal(number, listener.told[i].number);
+        at += line;
+    }
+}
+
 /* Loads from memory that ends right before a page that can not be touched. */
 static enum status load(const char *text, size_t size, size_t *bad_at)
 {
@@ -68,6 +83,7 @@ static enum status load(const char *text, size_t size, size_t *bad_at)
     listener.count = 0;
     enum status status = load_bets((char *)guarded.bytes, size, on_bet, &listener, bad_at);
     guarded_free(&guarded);
+    assert_numbers(text, size);
     return status;
 }
 
@@ -305,6 +321,26 @@ static void test_damage_is_located(void **state)
     }
 }
 
+/* A line whose number can not be read is none. */
+static void test_no_number(void **state)
+{
+    static const char *const bad[] = {
+        "",         "\n",        "\r\n",     "1\r\n",       "1,2\n",
+        "1,2",      "1,2\r",     ",\r\n",    "1,10000\r\n", "1,-1\r\n",
+        "1, 1\r\n", "1,1\r\r\n", "1,\"\r\n", "1,\"\"\r\n",  "1,\"1\r\n",
+    };
+    uint32_t number = 4711;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct guarded guarded = guarded_copy(bad[i], strlen(bad[i]));
+        if (load_number((char *)guarded.bytes, guarded.size, &number) != 0)
+            fail_msg("line %zu was taken", i);
+        guarded_free(&guarded);
+    }
+    assert_int_equal(number, 4711);
+}
+
 /* Cut at any byte, a text is whole up to the last line end, and damaged where the rest begins. */
 static void test_cut_anywhere(void **state)
 {
@@ -381,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup(test_batch_is_its_lines, begin),
         cmocka_unit_test_setup(test_needless_quotes, begin),
         cmocka_unit_test_setup(test_damage_is_located, begin),
+        cmocka_unit_test_setup(test_no_number, begin),
         cmocka_unit_test_setup(test_cut_anywhere, begin),
         cmocka_unit_test_setup(test_any_byte_changed, begin),
         cmocka_unit_test_setup(test_stop, begin),
