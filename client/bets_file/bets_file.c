@@ -54,6 +54,7 @@ struct bets_file {
     uint64_t next_row; /* the row that begins there, or is peeked at */
     uint64_t row_line; /* physical line where the row in hand begins */
     size_t row_bytes;  /* of the row in hand that were fed */
+    bool is_checked;   /* all rows keep the rules, while the file does not change */
     bool has_row;      /* the row in hand is whole, and a valid bet */
     bool is_at_end;
     size_t block_at; /* what of the block was fed */
@@ -168,6 +169,19 @@ void bets_file_close(struct bets_file *file)
     free(file);
 }
 
+/* Is it the file that was checked? */
+static enum status check_unchanged(const struct bets_file *file, struct errbuf *err)
+{
+    struct stat now;
+
+    if (fstat(file->fd, &now) == 0 && now.st_size == file->info.st_size &&
+        now.st_mtim.tv_sec == file->info.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == file->info.st_mtim.tv_nsec)
+        return STATUS_OK;
+    errbuf_set(err, "%s: changed while it was being sent", file->path);
+    return STATUS_INVALID;
+}
+
 /* Moves what is left to the block's beginning and fills it up. */
 static enum status fill_block(struct bets_file *file, struct errbuf *err)
 {
@@ -187,7 +201,7 @@ static enum status fill_block(struct bets_file *file, struct errbuf *err)
             break;
         file->block_size += (size_t)got;
     }
-    return STATUS_OK;
+    return file->is_checked ? check_unchanged(file, err) : STATUS_OK;
 }
 
 /* The next physical line, with its end if it has one. Empty at the end of the file. */
@@ -255,11 +269,20 @@ static enum status take_line(struct bets_file *file, struct errbuf *err)
     return status;
 }
 
-/* The fields of a row as a bet, if that is what they are. */
-static enum bet_fault read_bet(const struct text fields[FIELDS], uint32_t today, struct bet *out)
+/* The fields of a row that was checked before. What is written relies on the bounds, so these are
+ * looked at again; the central looks at everything. */
+static enum bet_fault read_checked_bet(const struct text fields[FIELDS], struct bet *out)
 {
     *out = (struct bet){fields[0], fields[1], fields[2], fields[3], 0};
     enum bet_fault fault = bet_number_read(fields[4], &out->number);
+    return fault != BET_FAULT_NONE ? fault : bet_check_sizes(out);
+}
+
+/* The fields of a row as a bet, if that is what they are. */
+static enum bet_fault read_bet(const struct text fields[FIELDS], uint32_t today, struct bet *out)
+{
+    enum bet_fault fault = read_checked_bet(fields, out);
+
     return fault != BET_FAULT_NONE ? fault : bet_check(out, today);
 }
 
@@ -273,7 +296,11 @@ static bool take_plain_line(struct bets_file *file)
     if (file->at.offset == 0)
         return false;
     size_t size = csv_line_split(line, file->block_size - file->block_at, fields, FIELDS);
-    if (size == 0 || read_bet(fields, file->today, &file->bet) != BET_FAULT_NONE)
+    if (size == 0)
+        return false;
+    enum bet_fault fault = file->is_checked ? read_checked_bet(fields, &file->bet)
+                                            : read_bet(fields, file->today, &file->bet);
+    if (fault != BET_FAULT_NONE)
         return false;
     file->block_at += size;
     file->at.offset += size;
@@ -361,6 +388,7 @@ enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbu
             bets_file_advance(file);
     }
     *out_done = status == STATUS_NOTFOUND;
+    file->is_checked = *out_done;
     if (status != STATUS_OK && status != STATUS_NOTFOUND)
         return status;
     file->rows = file->next_row;
@@ -372,23 +400,13 @@ uint64_t bets_file_rows(const struct bets_file *file)
     return file->rows;
 }
 
-static bool has_changed(const struct bets_file *file)
-{
-    struct stat now;
-
-    return fstat(file->fd, &now) < 0 || now.st_size != file->info.st_size ||
-           now.st_mtim.tv_sec != file->info.st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != file->info.st_mtim.tv_nsec;
-}
-
 enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err)
 {
     struct bet bet;
 
-    if (has_changed(file)) {
-        errbuf_set(err, "%s: changed while it was being sent", file->path);
-        return STATUS_INVALID;
-    }
+    enum status status = check_unchanged(file, err);
+    if (status != STATUS_OK)
+        return status;
     csv_free(&file->parser);
     if (start_parser(file) < 0) {
         errbuf_set(err, "%s: %s", file->path, status_text(STATUS_NOMEM));
@@ -402,7 +420,7 @@ enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *
     file->block_at = 0;
     file->block_size = 0;
     while (file->next_row < row) {
-        enum status status = bets_file_peek(file, &bet, err);
+        status = bets_file_peek(file, &bet, err);
         if (status != STATUS_OK)
             return status;
         bets_file_advance(file);

@@ -70,10 +70,8 @@ static enum bet_fault check_birthdate(struct text text, uint32_t today)
 
     if (text.size != BET_BIRTHDATE_SIZE)
         return BET_FAULT_BIRTHDATE;
-    /* A digit in the place of each hyphen, and then they are all digits. */
-    uint64_t hyphen_to_digit = word_load("\0\0\0\0-\0\0-") ^ word_load("\0\0\0\0"
-                                                                       "0\0\0"
-                                                                       "0");
+    /* A digit in the place of each hyphen, bytes 4 and 7, and then they are all digits. */
+    uint64_t hyphen_to_digit = (uint64_t)('-' ^ '0') << 32 | (uint64_t)('-' ^ '0') << 56;
     if (p[4] != '-' || p[7] != '-' || !is_digits(word_load(p) ^ hyphen_to_digit) ||
         !is_digit(p[8]) || !is_digit(p[9]))
         return BET_FAULT_BIRTHDATE;
@@ -105,6 +103,19 @@ enum bet_fault bet_check(const struct bet *bet, uint32_t today)
     enum bet_fault fault = check_birthdate(bet->birthdate, today);
     if (fault != BET_FAULT_NONE)
         return fault;
+    return bet->number > BET_NUMBER_MAX ? BET_FAULT_NUMBER : BET_FAULT_NONE;
+}
+
+enum bet_fault bet_check_sizes(const struct bet *bet)
+{
+    if (!is_name_size(bet->first_name))
+        return BET_FAULT_FIRST_NAME_SIZE;
+    if (!is_name_size(bet->last_name))
+        return BET_FAULT_LAST_NAME_SIZE;
+    if (bet->document.size < 1 || bet->document.size > BET_DOCUMENT_MAX)
+        return BET_FAULT_DOCUMENT;
+    if (bet->birthdate.size != BET_BIRTHDATE_SIZE)
+        return BET_FAULT_BIRTHDATE;
     return bet->number > BET_NUMBER_MAX ? BET_FAULT_NUMBER : BET_FAULT_NONE;
 }
 

@@ -47,6 +47,9 @@ enum bet_fault {
  * Returns the first fault in the order of the fields. */
 enum bet_fault bet_check(const struct bet *bet, uint32_t today);
 
+/* Checks only the sizes of the texts and the range of the number. */
+enum bet_fault bet_check_sizes(const struct bet *bet);
+
 /* Reads a bet's number: ASCII digits alone, at least one, value 0..9999 (leading zeros are fine).
  * Writes *out only on success. */
 enum bet_fault bet_number_read(struct text text, uint32_t *out);

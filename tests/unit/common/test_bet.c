@@ -387,6 +387,37 @@ static void test_fields_end_where_they_end(void **state)
     }
 }
 
+/* bet_check_sizes sees the bounds and nothing else. */
+static void test_sizes_alone(void **state)
+{
+    static char bytes[BET_NAME_MAX + 1]; /* NUL bytes: no field may have them */
+    const struct text nothing = {bytes, 0};
+    const struct text birthdate = {bytes, BET_BIRTHDATE_SIZE};
+
+    (void)state;
+    for (size_t size = 0; size <= BET_NAME_MAX + 1; size++) {
+        struct text text = {bytes, size};
+        bool is_name = size >= 1 && size <= BET_NAME_MAX;
+        bool is_document = size >= 1 && size <= BET_DOCUMENT_MAX;
+        struct text one = {bytes, 1};
+        struct bet bet = {text, one, one, birthdate, BET_NUMBER_MAX};
+        assert_int_equal(bet_check_sizes(&bet),
+                         is_name ? BET_FAULT_NONE : BET_FAULT_FIRST_NAME_SIZE);
+        bet = (struct bet){one, text, one, birthdate, 0};
+        assert_int_equal(bet_check_sizes(&bet),
+                         is_name ? BET_FAULT_NONE : BET_FAULT_LAST_NAME_SIZE);
+        bet = (struct bet){one, one, text, birthdate, 0};
+        assert_int_equal(bet_check_sizes(&bet), is_document ? BET_FAULT_NONE : BET_FAULT_DOCUMENT);
+        bet = (struct bet){one, one, one, text, 0};
+        assert_int_equal(bet_check_sizes(&bet),
+                         size == BET_BIRTHDATE_SIZE ? BET_FAULT_NONE : BET_FAULT_BIRTHDATE);
+        bet = (struct bet){one, one, one, birthdate, BET_NUMBER_MAX + 1};
+        assert_int_equal(bet_check_sizes(&bet), BET_FAULT_NUMBER);
+    }
+    struct bet empty = {nothing, nothing, nothing, nothing, 0};
+    assert_int_equal(bet_check_sizes(&empty), BET_FAULT_FIRST_NAME_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_fault_texts),
         cmocka_unit_test(test_order_of_faults),
         cmocka_unit_test(test_name_sizes),
+        cmocka_unit_test(test_sizes_alone),
         cmocka_unit_test(test_name_texts),
         cmocka_unit_test(test_document),
         cmocka_unit_test(test_birthdate_calendar),
