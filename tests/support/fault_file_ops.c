@@ -339,6 +339,12 @@ static int do_fdatasync(int fd)
     return result;
 }
 
+/* Nothing is on disk before a sync has said so. */
+static void do_start_write(int fd)
+{
+    (void)fd;
+}
+
 static int do_ftruncate(int fd, off_t size)
 {
     int result = -1;
@@ -371,6 +377,7 @@ const struct file_ops fault_file_ops = {
     .pread = do_pread,
     .pwritev = do_pwritev,
     .fdatasync = do_fdatasync,
+    .start_write = do_start_write,
     .ftruncate = do_ftruncate,
     .renameat = do_renameat,
 };

@@ -56,8 +56,11 @@ void store_files_close(struct store_files *files)
     (void)close(files->journal_fd);
 }
 
+/* The disk gets both files' bytes at once. As the journal has its room already (see group.c), its
+ * own sync then has next to nothing left to do. */
 enum status store_files_sync(const struct store_files *files)
 {
+    files->ops->start_write(files->journal_fd);
     if (files->ops->fdatasync(files->bets_fd) < 0 || files->ops->fdatasync(files->journal_fd) < 0)
         return STATUS_IO;
     return STATUS_OK;
@@ -200,6 +203,7 @@ static enum status load(const struct store_files *files, int dir_fd, uint32_t ag
     }
     atomic_store(&state->bets_size, replay->bets_end);
     atomic_store(&state->journal_size, replay->journal_end);
+    atomic_store(&state->journal_room, replay->journal_size);
     *out = state;
     return STATUS_OK;
 }
@@ -211,7 +215,7 @@ static void fill_report(const struct replay *replay, struct store_report *report
         .bets_bytes = replay->bets_end,
         .journal_bytes = replay->journal_end,
         .bets_cut = replay->bets_size - replay->bets_end,
-        .journal_cut = replay->journal_size - replay->journal_end,
+        .journal_cut = replay->journal_used - replay->journal_end,
         .finished = atomic_load(&replay->state->finished),
         .has_draw = atomic_load(&replay->state->has_draw) != 0,
         .winners = replay->state->draw.received,
@@ -287,6 +291,8 @@ static enum status settle(const struct store_files *files, int dir_fd, struct st
         (report->journal_cut > 0 &&
          ops->ftruncate(files->journal_fd, (off_t)report->journal_bytes) < 0))
         return fail(err, "cutting the torn tail", errno);
+    if (report->journal_cut > 0)
+        atomic_store(&state->journal_room, report->journal_bytes);
     enum status status = rewrite_unsynced(files, replay);
     if (status != STATUS_OK) {
         errbuf_set(err, "writing again what may not be on disk: %s", status_text(status));
@@ -394,12 +400,14 @@ void store_home_close(struct store_home *home)
     if (home == NULL)
         return;
     struct store_files files = {home->ops, -1, -1};
+    uint64_t journal_size = atomic_load(&home->state->journal_size);
     /* Not noting it costs nothing but a less sharp look at the next start: failures are let be.
      * After a failed sync another one that succeeds would prove nothing. */
     if (atomic_load(&home->state->sync_failed) == 0 &&
         store_files_open(home, &files, NULL) == STATUS_OK) {
+        (void)home->ops->ftruncate(files.journal_fd, (off_t)journal_size); /* its spare room */
         if (store_files_sync(&files) == STATUS_OK) {
-            state_raise_synced(home->state, atomic_load(&home->state->journal_size));
+            state_raise_synced(home->state, journal_size);
             if (store_header_write(&files, home->state) == STATUS_OK)
                 (void)home->ops->fdatasync(files.journal_fd);
         }

@@ -119,6 +119,15 @@ static enum status take_record(struct run *run, const uint8_t *bytes, uint64_t a
     return status;
 }
 
+/* Behind the records is room for more, all zeros. */
+static void note_used(struct replay *replay, const uint8_t *block, size_t size, uint64_t at)
+{
+    while (size > 0 && block[size - 1] == 0)
+        size--;
+    if (size > 0)
+        replay->journal_used = at + size;
+}
+
 static enum status take_journal(struct run *run, struct errbuf *err)
 {
     struct replay *replay = run->replay;
@@ -132,6 +141,7 @@ static enum status take_journal(struct run *run, struct errbuf *err)
             errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
             return status;
         }
+        note_used(replay, run->block, size, at);
         for (size_t i = 0; i + JOURNAL_RECORD_SIZE <= size; i += JOURNAL_RECORD_SIZE) {
             status = take_record(run, run->block + i, at + i, err);
             if (status != STATUS_OK)
@@ -164,6 +174,7 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
     run->replay = replay;
     run->is_bad = false;
     replay->journal_end = replay->journal_at;
+    replay->journal_used = 0;
     replay->bets_end = replay->bets_at;
     replay->bets = 0;
     enum status status = file_size(replay->ops, replay->bets_fd, &replay->bets_size);
@@ -173,6 +184,8 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
         errbuf_set(err, "can not tell the files' sizes: %s", status_text(status));
     else
         status = take_journal(run, err);
+    if (replay->journal_used < replay->journal_end) /* a record may end in zeros */
+        replay->journal_used = replay->journal_end;
     if (status == STATUS_OK && replay->journal_size < JOURNAL_START) {
         errbuf_set(err,
                    JOURNAL_NAME ": ends at byte %" PRIu64

@@ -26,6 +26,7 @@ struct replay {
     /* Out: the end of what is good. */
     uint64_t journal_end;
     uint64_t bets_end;
+    uint64_t journal_used; /* up to the last byte that is not spare room, at least journal_end */
     uint64_t journal_size; /* of the files as they are */
     uint64_t bets_size;
     uint64_t bets; /* bets in the records that were read */

@@ -195,12 +195,29 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
     tally->opened++;
 }
 
+/* Where the journal's records end and its spare room begins. */
+static size_t records_end(const struct folder *folder)
+{
+    size_t end = JOURNAL_START;
+    struct journal_record record;
+
+    while (end < folder->sizes[JOURNAL] && journal_decode(folder->bytes[JOURNAL] + end, &record))
+        end += JOURNAL_RECORD_SIZE;
+    return end;
+}
+
+/* The next place to damage: every byte, but for the spare room, where few stand for all. */
+static size_t next_place(const struct folder *folder, size_t file, size_t at)
+{
+    return file == JOURNAL && at > records_end(folder) + JOURNAL_RECORD_SIZE ? at + 59 : at + 1;
+}
+
 /* The last batch in bets.csv, and the last record: what no watermark may know yet. */
 static size_t last_batch_at(const struct folder *folder)
 {
     struct journal_record record;
 
-    for (size_t at = folder->sizes[JOURNAL]; at > JOURNAL_START;) {
+    for (size_t at = records_end(folder); at > JOURNAL_START;) {
         at -= JOURNAL_RECORD_SIZE;
         assert_true(journal_decode(folder->bytes[JOURNAL] + at, &record));
         if (record.type == JOURNAL_BETS)
@@ -215,14 +232,15 @@ static void cut_everywhere(const char *dir, size_t count, bool is_closed)
     struct folder whole = make_folder(dir, count, is_closed);
     bool ends_with_bets = steps[count - 1].count > 0;
     size_t last_bets = last_batch_at(&whole);
+    size_t records = records_end(&whole);
     struct tally tally = {0, 0};
 
     for (size_t file = 0; file < FOLDER_FILES; file++) {
-        for (size_t size = 0; size < whole.sizes[file]; size++) {
+        for (size_t size = 0; size < whole.sizes[file]; size = next_place(&whole, file, size)) {
             struct folder cut = whole;
             size_t least = count;
             cut.sizes[file] = size;
-            if (!is_closed && file == JOURNAL && size >= JOURNAL_START)
+            if (!is_closed && file == JOURNAL && size >= JOURNAL_START && size < records)
                 least = (size - JOURNAL_START) / JOURNAL_RECORD_SIZE;
             if (!is_closed && file == BETS && ends_with_bets && size >= last_bets)
                 least = count - 1;
@@ -260,14 +278,15 @@ static void flip_everywhere(const char *dir, size_t count, bool is_closed)
     static const unsigned char patterns[] = {0x01, 0x80, 0xff};
     struct folder whole = make_folder(dir, count, is_closed);
     bool ends_with_bets = steps[count - 1].count > 0;
-    size_t last_record = whole.sizes[JOURNAL] - JOURNAL_RECORD_SIZE;
+    size_t records = records_end(&whole);
     size_t last_bets = last_batch_at(&whole);
     struct tally tally = {0, 0};
 
     for (size_t file = 0; file < FOLDER_FILES; file++) {
-        for (size_t at = 0; at < whole.sizes[file]; at++) {
-            bool is_last = (file == JOURNAL && at >= last_record) ||
-                           (file == BETS && ends_with_bets && at >= last_bets);
+        for (size_t at = 0; at < whole.sizes[file]; at = next_place(&whole, file, at)) {
+            bool is_last =
+                (file == JOURNAL && at >= records - JOURNAL_RECORD_SIZE && at < records) ||
+                (file == BETS && ends_with_bets && at >= last_bets);
             size_t least = is_last && !is_closed ? count - 1 : count;
             bool is_unused = file == JOURNAL && at < JOURNAL_START &&
                              at % JOURNAL_HEADER_B >= JOURNAL_RECORD_SIZE;
@@ -303,8 +322,9 @@ static void cuts_what_follows(void **state)
         for (size_t extra = 1; extra <= 130; extra += 43) {
             struct folder longer = whole;
             struct store_fixture f;
-            longer.bytes[file] = calloc(1, whole.sizes[file] + extra);
+            longer.bytes[file] = malloc(whole.sizes[file] + extra);
             assert_non_null(longer.bytes[file]);
+            memset(longer.bytes[file] + whole.sizes[file], 0x55, extra);
             memcpy(longer.bytes[file], whole.bytes[file], whole.sizes[file]);
             longer.sizes[file] += extra;
             folder_write(*state, &longer);
@@ -318,6 +338,42 @@ static void cuts_what_follows(void **state)
         }
     }
     folder_free(&whole);
+}
+
+/* Zeros behind the records are spare room, of any size: nothing is cut, and the next records go
+ * there. */
+static void takes_zeros_for_room(void **state)
+{
+    struct folder whole = make_folder(*state, BET_STEPS, true);
+
+    for (size_t extra = 1; extra <= 10000; extra += 1111) {
+        struct folder longer = whole;
+        struct store_fixture f;
+        longer.bytes[JOURNAL] = calloc(1, whole.sizes[JOURNAL] + extra);
+        assert_non_null(longer.bytes[JOURNAL]);
+        memcpy(longer.bytes[JOURNAL], whole.bytes[JOURNAL], whole.sizes[JOURNAL]);
+        longer.sizes[JOURNAL] += extra;
+        folder_write(*state, &longer);
+        free(longer.bytes[JOURNAL]);
+        f = open_store(*state);
+        assert_int_equal(f.report.journal_cut, 0);
+        assert_int_equal(f.report.journal_bytes, whole.sizes[JOURNAL]);
+        assert_int_equal(steps_in(&f), BET_STEPS);
+        goes_on(&f, *state, BET_STEPS);
+    }
+    folder_free(&whole);
+}
+
+/* A folder that is let go has no spare room left. */
+static void gives_back_the_room(void **state)
+{
+    struct folder running = make_folder(*state, BET_STEPS, false);
+    struct folder closed = folder_read(*state);
+
+    assert_true(running.sizes[JOURNAL] > records_end(&running));
+    assert_int_equal(closed.sizes[JOURNAL], records_end(&running));
+    folder_free(&running);
+    folder_free(&closed);
 }
 
 /* A journal without bets.csv, and a draw without winners.csv, are refused by the file's name. */
@@ -739,6 +795,8 @@ int main(void)
         CASE(survives_flips_in_a_closed_folder),
         CASE(survives_flips_in_a_running_folder),
         CASE(cuts_what_follows),
+        CASE(takes_zeros_for_room),
+        CASE(gives_back_the_room),
         CASE(refuses_a_missing_file),
         CASE(refuses_records_of_another_folder),
         CASE(checks_without_a_change),

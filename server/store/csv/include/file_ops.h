@@ -1,6 +1,7 @@
 /* file_ops.h - the file operations of the store, as a seam that tests replace to inject faults.
  *
- * Each has the contract of the system call it is named after: -1 and errno on failure.
+ * Each but start_write has the contract of the system call it is named after: -1 and errno on
+ * failure.
  */
 #ifndef LOTTERY_FILE_OPS_H
 #define LOTTERY_FILE_OPS_H
@@ -18,6 +19,7 @@ struct file_ops {
     ssize_t (*pread)(int fd, void *bytes, size_t size, off_t offset);
     ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
     int (*fdatasync)(int fd);
+    void (*start_write)(int fd); /* the kernel may begin to write the file out; nobody waits */
     int (*ftruncate)(int fd, off_t size);
     int (*renameat)(int dir, const char *from, const char *to);
 };
