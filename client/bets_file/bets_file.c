@@ -233,7 +233,16 @@ static bool is_blank(struct text line, size_t from)
     return from == line.size;
 }
 
-static enum status feed(struct bets_file *file, const char *data, size_t size, struct errbuf *err)
+/* libcsv would end a row at any carriage return, and rows could then begin within a line. */
+static bool has_stray_return(struct text line)
+{
+    while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
+        line.size--;
+    return memchr(line.data, '\r', line.size) != NULL;
+}
+
+static enum status feed_parser(struct bets_file *file, const char *data, size_t size,
+                               struct errbuf *err)
 {
     if (csv_parse(&file->parser, data, size, on_field, on_row, &file->row) == size)
         return STATUS_OK;
@@ -259,7 +268,9 @@ static enum status take_line(struct bets_file *file, struct errbuf *err)
     size_t skipped = file->at.offset == 0 && begins_with_mark(&line) ? 3 : 0;
     if (line.size - skipped > ROW_MAX - file->row_bytes)
         return fail_row(file, "row longer than 4096 bytes", err);
-    status = feed(file, line.data + skipped, line.size - skipped, err);
+    if (has_stray_return(line))
+        return fail_row(file, "a carriage return within a line", err);
+    status = feed_parser(file, line.data + skipped, line.size - skipped, err);
     file->block_at += line.size;
     file->at.offset += line.size;
     file->at.line++;

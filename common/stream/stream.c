@@ -336,6 +336,7 @@ static void on_idle(uv_idle_t *idle)
         flush(stream);
         stream = next;
     }
+    /* cppcheck-suppress knownConditionTrueFalse ; flush() can make streams dirty again */
     if (hub->dirty == NULL)
         (void)uv_idle_stop(&hub->flusher);
 }
