@@ -54,12 +54,18 @@ void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_REC
     put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
 }
 
+/* Can so many bytes of a journal be on disk: whole records behind the headers? */
+static bool is_synced_size(uint64_t synced)
+{
+    return synced >= JOURNAL_START && (synced - JOURNAL_START) % JOURNAL_RECORD_SIZE == 0;
+}
+
 bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out)
 {
     if (get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE))
         return false;
     if (bytes[AT_VERSION] != VERSION || bytes[AT_TYPE] < JOURNAL_HEADER ||
-        bytes[AT_TYPE] > JOURNAL_DRAW)
+        bytes[AT_TYPE] > JOURNAL_DRAW || !is_synced_size(get(bytes + AT_SYNCED, 8)))
         return false;
     *out = (struct journal_record){
         .type = (enum journal_type)bytes[AT_TYPE],

@@ -40,7 +40,8 @@ struct journal_record {
 /* Writes `record` with its checksum. */
 void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE]);
 
-/* Reads one record. False when checksum, version or type are wrong. */
+/* Reads one record. False when checksum, version or type are wrong, or when `synced` is no place
+ * where a record begins. */
 bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out);
 
 #endif

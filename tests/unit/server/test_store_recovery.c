@@ -420,6 +420,34 @@ static void refuses_records_of_another_folder(void **state)
     folder_free(&its);
 }
 
+/* Headers with sound checksums that claim to know of bytes no record ends at: not sound. */
+static void refuses_a_header_that_can_not_be(void **state)
+{
+    static const uint64_t claims[] = {0, JOURNAL_START - JOURNAL_RECORD_SIZE, JOURNAL_START + 1};
+    struct folder folder = make_folder(*state, 2, true);
+    struct store_report report;
+    struct store_home *home;
+    struct errbuf err;
+
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        for (size_t at = 0; at <= JOURNAL_HEADER_B; at += JOURNAL_HEADER_B) {
+            struct journal_record header = {
+                .type = JOURNAL_HEADER, .received = 9, .synced = claims[i], .at = at};
+            journal_encode(&header, folder.bytes[JOURNAL] + at);
+        }
+        folder_write(*state, &folder);
+        assert_int_equal(
+            store_home_check(*state, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err),
+            STATUS_DAMAGED);
+        assert_int_equal(
+            store_home_open(*state, STORE_AGENCIES, &fault_file_ops, &home, &report, &err),
+            STATUS_DAMAGED);
+        assert_non_null(strstr(err.text, "no sound header"));
+        assert_true(folder_equals(*state, &folder));
+    }
+    folder_free(&folder);
+}
+
 /* The check tells of each agency, for a server that runs or not, and changes nothing. */
 static void checks_without_a_change(void **state)
 {
@@ -799,6 +827,7 @@ int main(void)
         CASE(gives_back_the_room),
         CASE(refuses_a_missing_file),
         CASE(refuses_records_of_another_folder),
+        CASE(refuses_a_header_that_can_not_be),
         CASE(checks_without_a_change),
         CASE(recovery_writes_again_what_a_failed_sync_lost),
         CASE(closing_after_a_failed_sync_claims_nothing),
