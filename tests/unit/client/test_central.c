@@ -1,0 +1,486 @@
+/* The way to the central, over real sockets that the test accepts by hand.
+ *
+ * The clock is a fake one: patience lasts as long as the test says. Pauses are the loop's and real,
+ * a tenth of a second at first; nothing here depends on how long they take.
+ */
+#include "central.h"
+#include "clock.h"
+#include "cmocka_all.h"
+#include "loop.h"
+#include "test_sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 60000
+
+struct fixture {
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct central central;
+    struct sockaddr_in address; /* where the listener is, or was */
+    int listener;               /* -1 = closed */
+    int peer;                   /* the accepted connection; -1 = none */
+    unsigned opens;
+    unsigned datas;
+    unsigned drains;
+    unsigned closes;
+    unsigned give_ups;
+    enum status close_status;
+    char detail[128]; /* of the last close or giving up */
+    char got[64];
+    size_t got_size;
+    void (*on_closed)(struct fixture *f); /* what else to do there */
+};
+
+static uint64_t now_ms;
+static uint64_t step_ms; /* what each look at the clock adds */
+
+static uint64_t monotonic(void)
+{
+    now_ms += step_ms;
+    return now_ms;
+}
+
+static time_t wall(void)
+{
+    return 0;
+}
+
+static uint32_t random_bits(void)
+{
+    return 0;
+}
+
+static const struct clock_source fake_clock = {monotonic, wall, random_bits};
+
+static void on_open(void *owner)
+{
+    struct fixture *f = owner;
+
+    assert_int_equal(f->central.state, CENTRAL_OPEN);
+    assert_int_equal(f->opens, f->closes);
+    f->opens++;
+}
+
+static void on_data(void *owner, const uint8_t *data, size_t size)
+{
+    struct fixture *f = owner;
+
+    assert_true(size <= sizeof(f->got) - f->got_size);
+    memcpy(f->got + f->got_size, data, size);
+    f->got_size += size;
+    f->datas++;
+}
+
+static void on_drain(void *owner)
+{
+    struct fixture *f = owner;
+
+    f->drains++;
+}
+
+static void on_closed(void *owner, enum status status, const char *detail)
+{
+    struct fixture *f = owner;
+
+    f->closes++;
+    assert_int_equal(f->opens, f->closes);
+    f->close_status = status;
+    (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
+    if (f->on_closed != NULL)
+        f->on_closed(f);
+}
+
+static void on_give_up(void *owner, const char *detail)
+{
+    struct fixture *f = owner;
+
+    f->give_ups++;
+    (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
+}
+
+static const struct central_events events = {on_open, on_data, on_drain, on_closed, on_give_up};
+
+/* Prepares the way to the listener's address. */
+static void init_central(struct fixture *f, uint64_t patience_ms)
+{
+    char address[64];
+
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(f->address.sin_port));
+    central_init(&f->central, &f->hub, address, patience_ms, &events, f);
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    now_ms = 1000000;
+    step_ms = 0;
+    clock_replace(&fake_clock);
+    loop_begin(&f->loop);
+    assert_int_equal(stream_hub_init(&f->hub, &f->loop), STATUS_OK);
+    f->listener = sockets_listen(&f->address);
+    assert_int_equal(fcntl(f->listener, F_SETFL, O_NONBLOCK), 0);
+    f->peer = -1;
+    init_central(f, PATIENCE_MS);
+    *state = f;
+    return 0;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        assert_int_equal(close(*fd), 0);
+    *fd = -1;
+}
+
+/* Closes in whatever state the case has left it: nothing is called any more, the loop ends clean.
+ */
+static int end(void **state)
+{
+    struct fixture *f = *state;
+    unsigned calls = f->opens + f->closes + f->give_ups;
+
+    central_close(&f->central);
+    central_close(&f->central); /* once more is fine */
+    stream_hub_close(&f->hub);
+    loop_end(&f->loop);
+    assert_int_equal(f->opens + f->closes + f->give_ups, calls);
+    close_fd(&f->listener);
+    close_fd(&f->peer);
+    free(f);
+    clock_replace(NULL);
+    return 0;
+}
+
+static bool has_accepted(void *context)
+{
+    struct fixture *f = context;
+
+    f->peer = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (f->peer < 0)
+        assert_true(errno == EAGAIN);
+    return f->peer >= 0;
+}
+
+/* Both ends know of the connection. */
+static void wait_open(struct fixture *f)
+{
+    unsigned opens = f->opens;
+
+    loop_until(&f->loop, has_accepted, f, "a connection");
+    if (f->opens == f->closes)
+        loop_until_count(&f->loop, &f->opens, opens + 1, "on_open");
+    assert_int_equal(f->central.state, CENTRAL_OPEN);
+}
+
+static bool is_waiting(void *context)
+{
+    const struct fixture *f = context;
+
+    return f->central.state == CENTRAL_WAITING;
+}
+
+/* Bytes go both ways, and on_drain tells that they went. */
+static void test_connects_and_carries_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char text[16] = {0};
+    bool has_ended = false;
+
+    central_send(&f->central, "lost", 4); /* nobody to send to yet */
+    assert_int_equal(central_backlog(&f->central), 0);
+    central_connect(&f->central);
+    wait_open(f);
+    central_send(&f->central, "hello", 5);
+    assert_int_equal(central_backlog(&f->central), 5);
+    loop_until_count(&f->loop, &f->drains, 1, "on_drain");
+    assert_int_equal(central_backlog(&f->central), 0);
+    assert_int_equal(sockets_read(f->peer, text, sizeof(text), &has_ended), 5);
+    assert_string_equal(text, "hello");
+    sockets_write(f->peer, "there", 5);
+    loop_until_count(&f->loop, &f->datas, 1, "on_data");
+    assert_int_equal(f->got_size, 5);
+    assert_memory_equal(f->got, "there", 5);
+    assert_int_equal(f->closes + f->give_ups, 0);
+}
+
+/* Asking twice for a connection makes one. */
+static void test_one_connection_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+
+    central_connect(&f->central);
+    central_connect(&f->central);
+    central_connect_later(&f->central);
+    wait_open(f);
+    central_connect(&f->central);
+    central_connect_later(&f->central);
+    assert_int_equal(f->central.state, CENTRAL_OPEN);
+    for (int i = 0; i < 10; i++)
+        loop_turn(&f->loop);
+    assert_int_equal(accept4(f->listener, NULL, NULL, SOCK_CLOEXEC), -1);
+    assert_int_equal(f->opens, 1);
+}
+
+/* A central that is not there yet is tried again until it is; that is no failure. */
+static void test_central_comes_later(void **state)
+{
+    struct fixture *f = *state;
+    const int on = 1;
+
+    close_fd(&f->listener);
+    central_connect(&f->central);
+    loop_until(&f->loop, is_waiting, f, "a pause");
+    assert_int_equal(f->opens + f->closes + f->give_ups, 0);
+    f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(f->listener >= 0);
+    assert_int_equal(setsockopt(f->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    assert_int_equal(bind(f->listener, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
+    assert_int_equal(listen(f->listener, 1), 0);
+    wait_open(f);
+    assert_int_equal(f->opens, 1);
+}
+
+static void connect_again(struct fixture *f)
+{
+    central_connect(&f->central);
+}
+
+/* The central ends the connection: told once, with the reason; the next one may begin right there.
+ */
+static void test_central_closes(void **state)
+{
+    struct fixture *f = *state;
+
+    f->on_closed = connect_again;
+    central_connect(&f->central);
+    for (unsigned i = 1; i <= 3; i++) {
+        wait_open(f);
+        close_fd(&f->peer);
+        loop_until_count(&f->loop, &f->closes, i, "on_closed");
+        assert_int_equal(f->close_status, STATUS_IO);
+        assert_string_equal(f->detail, "the central closed the connection");
+    }
+    wait_open(f);
+    assert_int_equal(f->opens, 4);
+}
+
+static void connect_later(struct fixture *f)
+{
+    central_connect_later(&f->central);
+}
+
+/* A broken connection is told as such; after a pause there is another. */
+static void test_connection_breaks(void **state)
+{
+    struct fixture *f = *state;
+
+    f->on_closed = connect_later;
+    central_connect(&f->central);
+    wait_open(f);
+    sockets_reset(f->peer);
+    f->peer = -1;
+    loop_until_count(&f->loop, &f->closes, 1, "on_closed");
+    assert_int_equal(f->close_status, STATUS_IO);
+    assert_string_not_equal(f->detail, "");
+    assert_int_equal(f->central.state, CENTRAL_WAITING);
+    wait_open(f);
+}
+
+/* The peer reads what comes; true when the other side has ended. */
+static bool peer_has_all(void *context)
+{
+    struct fixture *f = context;
+    bool has_ended = false;
+
+    f->got_size +=
+        sockets_read(f->peer, f->got + f->got_size, sizeof(f->got) - f->got_size, &has_ended);
+    return has_ended;
+}
+
+/* Finishing sends what is left, then ends our side; that is no failure. */
+static void test_finish(void **state)
+{
+    struct fixture *f = *state;
+
+    central_finish(&f->central); /* nothing to finish */
+    central_connect(&f->central);
+    wait_open(f);
+    central_send(&f->central, "bye", 3);
+    central_finish(&f->central);
+    loop_until(&f->loop, peer_has_all, f, "the end of what was sent");
+    assert_int_equal(f->got_size, 3);
+    assert_memory_equal(f->got, "bye", 3);
+    close_fd(&f->peer);
+    loop_until_count(&f->loop, &f->closes, 1, "on_closed");
+    assert_int_equal(f->close_status, STATUS_OK);
+    assert_int_equal(f->central.state, CENTRAL_IDLE);
+}
+
+/* Dropping is told with the caller's own reason, once, however often it is asked for. */
+static void test_drop(void **state)
+{
+    struct fixture *f = *state;
+
+    central_drop(&f->central, STATUS_IO, "nothing to drop");
+    central_connect(&f->central);
+    wait_open(f);
+    central_drop(&f->central, STATUS_MALFORMED, "nonsense");
+    central_drop(&f->central, STATUS_IO, "later reason");
+    loop_until_count(&f->loop, &f->closes, 1, "on_closed");
+    assert_int_equal(f->close_status, STATUS_MALFORMED);
+    assert_string_equal(f->detail, "nonsense");
+    for (int i = 0; i < 10; i++)
+        loop_turn(&f->loop);
+    assert_int_equal(f->closes, 1);
+}
+
+/* Nobody answers for longer than the patience lasts: told once, and nothing more is tried. */
+static void test_gives_up(void **state)
+{
+    struct fixture *f = *state;
+
+    close_fd(&f->listener);
+    step_ms = PATIENCE_MS / 3;
+    central_connect(&f->central);
+    loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
+    assert_true(central_is_patience_over(&f->central));
+    assert_int_equal(f->central.state, CENTRAL_IDLE);
+    assert_string_not_equal(f->detail, "");
+    assert_int_equal(f->opens + f->closes, 0);
+}
+
+/* Patience counts from the last progress; without a bound it never ends. */
+static void test_patience(void **state)
+{
+    struct fixture *f = *state;
+
+    now_ms += PATIENCE_MS - 1;
+    assert_false(central_is_patience_over(&f->central));
+    now_ms++;
+    assert_true(central_is_patience_over(&f->central));
+    central_made_progress(&f->central);
+    now_ms += PATIENCE_MS - 1;
+    assert_false(central_is_patience_over(&f->central));
+    central_close(&f->central);
+    loop_turn(&f->loop);
+    init_central(f, 0);
+    now_ms += UINT64_C(1000) * 60 * 60 * 24 * 365;
+    assert_false(central_is_patience_over(&f->central));
+}
+
+/* Pauses grow while nothing works, and are short again after progress. */
+static void test_pauses_grow(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t first = f->central.backoff.first_ms;
+
+    close_fd(&f->listener);
+    central_connect(&f->central);
+    loop_until(&f->loop, is_waiting, f, "a pause");
+    assert_true(f->central.backoff.ceiling_ms > first);
+    assert_true(f->central.backoff.most_ms > f->central.backoff.ceiling_ms);
+    central_made_progress(&f->central);
+    assert_true(f->central.backoff.ceiling_ms <= first);
+}
+
+/* A name that does not exist is tried again, too: it may come. */
+static void test_unknown_name(void **state)
+{
+    struct fixture *f = *state;
+
+    central_close(&f->central);
+    loop_turn(&f->loop);
+    central_init(&f->central, &f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
+    central_connect(&f->central);
+    assert_int_equal(f->central.state, CENTRAL_RESOLVING);
+    loop_until(&f->loop, is_waiting, f, "a pause");
+    step_ms = PATIENCE_MS;
+    loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
+    assert_string_not_equal(f->detail, "");
+}
+
+/* Closed while the name is looked up, while connecting, while waiting, while open, and never
+ * begun: see end(). */
+static void test_close_while_resolving(void **state)
+{
+    struct fixture *f = *state;
+
+    central_connect(&f->central);
+    assert_int_equal(f->central.state, CENTRAL_RESOLVING);
+}
+
+static bool is_connecting(void *context)
+{
+    const struct fixture *f = context;
+
+    return f->central.state >= CENTRAL_CONNECTING;
+}
+
+static void test_close_while_connecting(void **state)
+{
+    struct fixture *f = *state;
+
+    central_connect(&f->central);
+    loop_until(&f->loop, is_connecting, f, "an address");
+}
+
+static void test_close_while_waiting(void **state)
+{
+    struct fixture *f = *state;
+
+    close_fd(&f->listener);
+    central_connect(&f->central);
+    loop_until(&f->loop, is_waiting, f, "a pause");
+    central_close(&f->central);
+    central_connect(&f->central);
+    central_connect_later(&f->central);
+}
+
+static void test_close_while_open(void **state)
+{
+    struct fixture *f = *state;
+
+    central_connect(&f->central);
+    wait_open(f);
+}
+
+static void test_close_unused(void **state)
+{
+    (void)state;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_connects_and_carries_bytes),
+        CASE(test_one_connection_at_a_time),
+        CASE(test_central_comes_later),
+        CASE(test_central_closes),
+        CASE(test_connection_breaks),
+        CASE(test_finish),
+        CASE(test_drop),
+        CASE(test_gives_up),
+        CASE(test_patience),
+        CASE(test_pauses_grow),
+        CASE(test_unknown_name),
+        CASE(test_close_while_resolving),
+        CASE(test_close_while_connecting),
+        CASE(test_close_while_waiting),
+        CASE(test_close_while_open),
+        CASE(test_close_unused),
+    };
+
+    return cmocka_run_group_tests_name("central", tests, NULL, NULL);
+}

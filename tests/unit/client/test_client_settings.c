@@ -1,0 +1,481 @@
+/* An agency's settings: every key, from YAML and the environment, and what is said of bad ones. */
+#include "capture.h"
+#include "client_settings.h"
+#include "cmocka_all.h"
+#include "tmpdir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SECOND INT64_C(1000000000)
+
+static const char *const variables[] = {
+    "CLI_ID",          "CLI_SERVER_ADDRESS", "CLI_LOOP_AMOUNT",
+    "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",      "CLI_BATCH_MAXAMOUNT",
+    "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT"};
+
+struct fixture {
+    char *folder;
+    char path[256]; /* of the file of settings, which is not there yet */
+    struct client_settings settings;
+    struct errbuf err;
+};
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    for (size_t i = 0; i < COUNT(variables); i++)
+        assert_int_equal(unsetenv(variables[i]), 0);
+    f->folder = tmpdir_make();
+    (void)snprintf(f->path, sizeof(f->path), "%s/config.yaml", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(variables); i++)
+        assert_int_equal(unsetenv(variables[i]), 0);
+    tmpdir_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
+{
+    FILE *file = fopen(f->path, "we");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    memset(&f->settings, 0, sizeof(f->settings));
+    errbuf_set(&f->err, "%s", "");
+    return client_settings_load(f->path, &f->settings, &f->err);
+}
+
+static enum status load(struct fixture *f, const char *text)
+{
+    return load_bytes(f, text, strlen(text));
+}
+
+static void assert_loads(struct fixture *f, const char *text)
+{
+    if (load(f, text) != STATUS_OK)
+        fail_msg("\"%s\": %s", text, f->err.text);
+}
+
+static void assert_untouched(const struct fixture *f)
+{
+    static const struct client_settings untouched;
+
+    assert_memory_equal(&f->settings, &untouched, sizeof(untouched));
+}
+
+/* Loading fails with "file:line: " and this text, and the settings are left alone. */
+static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
+{
+    char expected[600];
+
+    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->path, line, reason);
+    assert_int_equal(load(f, text), STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    assert_untouched(f);
+}
+
+/* Loading fails at that line; the rest of the text is libyaml's. */
+static void assert_refused_at(struct fixture *f, const char *text, unsigned line)
+{
+    char place[300];
+
+    (void)snprintf(place, sizeof(place), "%s:%u: ", f->path, line);
+    assert_int_equal(load(f, text), STATUS_INVALID);
+    if (strncmp(f->err.text, place, strlen(place)) != 0)
+        fail_msg("\"%s\": %s", text, f->err.text);
+    assert_true(strlen(f->err.text) > strlen(place));
+    assert_untouched(f);
+}
+
+static void assert_defaults(const struct client_settings *settings)
+{
+    assert_string_equal(settings->server_address, "server:12345");
+    assert_int_equal(settings->loop_amount, 5);
+    assert_true(settings->loop_period == 5 * SECOND);
+    assert_int_equal(settings->log_level, LOG_INFO);
+    assert_int_equal(settings->batch_max_amount, 150);
+    assert_int_equal(settings->mode, CLIENT_MODE_LOTTERY);
+    assert_string_equal(settings->bets_file, "./bets.csv");
+    assert_true(settings->connect_timeout == 120 * SECOND);
+}
+
+/* All but the id has a default, with an empty file, and without one. */
+static void test_defaults(void **state)
+{
+    static const char *const texts[] = {"", "\n", "# nothing\n", "{}\n", "\xef\xbb\xbf"};
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("CLI_ID", "7", 1), 0);
+    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_defaults(&f->settings);
+    assert_int_equal(f->settings.id, 7);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_loads(f, texts[i]);
+        assert_defaults(&f->settings);
+    }
+}
+
+/* Every key of the file gets where it belongs. */
+static void test_every_key(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "id: 4294967295\n"
+                    "server:\n"
+                    "  address: \"central.example:80\"\n"
+                    "loop:\n"
+                    "  amount: 2\n"
+                    "  period: 1m30s\n"
+                    "log:\n"
+                    "  level: DEBUG\n"
+                    "batch:\n"
+                    "  maxAmount: 1\n"
+                    "mode: echo\n"
+                    "bets:\n"
+                    "  file: /data/agency.csv\n"
+                    "connect:\n"
+                    "  timeout: 300ms\n");
+    assert_true(f->settings.id == UINT32_MAX);
+    assert_string_equal(f->settings.server_address, "central.example:80");
+    assert_int_equal(f->settings.loop_amount, 2);
+    assert_true(f->settings.loop_period == 90 * SECOND);
+    assert_int_equal(f->settings.log_level, LOG_DEBUG);
+    assert_int_equal(f->settings.batch_max_amount, 1);
+    assert_int_equal(f->settings.mode, CLIENT_MODE_ECHO);
+    assert_string_equal(f->settings.bets_file, "/data/agency.csv");
+    assert_true(f->settings.connect_timeout == 300 * 1000000);
+}
+
+/* Keys may be joined by hand, in flow style, quoted, and with CRLF. */
+static void test_other_spellings(void **state)
+{
+    static const char *const texts[] = {
+        "id: 3\nlog.level: ERROR\n",
+        "{id: 3, log: {level: ERROR}}",
+        "{\"id\": \"3\", 'log': {\"level\": 'ERROR'}}\n",
+        "id: 3\r\nlog:\r\n  level: ERROR\r\n",
+        "---\nid: 003\nlog: {level: ERROR}\n...\n",
+        "\xef\xbb\xbfid: 3 # three\nlog:\n\n      level:   ERROR   \n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_loads(f, texts[i]);
+        assert_int_equal(f->settings.id, 3);
+        assert_int_equal(f->settings.log_level, LOG_ERROR);
+    }
+}
+
+/* The file that comes with the agency is taken, and says what the defaults say. */
+static void test_own_file(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("CLI_ID", "1", 1), 0);
+    assert_int_equal(client_settings_load(CONFIG_YAML, &f->settings, &f->err), STATUS_OK);
+    assert_defaults(&f->settings);
+}
+
+/* An agency has to know who it is. */
+static void test_id_is_missing(void **state)
+{
+    struct fixture *f = *state;
+    char expected[400];
+
+    (void)snprintf(expected, sizeof(expected), "%s: id: missing, and no CLI_ID in the environment",
+                   f->path);
+    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    assert_int_equal(load(f, "mode: echo\n"), STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    assert_untouched(f);
+}
+
+/* What is wrong is told with the file, the line, the key and the reason. */
+static void test_errors_name_the_line(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "ids: 1\n", 1, "ids: unknown key");
+    assert_refused(f, "id: 1\nlog:\n\n  # loud\n  levels: INFO\n", 5, "log.levels: unknown key");
+    assert_refused(f, "id: 1\nID: 1\n", 2, "ID: unknown key");
+    assert_refused(f, "id: 1\nlevel: INFO\n", 2, "level: unknown key");
+    assert_refused(f, "id: 0\n", 1, "id: \"0\" is not a number of 1..4294967295");
+    assert_refused(f, "id: 4294967296\n", 1, "id: \"4294967296\" is not a number of 1..4294967295");
+    assert_refused(f, "id: one\n", 1, "id: \"one\" is not a number of 1..4294967295");
+    assert_refused(f, "id: 1_0\n", 1, "id: \"1_0\" is not a number of 1..4294967295");
+    assert_refused(f, "id: \" 1\"\n", 1, "id: \" 1\" is not a number of 1..4294967295");
+    assert_refused(f, "id:\n", 1, "id: \"\" is not a number of 1..4294967295");
+    assert_refused(f, "id: 1\nbatch:\n  maxAmount: 0\n", 3,
+                   "batch.maxAmount: \"0\" is not a number of 1..4294967295");
+    assert_refused(f, "id: 1\nloop:\n  amount: -1\n", 3,
+                   "loop.amount: \"-1\" is not a number of 0..4294967295");
+    assert_refused(f, "log:\n  level: loud\n", 2,
+                   "log.level: \"loud\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
+    assert_refused(f, "mode: raffle\n", 1, "mode: \"raffle\" is not one of lottery|bet|echo");
+    assert_refused(f, "server:\n  address: server\n", 2,
+                   "server.address: \"server\" is not host:port");
+    assert_refused(f, "server:\n  address: server:0\n", 2,
+                   "server.address: \"server:0\" is not host:port");
+    assert_refused(f, "server:\n  address: :80\n", 2, "server.address: \":80\" is not host:port");
+    assert_refused(f, "bets:\n  file: ''\n", 2, "bets.file: \"\" is not a text of 1..511 bytes");
+}
+
+/* Durations are Go's: a unit, and nothing negative. */
+static void test_durations(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } good[] = {{"0", 0},
+                {"0s", 0},
+                {"1ns", 1},
+                {"1.5s", 3 * SECOND / 2},
+                {"5s", 5 * SECOND},
+                {"1h", 3600 * SECOND},
+                {"1m30s", 90 * SECOND}};
+    static const char *const bad[] = {"5", "s", "-1s", "5 s", "5x", "1e3s", "9999999999h"};
+    struct fixture *f = *state;
+    char text[128];
+    char reason[256];
+
+    for (size_t i = 0; i < COUNT(good); i++) {
+        (void)snprintf(text, sizeof(text), "id: 1\nloop:\n  period: %s\n", good[i].text);
+        assert_loads(f, text);
+        assert_true(f->settings.loop_period == good[i].ns);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        (void)snprintf(text, sizeof(text), "id: 1\nconnect:\n  timeout: %s\n", bad[i]);
+        (void)snprintf(reason, sizeof(reason),
+                       "connect.timeout: \"%s\" is not a duration of at least 0ms, like 5s or "
+                       "1m30s",
+                       bad[i]);
+        assert_refused(f, text, 3, reason);
+    }
+}
+
+/* A key twice is an error, in one mapping, in two, and in its two spellings. */
+static void test_given_twice(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "id: 1\nid: 1\n", 2, "id: given twice");
+    assert_refused(f, "log:\n  level: INFO\nid: 1\nlog:\n  level: INFO\n", 5,
+                   "log.level: given twice");
+    assert_refused(f, "log:\n  level: INFO\nlog.level: INFO\n", 3, "log.level: given twice");
+}
+
+/* A value is a word or a number; a group of settings is a mapping. */
+static void test_wrong_kinds(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "id: 1\nserver: [a, b]\n", 2, "a value has to be a word or a number");
+    assert_refused(f, "id:\n  - 1\n", 2, "a value has to be a word or a number");
+    assert_refused(f, "server: here:80\n", 1, "server: unknown key");
+    assert_refused(f, "id: {a: 1}\n", 1, "id.a: unknown key");
+    assert_refused(f, "id: {}\nlog: {level: x}\n", 2,
+                   "log.level: \"x\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
+    assert_refused(f, "- id\n- 1\n", 1, "settings have to be key: value");
+    assert_refused(f, "\nid\n", 2, "settings have to be key: value");
+    assert_refused(f, "id: 1\n? [a, b]\n: 2\n", 2, "a key has to be a word");
+    assert_refused(f, "? {a: b}\n: 2\n", 1, "a key has to be a word");
+}
+
+/* Nesting deeper than any setting is refused where it begins, however deep it goes on. */
+static void test_deep_nesting(void **state)
+{
+    enum { DEPTH = 900 };
+    struct fixture *f = *state;
+    char text[DEPTH * 5 + 1];
+    size_t size = 0;
+
+    assert_refused(f, "server:\n  address:\n    host: a\n", 3,
+                   "a value has to be a word or a number");
+    for (int i = 0; i < DEPTH; i++)
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "{a: ");
+    memset(text + size, '}', DEPTH);
+    assert_int_equal(load_bytes(f, text, size + DEPTH), STATUS_INVALID);
+    memset(text, '[', sizeof(text));
+    assert_int_equal(load_bytes(f, text, sizeof(text)), STATUS_INVALID);
+    assert_untouched(f);
+}
+
+/* Anchors and aliases are YAML, too; what they stand for is what counts, and an endless one ends.
+ */
+static void test_anchors_and_aliases(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "id: &seven 7\nloop:\n  amount: *seven\n");
+    assert_int_equal(f->settings.id, 7);
+    assert_int_equal(f->settings.loop_amount, 7);
+    assert_refused_at(f, "id: 1\nmode: *nobody\n", 2);
+    assert_refused(f, "log: &log\n  level: *log\n", 1, "a value has to be a word or a number");
+    assert_refused(f, "log: &log {level: INFO}\nserver: *log\n", 1, "server.level: unknown key");
+}
+
+/* What is no YAML is told with its line. */
+static void test_syntax_errors(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused_at(f, "id: 1\nlog: {level: INFO\n", 3);
+    assert_refused_at(f, "id: 1\n\tmode: echo\n", 2);
+    assert_refused_at(f, "id: 1\nmode: \"echo\n", 3);
+    assert_refused_at(f, "id: 1\nmode: a: b\n", 2);
+    assert_refused_at(f, "id: 1\n  mode: echo\n", 2);
+    assert_int_equal(load(f, "id: \xff\xfe\n"), STATUS_INVALID);
+    assert_untouched(f);
+}
+
+/* A NUL byte does not hide the rest of its value, or key. */
+static void test_nul_byte(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "id: 1\nmode: \"echo\\0x\"\n", 2, "a NUL byte in a value");
+    assert_refused(f, "\"id\\0x\": 1\n", 1, "a key has to be a word");
+}
+
+/* Keys and values of any length are taken whole or refused. */
+static void test_long_texts(void **state)
+{
+    struct fixture *f = *state;
+    char name[600];
+    char text[700];
+
+    for (size_t size = 500; size < 530; size++) {
+        memset(name, 'x', size);
+        name[size] = '\0';
+        (void)snprintf(text, sizeof(text), "id: 1\nbets:\n  file: %s\n", name);
+        assert_int_equal(load(f, text), size < 512 ? STATUS_OK : STATUS_INVALID);
+        if (size < 512)
+            assert_string_equal(f->settings.bets_file, name);
+    }
+    for (size_t size = 120; size < 140; size++) {
+        memset(name, 'k', size);
+        name[size] = '\0';
+        (void)snprintf(text, sizeof(text), "id: 1\n%s: 1\n", name);
+        assert_refused_at(f, text, 2);
+    }
+}
+
+/* A file that is there and can not be read is an error with its name. */
+static void test_unreadable_file(void **state)
+{
+    struct fixture *f = *state;
+    char expected[400];
+
+    assert_int_equal(setenv("CLI_ID", "1", 1), 0);
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->path);
+    assert_string_equal(f->err.text, expected);
+    assert_int_equal(rmdir(f->path), 0);
+    assert_int_equal(symlink(f->path, f->path), 0);
+    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Too many levels of symbolic links", f->path);
+    assert_string_equal(f->err.text, expected);
+    assert_untouched(f);
+}
+
+/* The environment wins over the file, for every key. */
+static void test_environment_wins(void **state)
+{
+    static const char *const values[] = {"9",  "a:1", "1",     "1s", "CRITICAL",
+                                         "10", "bet", "b.csv", "2s"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(variables); i++)
+        assert_int_equal(setenv(variables[i], values[i], 1), 0);
+    assert_loads(f, "{id: 1, server.address: 'b:2', loop.amount: 3, loop.period: 4s, "
+                    "log.level: INFO, batch.maxAmount: 5, mode: echo, bets.file: c, "
+                    "connect.timeout: 6s}");
+    assert_int_equal(f->settings.id, 9);
+    assert_string_equal(f->settings.server_address, "a:1");
+    assert_int_equal(f->settings.loop_amount, 1);
+    assert_true(f->settings.loop_period == SECOND);
+    assert_int_equal(f->settings.log_level, LOG_CRITICAL);
+    assert_int_equal(f->settings.batch_max_amount, 10);
+    assert_int_equal(f->settings.mode, CLIENT_MODE_BET);
+    assert_string_equal(f->settings.bets_file, "b.csv");
+    assert_true(f->settings.connect_timeout == 2 * SECOND);
+}
+
+/* A bad value in the environment ends the start, and so does one in the file that it hides. */
+static void test_environment_errors(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("CLI_BATCH_MAXAMOUNT", "many", 1), 0);
+    assert_int_equal(load(f, "id: 1\n"), STATUS_INVALID);
+    assert_string_equal(
+        f->err.text, "environment: CLI_BATCH_MAXAMOUNT: \"many\" is not a number of 1..4294967295");
+    assert_untouched(f);
+    assert_int_equal(setenv("CLI_BATCH_MAXAMOUNT", "10", 1), 0);
+    assert_refused(f, "batch:\n  maxAmount: x\n", 2,
+                   "batch.maxAmount: \"x\" is not a number of 1..4294967295");
+}
+
+/* The config line begins as the contract says, with the period as Go prints it. */
+static void test_log_line(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    assert_loads(f, "id: 1\nloop:\n  period: 90000ms\nlog:\n  level: DEBUG\n");
+    capture_begin(&capture);
+    client_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_non_null(strstr(capture.text, " INFO     action: config | result: success | "
+                                         "client_id: 1 | server_address: server:12345 | "
+                                         "loop_amount: 5 | loop_period: 1m30s | "
+                                         "log_level: DEBUG | mode: lottery"));
+    assert_int_equal(capture.writes, 1);
+    capture_free(&capture);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_defaults),
+        CASE(test_every_key),
+        CASE(test_other_spellings),
+        CASE(test_own_file),
+        CASE(test_id_is_missing),
+        CASE(test_errors_name_the_line),
+        CASE(test_durations),
+        CASE(test_given_twice),
+        CASE(test_wrong_kinds),
+        CASE(test_deep_nesting),
+        CASE(test_anchors_and_aliases),
+        CASE(test_syntax_errors),
+        CASE(test_nul_byte),
+        CASE(test_long_texts),
+        CASE(test_unreadable_file),
+        CASE(test_environment_wins),
+        CASE(test_environment_errors),
+        CASE(test_log_line),
+    };
+
+    return cmocka_run_group_tests_name("client_settings", tests, NULL, NULL);
+}
