@@ -98,21 +98,26 @@ static void test_bets_come_out_as_they_went_in(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
-/* Bets whose own size needs one byte, and two, before them: the generated code packs the same. */
+/* Bets of every size around 127, where their own size takes a second byte: the generated code packs
+ * the same. */
 static void test_same_bytes_as_the_generated_code(void **state)
 {
     char name[BET_NAME_MAX + 1];
+    char longest[BET_NAME_MAX + 1];
 
     (void)state;
+    memset(longest, 'y', BET_NAME_MAX);
+    longest[BET_NAME_MAX] = '\0';
     for (size_t size = 1; size <= BET_NAME_MAX; size++) {
         uint8_t body[FRAME_MAX_SIZE];
         struct batch batch;
         memset(name, 'x', size);
         name[size] = '\0';
-        const struct bet bet = make_bet(name, name, "30904465", 7574);
+        const struct bet short_one = make_bet(name, "b", "30904465", 7574);
+        const struct bet long_one = make_bet(name, longest, "30904465", 7574);
         batch_begin(&batch, 2, 3);
-        assert_true(batch_add(&batch, &bet));
-        assert_true(batch_add(&batch, &bet));
+        assert_true(batch_add(&batch, &short_one));
+        assert_true(batch_add(&batch, &long_one));
         batch_end(&batch);
         Lottery__V1__NewBets *message = unpack(&batch);
         assert_int_equal(lottery__v1__new_bets__pack(message, body),

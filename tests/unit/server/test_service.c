@@ -1,0 +1,1021 @@
+/* The service between sessions whose connection is the test, and a store that ends operations when
+ * the test says so.
+ */
+#include "alloc_fault.h"
+#include "bets_csv.h"
+#include "capture.h"
+#include "clock.h"
+#include "cmocka_all.h"
+#include "frame.h"
+#include "log.h"
+#include "lottery.pb-c.h"
+#include "service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AGENCIES 3
+#define SESSIONS 3
+#define OPS 64             /* operations that a case may have on their way */
+#define SENT_MAX 1024      /* answers that a session may get in one case */
+#define TELL_BACKLOG 65536 /* winners are held back while so many bytes wait */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What was handed in. */
+struct taken {
+    struct store_op *op;
+    uint32_t agency;
+    uint64_t offset; /* of a Finished: its total */
+    size_t count;
+    bool is_finish;
+    char first_name[128]; /* of the first bet */
+    char document[32];
+};
+
+struct fake_store {
+    struct store store;
+    enum status append_status; /* of the next appends with bets */
+    enum status draw_status;   /* of reading the draw */
+    struct taken taken[OPS];
+    size_t count; /* handed in */
+    size_t ended; /* of those */
+    bool has_draw;
+    const struct winner *winners;
+    size_t winners_count;
+    unsigned reads; /* of the draw */
+};
+
+/* One answer that a session sent. */
+struct sent {
+    uint8_t *frame;
+    size_t size;
+};
+
+struct side {
+    struct session session;
+    struct sent sent[SENT_MAX];
+    size_t count;
+    size_t seen; /* answers that the case has looked at */
+    size_t backlog;
+    bool is_slow; /* what is sent stays in the backlog */
+    unsigned progresses;
+    unsigned finishes;
+};
+
+struct fixture {
+    struct fake_store fake;
+    struct service *service;
+    struct side sides[SESSIONS];
+    unsigned waitings; /* how often the raffle's holder was told */
+    uint32_t waiting_agency;
+    uint64_t waiting_total;
+};
+
+static uint64_t monotonic(void)
+{
+    return 0;
+}
+
+/* Noon of 2024-06-15, whatever the time zone makes of it. */
+static time_t wall(void)
+{
+    return 1718452800;
+}
+
+static uint32_t random_bits(void)
+{
+    return 0;
+}
+
+static const struct clock_source fake_clock = {monotonic, wall, random_bits};
+
+static struct taken *take(struct store *store, struct store_op *op, uint32_t agency)
+{
+    struct fake_store *fake = (struct fake_store *)store;
+
+    assert_true(fake->count < OPS);
+    struct taken *taken = &fake->taken[fake->count++];
+    memset(taken, 0, sizeof(*taken));
+    taken->op = op;
+    taken->agency = agency;
+    return taken;
+}
+
+static enum status fake_append(struct store *store, struct store_op *op, uint32_t agency,
+                               uint64_t offset, const struct bet *bets, size_t count)
+{
+    const struct fake_store *fake = (const struct fake_store *)store;
+
+    if (count > 0 && fake->append_status != STATUS_OK)
+        return fake->append_status;
+    struct taken *taken = take(store, op, agency);
+    taken->offset = offset;
+    taken->count = count;
+    if (count > 0) {
+        assert_true(bets->first_name.size < sizeof(taken->first_name));
+        memcpy(taken->first_name, bets->first_name.data, bets->first_name.size);
+        assert_true(bets->document.size < sizeof(taken->document));
+        memcpy(taken->document, bets->document.data, bets->document.size);
+    }
+    return STATUS_OK;
+}
+
+static void fake_finish(struct store *store, struct store_op *op, uint32_t agency, uint64_t total)
+{
+    struct taken *taken = take(store, op, agency);
+
+    taken->offset = total;
+    taken->is_finish = true;
+}
+
+static uint32_t fake_agencies(const struct store *store)
+{
+    (void)store;
+    return AGENCIES;
+}
+
+static bool fake_has_draw(const struct store *store)
+{
+    return ((const struct fake_store *)store)->has_draw;
+}
+
+static enum status fake_read_draw(struct store *store, struct draw *out, struct errbuf *err)
+{
+    struct fake_store *fake = (struct fake_store *)store;
+
+    fake->reads++;
+    if (fake->draw_status != STATUS_OK) {
+        errbuf_set(err, "winners.csv: gone");
+        return fake->draw_status;
+    }
+    for (size_t i = 0; i < fake->winners_count; i++)
+        assert_int_equal(winner_list_add(&out->winners, &fake->winners[i]), STATUS_OK);
+    return STATUS_OK;
+}
+
+static const struct store_backend backend = {
+    .append = fake_append,
+    .finish = fake_finish,
+    .agencies = fake_agencies,
+    .has_draw = fake_has_draw,
+    .read_draw = fake_read_draw,
+};
+
+static void on_send(void *owner, const uint8_t *frame, size_t size)
+{
+    struct side *side = owner;
+
+    assert_true(size <= FRAME_MAX_SIZE);
+    assert_true(side->count < SENT_MAX);
+    uint8_t *copy = malloc(size);
+    assert_non_null(copy);
+    memcpy(copy, frame, size);
+    side->sent[side->count++] = (struct sent){copy, size};
+    if (side->is_slow)
+        side->backlog += size;
+}
+
+static size_t on_backlog(void *owner)
+{
+    return ((struct side *)owner)->backlog;
+}
+
+static void on_progress(void *owner)
+{
+    ((struct side *)owner)->progresses++;
+}
+
+static void on_finish(void *owner)
+{
+    ((struct side *)owner)->finishes++;
+}
+
+static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
+
+static void on_waiting(void *owner, uint32_t agency, uint64_t total)
+{
+    struct fixture *f = owner;
+
+    f->waitings++;
+    f->waiting_agency = agency;
+    f->waiting_total = total;
+}
+
+static const struct service_events service_events = {on_waiting};
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    clock_replace(&fake_clock);
+    log_set_level(LOG_CRITICAL);
+    f->fake.store.backend = &backend;
+    assert_int_equal(service_create(&f->fake.store, &service_events, f, &f->service), STATUS_OK);
+    for (int i = 0; i < SESSIONS; i++)
+        session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
+    *state = f;
+    return 0;
+}
+
+/* Ends the oldest operation with that outcome. */
+static void end_op(struct fixture *f, enum status status, uint64_t received, uint32_t stored)
+{
+    assert_true(f->fake.ended < f->fake.count);
+    struct store_op *op = f->fake.taken[f->fake.ended++].op;
+    op->status = status;
+    op->received = received;
+    op->stored = stored;
+    op->lines = NULL;
+    op->lines_size = 0;
+    op->done(op);
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < SESSIONS; i++)
+        session_fini(&f->sides[i].session);
+    while (f->fake.ended < f->fake.count)
+        end_op(f, STATUS_OK, 0, 0);
+    assert_int_equal(service_outstanding(f->service), 0);
+    service_destroy(f->service);
+    for (int i = 0; i < SESSIONS; i++) {
+        for (size_t k = 0; k < f->sides[i].count; k++)
+            free(f->sides[i].sent[k].frame);
+    }
+    free(f);
+    log_set_level(LOG_INFO);
+    clock_replace(NULL);
+    return 0;
+}
+
+static Lottery__V1__Bet make_bet(const char *first, const char *document, uint32_t number)
+{
+    Lottery__V1__Bet bet;
+
+    lottery__v1__bet__init(&bet);
+    bet.first_name = (char *)(uintptr_t)first; /* packing only reads it */
+    bet.last_name = (char *)(uintptr_t) "Paz";
+    bet.document = (char *)(uintptr_t)document;
+    bet.birthdate = (char *)(uintptr_t) "1999-03-17";
+    bet.number = number;
+    return bet;
+}
+
+/* Sends a batch of these bets; returns what session_receive does. */
+static bool send_bets(struct side *side, uint32_t agency, uint64_t offset, Lottery__V1__Bet *bets,
+                      size_t count)
+{
+    Lottery__V1__NewBets message;
+    Lottery__V1__Bet *pointers[8];
+    uint8_t body[FRAME_BODY_MAX];
+
+    assert_true(count <= COUNT(pointers));
+    for (size_t i = 0; i < count; i++)
+        pointers[i] = &bets[i];
+    lottery__v1__new_bets__init(&message);
+    message.agency_id = agency;
+    message.offset = offset;
+    message.n_bets = count;
+    message.bets = pointers;
+    size_t size = lottery__v1__new_bets__pack(&message, body);
+    return session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size);
+}
+
+static bool send_bet(struct side *side, uint32_t agency, uint64_t offset)
+{
+    Lottery__V1__Bet bet = make_bet("Ana", "30904465", 7574);
+
+    return send_bets(side, agency, offset, &bet, 1);
+}
+
+static bool send_finished(struct side *side, uint32_t agency, uint64_t total)
+{
+    Lottery__V1__Finished message;
+    uint8_t body[FRAME_BODY_MAX];
+
+    lottery__v1__finished__init(&message);
+    message.agency_id = agency;
+    message.total = total;
+    size_t size = lottery__v1__finished__pack(&message, body);
+    return session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, size);
+}
+
+/* The body of the next answer, which has that opcode. */
+static struct frame next_answer(struct side *side, uint8_t opcode)
+{
+    struct frame frame;
+
+    assert_true(side->seen < side->count);
+    const struct sent *sent = &side->sent[side->seen++];
+    assert_int_equal(frame_decode(sent->frame, sent->size, &frame), FRAME_OK);
+    assert_int_equal(frame_size(&frame), sent->size);
+    assert_int_equal(frame.opcode, opcode);
+    return frame;
+}
+
+/* The next answer is this Ack; its detail contains the text. */
+static void assert_ack(struct side *side, Lottery__V1__AckCode code, uint64_t received,
+                       const char *detail)
+{
+    struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_ACK);
+
+    Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame.body_size, frame.body);
+    assert_non_null(ack);
+    assert_int_equal(ack->code, code);
+    assert_true(ack->received == received);
+    if (detail[0] == '\0')
+        assert_string_equal(ack->detail, "");
+    else if (strstr(ack->detail, detail) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", detail, ack->detail);
+    lottery__v1__ack__free_unpacked(ack, NULL);
+}
+
+/* Adds the documents of the next answer to *count, checking that they go on as they should; returns
+ * whether more are to come. */
+static bool take_winners(struct side *side, uint32_t agency, unsigned *count)
+{
+    struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_WINNERS);
+    char document[BET_DOCUMENT_MAX + 1];
+
+    Lottery__V1__Winners *winners = lottery__v1__winners__unpack(NULL, frame.body_size, frame.body);
+    assert_non_null(winners);
+    assert_int_equal(winners->agency_id, agency);
+    for (size_t i = 0; i < winners->n_documents; i++) {
+        (void)snprintf(document, sizeof(document), "%u", (*count)++);
+        assert_string_equal(winners->documents[i], document);
+    }
+    bool more = winners->more;
+    lottery__v1__winners__free_unpacked(winners, NULL);
+    return more;
+}
+
+static unsigned count_winners(struct side *side, uint32_t agency)
+{
+    unsigned count = 0;
+
+    while (take_winners(side, agency, &count))
+        continue;
+    return count;
+}
+
+static void assert_silent(const struct side *side)
+{
+    assert_int_equal(side->seen, side->count);
+}
+
+/* `count` winners of one agency with documents 0, 1, 2, ... */
+static void make_winners(struct winner *out, size_t count, uint32_t agency)
+{
+    char text[BET_DOCUMENT_MAX + 1];
+
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (struct winner){.agency = agency};
+        out[i].document_size = (uint8_t)snprintf(text, sizeof(text), "%zu", i);
+        memcpy(out[i].document, text, out[i].document_size);
+    }
+}
+
+static void hold_raffle(struct fixture *f, const struct winner *winners, size_t count)
+{
+    struct errbuf err;
+
+    f->fake.has_draw = true;
+    f->fake.winners = winners;
+    f->fake.winners_count = count;
+    assert_int_equal(service_raffle_held(f->service, &err), STATUS_OK);
+}
+
+/* A batch gets to the store as it came, and is answered when the store has ended it. */
+static void test_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bets[] = {make_bet("Jos\xc3\xa9", "007", 0), make_bet("Eva", "2", 9999)};
+
+    assert_true(send_bets(side, 2, 150, bets, 2));
+    assert_int_equal(f->fake.count, 1);
+    assert_int_equal(f->fake.taken[0].agency, 2);
+    assert_int_equal(f->fake.taken[0].offset, 150);
+    assert_int_equal(f->fake.taken[0].count, 2);
+    assert_string_equal(f->fake.taken[0].first_name, "Jos\xc3\xa9");
+    assert_string_equal(f->fake.taken[0].document, "007");
+    assert_silent(side);
+    assert_int_equal(side->session.outstanding, 1);
+    assert_true(side->session.outstanding_bytes > 0);
+    assert_false(session_is_idle(&side->session));
+    assert_int_equal(service_outstanding(f->service), 1);
+    end_op(f, STATUS_OK, 152, 2);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 152, "");
+    assert_silent(side);
+    assert_int_equal(side->progresses, 1);
+    assert_int_equal(side->session.outstanding, 0);
+    assert_int_equal(side->session.outstanding_bytes, 0);
+    assert_true(session_is_idle(&side->session));
+}
+
+/* Without bets it is a question, which the store answers. */
+static void test_question(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    assert_true(send_bets(side, 1, 0, NULL, 0));
+    assert_int_equal(f->fake.taken[0].count, 0);
+    end_op(f, STATUS_OK, 78697, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 78697, "");
+}
+
+/* Each outcome of the store has its code, for batches and for Finished. */
+static void test_codes(void **state)
+{
+    static const struct {
+        enum status status;
+        Lottery__V1__AckCode code;
+    } cases[] = {
+        {STATUS_GAP, LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP},
+        {STATUS_CLOSED, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED},
+        {STATUS_UNKNOWN_AGENCY, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY},
+        {STATUS_INCOMPLETE, LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE},
+        {STATUS_NOSPACE, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
+        {STATUS_IO, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
+    };
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(send_bet(side, 1, 0));
+        assert_true(send_finished(side, 1, 1));
+        end_op(f, cases[i].status, 7, 0);
+        end_op(f, cases[i].status, 7, 0);
+        for (int k = 0; k < 2; k++)
+            assert_ack(side, cases[i].code, 7, status_text(cases[i].status));
+    }
+    assert_int_equal(side->session.state, SESSION_BETTING);
+    assert_int_equal(f->waitings, 0);
+}
+
+/* One bad bet, and nothing of its batch gets to the store: what does is a question, for the order
+ * of the answers. The place of the bet is told. */
+static void test_invalid_bets(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bad[] = {make_bet("", "1", 1),
+                              make_bet("a\nb", "1", 1),
+                              make_bet("\xff", "1", 1),
+                              make_bet("Ana", "", 1),
+                              make_bet("Ana", "12345678901234567", 1),
+                              make_bet("Ana", "1", 10000)};
+
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("Ana", "1", 1), bad[i],
+                                   make_bet("Ana", "1", 1)};
+        assert_true(send_bets(side, 1, 0, bets, 4));
+        assert_int_equal(f->fake.taken[i].count, 0);
+        end_op(f, STATUS_OK, 5, 0);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 5, "bet 2: ");
+    }
+    assert_int_equal(side->session.state, SESSION_BETTING);
+}
+
+/* A birthdate is in the future by the central's clock, not the agency's. */
+static void test_birthdates(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bet = make_bet("Ana", "1", 1);
+
+    bet.birthdate = (char *)(uintptr_t) "2024-06-15";
+    assert_true(send_bets(side, 1, 0, &bet, 1));
+    assert_int_equal(f->fake.taken[0].count, 1);
+    bet.birthdate = (char *)(uintptr_t) "2024-06-17";
+    assert_true(send_bets(side, 1, 1, &bet, 1));
+    assert_int_equal(f->fake.taken[1].count, 0);
+    end_op(f, STATUS_OK, 1, 1);
+    end_op(f, STATUS_OK, 1, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 1, "bet 0: birthdate is in the");
+}
+
+/* A NUL byte in a name does not hide what comes behind it, and a field that did not come is empty.
+ */
+static void test_texts_of_the_wire(void **state)
+{
+    static const uint8_t nameless[] = "\x08\x01\x1a\x05\x12\x03Paz";
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bet = make_bet("A?a", "1", 1);
+    Lottery__V1__Bet *bets[] = {&bet};
+    Lottery__V1__NewBets message;
+    uint8_t body[FRAME_BODY_MAX];
+
+    lottery__v1__new_bets__init(&message);
+    message.agency_id = 1;
+    message.n_bets = 1;
+    message.bets = bets;
+    size_t size = lottery__v1__new_bets__pack(&message, body);
+    *(uint8_t *)memchr(body, '?', size) = '\0';
+    assert_true(session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size));
+    assert_true(session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, nameless,
+                                sizeof(nameless) - 1));
+    end_op(f, STATUS_OK, 0, 0);
+    end_op(f, STATUS_OK, 0, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 0,
+               "first name is not valid UTF-8 without control characters");
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 0,
+               "first name is not 1 to 64 bytes long");
+}
+
+/* Answers come in the order of the messages, the refused ones in their place. */
+static void test_order(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bad = make_bet("", "1", 1);
+
+    assert_true(send_bet(side, 1, 0));
+    assert_true(send_bets(side, 1, 1, &bad, 1));
+    assert_true(send_bet(side, 2, 0)); /* not this connection's */
+    assert_true(send_bet(side, 1, 1));
+    assert_silent(side);
+    for (unsigned i = 0; i < 4; i++)
+        end_op(f, STATUS_OK, i, 1);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0, "");
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 1, "bet 0");
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 2, "agency 2");
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 3, "");
+    assert_int_equal(side->progresses, 4);
+}
+
+/* The first agency that exists is the connection's; all others are unknown to it, for Finished,
+ * too, and nothing of theirs gets to the store. */
+static void test_agencies(void **state)
+{
+    static const uint32_t others[] = {0, AGENCIES + 1, UINT32_MAX, 2};
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    for (size_t round = 0; round < 2; round++) {
+        /* Before the connection has an agency, the last one would become it. */
+        for (size_t i = 0; i < COUNT(others) - (round == 0); i++) {
+            assert_true(send_bet(side, others[i], 0));
+            assert_true(send_finished(side, others[i], 0));
+            for (int k = 0; k < 2; k++) {
+                assert_int_equal(f->fake.taken[f->fake.ended].count, 0);
+                assert_false(f->fake.taken[f->fake.ended].is_finish);
+                end_op(f, STATUS_UNKNOWN_AGENCY, 0, 0);
+                assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0, "1..3");
+            }
+        }
+        assert_true(send_bet(side, AGENCIES, 0));
+        end_op(f, STATUS_OK, 1, 1);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+    }
+    assert_int_equal(f->waitings, 0);
+}
+
+/* What is no message ends the session: the answers before it, MALFORMED, the end; and nothing is
+ * taken any more. */
+static void assert_malformed(struct fixture *f, uint8_t opcode, const char *body, size_t size)
+{
+    struct side *side = &f->sides[0];
+
+    session_fini(&side->session);
+    session_init(&side->session, f->service, &session_events, side);
+    side->finishes = 0;
+    assert_true(send_bet(side, 1, 0));
+    assert_false(session_receive(&side->session, opcode, (const uint8_t *)body, size));
+    assert_false(send_bet(side, 1, 0));
+    session_malformed(&side->session, "once more");
+    assert_int_equal(side->session.outstanding, 2);
+    end_op(f, STATUS_OK, 1, 1);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+    assert_int_equal(side->finishes, 0);
+    end_op(f, STATUS_OK, 1, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 1, " ");
+    assert_silent(side);
+    assert_int_equal(side->finishes, 1);
+}
+
+static void test_malformed(void **state)
+{
+    static const uint8_t opcodes[] = {LOTTERY__V1__OPCODE__OPCODE_ACK, 2,
+                                      LOTTERY__V1__OPCODE__OPCODE_WINNERS, 5, 255};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(opcodes); i++)
+        assert_malformed(f, opcodes[i], "", 0);
+    assert_malformed(f, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, "\xff", 1);
+    assert_malformed(f, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, "\x08\x01\x1a\x7f", 4);
+    assert_malformed(f, LOTTERY__V1__OPCODE__OPCODE_FINISHED, "\x08", 1);
+}
+
+/* Bytes that are no frame end it in the same way. */
+static void test_no_frame(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    session_malformed(&side->session, "frame too long");
+    end_op(f, STATUS_UNKNOWN_AGENCY, 0, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 0, "frame too long");
+    assert_int_equal(side->finishes, 1);
+    assert_false(send_bet(side, 1, 0));
+}
+
+/* A store that has no memory for a batch says so to the agency, which may try again. */
+static void test_store_without_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    f->fake.append_status = STATUS_NOMEM;
+    assert_true(send_bet(side, 1, 0));
+    end_op(f, STATUS_OK, 4, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 4, "out of memory");
+    f->fake.append_status = STATUS_OK;
+    assert_true(send_bet(side, 1, 4));
+    end_op(f, STATUS_OK, 5, 1);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 5, "");
+}
+
+/* Without memory for the answer itself the connection is given up, whatever came. */
+static void test_no_memory(void **state)
+{
+    struct fixture *f = *state;
+
+    alloc_fault_after(0);
+    assert_false(send_bet(&f->sides[0], 1, 0));
+    assert_true(alloc_fault_end());
+    alloc_fault_after(0);
+    assert_false(send_finished(&f->sides[1], 1, 0));
+    assert_true(alloc_fault_end());
+    alloc_fault_after(0);
+    session_malformed(&f->sides[2].session, "no frame");
+    assert_true(alloc_fault_end());
+    for (int i = 0; i < SESSIONS; i++) {
+        assert_int_equal(f->sides[i].finishes, 1);
+        assert_silent(&f->sides[i]);
+        assert_false(send_bet(&f->sides[i], 1, 0));
+    }
+    assert_int_equal(f->fake.count, 0);
+}
+
+/* A service that can not be made is not. */
+static void test_create_without_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct service *service = NULL;
+    unsigned after = 0;
+
+    for (bool has_failed = true; has_failed; after++) {
+        alloc_fault_after(after);
+        enum status status = service_create(&f->fake.store, &service_events, f, &service);
+        has_failed = alloc_fault_end();
+        assert_int_equal(status, has_failed ? STATUS_NOMEM : STATUS_OK);
+        assert_int_equal(service == NULL, has_failed);
+    }
+    assert_true(after > 2);
+    service_destroy(service);
+    service_destroy(NULL);
+}
+
+/* The connection goes first: what was given to the store ends without anybody to answer. */
+static void test_connection_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    assert_true(send_bet(side, 1, 0));
+    assert_true(send_finished(side, 1, 1));
+    assert_false(session_receive(&side->session, 99, NULL, 0));
+    session_fini(&side->session);
+    memset(&side->session, 0xdd, sizeof(side->session));
+    for (int i = 0; i < 3; i++)
+        end_op(f, STATUS_OK, 1, 1);
+    assert_silent(side);
+    assert_int_equal(side->progresses + side->finishes, 0);
+    assert_int_equal(service_outstanding(f->service), 0);
+    assert_int_equal(f->waitings, 0);
+    session_init(&side->session, f->service, &session_events, side);
+}
+
+/* Finished waits for the raffle, whose holder is told; then each agency gets its own winners. */
+static void test_raffle(void **state)
+{
+    struct fixture *f = *state;
+    struct winner winners[5];
+
+    make_winners(winners, 2, 1);
+    make_winners(winners + 2, 3, 3);
+    for (uint32_t i = 0; i < AGENCIES; i++) {
+        assert_true(send_finished(&f->sides[i], i + 1, 10 * i));
+        assert_true(f->fake.taken[i].is_finish);
+        assert_int_equal(f->fake.taken[i].agency, i + 1);
+        assert_int_equal(f->fake.taken[i].offset, 10 * i);
+        end_op(f, STATUS_OK, 10 * i, 0);
+        assert_int_equal(f->waitings, i + 1);
+        assert_int_equal(f->waiting_agency, i + 1);
+        assert_int_equal(f->waiting_total, 10 * i);
+        assert_int_equal(f->sides[i].session.state, SESSION_WAITING);
+        assert_false(session_is_idle(&f->sides[i].session));
+    }
+    hold_raffle(f, winners, 5);
+    assert_int_equal(count_winners(&f->sides[0], 1), 2);
+    assert_int_equal(count_winners(&f->sides[1], 2), 0);
+    assert_int_equal(count_winners(&f->sides[2], 3), 3);
+    for (int i = 0; i < SESSIONS; i++) {
+        assert_silent(&f->sides[i]);
+        assert_true(session_is_idle(&f->sides[i].session));
+    }
+    assert_int_equal(f->fake.reads, 1);
+}
+
+/* Who asks after the raffle is answered at once, as often as it asks; the winners are read once. */
+static void test_after_the_raffle(void **state)
+{
+    struct fixture *f = *state;
+    struct winner winners[2];
+
+    make_winners(winners, 2, 1);
+    f->fake.has_draw = true;
+    f->fake.winners = winners;
+    f->fake.winners_count = 2;
+    for (int i = 0; i < 3; i++) {
+        assert_true(send_finished(&f->sides[0], 1, 9));
+        end_op(f, STATUS_OK, 9, 0);
+        assert_int_equal(count_winners(&f->sides[0], 1), 2);
+    }
+    assert_int_equal(f->fake.reads, 1);
+    assert_int_equal(f->sides[0].session.state, SESSION_BETTING);
+}
+
+/* Finished several times before the raffle: each is answered; and questions in between, too. */
+static void test_finished_again(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    struct winner winners[2];
+
+    make_winners(winners, 2, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(send_finished(side, 1, 9));
+        end_op(f, STATUS_OK, 9, 0);
+        assert_true(send_bet(side, 1, 9));
+        end_op(f, STATUS_CLOSED, 9, 0);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED, 9, "no more bets");
+    }
+    assert_int_equal(f->waitings, 1);
+    hold_raffle(f, winners, 2);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(count_winners(side, 1), 2);
+    assert_silent(side);
+    hold_raffle(f, winners, 2); /* told once more: nobody waits */
+    assert_silent(side);
+}
+
+/* 20,000 winners go out in frames, in order, and only as fast as the peer reads. */
+static void test_many_winners(void **state)
+{
+    enum { MANY = 20000 };
+    static struct winner winners[MANY];
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    unsigned count = 0;
+    bool more = true;
+
+    make_winners(winners, MANY, 2);
+    side->is_slow = true;
+    assert_true(send_finished(side, 2, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    hold_raffle(f, winners, MANY);
+    assert_int_equal(side->session.state, SESSION_TELLING);
+    assert_false(session_is_idle(&side->session));
+    assert_true(side->backlog >= TELL_BACKLOG);
+    assert_true(side->backlog < TELL_BACKLOG + FRAME_MAX_SIZE);
+    size_t held = side->count;
+    session_continue(&side->session); /* no room yet */
+    assert_int_equal(side->count, held);
+    for (int i = 0; i < 1000 && side->session.state == SESSION_TELLING; i++) {
+        side->backlog = 0;
+        session_continue(&side->session);
+    }
+    assert_true(session_is_idle(&side->session));
+    while (more)
+        more = take_winners(side, 2, &count);
+    assert_int_equal(count, MANY);
+    assert_silent(side);
+    assert_true(side->count > held);
+}
+
+/* Every number of winners around what a frame takes, with documents of one length: nothing is lost
+ * at the edge, and the last frame says that it is the last. */
+static void test_frames_of_winners(void **state)
+{
+    enum { PER_FRAME = (FRAME_BODY_MAX - 16) / 3 };
+    static struct winner winners[PER_FRAME * 2 + 1];
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    for (size_t i = 0; i < COUNT(winners); i++)
+        winners[i] = (struct winner){.agency = 1, .document_size = 1, .document = "7"};
+    f->fake.has_draw = true;
+    f->fake.winners = winners;
+    for (size_t frames = 1; frames <= 2; frames++) {
+        for (size_t count = frames * PER_FRAME - 1; count <= frames * PER_FRAME + 1; count++) {
+            struct service *service;
+            size_t told = 0;
+            bool more = true;
+            session_fini(&side->session);
+            assert_int_equal(service_create(&f->fake.store, &service_events, f, &service),
+                             STATUS_OK);
+            session_init(&side->session, service, &session_events, side);
+            f->fake.winners_count = count;
+            assert_true(send_finished(side, 1, 0));
+            end_op(f, STATUS_OK, 0, 0);
+            while (more) {
+                struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_WINNERS);
+                Lottery__V1__Winners *message =
+                    lottery__v1__winners__unpack(NULL, frame.body_size, frame.body);
+                assert_non_null(message);
+                told += message->n_documents;
+                more = message->more;
+                lottery__v1__winners__free_unpacked(message, NULL);
+            }
+            assert_int_equal(told, count);
+            assert_silent(side);
+            session_fini(&side->session);
+            service_destroy(service);
+            session_init(&side->session, f->service, &session_events, side);
+        }
+    }
+}
+
+/* Winners that can not be read: the session goes on waiting, and gets them when they can. */
+static void test_unreadable_winners(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    struct winner winners[1];
+    struct errbuf err = {{0}};
+
+    make_winners(winners, 1, 1);
+    f->fake.has_draw = true;
+    f->fake.draw_status = STATUS_IO;
+    assert_true(send_finished(side, 1, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_silent(side);
+    assert_int_equal(side->session.state, SESSION_WAITING);
+    assert_int_equal(service_raffle_held(f->service, &err), STATUS_IO);
+    assert_string_equal(err.text, "winners.csv: gone");
+    assert_silent(side);
+    f->fake.draw_status = STATUS_OK;
+    hold_raffle(f, winners, 1);
+    assert_int_equal(count_winners(side, 1), 1);
+}
+
+/* A new holder of the raffle is told of who waits: all that still do, each once. */
+static void test_tell_waiting(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t i = 0; i < AGENCIES; i++) {
+        assert_true(send_finished(&f->sides[i], i + 1, 5));
+        end_op(f, STATUS_OK, 5, 0);
+    }
+    f->waitings = 0;
+    service_tell_waiting(f->service);
+    assert_int_equal(f->waitings, 3);
+    session_fini(&f->sides[1].session); /* from the middle of the list */
+    f->waitings = 0;
+    service_tell_waiting(f->service);
+    assert_int_equal(f->waitings, 2);
+    assert_false(session_receive(&f->sides[0].session, 99, NULL, 0));
+    f->waitings = 0;
+    service_tell_waiting(f->service);
+    assert_int_equal(f->waitings, 1);
+    assert_int_equal(f->waiting_agency, 3);
+    hold_raffle(f, NULL, 0);
+    assert_int_equal(count_winners(&f->sides[2], 3), 0);
+    assert_silent(&f->sides[0]);
+    assert_silent(&f->sides[1]);
+    f->waitings = 0;
+    service_tell_waiting(f->service);
+    assert_int_equal(f->waitings, 0);
+}
+
+/* A connection that goes while its winners are on their way takes nothing along. */
+static void test_gone_while_told(void **state)
+{
+    enum { MANY = 20000 };
+    static struct winner winners[MANY];
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    make_winners(winners, MANY, 1);
+    side->is_slow = true;
+    assert_true(send_finished(side, 1, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    hold_raffle(f, winners, MANY);
+    assert_int_equal(side->session.state, SESSION_TELLING);
+    session_fini(&side->session);
+    size_t count = side->count;
+    side->backlog = 0;
+    session_continue(&side->session);
+    assert_int_equal(side->count, count);
+    assert_true(send_finished(&f->sides[1], 1, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_int_equal(count_winners(&f->sides[1], 1), MANY);
+}
+
+/* What the log says of one ended operation. The caller frees it. */
+static struct capture log_of(struct fixture *f, enum status status, uint32_t stored, char *lines)
+{
+    struct capture capture;
+    struct store_op *op = f->fake.taken[f->fake.ended++].op;
+
+    op->status = status;
+    op->received = 10;
+    op->stored = stored;
+    op->lines = lines;
+    op->lines_size = lines != NULL ? strlen(lines) : 0;
+    log_set_level(LOG_INFO);
+    capture_begin(&capture);
+    op->done(op);
+    capture_end(&capture);
+    log_set_level(LOG_CRITICAL);
+    return capture;
+}
+
+/* Stored bets are counted once; a single one is told, a refused batch is, a repeated one is not. */
+static void test_log(void **state)
+{
+    static char one[] = "1,Ana,Paz,30904465,1999-03-17,7574\r\n";
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("Ana", "2", 1)};
+
+    assert_true(send_bet(side, 1, 9));
+    struct capture capture = log_of(f, STATUS_OK, 1, one);
+    assert_int_equal(capture.writes, 2);
+    assert_non_null(strstr(capture.text, " INFO     action: apuesta_almacenada | result: success | "
+                                         "dni: 30904465 | numero: 7574\n"));
+    assert_non_null(strstr(capture.text,
+                           " INFO     action: apuesta_recibida | result: success | cantidad: 1 "));
+    capture_free(&capture);
+
+    assert_true(send_bets(side, 1, 9, bets, 2)); /* the first of them is known */
+    capture = log_of(f, STATUS_OK, 1, one);
+    assert_int_equal(capture.writes, 1);
+    assert_non_null(strstr(capture.text, "apuesta_recibida | result: success | cantidad: 1 "));
+    capture_free(&capture);
+
+    assert_true(send_bets(side, 1, 8, bets, 2)); /* both are */
+    capture = log_of(f, STATUS_OK, 0, NULL);
+    assert_int_equal(capture.writes, 0);
+    capture_free(&capture);
+
+    assert_true(send_bets(side, 1, 99, bets, 2));
+    capture = log_of(f, STATUS_GAP, 0, NULL);
+    assert_int_equal(capture.writes, 1);
+    assert_non_null(strstr(capture.text, " ERROR    action: apuesta_recibida | result: fail | "
+                                         "cantidad: 2 "));
+    capture_free(&capture);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_batch),
+        CASE(test_question),
+        CASE(test_codes),
+        CASE(test_invalid_bets),
+        CASE(test_birthdates),
+        CASE(test_texts_of_the_wire),
+        CASE(test_order),
+        CASE(test_agencies),
+        CASE(test_malformed),
+        CASE(test_no_frame),
+        CASE(test_store_without_memory),
+        CASE(test_no_memory),
+        CASE(test_create_without_memory),
+        CASE(test_connection_gone),
+        CASE(test_raffle),
+        CASE(test_after_the_raffle),
+        CASE(test_finished_again),
+        CASE(test_many_winners),
+        CASE(test_frames_of_winners),
+        CASE(test_unreadable_winners),
+        CASE(test_tell_waiting),
+        CASE(test_gone_while_told),
+        CASE(test_log),
+    };
+
+    return cmocka_run_group_tests_name("service", tests, NULL, NULL);
+}
