@@ -1,0 +1,220 @@
+/* Holding the raffle over a store that has its bets in memory, part by part. */
+#include "bets_csv.h"
+#include "cmocka_all.h"
+#include "holding.h"
+#include "loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINNER 7574
+#define BETS_PER_PART 10 /* of which every second wins, with documents that count up */
+
+struct fake_store {
+    struct store store;
+    unsigned failing_part; /* its scan fails; UINT_MAX = none */
+    enum status save_status;
+    _Atomic unsigned scans;
+    _Atomic bool is_held; /* scans wait until it is let go */
+    _Atomic unsigned saves;
+    char saved[HOLDING_PARTS_MAX * BETS_PER_PART * 32]; /* "agency:document " per winner */
+    uint32_t saved_number;
+};
+
+struct fixture {
+    uv_loop_t loop;
+    struct fake_store fake;
+    struct holding holding;
+    unsigned dones;
+    enum status status;
+    uint64_t winners;
+    struct errbuf err;
+};
+
+static enum status fake_scan(struct store *store, unsigned part, unsigned parts,
+                             store_lines_cb on_lines, void *context, struct errbuf *err)
+{
+    struct fake_store *fake = (struct fake_store *)store;
+    char text[BETS_PER_PART * BETS_CSV_LINE_MAX];
+    size_t size = 0;
+    size_t bad_at = 0;
+
+    assert_true(part < parts);
+    atomic_fetch_add(&fake->scans, 1);
+    while (atomic_load(&fake->is_held))
+        continue;
+    if (part == fake->failing_part) {
+        errbuf_set(err, "bets.csv: damaged at byte 7");
+        return STATUS_DAMAGED;
+    }
+    for (unsigned i = 0; i < BETS_PER_PART; i++) {
+        char document[16];
+        (void)snprintf(document, sizeof(document), "%u", part * BETS_PER_PART + i);
+        const struct bet bet = {text_of("Ana"), text_of("Paz"), text_of(document),
+                                text_of("1999-03-17"), i % 2 == 0 ? WINNER : i};
+        size += store_bets(part + 1, &bet, 1, text + size);
+    }
+    return on_lines(context, text, size, &bad_at);
+}
+
+static enum status fake_save_draw(struct store *store, const struct draw *draw, struct errbuf *err)
+{
+    struct fake_store *fake = (struct fake_store *)store;
+    size_t used = 0;
+
+    atomic_fetch_add(&fake->saves, 1);
+    if (fake->save_status != STATUS_OK) {
+        errbuf_set(err, "winners.csv: no space left");
+        return fake->save_status;
+    }
+    fake->saved_number = draw->winner_number;
+    for (size_t i = 0; i < draw->winners.count; i++) {
+        const struct winner *winner = &draw->winners.items[i];
+        used += (size_t)snprintf(fake->saved + used, sizeof(fake->saved) - used, "%u:%.*s ",
+                                 winner->agency, winner->document_size, winner->document);
+    }
+    return STATUS_OK;
+}
+
+static const struct store_backend backend = {.scan = fake_scan, .save_draw = fake_save_draw};
+
+static void on_done(void *owner, enum status status, uint64_t winners, struct errbuf *err)
+{
+    struct fixture *f = owner;
+
+    assert_false(f->holding.is_active);
+    f->dones++;
+    f->status = status;
+    f->winners = winners;
+    f->err = *err;
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    loop_begin(&f->loop);
+    f->fake.store.backend = &backend;
+    f->fake.failing_part = UINT32_MAX;
+    f->holding.store = &f->fake.store;
+    f->holding.loop = &f->loop;
+    f->holding.winner_number = WINNER;
+    f->holding.on_done = on_done;
+    f->holding.owner = f;
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    loop_end(&f->loop);
+    free(f);
+    return 0;
+}
+
+static void hold(struct fixture *f)
+{
+    unsigned dones = f->dones;
+
+    assert_int_equal(holding_start(&f->holding), STATUS_OK);
+    assert_true(f->holding.is_active);
+    loop_until_count(&f->loop, &f->dones, dones + 1, "on_done");
+}
+
+/* All parts are scanned, and the winners are saved in the order of the bets. */
+static void test_held(void **state)
+{
+    struct fixture *f = *state;
+    char expected[sizeof(f->fake.saved)] = "";
+    size_t used = 0;
+
+    hold(f);
+    assert_int_equal(f->status, STATUS_OK);
+    assert_int_equal(atomic_load(&f->fake.scans), f->holding.count);
+    assert_int_equal(f->winners, f->holding.count * BETS_PER_PART / 2);
+    for (unsigned i = 0; i < f->holding.count * BETS_PER_PART; i += 2)
+        used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%u:%u ",
+                                 i / BETS_PER_PART + 1, i);
+    assert_string_equal(f->fake.saved, expected);
+    assert_int_equal(f->fake.saved_number, WINNER);
+    assert_int_equal(atomic_load(&f->fake.saves), 1);
+}
+
+/* No winner is an outcome like any other. */
+static void test_no_winner(void **state)
+{
+    struct fixture *f = *state;
+
+    f->holding.winner_number = 9999;
+    hold(f);
+    assert_int_equal(f->status, STATUS_OK);
+    assert_int_equal(f->winners, 0);
+    assert_int_equal(atomic_load(&f->fake.saves), 1);
+    assert_string_equal(f->fake.saved, "");
+}
+
+/* One part fails, whichever: nothing is saved, the reason is told, and the next attempt works. */
+static void test_a_part_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    hold(f); /* tells how many parts there are */
+    for (unsigned part = 0; part < f->holding.count; part++) {
+        f->fake.failing_part = part;
+        atomic_store(&f->fake.saves, 0);
+        hold(f);
+        assert_int_equal(f->status, STATUS_DAMAGED);
+        assert_string_equal(f->err.text, "bets.csv: damaged at byte 7");
+        assert_int_equal(atomic_load(&f->fake.saves), 0);
+    }
+    f->fake.failing_part = UINT32_MAX;
+    hold(f);
+    assert_int_equal(f->status, STATUS_OK);
+    assert_string_equal(f->err.text, "");
+}
+
+/* What can not be saved was not held. */
+static void test_saving_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    f->fake.save_status = STATUS_NOSPACE;
+    hold(f);
+    assert_int_equal(f->status, STATUS_NOSPACE);
+    assert_string_equal(f->err.text, "winners.csv: no space left");
+    f->fake.save_status = STATUS_OK;
+    hold(f);
+    assert_int_equal(f->status, STATUS_OK);
+}
+
+/* Cancelled while it scans: it ends, saying so, and saves nothing. */
+static void test_cancelled(void **state)
+{
+    struct fixture *f = *state;
+
+    atomic_store(&f->fake.is_held, true);
+    assert_int_equal(holding_start(&f->holding), STATUS_OK);
+    holding_cancel(&f->holding);
+    atomic_store(&f->fake.is_held, false);
+    loop_until_count(&f->loop, &f->dones, 1, "on_done");
+    assert_int_equal(f->status, STATUS_STOPPED);
+    assert_int_equal(atomic_load(&f->fake.saves), 0);
+    hold(f);
+    assert_int_equal(f->status, STATUS_OK);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_held),         CASE(test_no_winner), CASE(test_a_part_fails),
+        CASE(test_saving_fails), CASE(test_cancelled),
+    };
+
+    return cmocka_run_group_tests_name("holding", tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+/* Peers on accepted sockets: a kind of the test's own, which logs nothing and answers nothing. */
+#include "alloc_fault.h"
+#include "cmocka_all.h"
+#include "log.h"
+#include "loop.h"
+#include "peer.h"
+#include "test_sockets.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PEERS 3
+
+struct fixture {
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct peer_set set;
+    int others[PEERS]; /* the other ends; -1 = none */
+    unsigned starts;
+    unsigned checks;
+    unsigned stops;
+    unsigned gones;
+    struct in_addr last_gone;
+    enum status start_status; /* what the kind says to the next ones */
+};
+
+static enum status on_start(struct peer *peer)
+{
+    struct fixture *f = peer->set->context;
+
+    f->starts++;
+    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(&peer->stream);
+}
+
+static void on_check(struct peer *peer, uint64_t now_ms)
+{
+    (void)now_ms;
+    ((struct fixture *)peer->set->context)->checks++;
+}
+
+static void on_stop(struct peer *peer)
+{
+    ((struct fixture *)peer->set->context)->stops++;
+    stream_close(&peer->stream);
+}
+
+static void on_data(void *owner, const uint8_t *data, size_t size)
+{
+    (void)owner;
+    (void)data;
+    (void)size;
+}
+
+static void on_end(void *owner, enum status status, const char *detail)
+{
+    struct peer *peer = owner;
+
+    (void)status;
+    (void)detail;
+    stream_close(&peer->stream);
+}
+
+static void on_drain(void *owner)
+{
+    (void)owner;
+}
+
+static void on_closed(void *owner)
+{
+    peer_free(owner, "closed by the test");
+}
+
+static const struct stream_events events = {NULL, on_data, on_end, on_drain, on_closed};
+static const struct peer_kind kind = {sizeof(struct peer), &events, on_start, on_check, on_stop};
+
+static void on_gone(void *owner, struct in_addr ip)
+{
+    struct fixture *f = owner;
+
+    f->gones++;
+    f->last_gone = ip;
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    log_set_level(LOG_CRITICAL);
+    loop_begin(&f->loop);
+    assert_int_equal(stream_hub_init(&f->hub, &f->loop), STATUS_OK);
+    peer_set_init(&f->set, &kind, &f->hub, f);
+    f->set.on_gone = on_gone;
+    f->set.owner = f;
+    for (int i = 0; i < PEERS; i++)
+        f->others[i] = -1;
+    *state = f;
+    return 0;
+}
+
+/* Every peer that began has gone, once. */
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    peer_set_close(&f->set);
+    stream_hub_close(&f->hub);
+    loop_end(&f->loop);
+    assert_int_equal(f->set.count, 0);
+    assert_null(f->set.first);
+    assert_int_equal(f->gones, f->starts);
+    for (int i = 0; i < PEERS; i++) {
+        if (f->others[i] >= 0)
+            assert_int_equal(close(f->others[i]), 0);
+    }
+    free(f);
+    log_set_level(LOG_INFO);
+    return 0;
+}
+
+static struct in_addr ip_of(int i)
+{
+    return (struct in_addr){.s_addr = htonl(0x0a000001 + (uint32_t)i)};
+}
+
+static enum status accept_one(struct fixture *f, int i)
+{
+    int fds[2];
+
+    sockets_pair_tcp(fds, 0);
+    f->others[i] = fds[1];
+    return peer_accept(&f->set, fds[0], ip_of(i));
+}
+
+static bool other_has_ended(void *context)
+{
+    char byte;
+    bool has_ended = false;
+
+    (void)sockets_read(*(int *)context, &byte, 1, &has_ended);
+    return has_ended;
+}
+
+/* Peers come and go in any order; the set counts them and tells where each came from. */
+static void test_come_and_go(void **state)
+{
+    static const int order[] = {1, 0, 2}; /* the middle of the list first */
+    struct fixture *f = *state;
+    char ip[PEER_IP_SIZE];
+
+    for (int i = 0; i < PEERS; i++) {
+        assert_int_equal(accept_one(f, i), STATUS_OK);
+        assert_int_equal(f->set.count, (size_t)i + 1);
+    }
+    assert_string_equal(peer_ip(f->set.first, ip), "10.0.0.3");
+    for (unsigned i = 0; i < PEERS; i++) {
+        int gone = order[i];
+        assert_int_equal(close(f->others[gone]), 0);
+        f->others[gone] = -1;
+        loop_until_count(&f->loop, &f->gones, i + 1, "on_gone");
+        assert_int_equal(f->last_gone.s_addr, ip_of(gone).s_addr);
+        assert_int_equal(f->set.count, PEERS - 1 - i);
+    }
+}
+
+/* All are looked at, again and again. */
+static void test_checked(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < PEERS; i++)
+        assert_int_equal(accept_one(f, i), STATUS_OK);
+    loop_until_count(&f->loop, &f->checks, PEERS, "a check of all");
+    assert_int_equal(f->checks, PEERS);
+}
+
+/* Stopping and closing reach every peer; its other end sees it. */
+static void test_stop(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < PEERS; i++)
+        assert_int_equal(accept_one(f, i), STATUS_OK);
+    peer_set_stop(&f->set);
+    assert_int_equal(f->stops, PEERS);
+    loop_until_count(&f->loop, &f->gones, PEERS, "on_gone");
+    for (int i = 0; i < PEERS; i++)
+        loop_until(&f->loop, other_has_ended, &f->others[i], "the end");
+}
+
+/* A kind that refuses: the connection is closed and was counted in and out. */
+static void test_start_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    f->start_status = STATUS_NOMEM;
+    assert_int_equal(accept_one(f, 0), STATUS_NOMEM);
+    loop_until_count(&f->loop, &f->gones, 1, "on_gone");
+    loop_until(&f->loop, other_has_ended, &f->others[0], "the end");
+    f->start_status = STATUS_OK;
+    assert_int_equal(accept_one(f, 1), STATUS_OK);
+}
+
+/* Without memory the peer never was, and its socket is closed. */
+static void test_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    int fds[2];
+
+    sockets_pair_tcp(fds, 0);
+    f->others[0] = fds[1];
+    alloc_fault_after(0);
+    enum status status = peer_accept(&f->set, fds[0], ip_of(0));
+    assert_true(alloc_fault_end());
+    assert_int_equal(status, STATUS_NOMEM);
+    assert_int_equal(fcntl(fds[0], F_GETFD), -1);
+    assert_int_equal(f->set.count, 0);
+    loop_until(&f->loop, other_has_ended, &f->others[0], "the end");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_come_and_go), CASE(test_checked),   CASE(test_stop),
+        CASE(test_start_fails), CASE(test_no_memory),
+    };
+
+    return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
+}
