@@ -1,7 +1,7 @@
 # The two commands that do everything: `make run` and `make test`. The rest is for daily work.
 AGENCIES ?= 5
 
-.PHONY: help run test build deps install deb clean
+.PHONY: help run test bench build deps install deb clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -11,6 +11,13 @@ run: build ## a raffle on this machine: server and five agencies on loopback
 
 test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 	@tools/run-tests.sh
+
+bench: deps ## measures against the floor of sockets and disk; BENCH="--only a,b" etc. choose
+	@cmake --preset bench > build-bench.log 2>&1 && \
+	    cmake --build --preset bench -- -j$$(nproc) --no-print-directory >> build-bench.log 2>&1 \
+	    || { cat build-bench.log; exit 1; }
+	@rm -f build-bench.log
+	@/usr/bin/python3 -B tests/bench/bench.py $(BENCH)
 
 build: deps ## both programs, optimized, into build/bin
 	@cmake --preset release > build-release.log 2>&1 || { cat build-release.log; exit 1; }

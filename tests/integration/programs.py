@@ -51,17 +51,23 @@ def wait_until(condition, what, seconds=30):
         time.sleep(0.01)
 
 
+def environment_with(settings):
+    """Our environment without settings of the two programs, and with these."""
+    keep = {key: value for key, value in os.environ.items()
+            if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
+    return {**keep, **settings}
+
+
 class Program:
     """A running program whose output is read as it comes."""
 
     def __init__(self, name, arguments, environment, folder):
-        keep = {key: value for key, value in os.environ.items()
-                if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
         self.name = name
         self.texts = []
         self.errors = ""
         self.process = subprocess.Popen([BIN / name, *arguments], cwd=folder, text=True,
-                                        env={**keep, **environment}, stdin=subprocess.DEVNULL,
+                                        env=environment_with(environment),
+                                        stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         errors="replace")
         self.readers = [threading.Thread(target=self._read_lines),

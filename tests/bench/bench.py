@@ -1,0 +1,107 @@
+"""Measures the lottery against the floor of sockets and disk, in turns, on this machine.
+
+Prints a table of medians and spread and the goals, and writes all samples as JSON. `make bench` builds
+what it needs. The data is made once, in .data/bench, and the subjects write beside it: that file
+system is the one that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from goals import judge
+from throughput import Floor, Growth, Ours, Small
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".data" / "bench"
+SUBJECTS = (Floor, Ours, Growth, Small)
+SEED = "7574"
+
+
+class Plan:
+    """What is measured, and on which data."""
+
+    def __init__(self, arguments):
+        self.bets = arguments.bets
+        self.large = arguments.large
+        self.small = arguments.small
+
+    @staticmethod
+    def bets_folder(bets):
+        """The files of five agencies with so many bets in all, made where they are missing."""
+        folder = CACHE / f"bets-{bets}"
+        if not (folder / "agency-5.csv").exists():
+            subprocess.run([ROOT / "tools" / "gen-dataset.py", "--agencies", "5", "--bets",
+                            str(bets), "--seed", SEED, "--out", folder], check=True)
+        return folder
+
+
+def measure(subjects, rounds):
+    """Runs all subjects once per round, each round beginning with another; returns the samples."""
+    samples = {}
+    for number in range(rounds):
+        begin = number % len(subjects)
+        for subject in subjects[begin:] + subjects[:begin]:
+            print(f"round {number + 1}/{rounds}: {type(subject).__doc__}", file=sys.stderr)
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
+            try:
+                os.sync()  # what was written before is not this subject's to wait for
+                for name, value in subject.run(folder).items():
+                    samples.setdefault(f"{subject.letter}_{name}", []).append(value)
+            finally:
+                shutil.rmtree(folder)
+    return samples
+
+
+def machine():
+    return {"cores": os.cpu_count(), "kernel": platform.release(), "machine": platform.machine()}
+
+
+def report(samples, goals):
+    print(f"{'figure':32}{'median':>12}{'min':>12}{'max':>12}")
+    for name, values in sorted(samples.items()):
+        print(f"{name:32}{statistics.median(values):12.4g}{min(values):12.4g}{max(values):12.4g}")
+    print(f"\n{'goal':58}{'is':>10}{'wanted':>12}")
+    for goal in goals:
+        print(f"{goal['goal']:58}{goal['is']:10.3g}{goal['wanted']:>12}  "
+              f"{'met' if goal['met'] else 'NOT MET'}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0],
+                                     epilog="Subjects: " + "; ".join(
+                                         subject.__doc__ for subject in SUBJECTS))
+    parser.add_argument("--rounds", type=int, default=5, help="default 5")
+    parser.add_argument("--bets", type=int, default=5_000_000, help="default 5 million")
+    parser.add_argument("--large", action="store_true", help="also ten times as many bets")
+    parser.add_argument("--only", metavar="a,b", help="only these subjects")
+    parser.add_argument("--small", metavar="DIR", type=pathlib.Path,
+                        help="agency-1.csv .. agency-5.csv for (d); default: made")
+    parser.add_argument("--json", metavar="FILE", type=pathlib.Path,
+                        default=ROOT / "build" / "bench.json", help="default build/bench.json")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    letters = arguments.only.split(",") if arguments.only else [s.letter for s in SUBJECTS]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    plan = Plan(arguments)
+    subjects = [subject(plan) for subject in SUBJECTS if subject.letter in letters]
+    samples = measure(subjects, arguments.rounds)
+    goals = judge({name: statistics.median(values) for name, values in samples.items()})
+    report(samples, goals)
+    arguments.json.write_text(json.dumps(
+        {"machine": machine(), "rounds": arguments.rounds, "bets": arguments.bets,
+         "samples": samples, "goals": goals}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""What is wanted, as ratios and differences of medians of one run."""
+
+# goal, how to get it from the medians, "at most" or "at least", limit
+GOALS = [
+    ("(b) ours / floor", lambda m: m["b_ours_s"] / m["a_floor_s"], "<=", 3),
+    ("(b) ours / floor, stretch", lambda m: m["b_ours_s"] / m["a_floor_s"], "<=", 2),
+    ("(c) cost per bet, tenfold / tenth",
+     lambda m: m["c_tenfold_ns_per_bet"] / m["c_tenth_ns_per_bet"], "<=", 1.1),
+    ("(d) small set, seconds over the floor",
+     lambda m: m["d_small_ours_s"] - m["d_small_floor_s"], "<=", 0.25),
+]
+
+
+def judge(medians):
+    """All goals whose figures were measured."""
+    judged = []
+    for goal, figure, relation, limit in GOALS:
+        try:
+            value = figure(medians)
+        except KeyError:
+            continue
+        judged.append({"goal": goal, "is": value, "wanted": f"{relation} {limit}",
+                       "met": value <= limit if relation == "<=" else value >= limit})
+    return judged

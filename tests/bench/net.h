@@ -1,0 +1,35 @@
+/* net.h - blocking loopback sockets for the benchmark programs. All functions end the program with
+ * a message when the system refuses. */
+#ifndef LOTTERY_BENCH_NET_H
+#define LOTTERY_BENCH_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ends the program: "what: errno's text", status 1. */
+_Noreturn void die(const char *what);
+
+/* Listens on a free port of 127.0.0.1, which is written to *port. */
+int net_listen(uint16_t *port);
+
+/* Connects to 127.0.0.1; small writes leave at once. */
+int net_connect(uint16_t port);
+
+int net_accept(int listener);
+
+/* Writes all `size` bytes. */
+void net_write(int fd, const void *data, size_t size);
+
+/* Reads exactly `size` bytes. */
+void net_read(int fd, void *out, size_t size);
+
+/* Forks a child that is killed when its parent dies. Returns as fork does. */
+int fork_tied(void);
+
+/* Waits for `count` children; ends the program when one of them failed. */
+void wait_children(int count);
+
+/* The whole decimal number `text`; ends the program when it is none. */
+unsigned long parse_number(const char *text);
+
+#endif
