@@ -1,8 +1,8 @@
 """Measures the lottery against the floor of sockets and disk, in turns, on this machine.
 
 Prints a table of medians and spread and the goals, and writes all samples as JSON. `make bench` builds
-what it needs. The data is made once, in .data/bench, and the subjects write beside it: that file
-system is the one that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
+what it needs. The data is made once and kept, and the subjects write beside it: that file system is the
+one that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
 """
 import argparse
 import json
@@ -11,51 +11,49 @@ import pathlib
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 
+import dataset
 from goals import judge
+from latency import Latency
+from memory import Peak, Waiting
+from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".data" / "bench"
-SUBJECTS = (Floor, Ours, Growth, Small)
-SEED = "7574"
+SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak)
 
 
 class Plan:
     """What is measured, and on which data."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, scratch):
+        self.scratch = scratch  # a folder for the subjects, on the measured file system
+        self.folder = arguments.dir
         self.bets = arguments.bets
         self.large = arguments.large
         self.small = arguments.small
+        self.messages = arguments.messages
+        self.agencies = arguments.agencies
 
-    @staticmethod
-    def bets_folder(bets):
-        """The files of five agencies with so many bets in all, made where they are missing."""
-        folder = CACHE / f"bets-{bets}"
-        if not (folder / "agency-5.csv").exists():
-            subprocess.run([ROOT / "tools" / "gen-dataset.py", "--agencies", "5", "--bets",
-                            str(bets), "--seed", SEED, "--out", folder], check=True)
-        return folder
+    def dataset(self, bets):
+        return dataset.make(self.folder, bets)
 
 
-def measure(subjects, rounds):
+def measure(subjects, rounds, scratch):
     """Runs all subjects once per round, each round beginning with another; returns the samples."""
     samples = {}
     for number in range(rounds):
         begin = number % len(subjects)
         for subject in subjects[begin:] + subjects[:begin]:
             print(f"round {number + 1}/{rounds}: {type(subject).__doc__}", file=sys.stderr)
-            folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
-            try:
-                os.sync()  # what was written before is not this subject's to wait for
-                for name, value in subject.run(folder).items():
-                    samples.setdefault(f"{subject.letter}_{name}", []).append(value)
-            finally:
-                shutil.rmtree(folder)
+            folder = scratch / "turn"
+            folder.mkdir()
+            os.sync()  # what was written before is not this subject's to wait for
+            for name, value in subject.run(folder).items():
+                samples.setdefault(f"{subject.letter}_{name}", []).append(value)
+            shutil.rmtree(folder)
     return samples
 
 
@@ -83,6 +81,12 @@ def parse_arguments():
     parser.add_argument("--only", metavar="a,b", help="only these subjects")
     parser.add_argument("--small", metavar="DIR", type=pathlib.Path,
                         help="agency-1.csv .. agency-5.csv for (d); default: made")
+    parser.add_argument("--messages", type=int, default=5000,
+                        help="bets of (e) on one connection, default 5000")
+    parser.add_argument("--agencies", type=int, default=10_000,
+                        help="connections of (g), default 10000")
+    parser.add_argument("--dir", type=pathlib.Path, default=ROOT / ".data" / "bench",
+                        help="where the data is kept and the subjects write, default .data/bench")
     parser.add_argument("--json", metavar="FILE", type=pathlib.Path,
                         default=ROOT / "build" / "bench.json", help="default build/bench.json")
     return parser.parse_args()
@@ -91,10 +95,11 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     letters = arguments.only.split(",") if arguments.only else [s.letter for s in SUBJECTS]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    plan = Plan(arguments)
-    subjects = [subject(plan) for subject in SUBJECTS if subject.letter in letters]
-    samples = measure(subjects, arguments.rounds)
+    arguments.dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=arguments.dir) as folder:
+        plan = Plan(arguments, pathlib.Path(folder))
+        subjects = [subject(plan) for subject in SUBJECTS if subject.letter in letters]
+        samples = measure(subjects, arguments.rounds, plan.scratch)
     goals = judge({name: statistics.median(values) for name, values in samples.items()})
     report(samples, goals)
     arguments.json.write_text(json.dumps(

@@ -143,6 +143,7 @@ int main(int argc, char **argv)
     while (self.open > 0)
         run_round(&self);
     wait_children(senders);
+    free(self.buffer);
     (void)printf("%" PRIu64 "\n", self.stored);
     return EXIT_SUCCESS;
 }

@@ -8,6 +8,13 @@ GOALS = [
      lambda m: m["c_tenfold_ns_per_bet"] / m["c_tenth_ns_per_bet"], "<=", 1.1),
     ("(d) small set, seconds over the floor",
      lambda m: m["d_small_ours_s"] - m["d_small_floor_s"], "<=", 0.25),
+    ("(e) p99, one connection / bare", lambda m: m["e_one_p99_us"] / m["e_bare_p99_us"], "<=", 1.5),
+    ("(e) bets per second, 64 connections / one",
+     lambda m: m["e_many_per_s"] / m["e_one_per_s"], ">=", 10),
+    ("(f) raffle / wc -l", lambda m: m["f_raffle_s"] / m["f_wc_s"], "<=", 2),
+    ("(f) raffle / wc -l, tenfold", lambda m: m["f_tenfold_raffle_s"] / m["f_tenfold_wc_s"], "<=", 2),
+    ("(g) KiB per waiting connection", lambda m: m["g_kib_per_connection"], "<=", 8),
+    ("(h) MiB of all server processes, peaks added", lambda m: m["h_server_mib"], "<=", 64),
 ]
 
 

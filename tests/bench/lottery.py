@@ -16,6 +16,7 @@ from programs import BIN, environment_with  # noqa: E402 - found through the lin
 
 LISTENING = re.compile(r"action: listen \| result: success \| port: (\d+)")
 CLOSED = re.compile(r"action: close_process \| result: success \| process: (\w+) .*?pid: (\d+)")
+SENT = re.compile(r"action: apuestas_enviadas \| result: success")
 WINNERS = re.compile(r"action: consulta_ganadores \| result: success \| cant_ganadores: (\d+)")
 BLOCK = 1 << 20  # bytes
 
@@ -106,11 +107,22 @@ class Lottery:
             "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.port}",
             "CLI_BETS_FILE": str(file)}, prefix)
 
-    def wait_agencies(self, seconds=1800):
-        """Until each has printed its winners and ended; returns how many won."""
+    def start_agencies(self, dataset):
+        for agency, file in enumerate(dataset.files, 1):
+            self.start_agency(agency, file)
+
+    def wait_sent(self, seconds=1800):
+        """Until all bets of each are acknowledged, and it has said Finished."""
+        for program in self.agencies.values():
+            program.wait_text(SENT, seconds)
+
+    def wait_agencies(self, dataset, seconds=1800):
+        """Until each has printed its winners and ended."""
         for program in self.agencies.values():
             program.wait(seconds)
-        return [int(WINNERS.search(program.text())[1]) for program in self.agencies.values()]
+        told = sum(int(WINNERS.search(program.text())[1]) for program in self.agencies.values())
+        if dataset.winners not in (None, told):
+            raise AssertionError(f"the agencies were told {told} winners of {dataset.winners}")
 
     def pids(self):
         """All processes of the server that run now."""

@@ -2,17 +2,15 @@
 import subprocess
 import time
 
+from dataset import Dataset
 from lottery import BIN, Lottery
 
 FLOOR_SECONDS = 1800
 
 
-def files_of(folder):
-    return [folder / f"agency-{agency}.csv" for agency in range(1, 6)]
-
-
-def run_floor(folder, files):
-    """Seconds that sockets and disk take for the bytes of these files."""
+def run_floor(folder, dataset):
+    """Seconds that sockets and disk take for the bytes of these bets."""
+    files = dataset.files
     out = folder / "floor"
     begin = time.monotonic()
     result = subprocess.run([BIN / "bench-floor", out, *files], check=True, text=True,
@@ -23,16 +21,15 @@ def run_floor(folder, files):
     return seconds
 
 
-def run_ours(folder, files, bets):
+def run_ours(folder, dataset):
     """Seconds from the start of a server until each agency has told its winners and ended."""
     begin = time.monotonic()
-    with Lottery(folder, len(files)) as lottery:
-        for agency, file in enumerate(files, 1):
-            lottery.start_agency(agency, file)
-        lottery.wait_agencies()
+    with Lottery(folder, len(dataset.files)) as lottery:
+        lottery.start_agencies(dataset)
+        lottery.wait_agencies(dataset)
         seconds = time.monotonic() - begin
         lottery.server.stop()
-        lottery.check_stored(bets)
+        lottery.check_stored(dataset.bets)
     return seconds
 
 
@@ -41,10 +38,10 @@ class Floor:
     letter = "a"
 
     def __init__(self, plan):
-        self.files = files_of(plan.bets_folder(plan.bets))
+        self.dataset = plan.dataset(plan.bets)
 
     def run(self, folder):
-        return {"floor_s": run_floor(folder, self.files)}
+        return {"floor_s": run_floor(folder, self.dataset)}
 
 
 class Ours:
@@ -52,11 +49,10 @@ class Ours:
     letter = "b"
 
     def __init__(self, plan):
-        self.bets = plan.bets
-        self.files = files_of(plan.bets_folder(plan.bets))
+        self.dataset = plan.dataset(plan.bets)
 
     def run(self, folder):
-        return {"ours_s": run_ours(folder, self.files, self.bets)}
+        return {"ours_s": run_ours(folder, self.dataset)}
 
 
 class Growth:
@@ -64,15 +60,16 @@ class Growth:
     letter = "c"
 
     def __init__(self, plan):
-        sizes = {"tenth": plan.bets // 10, **({"tenfold": plan.bets * 10} if plan.large else {})}
-        self.sets = {name: (bets, files_of(plan.bets_folder(bets))) for name, bets in sizes.items()}
+        self.datasets = {"tenth": plan.dataset(plan.bets // 10)}
+        if plan.large:
+            self.datasets["tenfold"] = plan.dataset(plan.bets * 10)
 
     def run(self, folder):
         figures = {}
-        for name, (bets, files) in self.sets.items():
+        for name, dataset in self.datasets.items():
             part = folder / name
             part.mkdir()
-            figures[f"{name}_ns_per_bet"] = run_ours(part, files, bets) / bets * 1e9
+            figures[f"{name}_ns_per_bet"] = run_ours(part, dataset) / dataset.bets * 1e9
         return figures
 
 
@@ -82,8 +79,8 @@ class Small:
     BETS = 78_697
 
     def __init__(self, plan):
-        self.files = files_of(plan.small or plan.bets_folder(self.BETS))
+        self.dataset = Dataset(plan.small, self.BETS) if plan.small else plan.dataset(self.BETS)
 
     def run(self, folder):
-        return {"small_floor_s": run_floor(folder, self.files),
-                "small_ours_s": run_ours(folder, self.files, self.BETS)}
+        return {"small_floor_s": run_floor(folder, self.dataset),
+                "small_ours_s": run_ours(folder, self.dataset)}

@@ -1,0 +1,41 @@
+"""How long a durable answer takes, beside the least that it could."""
+import json
+import subprocess
+
+from lottery import BIN, Lottery
+
+MESSAGE_SIZE = 64  # bytes, about what a frame with one bet has
+MANY = 64
+SECONDS = 600
+
+
+def run_client(*command):
+    result = subprocess.run([BIN / command[0], *map(str, command[1:])], check=True, text=True,
+                            stdout=subprocess.PIPE, timeout=SECONDS)
+    return json.loads(result.stdout)
+
+
+class Latency:
+    """(e) One bet per batch, one in flight, on 1 and on 64 connections."""
+    letter = "e"
+
+    def __init__(self, plan):
+        self.messages = plan.messages
+
+    def ours(self, folder, connections, count):
+        folder.mkdir()
+        with Lottery(folder, connections) as lottery:
+            figures = run_client("bench-latency", lottery.port, connections, count)
+            lottery.server.stop()
+            lottery.check_stored(connections * count)
+        return figures
+
+    def run(self, folder):
+        runs = {
+            "bare": run_client("bench-roundtrip", folder / "bare", MESSAGE_SIZE, self.messages),
+            "one": self.ours(folder / "one", 1, self.messages),
+            # An eighth of the messages for each, or the rounds would be long.
+            "many": self.ours(folder / "many", MANY, max(self.messages // 8, 1)),
+        }
+        return {f"{name}_{figure}": value for name, figures in runs.items()
+                for figure, value in figures.items()}

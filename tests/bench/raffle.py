@@ -1,0 +1,72 @@
+"""How long the raffle takes once the last agency has finished."""
+import re
+import shutil
+import subprocess
+import time
+
+from lottery import Lottery, count_lines
+from wire import Peer
+
+AGENCIES = 6  # five with bets, and one without any whose Finished is the last
+FIVE_FINISHED = re.compile("(?s)(action: agencia_finalizada.*?){5}")
+SECONDS = 1800
+
+
+def time_of(*command):
+    begin = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - begin
+
+
+class Stored:
+    """A folder whose raffle waits for one more agency, and can be held again and again."""
+
+    def __init__(self, folder, dataset):
+        folder.mkdir()
+        self.folder = folder
+        self.winners = dataset.winners
+        with Lottery(folder, AGENCIES) as lottery:
+            lottery.start_agencies(dataset)
+            lottery.wait_sent()
+            lottery.server.wait_text(FIVE_FINISHED)
+            for program in lottery.agencies.values():
+                program.stop()
+            lottery.server.stop()
+            lottery.check_stored(dataset.bets)
+        self.data = lottery.data
+        self.journal = folder / "bets.journal"  # as it was before any raffle
+        shutil.copyfile(self.data / "bets.journal", self.journal)
+
+    def hold_raffle(self):
+        """Seconds from the last Finished until it is answered with Winners."""
+        shutil.copyfile(self.journal, self.data / "bets.journal")
+        (self.data / "winners.csv").unlink(missing_ok=True)
+        with Lottery(self.folder, AGENCIES) as lottery:
+            with Peer(lottery.port, AGENCIES, timeout=SECONDS) as peer:
+                peer.received()
+                begin = time.monotonic()
+                peer.finish(0)
+                seconds = time.monotonic() - begin
+            lottery.server.stop()
+        if count_lines(self.data / "winners.csv") != self.winners:
+            raise AssertionError(f"there should be {self.winners} winners")
+        return seconds
+
+
+class Raffle:
+    """(f) From the last Finished to its Winners, beside wc -l and cat of the stored bets."""
+    letter = "f"
+
+    def __init__(self, plan):
+        sizes = {"": plan.bets, **({"tenfold_": plan.bets * 10} if plan.large else {})}
+        self.stored = {name: Stored(plan.scratch / f"stored-{bets}", plan.dataset(bets))
+                       for name, bets in sizes.items()}
+
+    def run(self, _folder):
+        figures = {}
+        for name, stored in self.stored.items():
+            bets = stored.data / "bets.csv"
+            figures[f"{name}raffle_s"] = stored.hold_raffle()
+            figures[f"{name}wc_s"] = time_of("wc", "-l", bets)
+            figures[f"{name}cat_s"] = time_of("cat", bets)
+        return figures

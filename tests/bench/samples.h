@@ -1,0 +1,28 @@
+/* samples.h - times of single round trips, and what they say together. */
+#ifndef LOTTERY_BENCH_SAMPLES_H
+#define LOTTERY_BENCH_SAMPLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct samples {
+    uint64_t *ns; /* one per round trip */
+    size_t count;
+    size_t room;
+};
+
+/* Room for `room` round trips; ends the program when there is no memory. */
+void samples_init(struct samples *samples, size_t room);
+void samples_fini(struct samples *samples);
+
+/* Adds one; there has to be room. */
+void samples_add(struct samples *samples, uint64_t ns);
+
+/* Sorts, and prints one line of JSON: p50_us, p99_us, p999_us, per_s; `total_ns` is how long all of
+ * them took, one after the other or side by side. */
+void samples_print(struct samples *samples, uint64_t total_ns);
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t now_ns(void);
+
+#endif

@@ -1,0 +1,47 @@
+"""The benchmark on tiny inputs: every subject has its figures, and whatever was sent was stored (which
+the subjects check). Says nothing about time.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BENCH = pathlib.Path(__file__).resolve().parent / "bench.py"
+ROUNDS = 2
+LATENCIES = [f"e_{who}_{figure}" for who in ("bare", "one", "many")
+             for figure in ("p50_us", "p99_us", "p999_us", "per_s")]
+FIGURES = {
+    "a_floor_s", "b_ours_s", "c_tenth_ns_per_bet", "c_tenfold_ns_per_bet", "d_small_floor_s",
+    "d_small_ours_s", *LATENCIES, "f_raffle_s", "f_wc_s", "f_cat_s", "f_tenfold_raffle_s",
+    "f_tenfold_wc_s", "f_tenfold_cat_s", "g_idle_mib", "g_kib_per_connection", "h_agency_mib",
+    "h_coordinator_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
+}
+
+
+class Smoke(unittest.TestCase):
+    def test_every_subject_measures(self):
+        with tempfile.TemporaryDirectory(prefix="lottery-bench-") as folder:
+            file = pathlib.Path(folder) / "bench.json"
+            result = subprocess.run(
+                [sys.executable, BENCH, "--rounds", str(ROUNDS), "--bets", "5000", "--large",
+                 "--messages", "40", "--agencies", "60", "--dir", folder, "--json", file],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            written = json.loads(file.read_text())
+        samples = written["samples"]
+        self.assertLessEqual(FIGURES, set(samples))
+        for name in FIGURES:
+            self.assertEqual(len(samples[name]), ROUNDS, name)
+            self.assertTrue(all(value > 0 for value in samples[name]), (name, samples[name]))
+        for letter in "bcdefgh":
+            goals = [goal["goal"] for goal in written["goals"]]
+            self.assertTrue(any(goal.startswith(f"({letter})") for goal in goals), letter)
+        for name in FIGURES:
+            self.assertRegex(result.stdout, rf"(?m)^{re.escape(name)} ")
+
+
+if __name__ == "__main__":
+    unittest.main()
