@@ -12,12 +12,13 @@ run: build ## a raffle on this machine: server and five agencies on loopback
 test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 	@tools/run-tests.sh
 
-bench: deps ## measures against the floor of sockets and disk; BENCH="--only a,b" etc. choose
+bench: deps ## figures beside the floor of sockets and disk; see tests/bench/bench.py, options in BENCH=...
 	@cmake --preset bench > build-bench.log 2>&1 && \
 	    cmake --build --preset bench -- -j$$(nproc) --no-print-directory >> build-bench.log 2>&1 \
 	    || { cat build-bench.log; exit 1; }
 	@rm -f build-bench.log
 	@/usr/bin/python3 -B tests/bench/bench.py $(BENCH)
+	@/usr/bin/python3 -B tests/bench/instructions.py --check
 
 build: deps ## both programs, optimized, into build/bin
 	@cmake --preset release > build-release.log 2>&1 || { cat build-release.log; exit 1; }

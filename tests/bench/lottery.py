@@ -107,9 +107,9 @@ class Lottery:
             "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.port}",
             "CLI_BETS_FILE": str(file)}, prefix)
 
-    def start_agencies(self, dataset):
+    def start_agencies(self, dataset, prefix=()):
         for agency, file in enumerate(dataset.files, 1):
-            self.start_agency(agency, file)
+            self.start_agency(agency, file, prefix)
 
     def wait_sent(self, seconds=1800):
         """Until all bets of each are acknowledged, and it has said Finished."""

@@ -79,7 +79,9 @@ class Small:
     BETS = 78_697
 
     def __init__(self, plan):
-        self.dataset = Dataset(plan.small, self.BETS) if plan.small else plan.dataset(self.BETS)
+        self.dataset = plan.dataset(self.BETS)
+        if plan.small:
+            self.dataset = Dataset([plan.small / file.name for file in self.dataset.files], self.BETS)
 
     def run(self, folder):
         return {"small_floor_s": run_floor(folder, self.dataset),

@@ -1,0 +1,53 @@
+"""Reads a profile of callgrind: which of our own functions cost how many instructions.
+
+Written for profiles that were taken with --separate-callers, where the name of a function goes on with
+those of its callers: memcpy'put_name'store_bets. What a library costs counts for the nearest of our
+functions that called it. The format: https://valgrind.org/docs/manual/cl-format.html
+"""
+import collections
+import re
+
+NAME = re.compile(r"\((\d+)\)(?: (.*))?")
+KINDS = {"ob": "ob", "cob": "ob", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl",
+         "fn": "fn", "cfn": "fn"}
+
+
+def read_costs(path):
+    """Yields (function with callers, its file, file of the line, instructions) for each cost line.
+    The two files differ where something was inlined."""
+    names = {}  # a name is spelled out once and has a number from then on
+    now = {"fl": "", "fn": ""}
+    file = ""
+    is_call = False
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            key, is_setting, value = line.rstrip("\n").partition("=")
+            if is_setting:
+                is_call = is_call or key == "calls"
+                if key not in KINDS:
+                    continue
+                number, name = NAME.fullmatch(value).groups()
+                name = names.setdefault((KINDS[key], number), name)
+                if key in ("fl", "fn"):
+                    now[key] = name
+                if key in ("fl", "fi", "fe"):
+                    file = name
+            elif re.match(r"[0-9+*-]", line):
+                if not is_call:
+                    yield now["fn"], now["fl"], file, int(line.split()[1])
+                is_call = False  # its cost is that of the function called, which has its own lines
+
+
+def own_costs(path, root):
+    """Instructions by (file below root, function) of ours; ("", "") has what none of ours called."""
+    prefix = f"{root}/"
+    lines = list(read_costs(path))
+    homes = {function.split("'")[0]: home.removeprefix(prefix)
+             for function, home, _, _ in lines if home.startswith(prefix)}
+    costs = collections.Counter()
+    for function, _, file, cost in lines:
+        own = next((name for name in function.split("'") if name in homes), "")
+        # Inlined code of ours counts for where it was written, a header of the system's does not.
+        place = file.removeprefix(prefix) if file.startswith(prefix) else homes.get(own, "")
+        costs[place, own] += cost
+    return costs
