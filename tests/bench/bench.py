@@ -61,10 +61,16 @@ def machine():
     return {"cores": os.cpu_count(), "kernel": platform.release(), "machine": platform.machine()}
 
 
+def short(value):
+    """Three digits or more, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def report(samples, goals):
-    print(f"{'figure':32}{'median':>12}{'min':>12}{'max':>12}")
+    print(f"{'figure':32}{'median':>14}{'min':>14}{'max':>14}")
     for name, values in sorted(samples.items()):
-        print(f"{name:32}{statistics.median(values):12.4g}{min(values):12.4g}{max(values):12.4g}")
+        print(f"{name:32}" + "".join(f"{short(value):>14}" for value in (
+            statistics.median(values), min(values), max(values))))
     print(f"\n{'goal':58}{'is':>10}{'wanted':>12}")
     for goal in goals:
         print(f"{goal['goal']:58}{goal['is']:10.3g}{goal['wanted']:>12}  "

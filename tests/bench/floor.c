@@ -132,6 +132,7 @@ int main(int argc, char **argv)
     int listener = net_listen(&port);
     for (int i = 0; i < senders; i++) {
         if (fork_tied() == 0) {
+            free(self.buffer);
             send_file(argv[i + 2], port);
             return EXIT_SUCCESS;
         }

@@ -1,4 +1,6 @@
 """How long bets take: the floor, ours at several sizes, ours on a set of real size."""
+import collections
+import resource
 import subprocess
 import time
 
@@ -6,31 +8,55 @@ from dataset import Dataset
 from lottery import BIN, Lottery
 
 FLOOR_SECONDS = 1800
+NS_PER_S = 1e9
+
+# Of processes that have ended and been waited for: how long it took, and how much of all cores.
+Cost = collections.namedtuple("Cost", "seconds cpu_seconds")
+
+
+class Meter:
+    """Measures from its making on."""
+
+    def __init__(self):
+        self.begin = time.monotonic()
+        self.cpu_begin = self.cpu()
+
+    @staticmethod
+    def cpu():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    def seconds(self):
+        return time.monotonic() - self.begin
+
+    def cpu_seconds(self):
+        return self.cpu() - self.cpu_begin
 
 
 def run_floor(folder, dataset):
-    """Seconds that sockets and disk take for the bytes of these bets."""
+    """What sockets and disk take for the bytes of these bets."""
     files = dataset.files
     out = folder / "floor"
-    begin = time.monotonic()
+    meter = Meter()
     result = subprocess.run([BIN / "bench-floor", out, *files], check=True, text=True,
                             stdout=subprocess.PIPE, timeout=FLOOR_SECONDS)
-    seconds = time.monotonic() - begin
+    cost = Cost(meter.seconds(), meter.cpu_seconds())
     if not int(result.stdout) == out.stat().st_size == sum(file.stat().st_size for file in files):
         raise AssertionError(f"the floor stored {result.stdout} bytes")
-    return seconds
+    return cost
 
 
 def run_ours(folder, dataset):
-    """Seconds from the start of a server until each agency has told its winners and ended."""
-    begin = time.monotonic()
+    """The seconds go from the start of a server until each agency has told its winners and ended."""
+    meter = Meter()
     with Lottery(folder, len(dataset.files)) as lottery:
         lottery.start_agencies(dataset)
         lottery.wait_agencies(dataset)
-        seconds = time.monotonic() - begin
+        seconds = meter.seconds()
         lottery.server.stop()
+        cost = Cost(seconds, meter.cpu_seconds())
         lottery.check_stored(dataset.bets)
-    return seconds
+    return cost
 
 
 class Floor:
@@ -41,7 +67,9 @@ class Floor:
         self.dataset = plan.dataset(plan.bets)
 
     def run(self, folder):
-        return {"floor_s": run_floor(folder, self.dataset)}
+        cost = run_floor(folder, self.dataset)
+        return {"floor_s": cost.seconds, "floor_cpu_s": cost.cpu_seconds,
+                "floor_bets_per_s": self.dataset.bets / cost.seconds}
 
 
 class Ours:
@@ -52,7 +80,10 @@ class Ours:
         self.dataset = plan.dataset(plan.bets)
 
     def run(self, folder):
-        return {"ours_s": run_ours(folder, self.dataset)}
+        cost = run_ours(folder, self.dataset)
+        return {"ours_s": cost.seconds, "ours_cpu_s": cost.cpu_seconds,
+                "ours_bets_per_s": self.dataset.bets / cost.seconds,
+                "ours_ns_per_bet": cost.seconds / self.dataset.bets * NS_PER_S}
 
 
 class Growth:
@@ -69,7 +100,8 @@ class Growth:
         for name, dataset in self.datasets.items():
             part = folder / name
             part.mkdir()
-            figures[f"{name}_ns_per_bet"] = run_ours(part, dataset) / dataset.bets * 1e9
+            cost = run_ours(part, dataset)
+            figures[f"{name}_ns_per_bet"] = cost.seconds / dataset.bets * NS_PER_S
         return figures
 
 
@@ -84,5 +116,5 @@ class Small:
             self.dataset = Dataset([plan.small / file.name for file in self.dataset.files], self.BETS)
 
     def run(self, folder):
-        return {"small_floor_s": run_floor(folder, self.dataset),
-                "small_ours_s": run_ours(folder, self.dataset)}
+        return {"small_floor_s": run_floor(folder, self.dataset).seconds,
+                "small_ours_s": run_ours(folder, self.dataset).seconds}
