@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import dataset
+from databases import Databases
 from goals import judge
 from latency import Latency
 from memory import Peak, Waiting
@@ -22,11 +23,12 @@ from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak)
+SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Databases)
 
 
 class Plan:
     """What is measured, and on which data."""
+    small_bets = 78_697  # as many as the real agencies have
 
     def __init__(self, arguments, scratch):
         self.scratch = scratch  # a folder for the subjects, on the measured file system

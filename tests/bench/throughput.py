@@ -83,7 +83,8 @@ class Ours:
         cost = run_ours(folder, self.dataset)
         return {"ours_s": cost.seconds, "ours_cpu_s": cost.cpu_seconds,
                 "ours_bets_per_s": self.dataset.bets / cost.seconds,
-                "ours_ns_per_bet": cost.seconds / self.dataset.bets * NS_PER_S}
+                "ours_ns_per_bet": cost.seconds / self.dataset.bets * NS_PER_S,
+                "ours_cpu_ns_per_bet": cost.cpu_seconds / self.dataset.bets * NS_PER_S}
 
 
 class Growth:
@@ -102,18 +103,18 @@ class Growth:
             part.mkdir()
             cost = run_ours(part, dataset)
             figures[f"{name}_ns_per_bet"] = cost.seconds / dataset.bets * NS_PER_S
+            figures[f"{name}_cpu_ns_per_bet"] = cost.cpu_seconds / dataset.bets * NS_PER_S
         return figures
 
 
 class Small:
     """(d) A set as big as the real one, with the start of all processes."""
     letter = "d"
-    BETS = 78_697
 
     def __init__(self, plan):
-        self.dataset = plan.dataset(self.BETS)
+        self.dataset = plan.dataset(plan.small_bets)
         if plan.small:
-            self.dataset = Dataset([plan.small / file.name for file in self.dataset.files], self.BETS)
+            self.dataset = Dataset([plan.small / file.name for file in self.dataset.files], plan.small_bets)
 
     def run(self, folder):
         return {"small_floor_s": run_floor(folder, self.dataset).seconds,
