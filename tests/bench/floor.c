@@ -87,10 +87,8 @@ static void run_round(struct receiver *self)
     struct epoll_event events[SENDERS_MAX];
     struct ready ready[SENDERS_MAX];
     size_t size = 0;
-    int count = epoll_wait(self->epoll, events, SENDERS_MAX, -1);
+    int count = net_wait(self->epoll, events, SENDERS_MAX);
 
-    if (count < 0)
-        die("epoll_wait");
     for (int i = 0; i < count; i++) {
         ready[i].fd = events[i].data.fd;
         ssize_t got = read(ready[i].fd, self->buffer + size, READ_SIZE);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 /* Ends the program: "what: errno's text", status 1. */
 _Noreturn void die(const char *what);
@@ -22,6 +23,9 @@ void net_write(int fd, const void *data, size_t size);
 
 /* Reads exactly `size` bytes. */
 void net_read(int fd, void *out, size_t size);
+
+/* Waits for events of `epoll`; returns how many were written to `events`, at least 1. */
+int net_wait(int epoll, struct epoll_event *events, int room);
 
 /* Forks a child that is killed when its parent dies. Returns as fork does. */
 int fork_tied(void);
