@@ -1,5 +1,4 @@
 include(GNUInstallDirs)
-install(TARGETS lottery-server lottery-agency RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES server/config.ini client/config.yaml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md ARCHITECTURE.md proto/lottery.proto DESTINATION ${CMAKE_INSTALL_DOCDIR})
