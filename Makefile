@@ -1,7 +1,9 @@
 # The two commands that do everything: `make run` and `make test`. The rest is for daily work.
 AGENCIES ?= 5
+COMPOSE := docker-compose-dev.yaml
 
-.PHONY: help run test bench build deps install deb clean
+.PHONY: help run test bench build deps install deb clean again \
+    docker-image docker-compose-up docker-compose-down docker-compose-logs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -35,5 +37,26 @@ install: build ## into /usr/local, or $(DESTDIR)
 deb: build ## a Debian package, into build/
 	@cd build && cpack
 
+docker-image: ## the images server:latest and client:latest
+	docker build -f ./server/Dockerfile -t server:latest .
+	docker build -f ./client/Dockerfile -t client:latest .
+
+docker-compose-up: docker-image $(COMPOSE) ## server and five agencies (or CLIENTS=N) in containers
+	@tools/make-data.sh $$(grep -c 'source: ./.data/agency-' $(COMPOSE))
+	docker compose -f $(COMPOSE) up -d --remove-orphans
+
+docker-compose-down: ## stops the containers, which get ten seconds for it, and removes them
+	docker compose -f $(COMPOSE) stop -t 10
+	docker compose -f $(COMPOSE) down --remove-orphans
+
+docker-compose-logs: ## their log lines, as they come
+	docker compose -f $(COMPOSE) logs -f
+
+# Made where it is missing, and made anew when something is asked of it.
+$(COMPOSE): $(if $(CLIENTS)$(LOTTERY_MODE),again)
+	./generar-compose.sh $@ $(or $(CLIENTS),5)
+
+again:
+
 clean: ## everything that was built
-	@rm -rf build build-asan build-debug build-tsan
+	@rm -rf build build-*

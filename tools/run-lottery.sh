@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 agencies=${1:-5}
 run=build/run
 
-[ -e ".data/agency-$agencies.csv" ] ||
-    tools/gen-dataset.py --agencies "$agencies" --bets $((agencies * 15000)) --seed 7574 --out .data
+tools/make-data.sh "$agencies"
 
 rm -rf "$run"
 mkdir -p "$run/data"

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Write a compose file: the lottery server and N agencies.
+
+The bytes depend on the arguments and LOTTERY_MODE alone. The file names the project's files as
+./server/config.ini and so on: it works where it lies in the project's root.
+"""
+
+import argparse
+import ipaddress
+import os
+import re
+import sys
+import tempfile
+
+MODES = ("lottery", "bet", "echo")
+MAX_AGENCIES = 10_000  # as many as the server takes
+
+SUBNET = ipaddress.ip_network("172.25.125.0/24")
+# What needs an address besides the agencies: the network's own two, the gateway, the server, and
+# the container of validar-echo-server.sh.
+OTHER_ADDRESSES = 5
+# A Linux bridge has 1023 ports; the server and validar-echo-server.sh need one each.
+MAX_BRIDGE_AGENCIES = 1021
+
+HEADER = """\
+# Made by tools/gen-compose.py; make it anew instead of editing it.
+name: tp0
+services:
+  server:
+    container_name: server
+    image: server:latest
+    environment:
+      LOTTERY_AGENCIES: "{agencies}"
+      SERVER_MODE: {server_mode}
+    volumes:
+      - ./server/config.ini:/config.ini:ro
+{server_data}\
+    networks:
+      - testing_net
+    healthcheck:
+      test: ["CMD", "/server", "--config", "/config.ini", "--health"]
+      interval: 10s
+      timeout: 5s
+      retries: 3
+"""
+SERVER_DATA = """\
+      - server_data:/data
+"""
+CLIENT = """
+  client{id}:
+    container_name: client{id}
+    image: client:latest
+    depends_on:
+      - server
+    environment:
+      CLI_ID: "{id}"
+      CLI_MODE: {mode}
+{bet}\
+    volumes:
+      - ./client/config.yaml:/config.yaml:ro
+{bets_file}\
+    networks:
+      - testing_net
+"""
+# The long form, as with the short one a file that is missing becomes an empty folder.
+BETS_FILE = """\
+      - type: bind
+        source: ./.data/agency-{id}.csv
+        target: /bets.csv
+        read_only: true
+        bind:
+          create_host_path: false
+"""
+BET = """\
+      NOMBRE: {first_name}
+      APELLIDO: {last_name}
+      DOCUMENTO: "{document}"
+      NACIMIENTO: "{birthdate}"
+      NUMERO: "{number}"
+"""
+NETWORK = """
+networks:
+  testing_net:
+    ipam:
+      driver: default
+      config:
+        - subnet: {subnet}
+"""
+VOLUME = """
+volumes:
+  server_data:
+"""
+
+PEOPLE = (
+    ("Santiago Lionel", "Lorca"),
+    ("Agustina Belén", "Zambrano"),
+    ("Joaquín", "Núñez"),
+    ("Milagros", "De la Fuente"),
+    ("Tiago Nicolás", "Rivera"),
+)
+
+
+def example_bet(agency):
+    """A bet of the agency's own; its document is nobody else's."""
+    first_name, last_name = PEOPLE[(agency - 1) % len(PEOPLE)]
+    return BET.format(first_name=first_name, last_name=last_name,
+                      document=30_904_464 + agency,
+                      birthdate=f"{1999 - (agency - 1) % 20}-03-17",
+                      number=(7574 + 1111 * (agency - 1)) % 10_000)
+
+
+def subnet(agencies):
+    """The usual subnet, or the smallest one around it with room for all."""
+    network = SUBNET
+    while network.num_addresses < agencies + OTHER_ADDRESSES:
+        network = network.supernet()
+    return network
+
+
+def client(agency, mode):
+    return CLIENT.format(id=agency, mode=mode,
+                         bet=example_bet(agency) if mode == "bet" else "",
+                         bets_file=BETS_FILE.format(id=agency) if mode == "lottery" else "")
+
+
+def compose(agencies, mode, persist):
+    parts = [HEADER.format(agencies=agencies, server_mode="echo" if mode == "echo" else "lottery",
+                           server_data=SERVER_DATA if persist else "")]
+    parts += [client(agency, mode) for agency in range(1, agencies + 1)]
+    parts.append(NETWORK.format(subnet=subnet(agencies)))
+    if persist:
+        parts.append(VOLUME)
+    return "".join(parts)
+
+
+def write_whole(path, text):
+    """Write beside the target, then move: there is never half a file at its place."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"'{path}' is not a regular file")
+    folder = os.path.dirname(path) or "."
+    with tempfile.TemporaryDirectory(prefix=".gen-compose-", dir=folder) as hidden:
+        hidden_path = os.path.join(hidden, "compose")
+        with open(hidden_path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(hidden_path, path)
+
+
+def agency_count(text):
+    # int() alone would also take "1_000", " 5 " and digits of other scripts.
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number")
+    if int(text) > MAX_AGENCIES:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0..{MAX_AGENCIES}")
+    return int(text)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="gen-compose.py",
+        allow_abbrev=False,
+        description="Write the compose file OUT: the server and N agencies, client1 to clientN.",
+        epilog="Exit status: 0 written, 2 bad arguments or cannot write.",
+    )
+    parser.add_argument("out", metavar="OUT", help="the file to write")
+    parser.add_argument("agencies", metavar="N", type=agency_count,
+                        help=f"how many agencies, 0 to {MAX_AGENCIES}")
+    parser.add_argument("--mode", choices=MODES,
+                        help="what the agencies do (default: LOTTERY_MODE, else lottery)")
+    parser.add_argument("--persist", action="store_true",
+                        help="keep the server's data in a volume, also when its container goes")
+    args = parser.parse_args()
+    if args.mode is None:
+        args.mode = os.environ.get("LOTTERY_MODE") or "lottery"
+        if args.mode not in MODES:
+            parser.error(f"LOTTERY_MODE: '{args.mode}' is none of {', '.join(MODES)}")
+    return args
+
+
+def main():
+    args = parse_arguments()
+    if args.agencies > MAX_BRIDGE_AGENCIES:
+        print("gen-compose.py: warning: the network of one machine has room for "
+              f"{MAX_BRIDGE_AGENCIES} agencies", file=sys.stderr)
+    try:
+        write_whole(args.out, compose(args.agencies, args.mode, args.persist))
+    except OSError as error:
+        print(f"gen-compose.py: error: cannot write: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Tells whether the echo server that server/config.ini names gives back what it is sent. Netcat asks
+# it from a container on the project's network: nothing is installed here, no port is published.
+# Status 0: it does; 1: it does not, or could not be asked, and then stderr says why.
+set -u
+cd "$(dirname "$0")" || exit 1
+name=validar-echo-server-$$
+network=tp0_testing_net
+message="echo check $(date +%s) $$"
+
+# setting NAME DEFAULT
+setting() {
+  value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*[=:][[:space:]]*\([^[:space:];]*\).*/\1/p" \
+    server/config.ini | tail -n 1)
+  echo "${value:-$2}"
+}
+
+# Runs in the container as: sh -c "$ask" sh MESSAGE HOST PORT. Our side stays open until a line has
+# come, as some servers take its end for the end of the connection; what comes after that line counts
+# too. A server that says too much or nothing at all is left after a few seconds.
+ask='
+cd /tmp && : >answer && ulimit -f 8
+{
+  echo "$1"
+  for _ in $(seq 30); do
+    [ "$(wc -l <answer)" -eq 0 ] || break
+    sleep 0.1
+  done
+} | timeout 5 nc -N -w 3 "$2" "$3" >answer
+[ "$(cat answer)" = "$1" ]'
+
+result() {
+  echo "action: test_echo_server | result: $1"
+}
+
+fail() {
+  [ $# -eq 0 ] || echo "validar-echo-server.sh: $*" >&2
+  result fail
+  exit 1
+}
+
+# In the background, as only `wait` is interrupted by a signal at once.
+run() {
+  "$@" >/dev/null 2>&1 &
+  job=$!
+  wait "$job"
+  status=$?
+  job=
+  return $status
+}
+
+job=
+cleanup() {
+  trap '' INT TERM HUP # another one must not interrupt this
+  [ -z "$job" ] || { kill "$job" && wait "$job"; }
+  docker rm -f "$name"
+  docker image rm "$name"
+}
+trap 'cleanup >/dev/null 2>&1' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+host=$(setting SERVER_IP server)
+[ "$host" != 0.0.0.0 ] || host=server # listening everywhere is no place to connect to
+port=$(setting SERVER_PORT 12345)
+
+# All its layers are in the client's image; the tag of its own makes it independent of that.
+run docker build -q --force-rm --target netcat -f client/Dockerfile -t "$name" . ||
+  fail 'cannot build the image with netcat: docker build --target netcat -f client/Dockerfile .'
+docker create --rm --name "$name" --network "$network" "$name" \
+  sh -c "$ask" sh "$message" "$host" "$port" >/dev/null || fail "cannot use the network $network"
+run docker start -a "$name" || fail
+result success
