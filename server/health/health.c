@@ -42,8 +42,14 @@ static bool ask_lottery(int fd)
     lottery__v1__new_bets__init(&question);
     question.agency_id = 1;
     size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
-    return send(fd, frame, size, MSG_NOSIGNAL) == (ssize_t)size && recv(fd, frame, 1, 0) == 1 &&
-           frame[0] == LOTTERY__V1__OPCODE__OPCODE_ACK;
+    if (send(fd, frame, size, MSG_NOSIGNAL) != (ssize_t)size || shutdown(fd, SHUT_WR) != 0 ||
+        recv(fd, frame, 1, 0) != 1)
+        return false;
+    bool is_ack = frame[0] == LOTTERY__V1__OPCODE__OPCODE_ACK;
+    /* Closing with bytes unread would look to the server as if the connection had broken. */
+    while (recv(fd, frame, sizeof(frame), 0) > 0)
+        continue;
+    return is_ack;
 }
 
 /* A connection that ends without a line is ended by the server, too. */

@@ -240,6 +240,8 @@ class CommandLine(Case):
                 server = self.server(mode=mode, level="DEBUG", folder=self.folder / mode)
                 settings = {"SERVER_PORT": str(server.port), "SERVER_MODE": mode}
                 self.assertEqual(self.run_server("--health", **settings).returncode, 0)
+                line = server.wait_line("close_connection", "success")
+                self.assertIn("done", line.details["reason"])
                 server.wait_ready()
                 workers = server.children()["worker"]
                 for pid in workers:
