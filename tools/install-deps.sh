@@ -15,7 +15,7 @@ BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
 PACKAGE='dpkg-dev file' # CPack finds out with them what the .deb depends on
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
 # without libc6-dbg.
-CHECK='ninja-build libcmocka-dev python3 python3-protobuf protobuf-compiler
+CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
   clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git'
 
 usage() {

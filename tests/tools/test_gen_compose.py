@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Tests of tools/gen-compose.py and generar-compose.sh: arguments in, a compose file and status out."""
+
+import ipaddress
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "gen-compose.py"
+SCRIPT = ROOT / "generar-compose.sh"
+USUAL_SUBNET = "172.25.125.0/24"
+
+
+class ToolTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.out = self.root / "compose.yaml"
+
+    def run_tool(self, *arguments, mode=None, command=(sys.executable, TOOL)):
+        env = {key: value for key, value in os.environ.items() if key != "LOTTERY_MODE"}
+        if mode is not None:
+            env["LOTTERY_MODE"] = mode
+        return subprocess.run([*command, *map(str, arguments)], capture_output=True,
+                              encoding="utf-8", env=env, cwd=self.root, timeout=60)
+
+    def generate(self, agencies, *options, mode=None):
+        """The compose file as data; it was made in silence."""
+        done = self.run_tool(self.out, agencies, *options, mode=mode)
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
+        return yaml.safe_load(self.out.read_text(encoding="utf-8"))
+
+    def assert_refused(self, done, reason):
+        self.assertEqual((2, ""), (done.returncode, done.stdout))
+        self.assertIn(reason, done.stderr)
+        self.assertEqual([], sorted(self.root.iterdir()))
+
+
+class Services(ToolTest):
+    def test_names_and_images(self):
+        """The server, client1 to clientN, and each container is called as its service."""
+        stack = self.generate(3)
+        self.assertEqual("tp0", stack["name"])
+        self.assertEqual(["server", "client1", "client2", "client3"], list(stack["services"]))
+        for name, service in stack["services"].items():
+            self.assertEqual(name, service["container_name"])
+            self.assertEqual("server:latest" if name == "server" else "client:latest",
+                             service["image"])
+            self.assertEqual(["testing_net"], service["networks"])
+
+    def test_settings_come_from_outside(self):
+        """The files are mounted, read-only; the environment has only what they cannot say."""
+        services = self.generate(2)["services"]
+        self.assertIn("./server/config.ini:/config.ini:ro", services["server"]["volumes"])
+        self.assertEqual({"LOTTERY_AGENCIES": "2", "SERVER_MODE": "lottery"},
+                         services["server"]["environment"])
+        self.assertIn("./client/config.yaml:/config.yaml:ro", services["client2"]["volumes"])
+        self.assertEqual({"CLI_ID": "2", "CLI_MODE": "lottery"},
+                         services["client2"]["environment"])
+
+    def test_health(self):
+        """The server itself is asked, with the settings that it has."""
+        test = self.generate(0)["services"]["server"]["healthcheck"]["test"]
+        self.assertEqual(["CMD", "/server", "--config", "/config.ini", "--health"], test)
+
+    def test_no_agencies(self):
+        """A server alone."""
+        services = self.generate(0)["services"]
+        self.assertEqual(["server"], list(services))
+        self.assertEqual("0", services["server"]["environment"]["LOTTERY_AGENCIES"])
+
+    def test_no_port_is_published(self):
+        self.generate(2)
+        self.assertNotIn("ports", self.out.read_text(encoding="utf-8"))
+
+
+class Modes(ToolTest):
+    def test_lottery_mounts_the_agency_file(self):
+        """Read-only, and where it is missing the start fails instead of making a folder."""
+        for agency in (1, 2):
+            mount = self.generate(2)["services"][f"client{agency}"]["volumes"][1]
+            self.assertEqual({"type": "bind", "source": f"./.data/agency-{agency}.csv",
+                              "target": "/bets.csv", "read_only": True,
+                              "bind": {"create_host_path": False}}, mount)
+
+    def test_bet_gives_each_agency_a_bet_of_its_own(self):
+        """All texts, and no two alike, also where names come round again."""
+        services = self.generate(12, "--mode", "bet")["services"]
+        self.assertEqual("lottery", services["server"]["environment"]["SERVER_MODE"])
+        bets = []
+        for agency in range(1, 13):
+            environment = services[f"client{agency}"]["environment"]
+            self.assertEqual((str(agency), "bet"),
+                             (environment.pop("CLI_ID"), environment.pop("CLI_MODE")))
+            self.assertEqual(["NOMBRE", "APELLIDO", "DOCUMENTO", "NACIMIENTO", "NUMERO"],
+                             list(environment))
+            self.assertTrue(all(isinstance(value, str) for value in environment.values()))
+            bets.append(environment)
+            self.assertEqual(1, len(services[f"client{agency}"]["volumes"]))
+        self.assertEqual(["Santiago Lionel", "Lorca", "30904465", "1999-03-17", "7574"],
+                         list(bets[0].values()))
+        self.assertEqual(12, len({bet["DOCUMENTO"] for bet in bets}))
+
+    def test_echo(self):
+        """Both programs are told; no bets."""
+        services = self.generate(1, "--mode", "echo")["services"]
+        self.assertEqual("echo", services["server"]["environment"]["SERVER_MODE"])
+        self.assertEqual({"CLI_ID": "1", "CLI_MODE": "echo"}, services["client1"]["environment"])
+        self.assertEqual(1, len(services["client1"]["volumes"]))
+
+    def test_mode_from_the_environment(self):
+        """LOTTERY_MODE counts where no option is given; empty is as if it was not set."""
+        def mode(*options, **environment):
+            return self.generate(1, *options, **environment)["services"]["client1"][
+                "environment"]["CLI_MODE"]
+        self.assertEqual("echo", mode(mode="echo"))
+        self.assertEqual("bet", mode("--mode", "bet", mode="echo"))
+        self.assertEqual("lottery", mode(mode=""))
+
+    def test_persist(self):
+        """The data folder in a named volume, only when asked."""
+        stack = self.generate(1, "--persist")
+        self.assertIn("server_data:/data", stack["services"]["server"]["volumes"])
+        self.assertEqual({"server_data": None}, stack["volumes"])
+        stack = self.generate(1)
+        self.assertNotIn("volumes", stack)
+        self.assertEqual(1, len(stack["services"]["server"]["volumes"]))
+
+
+class Size(ToolTest):
+    def subnet(self, agencies):
+        config = self.generate(agencies)["networks"]["testing_net"]["ipam"]["config"]
+        return ipaddress.ip_network(config[0]["subnet"])
+
+    def test_the_subnet_has_room_for_all(self):
+        """The usual one as long as it can be; then one around it, with an address for each agency,
+        the server, the gateway and the echo check."""
+        self.assertEqual(USUAL_SUBNET, str(self.subnet(5)))
+        self.assertEqual(USUAL_SUBNET, str(self.subnet(251)))
+        for agencies in (252, 507, 508, 1000):
+            subnet = self.subnet(agencies)
+            self.assertTrue(subnet.supernet_of(ipaddress.ip_network(USUAL_SUBNET)))
+            self.assertGreaterEqual(len(list(subnet.hosts())), agencies + 3)
+        self.assertEqual("172.25.124.0/22", str(self.subnet(1000)))
+
+    def test_a_thousand_agencies(self):
+        services = self.generate(1000)["services"]
+        self.assertEqual(1001, len(services))
+        self.assertEqual("1000", services["client1000"]["environment"]["CLI_ID"])
+
+    def test_more_than_one_network_takes(self):
+        """As many as the server takes can be written; a warning says that one machine is not enough."""
+        done = self.run_tool(self.out, 1022)
+        self.assertEqual(0, done.returncode)
+        self.assertIn("warning", done.stderr)
+
+
+class Output(ToolTest):
+    def test_deterministic(self):
+        """The same arguments give the same bytes."""
+        for options in ((), ("--mode", "bet", "--persist")):
+            self.generate(7, *options)
+            first = self.out.read_bytes()
+            self.generate(7, *options)
+            self.assertEqual(first, self.out.read_bytes())
+
+    def test_replaced_as_a_whole(self):
+        """An earlier file goes, nothing else comes, and others can read it."""
+        self.addCleanup(os.umask, os.umask(0o022))
+        self.out.write_text("x" * 100_000)
+        self.out.chmod(0o600)
+        self.generate(1)
+        self.assertEqual([self.out], list(self.root.iterdir()))
+        self.assertEqual(0o644, self.out.stat().st_mode & 0o777)
+
+    def test_bad_arguments(self):
+        """A reason, status 2, no file."""
+        for arguments, reason in (
+                ((), "OUT"), ((self.out,), "N"), ((self.out, "x"), "'x' is not a whole number"),
+                ((self.out, "-1"), "-1"), ((self.out, "1.5"), "'1.5'"), ((self.out, "1_0"), "'1_0'"),
+                ((self.out, "٣"), "'٣'"), ((self.out, ""), "''"), ((self.out, "10001"), "0..10000"),
+                ((self.out, "1", "2"), "unrecognized"), ((self.out, "1", "--mode", "x"), "'x'"),
+                ((self.out, "1", "--pers"), "--pers")):
+            with self.subTest(arguments):
+                self.assert_refused(self.run_tool(*arguments), reason)
+        self.assert_refused(self.run_tool(self.out, "1", mode="x"), "LOTTERY_MODE: 'x'")
+
+    def test_cannot_write(self):
+        """A folder that is not there, or a target that is no file: it stays, and nothing comes."""
+        self.assert_refused(self.run_tool(self.root / "no" / "file", 1), "cannot write")
+        self.assert_refused(self.run_tool("", 1), "cannot write")
+        done = self.run_tool("/dev/null", 1)
+        self.assertEqual(2, done.returncode)
+        self.assertIn("not a regular file", done.stderr)
+
+
+class Script(ToolTest):
+    def test_says_what_it_makes(self):
+        """Called as the course does; where it is called from does not matter."""
+        done = self.run_tool("here.yaml", 2, command=("bash", SCRIPT))
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual("Nombre del archivo de salida: here.yaml\nCantidad de clientes: 2\n",
+                         done.stdout)
+        services = yaml.safe_load((self.root / "here.yaml").read_text(encoding="utf-8"))["services"]
+        self.assertEqual(["server", "client1", "client2"], list(services))
+
+    def test_options_and_mode_are_passed_on(self):
+        done = self.run_tool(self.out, 1, "--persist", mode="echo", command=("bash", SCRIPT))
+        self.assertEqual(0, done.returncode)
+        stack = yaml.safe_load(self.out.read_text(encoding="utf-8"))
+        self.assertEqual("echo", stack["services"]["client1"]["environment"]["CLI_MODE"])
+        self.assertIn("volumes", stack)
+
+    def test_bad_arguments(self):
+        for arguments in ((), (self.out,), (self.out, "many")):
+            done = self.run_tool(*arguments, command=("bash", SCRIPT))
+            self.assertEqual(2, done.returncode)
+            self.assertIn("error", done.stderr)
+            self.assertFalse(self.out.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
