@@ -1,0 +1,66 @@
+#!/bin/sh
+# Installs from Debian packages a Docker engine and Compose 2, as far as they are missing.
+# Debian 12 has no Compose 2: there its package is taken from Debian 13, and nothing else is.
+# It starts no engine: where no service manager does, `dockerd` as root is all that it takes.
+#
+# Exit status: 0 all is installed, 1 it is not, 2 bad arguments.
+
+set -eu
+
+NEXT=trixie
+
+if [ $# -gt 0 ]; then
+  echo "Usage: tools/install-docker.sh (no arguments)" >&2
+  exit 2
+fi
+
+say() { echo "install-docker.sh: $*"; }
+
+fail() {
+  echo "install-docker.sh: error: $*" >&2
+  exit 1
+}
+
+has_engine() { command -v dockerd >/dev/null || docker info >/dev/null 2>&1; }
+has_compose() { docker compose version >/dev/null 2>&1; }
+candidate() { LC_ALL=C apt-cache policy "$1" | sed -n 's/^  Candidate: //p'; }
+
+# The next release's suite, from where this machine's packages come from. Nothing of it may be
+# installed but the one package, so that everything else stays with this release.
+add_next_release() {
+  . /etc/os-release
+  archive=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Identifier: Packages' |
+    sed -n "s/^${VERSION_CODENAME-unknown} //p" | head -n 1)
+  [ -n "$archive" ] || return 1
+  printf '%s\n' 'Types: deb' "URIs: $archive" "Suites: $NEXT" 'Components: main' \
+    'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' \
+    >/etc/apt/sources.list.d/docker-compose.sources
+  printf '%s\n' 'Package: *' "Pin: release n=$NEXT" 'Pin-Priority: -1' '' \
+    'Package: docker-compose' "Pin: release n=$NEXT" 'Pin-Priority: 600' \
+    >/etc/apt/preferences.d/docker-compose
+  apt-get update -qq
+}
+
+missing=
+has_engine || missing='docker.io'
+has_compose || missing="$missing docker-compose"
+[ -n "$missing" ] || exit 0
+
+command -v apt-get >/dev/null || fail "this is no Debian system; it lacks what Debian calls$missing"
+[ "$(id -u)" -eq 0 ] || fail "not root; to be installed:$missing"
+export DEBIAN_FRONTEND=noninteractive
+
+apt-get update -qq || say 'apt-get update failed, trying with what is known'
+case $(candidate docker-compose) in
+  1.*) has_compose || add_next_release || fail 'no Compose 2 to be had' ;;
+esac
+# Since Debian 13 the command is a package of its own.
+case $(candidate docker-cli) in
+  '' | '(none)') ;;
+  *) command -v docker >/dev/null || missing="$missing docker-cli" ;;
+esac
+say "installing $missing"
+# shellcheck disable=SC2086  # a list of names
+apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing ||
+  fail "apt-get could not install $missing"
+has_engine && has_compose || fail 'installed, but it does not work'
