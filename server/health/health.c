@@ -48,7 +48,7 @@ static bool ask_lottery(int fd)
     bool is_ack = frame[0] == LOTTERY__V1__OPCODE__OPCODE_ACK;
     /* Closing with bytes unread would look to the server as if the connection had broken. */
     while (recv(fd, frame, sizeof(frame), 0) > 0)
-        continue;
+        ;
     return is_ack;
 }
 

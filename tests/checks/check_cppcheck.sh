@@ -8,7 +8,7 @@ command -v cppcheck > /dev/null || {
     exit 77
 }
 # System headers are not read; what the generated header asks of protobuf-c's is said here.
-cppcheck --project="$1/compile_commands.json" -i gen -i tests -j "$(nproc)" --quiet \
+cppcheck --project="$1/compile_commands.json" -i "$PWD/gen" -i "$PWD/tests" -j "$(nproc)" --quiet \
     --enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression \
     -DPROTOBUF_C_VERSION_NUMBER=1004000 -DPROTOBUF_C_MIN_COMPILER_VERSION=1004000

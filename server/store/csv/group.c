@@ -137,7 +137,7 @@ static bool reserve(struct committing *committing, size_t count)
  * takes half of the time. */
 static enum status reserve_journal(const struct committing *committing, uint64_t end)
 {
-    static const uint8_t zeros[ROOM_PIECE];
+    static const uint8_t zeros[ROOM_PIECE] = {0};
     const struct store_files *files = &committing->files;
     struct iovec parts[ROOM_MOST / ROOM_PIECE];
     uint64_t room = atomic_load(&committing->state->journal_room);
