@@ -30,20 +30,21 @@ UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
 # Which stage a function is: the first line whose pattern is found in "file:function".
 READING = r"common/stream/.*:(on_read|on_alloc|stream_read)|common/frame/.*:frame_(reader|decode)"
+VALIDATE = r"common/bet/|common/base/include/word\.h:(utf8|bet)_"
 AGENCY = (
-    (r"client/bets_file/", "CSV parse"),
-    (r"common/bet/", "validate"),
+    (r"client/bets_file/|common/csv_line/", "CSV parse"),
+    (VALIDATE, "validate"),
     (READING + r"|:lottery__v1__(ack|winners)_", "receive"),
-    (r"client/agency/batch|common/wire/|gen/", "encode"),
+    (r"client/agency/batch|common/bet_codec/|common/wire/|gen/", "encode"),
     (r"common/(stream|frame)/|client/central/", "send"),
     (r"common/log/", "log"),
 )
 WORKER = (
     (READING + r"|server/(worker|peer|service)/(connection|peer|session|service)\.c", "receive"),
     (r"common/wire/|common/(stream|frame)/|:lottery__v1__(ack|winners)_", "send"),
-    (r"gen/|server/service/", "decode"),
-    (r"common/bet/", "validate"),
-    (r"server/lottery/", "format"),
+    (r"gen/|common/bet_codec/|server/service/", "decode"),
+    (VALIDATE, "validate"),
+    (r"server/lottery/|common/base/include/word\.h:put_", "format"),
     (r"server/store/csv/committer", "sync"),
     (r"server/store/", "write"),
     (r"common/log/", "log"),
