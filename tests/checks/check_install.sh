@@ -1,0 +1,44 @@
+#!/bin/sh
+# What gets installed works: cmake --install below a DESTDIR, and the Debian package, unpacked.
+# Usage: check_install.sh BUILD_DIR
+set -eu
+build=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# check_tree ROOT: programs that run, and files to begin with.
+check_tree() {
+    for name in lottery-server lottery-agency; do
+        "$1/usr/bin/$name" --version | grep -E "^$name [0-9]+\.[0-9]+\.[0-9]+$"
+    done
+    doc=$(dirname "$(find "$1/usr/share/doc" -name README.md)")
+    for name in README.md ARCHITECTURE.md lottery.proto examples/config.ini examples/config.yaml; do
+        [ -s "$doc/$name" ] || {
+            echo "missing: $name in $doc"
+            exit 1
+        }
+    done
+    # The examples are taken as they are: the agency only misses who it is.
+    "$1/usr/bin/lottery-agency" --config "$doc/examples/config.yaml" | grep 'id: missing'
+    [ -z "$(find "$1" -name 'test_*' -o -name '*.a')" ] || {
+        echo "tests or archives were installed"
+        exit 1
+    }
+}
+
+DESTDIR="$folder/destdir" cmake --install "$build" --prefix /usr > "$folder/log" 2>&1 || {
+    cat "$folder/log"
+    exit 1
+}
+check_tree "$folder/destdir"
+
+(cd "$folder" && cpack --config "$build/CPackConfig.cmake" -B "$folder/packages") \
+    > "$folder/log" 2>&1 || {
+    cat "$folder/log"
+    exit 1
+}
+deb=$(echo "$folder"/packages/national-lottery_*.deb)
+dpkg-deb -c "$deb" | grep -E ' \./usr/bin/lottery-(server|agency)$'
+dpkg-deb -f "$deb" Depends | grep -E 'libuv1.*'
+dpkg-deb -x "$deb" "$folder/unpacked"
+check_tree "$folder/unpacked"
