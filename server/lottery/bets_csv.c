@@ -174,21 +174,37 @@ static size_t read_line(char *text, size_t size, uint32_t *agency, struct bet *b
     return line_size;
 }
 
-size_t load_number(const char *text, size_t size, uint32_t *out)
+/* The number that ends at `end`, however it is written; false when there is none. */
+static bool read_last_field(const char *text, const char *end, uint32_t *out)
 {
-    const char *feed = memchr(text, '\n', size);
-
-    if (feed == NULL || feed == text || feed[-1] != '\r')
-        return 0;
-    const char *end = feed - 1;
     const char *p = end;
+
     while (p > text && p[-1] != ',')
         p--;
     if (end - p >= 2 && *p == '"' && end[-1] == '"') {
         p++;
         end--;
     }
-    if (p == text || bet_number_read((struct text){p, (size_t)(end - p)}, out) != BET_FAULT_NONE)
+    return p > text && bet_number_read((struct text){p, (size_t)(end - p)}, out) == BET_FAULT_NONE;
+}
+
+size_t load_number(const char *text, size_t size, uint32_t *out)
+{
+    const char *feed = memchr(text, '\n', size);
+
+    if (feed == NULL || feed == text || feed[-1] != '\r')
+        return 0;
+    /* As store_bets writes it: one to four digits behind a comma, read from the last one on. */
+    const char *p = feed - 1;
+    uint32_t value = 0;
+    uint32_t weight = 1;
+    for (; p > text && p[-1] >= '0' && p[-1] <= '9' && weight <= BET_NUMBER_MAX; p--) {
+        value += (uint32_t)(p[-1] - '0') * weight;
+        weight *= 10;
+    }
+    if (weight > 1 && p > text && p[-1] == ',')
+        *out = value;
+    else if (!read_last_field(text, feed - 1, out))
         return 0;
     return (size_t)(feed + 1 - text);
 }

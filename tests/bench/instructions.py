@@ -25,7 +25,7 @@ ROW = re.compile(r"^\| ([^|]+?) +\| +([\d.,]*) \| +([\d.,]*) \|$", re.M)
 BETS = 100_000
 MEMORY = "/dev/shm"
 GROWTH = 1.05
-NOISE = 3  # instructions per bet that a stage may differ by from run to run
+NOISE = 8  # instructions per bet that a stage may differ by: groups come as the threads happen to meet
 UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
 # Which stage a function is: the first line whose pattern is found in "file:function".

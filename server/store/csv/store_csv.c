@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCAN_BLOCK ((size_t)1024 * 1024)
+#define SCAN_BLOCK ((size_t)256 * 1024)
 #define OP_COST 128 /* what an operation without bets counts for in the backlog, bytes */
 
 struct store_csv {
