@@ -2,6 +2,8 @@
 # Tells whether the echo server that server/config.ini names gives back what it is sent. Netcat asks
 # it from a container on the project's network: nothing is installed here, no port is published.
 # Status 0: it does; 1: it does not, or could not be asked, and then stderr says why.
+#
+# shellcheck disable=SC2016  # what runs in the container is not expanded here
 set -u
 cd "$(dirname "$0")" || exit 1
 name=validar-echo-server-$$

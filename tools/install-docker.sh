@@ -4,6 +4,8 @@
 # It starts no engine: where no service manager does, `dockerd` as root is all that it takes.
 #
 # Exit status: 0 all is installed, 1 it is not, 2 bad arguments.
+#
+# shellcheck disable=SC1091,SC2016  # a file of the system; fields that apt-get fills in
 
 set -eu
 
@@ -63,4 +65,5 @@ say "installing $missing"
 # shellcheck disable=SC2086  # a list of names
 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing ||
   fail "apt-get could not install $missing"
-has_engine && has_compose || fail 'installed, but it does not work'
+has_engine || fail 'installed, but there is no dockerd'
+has_compose || fail 'installed, but docker compose does not work'

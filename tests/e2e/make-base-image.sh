@@ -2,6 +2,8 @@
 # Brings debian:bookworm-slim, on which the images stand. Where no image registry is reached it is
 # made from Debian packages; like the real one it has the essential packages, apt and no
 # documentation. Where the image exists it is left as it is.
+#
+# shellcheck disable=SC2016  # fields that apt-get fills in
 set -eu
 image=debian:bookworm-slim
 docker image inspect "$image" >/dev/null 2>&1 && exit 0

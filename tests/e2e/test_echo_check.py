@@ -10,8 +10,9 @@ SERVER = ROOT / "tests" / "e2e" / "foreign_server.pl"
 
 
 def everything():
-    """What the engine has, images and their layers too."""
-    return inventory(), set(docker("images", "--all", "--quiet").split())
+    """What the engine has, images and their names too."""
+    images = docker("images", "--all", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")
+    return inventory(), set(images.splitlines())
 
 
 class EchoCheck(Case):
