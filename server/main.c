@@ -1,5 +1,6 @@
 /* lottery-server: reads the command line and the settings, then leaves the rest to the supervisor.
  */
+#include "check.h"
 #include "health.h"
 #include "log.h"
 #include "server_settings.h"
@@ -17,6 +18,7 @@ static const char help[] =
     "Takes the bets of agencies, holds the raffle and tells the winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
+    "      --check DIR    tell what is in a data folder and whether it is sound; change nothing\n"
     "      --health       ask the server that runs with these settings whether it is well\n"
     "  -h, --help         this text\n"
     "  -v, --version      name and version\n"
@@ -24,8 +26,9 @@ static const char help[] =
     "Settings come from the environment, else from the file, else have a default; the README has\n"
     "their table.\n"
     "\n"
-    "Exit status: 0 after a clean stop (or: the server is well), 1 when it could not run (or: is\n"
-    "not well), 2 for a bad command line or setting.\n";
+    "Exit status: 0 after a clean stop (or: the server is well, the folder sound), 1 when it "
+    "could\n"
+    "not run (or: is not), 2 for a bad command line or setting.\n";
 
 static int fail_settings(const char *reason)
 {
@@ -36,11 +39,9 @@ static int fail_settings(const char *reason)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"health", no_argument, NULL, 'H'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"check", required_argument, NULL, 'C'}, {"config", required_argument, NULL, 'c'},
+        {"health", no_argument, NULL, 'H'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     const char *path = "./config.ini";
     struct server_settings settings;
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
 
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
+        case 'C':
+            return check_folder(optarg);
         case 'c':
             path = optarg;
             break;

@@ -19,7 +19,7 @@ FLOORS = [
     ["server/store", "client/agency"],
     ["server/store/csv"],
     ["server/service", "server/process"],
-    ["server/peer", "server/health"],
+    ["server/peer", "server/health", "server/check"],
     ["server/echo"],
     ["server/worker", "server/raffle"],
     ["server/supervisor"],

@@ -218,6 +218,7 @@ static void fill_report(const struct replay *replay, struct store_report *report
         .journal_cut = replay->journal_used - replay->journal_end,
         .finished = atomic_load(&replay->state->finished),
         .has_draw = atomic_load(&replay->state->has_draw) != 0,
+        .winner_number = replay->state->draw.count,
         .winners = replay->state->draw.received,
     };
 }

@@ -28,7 +28,8 @@ struct store_report {
     uint64_t journal_cut;   /* bytes behind the last whole record */
     uint32_t finished;      /* agencies */
     bool has_draw;
-    uint64_t winners; /* entries in winners.csv, if the raffle was held */
+    uint32_t winner_number; /* that the raffle was held with */
+    uint64_t winners;       /* entries in winners.csv, if the raffle was held */
 };
 
 /* Locks the folder, creates or recovers its files, and cuts a torn tail. `dir` is copied, `ops` is

@@ -1,0 +1,12 @@
+/* check.h - tells what is in a data folder, and whether it is sound. */
+#ifndef LOTTERY_CHECK_H
+#define LOTTERY_CHECK_H
+
+/* Reads the folder as a start of the server would, but changes nothing and takes no lock: of a
+ * server at work it may see half of a batch, as a torn tail. Prints to stdout, for each agency that
+ * has something, its bets and whether it finished; then the sums, the raffle, and what a start
+ * would cut. Returns 0 when the folder is sound; 1 when it is damaged or can not be read, with
+ * file, offset and reason on stderr. Blocks. */
+int check_folder(const char *dir);
+
+#endif

@@ -1,0 +1,94 @@
+"""lottery-server --check: tells what is in a data folder, and changes nothing."""
+import subprocess
+import unittest
+
+from programs import BIN, Case
+from wire import Peer, bet
+
+
+class Check(Case):
+    def setUp(self):
+        super().setUp()
+        self.data = self.folder / "data"
+
+    def run_check(self):
+        """Status, output and errors."""
+        result = subprocess.run([BIN / "lottery-server", "--check", self.data], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        return result.returncode, result.stdout, result.stderr
+
+    def files(self):
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+                for path in self.data.iterdir()}
+
+    def check(self):
+        """The same, of a folder that nobody else works on: it stays as it was."""
+        before = self.files()
+        result = self.run_check()
+        self.assertEqual(self.files(), before)
+        return result
+
+    def fill(self, agencies=2):
+        """A server at work: agency 1 has sent three bets and waits, agency 2 has sent two."""
+        server = self.server(agencies=agencies)
+        first, second = Peer(server.port, 1), Peer(server.port, 2)
+        self.addCleanup(first.close)
+        self.addCleanup(second.close)
+        first.bets([bet("1"), bet("2", number=1), bet("3")])
+        first.send_finished(3)
+        second.bets([bet("4"), bet("5", number=2)])
+        return server, first, second
+
+    def test_an_empty_folder(self):
+        self.data.mkdir()
+        status, output, errors = self.check()
+        self.assertEqual((status, output), (1, ""))
+        self.assertRegex(errors, r"^lottery-server: bets\.csv: No such file or directory\n$")
+
+    def test_before_the_raffle(self):
+        server, _, _ = self.fill()
+        expected = ("agency 1: 3 bets, finished\n"
+                    "agency 2: 2 bets, not finished\n"
+                    "in all: 5 bets, 1 agencies finished\n"
+                    "raffle: not held\n"
+                    "sound\n")
+        self.assertEqual(self.run_check(), (0, expected, ""))  # the server is at work
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.check(), (0, expected, ""))
+
+    def test_after_the_raffle(self):
+        server, first, second = self.fill()
+        self.assertEqual(second.finish(2), ["4"])
+        self.assertEqual(first.winners(), ["1", "3"])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.check(), (0, "agency 1: 3 bets, finished\n"
+                                           "agency 2: 2 bets, finished\n"
+                                           "in all: 5 bets, 2 agencies finished\n"
+                                           "raffle: held with number 7574, 3 winners\n"
+                                           "sound\n", ""))
+
+    def test_a_torn_tail(self):
+        server, _, _ = self.fill()
+        server.kill()
+        with open(self.data / "bets.csv", "ab") as file:
+            file.write(b"1,torn")
+        status, output, _ = self.check()
+        self.assertEqual(status, 0)
+        self.assertIn("in all: 5 bets, 1 agencies finished\n", output)
+        self.assertIn("which the next start cuts: 6 bytes of bets.csv, 0 of bets.journal\n", output)
+
+    def test_damage(self):
+        server, _, _ = self.fill()
+        self.assertEqual(server.stop(), 0)
+        for name, at in (("bets.csv", 7), ("bets.journal", 1024 + 70)):
+            whole = (self.data / name).read_bytes()
+            (self.data / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+            status, output, errors = self.check()
+            self.assertEqual((status, output), (1, ""))
+            self.assertRegex(errors, rf"^lottery-server: {name}: .* at byte \d+, .*copy.*\n$")
+            (self.data / name).write_bytes(whole)
+        self.assertEqual(self.check()[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
