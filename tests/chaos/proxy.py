@@ -14,6 +14,7 @@ class Proxy:
         self.generator = random.Random(seed)
         self.is_calm = False
         self.cuts = 0
+        self.tasks = set()
         self.loop = asyncio.new_event_loop()
         self.port = None
         self._ready = threading.Event()
@@ -44,6 +45,15 @@ class Proxy:
         self._thread.join()
 
     async def _serve(self, reader, writer):
+        """The loop only holds on weakly to its tasks: one whose sockets are gone would vanish."""
+        task = asyncio.current_task()
+        self.tasks.add(task)
+        try:
+            await self._connect(reader, writer)
+        finally:
+            self.tasks.discard(task)
+
+    async def _connect(self, reader, writer):
         try:
             other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
