@@ -2,6 +2,9 @@
 
 #include "bets_csv.h"
 #include "cmocka_all.h"
+#include "fault_file_ops.h"
+#include "log.h"
+#include "tmpdir.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +15,20 @@
 #include <unistd.h>
 
 const char *const folder_names[FOLDER_FILES] = {"bets.csv", "bets.journal", "winners.csv"};
+
+int store_fixture_setup(void **state)
+{
+    fault_reset();
+    log_set_level(LOG_CRITICAL);
+    *state = tmpdir_make();
+    return 0;
+}
+
+int store_fixture_teardown(void **state)
+{
+    tmpdir_remove(*state);
+    return 0;
+}
 
 /* A test that wants to see it does so in a process of its own. */
 static void on_fatal(const char *reason)

@@ -37,6 +37,11 @@ struct store_call {
     unsigned calls;     /* how often done() came */
 };
 
+/* For cmocka: a fresh folder as *state, no faults planned, no log lines but critical ones; and its
+ * end. */
+int store_fixture_setup(void **state);
+int store_fixture_teardown(void **state);
+
 /* Opens folder and store. Anything but STATUS_OK leaves nothing open. */
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
                                const struct file_ops *ops, uint32_t agencies);

@@ -4,10 +4,8 @@
 
 #include "bets_csv.h"
 #include "fault_file_ops.h"
-#include "log.h"
 #include "prng.h"
 #include "store_fixture.h"
-#include "tmpdir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,20 +13,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int setup(void **state)
-{
-    fault_reset();
-    log_set_level(LOG_CRITICAL);
-    *state = tmpdir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tmpdir_remove(*state);
-    return 0;
-}
 
 static struct store_fixture open_store(const char *dir)
 {
@@ -776,7 +760,8 @@ static void leaves_a_foreign_file_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
         CASE(appends_a_batch),
         CASE(takes_a_known_batch_once),
         CASE(stores_only_the_new_tail),

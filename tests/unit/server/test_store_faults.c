@@ -5,9 +5,7 @@
 
 #include "alloc_fault.h"
 #include "fault_file_ops.h"
-#include "log.h"
 #include "store_fixture.h"
-#include "tmpdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,20 +14,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int setup(void **state)
-{
-    fault_reset();
-    log_set_level(LOG_CRITICAL);
-    *state = tmpdir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tmpdir_remove(*state);
-    return 0;
-}
 
 /* Fails one way at one operation. */
 struct way {
@@ -594,7 +578,8 @@ static void working_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
         CASE(opening_a_new_folder),
         CASE(recovering_a_folder),
         CASE(recovering_on_a_dead_disk),

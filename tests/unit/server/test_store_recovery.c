@@ -5,9 +5,7 @@
 #include "fault_file_ops.h"
 #include "home.h"
 #include "journal.h"
-#include "log.h"
 #include "store_fixture.h"
-#include "tmpdir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,20 +17,6 @@
 #define BETS 0 /* in struct folder */
 #define JOURNAL 1
 #define WINNERS 2
-
-static int setup(void **state)
-{
-    fault_reset();
-    log_set_level(LOG_CRITICAL);
-    *state = tmpdir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tmpdir_remove(*state);
-    return 0;
-}
 
 /* The scenario: what is done, one operation after the other, each acked before the next. */
 struct step {
@@ -816,7 +800,8 @@ static void syncs_the_folder_at_every_opening(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
         CASE(refuses_a_closed_folder_that_was_cut),
         CASE(opens_a_running_folder_that_was_cut),
         CASE(opens_a_drawn_folder_that_was_cut),
