@@ -9,7 +9,10 @@
 
 set -eu
 
+THIS=bookworm
 NEXT=trixie
+SOURCE=/etc/apt/sources.list.d/docker-compose.sources
+PIN=/etc/apt/preferences.d/docker-compose
 
 if [ $# -gt 0 ]; then
   echo "Usage: tools/install-docker.sh (no arguments)" >&2
@@ -31,20 +34,21 @@ candidate() { LC_ALL=C apt-cache policy "$1" | sed -n 's/^  Candidate: //p'; }
 # installed but the one package, so that everything else stays with this release.
 add_next_release() {
   . /etc/os-release
+  [ "${VERSION_CODENAME-}" = $THIS ] || return 1
   archive=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Identifier: Packages' |
-    sed -n "s/^${VERSION_CODENAME-unknown} //p" | head -n 1)
-  [ -n "$archive" ] || return 1
+    sed -n "s/^$THIS //p" | head -n 1)
   printf '%s\n' 'Types: deb' "URIs: $archive" "Suites: $NEXT" 'Components: main' \
-    'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' \
-    >/etc/apt/sources.list.d/docker-compose.sources
+    'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >$SOURCE
   printf '%s\n' 'Package: *' "Pin: release n=$NEXT" 'Pin-Priority: -1' '' \
-    'Package: docker-compose' "Pin: release n=$NEXT" 'Pin-Priority: 600' \
-    >/etc/apt/preferences.d/docker-compose
-  apt-get update -qq
+    'Package: docker-compose' "Pin: release n=$NEXT" 'Pin-Priority: 600' >$PIN
+  apt-get update -qq || {
+    rm $SOURCE $PIN
+    return 1
+  }
 }
 
 missing=
-has_engine || missing='docker.io'
+has_engine || missing=' docker.io'
 has_compose || missing="$missing docker-compose"
 [ -n "$missing" ] || exit 0
 
@@ -61,9 +65,9 @@ case $(candidate docker-cli) in
   '' | '(none)') ;;
   *) command -v docker >/dev/null || missing="$missing docker-cli" ;;
 esac
-say "installing $missing"
+say "installing$missing"
 # shellcheck disable=SC2086  # a list of names
 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing ||
-  fail "apt-get could not install $missing"
+  fail "apt-get could not install$missing"
 has_engine || fail 'installed, but there is no dockerd'
 has_compose || fail 'installed, but docker compose does not work'

@@ -27,9 +27,11 @@ class Stack:
 
     def remove(self):
         """Its containers, network and volumes, and the copy."""
-        if (self.root / COMPOSE).exists():
-            self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-        shutil.rmtree(self.folder)
+        try:
+            if (self.root / COMPOSE).exists():
+                self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        finally:
+            shutil.rmtree(self.folder)
 
     def run(self, *command, **options):
         return run(*command, cwd=self.root, **options)
