@@ -2,6 +2,7 @@
 #include "agency.h"
 #include "client_settings.h"
 #include "log.h"
+#include "stop_signals.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "lottery-agency: unexpected argument '%s'\n", argv[optind]);
         return AGENCY_EXIT_USAGE;
     }
+    stop_signals_block();
     if (client_settings_load(path, &settings, &err) != STATUS_OK)
         return fail_settings(err.text);
     log_set_level(settings.log_level);

@@ -32,8 +32,7 @@ void agency_end(struct agency *agency, enum agency_exit status)
         LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
     agency->mode->close(agency);
     central_close(&agency->central);
-    uv_close((uv_handle_t *)&agency->term, NULL);
-    uv_close((uv_handle_t *)&agency->interrupt, NULL);
+    stop_signals_close(&agency->signals);
     stream_hub_close(&agency->hub);
     (void)uv_timer_start(&agency->grace, on_grace, GRACE_MS, 0);
     uv_unref((uv_handle_t *)&agency->grace);
@@ -46,10 +45,9 @@ void agency_fail(struct agency *agency, const char *action, const char *reason)
     agency_end(agency, AGENCY_EXIT_FAIL);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_stop(void *context)
 {
-    (void)number;
-    agency_end(handle->data, AGENCY_EXIT_OK);
+    agency_end(context, AGENCY_EXIT_OK);
 }
 
 static const struct mode *mode_of(const struct client_settings *settings)
@@ -70,17 +68,14 @@ static bool start(struct agency *agency)
 
     agency->mode = mode_of(settings);
     agency->own = calloc(1, agency->mode->size);
-    if (agency->own == NULL || stream_hub_init(&agency->hub, &agency->loop) != STATUS_OK ||
-        uv_signal_init(&agency->loop, &agency->term) < 0 ||
-        uv_signal_init(&agency->loop, &agency->interrupt) < 0)
+    if (agency->own == NULL || stream_hub_init(&agency->hub, &agency->loop) != STATUS_OK)
         return false;
-    agency->term.data = agency;
-    agency->interrupt.data = agency;
+    agency->signals.on_stop = on_stop;
+    agency->signals.context = agency;
     (void)uv_timer_init(&agency->loop, &agency->grace);
     central_init(&agency->central, &agency->hub, settings->server_address,
                  (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
-    return uv_signal_start(&agency->term, on_signal, SIGTERM) == 0 &&
-           uv_signal_start(&agency->interrupt, on_signal, SIGINT) == 0;
+    return stop_signals_start(&agency->signals, &agency->loop) == 0;
 }
 
 /* The loop has run out, or was stopped with something in it that does not end. */

@@ -5,6 +5,7 @@
 #include "agency.h"
 #include "central.h"
 #include "client_settings.h"
+#include "stop_signals.h"
 
 #include <stdbool.h>
 
@@ -27,8 +28,7 @@ struct agency {
     uv_loop_t loop;
     struct stream_hub hub;
     struct central central;
-    uv_signal_t term;
-    uv_signal_t interrupt;
+    struct stop_signals signals;
     uv_timer_t grace; /* for what can not be interrupted, at the end */
     enum agency_exit exit_status;
     bool is_ending;

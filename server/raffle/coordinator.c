@@ -14,6 +14,7 @@
 #include "link.h"
 #include "log.h"
 #include "process.h"
+#include "stop_signals.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct coordinator {
     struct link_set links;
     struct holding holding;
     struct backoff backoff;
-    struct process_signals signals;
+    struct stop_signals signals;
     uv_poll_t accept_poll;
     uv_timer_t retry;
     bool is_stopping;
@@ -116,7 +117,7 @@ static void on_stop(void *context)
     uv_close((uv_handle_t *)&self->accept_poll, NULL);
     uv_close((uv_handle_t *)&self->retry, NULL);
     link_set_close(&self->links);
-    process_signals_close(&self->signals);
+    stop_signals_close(&self->signals);
     stream_hub_close(&self->hub);
     if (!self->holding.is_active)
         finish_stop(self);
@@ -145,7 +146,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->holding.winner_number = job->settings->winner_number;
     self->holding.on_done = on_held;
     self->holding.owner = self;
-    if (process_signals_start(&self->signals, &self->loop) < 0 ||
+    if (stop_signals_start(&self->signals, &self->loop) < 0 ||
         uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
         uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {
         errbuf_set(err, "signals or links can not be watched");

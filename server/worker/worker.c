@@ -17,6 +17,7 @@
 #include "log.h"
 #include "process.h"
 #include "raffle_link.h"
+#include "stop_signals.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ struct worker {
     struct echo_limits echo_limits;
     struct peer_set peers;
     struct listener listener;
-    struct process_signals signals;
+    struct stop_signals signals;
     uv_timer_t stop_timer;
     uint64_t stop_until_ms;
     bool is_stopping;
@@ -68,7 +69,7 @@ static void close_all(struct worker *worker)
     (void)uv_timer_stop(&worker->stop_timer);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
     peer_set_close(&worker->peers);
-    process_signals_close(&worker->signals);
+    stop_signals_close(&worker->signals);
     stream_hub_close(&worker->hub);
     if (is_lottery(worker)) {
         raffle_link_close(&worker->raffle);
@@ -168,7 +169,7 @@ static enum status start(struct worker *worker, struct errbuf *err)
     worker->stop_timer.data = worker;
     worker->signals.on_stop = on_stop;
     worker->signals.context = worker;
-    if (process_signals_start(&worker->signals, &worker->loop) < 0) {
+    if (stop_signals_start(&worker->signals, &worker->loop) < 0) {
         errbuf_set(err, "signals can not be watched");
         return STATUS_IO;
     }

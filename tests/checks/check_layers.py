@@ -13,7 +13,7 @@ ROOT = ROOT if ROOT.is_dir() else ROOT.parents[2]
 FLOORS = [
     ["common/base", "common/clock", "gen"],
     ["common/log", "common/values", "common/bet", "common/csv_line", "common/frame",
-     "common/backoff"],
+     "common/backoff", "common/stop_signals"],
     ["common/settings", "common/bet_codec", "common/wire", "common/stream"],
     ["server/lottery", "server/settings", "client/settings", "client/bets_file", "client/central"],
     ["server/store", "client/agency"],

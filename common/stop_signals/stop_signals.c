@@ -1,0 +1,57 @@
+#include "stop_signals.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static sigset_t both(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+void stop_signals_block(void)
+{
+    const sigset_t set = both();
+
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void on_readable(uv_poll_t *poll, int code, int poll_events)
+{
+    const struct stop_signals *signals = poll->data;
+    struct signalfd_siginfo info;
+
+    (void)code;
+    (void)poll_events;
+    if (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        signals->on_stop(signals->context);
+}
+
+int stop_signals_start(struct stop_signals *signals, uv_loop_t *loop)
+{
+    const sigset_t set = both();
+
+    signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signals->fd < 0)
+        return -1;
+    if (uv_poll_init(loop, &signals->poll, signals->fd) < 0) {
+        (void)close(signals->fd);
+        return -1;
+    }
+    signals->poll.data = signals;
+    if (uv_poll_start(&signals->poll, UV_READABLE, on_readable) == 0)
+        return 0;
+    stop_signals_close(signals);
+    return -1;
+}
+
+void stop_signals_close(struct stop_signals *signals)
+{
+    uv_close((uv_handle_t *)&signals->poll, NULL);
+    (void)close(signals->fd); /* libuv lets go of it within uv_close */
+}

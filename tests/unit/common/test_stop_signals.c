@@ -1,0 +1,125 @@
+/* Signals of this very process: every case ends with both of them blocked and none pending. */
+#include "cmocka_all.h"
+#include "loop.h"
+#include "stop_signals.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct fixture {
+    uv_loop_t loop;
+    struct stop_signals signals;
+    unsigned stops;
+};
+
+static void on_stop(void *context)
+{
+    ((struct fixture *)context)->stops++;
+}
+
+static void begin(struct fixture *f)
+{
+    stop_signals_block();
+    loop_begin(&f->loop);
+    f->stops = 0;
+    f->signals.on_stop = on_stop;
+    f->signals.context = f;
+}
+
+/* Takes away what a case has left pending, so that the next one begins anew. */
+static bool take_pending(int number)
+{
+    sigset_t pending;
+    sigset_t one;
+    int taken;
+
+    assert_int_equal(sigpending(&pending), 0);
+    if (sigismember(&pending, number) == 0)
+        return false;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    assert_int_equal(sigwait(&one, &taken), 0);
+    return true;
+}
+
+/* Each signal is told, one after the other. */
+static void test_told(void **state)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGINT};
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(kill(getpid(), numbers[i]), 0);
+        loop_until_count(&f.loop, &f.stops, i + 1, "on_stop");
+    }
+    loop_turn(&f.loop);
+    assert_int_equal(f.stops, 3);
+    stop_signals_close(&f.signals);
+    loop_end(&f.loop);
+}
+
+/* One that came before the start is not lost. */
+static void test_before_the_start(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    loop_until_count(&f.loop, &f.stops, 1, "on_stop");
+    stop_signals_close(&f.signals);
+    loop_end(&f.loop);
+}
+
+/* One that comes after the end neither kills nor is told; the descriptor is closed. */
+static void test_after_the_end(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    int fd = f.signals.fd;
+    stop_signals_close(&f.signals);
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    assert_int_equal(kill(getpid(), SIGINT), 0);
+    loop_end(&f.loop);
+    assert_int_equal(f.stops, 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    assert_true(take_pending(SIGTERM));
+    assert_true(take_pending(SIGINT));
+}
+
+/* Without a free descriptor the start fails, and leaves nothing behind. */
+static void test_no_descriptor(void **state)
+{
+    struct rlimit limit;
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    loop_end(&f.loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_before_the_start),
+        cmocka_unit_test(test_after_the_end),
+        cmocka_unit_test(test_no_descriptor),
+    };
+
+    return cmocka_run_group_tests_name("stop_signals", tests, NULL, NULL);
+}
