@@ -2,12 +2,15 @@
 
 Every process is stopped by its pid, whatever happens. LOTTERY_BIN says where the programs are.
 """
+import csv
+import datetime
 import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +22,22 @@ LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG   |INFO    |WARNING |
                   r"action: (?P<action>\w+) \| result: (?P<result>success|fail|in_progress)"
                   r"(?P<details>( \| [^|:]+: [^|]*)*)$")
 SANITIZER = re.compile(r"Sanitizer|runtime error")
+
+
+def read_original(path):
+    """As the reader of the original exercise does: every row must load."""
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.reader(file):
+            yield (int(row[0]), row[1], row[2], row[3], datetime.date.fromisoformat(row[4]),
+                   int(row[5]))
+
+
+def main():
+    """Runs the calling script's tests. When all of them were skipped, the status tells ctest so."""
+    result = unittest.main(exit=False).result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(77 if len(result.skipped) == result.testsRun else 0)
 
 
 class Line:
@@ -56,6 +75,24 @@ def environment_with(settings):
     keep = {key: value for key, value in os.environ.items()
             if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
     return {**keep, **settings}
+
+
+def connections_of(pid, states=("01",)):
+    """How many TCP connections a process holds: its sockets, by the kernel's tables. `states` are
+    the kernel's, 01 = established; None = whatever they are."""
+    inodes = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if states is None or fields[3] in states:
+            inodes.add(fields[9])
+    count = 0
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(fd)
+        except FileNotFoundError:
+            continue
+        count += target.startswith("socket:[") and target[8:-1] in inodes
+    return count
 
 
 class Program:
@@ -147,7 +184,11 @@ class Server(Program):
             "ASAN_OPTIONS": "detect_leaks=0", **environment,
         }, folder)
         self.folder = pathlib.Path(folder)
-        self.port = int(self.wait_line("listen", "success").details["port"])
+        try:
+            self.port = int(self.wait_line("listen", "success").details["port"])
+        except BaseException:
+            self.kill()  # nobody else knows of it yet
+            raise
 
     def children(self):
         """The pids of its processes, by role: {'worker': [...], 'coordinator': [...]}."""

@@ -1,8 +1,9 @@
 """A peer in another language, with the schema and the frame alone, has everything it needs."""
+import socket
 import unittest
 
-from programs import Case
-from wire import Peer, bet, pb
+from programs import Case, read_original
+from wire import Peer, bet, frame, pb
 
 
 class ForeignPeer(Case):
@@ -23,6 +24,22 @@ class ForeignPeer(Case):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(len(server.lines("sorteo", "success")), 1)
         self.assertEqual(server.lines()[-1].action, "exit")
+
+    def test_bytes_one_by_one(self):
+        """Names of 64 bytes of UTF-8 and of everything that separates elsewhere, sent byte after
+        byte: stored as they were."""
+        names = ["ñ" * 32, "€" * 21 + "a", "𝄞" * 16, 'O\'Hara, "el" ; | & : / = -', "a"]
+        server = self.server(agencies=1)
+        data = frame(pb.OPCODE_NEW_BETS, pb.NewBets(agency_id=1, bets=[
+            bet(first=name, last=name, document="00" + str(i)) for i, name in enumerate(names)]))
+        with Peer(server.port) as peer:
+            peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in data:
+                peer.send_bytes(bytes([byte]))
+            self.assertEqual(peer.ack().received, len(names))
+        rows = list(read_original(server.folder / "bets.csv"))
+        self.assertEqual([row[1:4] for row in rows],
+                         [(name, name, "00" + str(i)) for i, name in enumerate(names)])
 
 
 if __name__ == "__main__":

@@ -1,122 +1,8 @@
 """The lottery end to end: agencies at once, batches of every size, one raffle."""
-import csv
-import datetime
-import pathlib
-import socket
-import subprocess
-import sys
-import threading
 import unittest
 
-from programs import ROOT, Case, Line, wait_until
-from wire import FRAME_MAX, HEADER, Peer, bet, pb
-
-REAL_DATA = ROOT.parent / "shared" / "data"
-REAL_WINNERS = [2, 3, 3, 2, 0]
-REAL_BETS = 78697
-
-
-def read_original(path):
-    """As the reader of the original exercise does: every row must load."""
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.reader(file):
-            yield (int(row[0]), row[1], row[2], row[3], datetime.date.fromisoformat(row[4]),
-                   int(row[5]))
-
-
-class FrameProxy(threading.Thread):
-    """Between one agency and the server: checks the size of every frame in both directions."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.target = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.frames = 0
-        self.largest = 0
-
-    def run(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-            except OSError:
-                return
-            other = socket.create_connection(("127.0.0.1", self.target))
-            for pair in ((one, other), (other, one)):
-                threading.Thread(target=self.copy, args=pair, daemon=True).start()
-
-    def copy(self, source, target):
-        buffer = b""
-        while data := source.recv(65536):
-            target.sendall(data)
-            buffer += data
-            while len(buffer) >= HEADER.size:
-                size = HEADER.size + HEADER.unpack_from(buffer)[1]
-                self.largest = max(self.largest, size)
-                if len(buffer) < size:
-                    break
-                self.frames += 1
-                buffer = buffer[size:]
-        target.shutdown(socket.SHUT_WR)
-
-    def close(self):
-        self.listener.close()
-
-
-class RealData(Case):
-    """Five agencies with the real bets."""
-
-    def setUp(self):
-        if not REAL_DATA.exists():
-            self.skipTest("skipped: the real data set is not here")
-        super().setUp()
-
-    def run_agencies(self, amount):
-        server = self.server()
-        proxies = [FrameProxy(server.port) for _ in range(5)]
-        for proxy in proxies:
-            proxy.start()
-        agencies = [self.agency(i, proxies[i - 1].port, REAL_DATA / f"agency-{i}.csv",
-                                CLI_BATCH_MAXAMOUNT=str(amount)) for i in range(1, 6)]
-        self.assertEqual([agency.wait() for agency in agencies], [0] * 5)
-        winners = [int(agency.lines("consulta_ganadores", "success")[0].details["cant_ganadores"])
-                   for agency in agencies]
-        self.assertEqual(winners, REAL_WINNERS)
-        self.assertEqual(len(server.bets()), REAL_BETS)
-        self.assertLessEqual(max(proxy.largest for proxy in proxies), FRAME_MAX)
-        self.assertGreaterEqual(sum(proxy.frames for proxy in proxies), REAL_BETS * 46 // FRAME_MAX)
-        self.assertEqual(server.stop(), 0)
-        amounts = [int(line.details["cantidad"])
-                   for line in server.lines("apuesta_recibida", "success")]
-        self.assertEqual(sum(amounts), REAL_BETS)
-        self.assertLessEqual(max(amounts), amount)
-        self.assertEqual(server.lines(result="fail", action=None) and
-                         [line.text for line in server.lines() if line.result == "fail"], [])
-        self.assertEqual(len(server.lines("sorteo", "success")), 1)
-        for proxy in proxies:
-            proxy.close()
-        return server
-
-    def test_small_batches(self):
-        """Ten bets a batch."""
-        self.run_agencies(10)
-
-    def test_usual_batches_and_the_original_reader(self):
-        """150 a batch; every agency's bets are stored in their order, and the original reader loads
-        each row."""
-        server = self.run_agencies(150)
-        stored = {}
-        for row in read_original(server.folder / "bets.csv"):
-            stored.setdefault(row[0], []).append(row[1:])
-        for agency in range(1, 6):
-            with open(REAL_DATA / f"agency-{agency}.csv", newline="", encoding="utf-8") as file:
-                sent = [(first, last, document, datetime.date.fromisoformat(date), int(number))
-                        for first, last, document, date, number in csv.reader(file)]
-            self.assertEqual(stored[agency], sent)
-
-    def test_batches_as_large_as_a_frame(self):
-        """100,000 a batch: the frame is the limit."""
-        self.run_agencies(100000)
+from programs import Case
+from wire import Peer, bet, frame, pb
 
 
 class Crowd(Case):
@@ -245,6 +131,69 @@ class Rules(Case):
             self.assertEqual(peer.bets([]).code, pb.ACK_CODE_UNKNOWN_AGENCY)
         self.assertEqual(server.stop(), 0)
         self.assertEqual(server.lines("sorteo"), [])
+
+    def test_who_says_nothing_counts_for_nothing(self):
+        """Dozens of connections that come and leave without a word, and some that stay within a
+        frame: the raffle is held once the agencies have finished, as if they were not there."""
+        server = self.server(agencies=2)
+        for _ in range(60):
+            Peer(server.port).close()
+        halves = [Peer(server.port, 1) for _ in range(5)]
+        for cut, peer in enumerate(halves, 1):
+            peer.send_bytes(frame(pb.OPCODE_FINISHED, pb.Finished(agency_id=2))[:cut])
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            self.assertEqual(one.bets([bet("7")]).received, 1)
+            one.send_finished(1)
+            server.wait_line("agencia_finalizada", "success")
+            self.assertEqual(server.lines("sorteo"), [])
+            self.assertEqual(two.finish(0), [])
+            self.assertEqual(one.winners(), ["7"])
+        self.assertEqual(server.stop(), 0)
+        for peer in halves:
+            peer.close()
+        self.assertEqual(len(server.lines("sorteo", "success")), 1)
+        self.assertEqual(len(server.lines("agencia_finalizada", "success")), 2)
+
+    def test_one_document_twice_and_nobody(self):
+        """Winners are listed per winning bet: a document twice is there twice; no winner is an empty
+        list; and the order is that of the bets."""
+        server = self.server(agencies=2)
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            one.bets([bet("9"), bet("5"), bet("9", number=1), bet("9")])
+            two.bets([bet("9", number=7573), bet("9", number=7575)])
+            one.send_finished(4)
+            self.assertEqual(two.finish(2), [])
+            self.assertEqual(one.winners(), ["9", "5", "9"])
+        self.assertEqual((server.folder / "winners.csv").read_bytes(), b"1,9\r\n1,5\r\n1,9\r\n")
+        self.assertEqual(server.stop(), 0)
+        self.assertTrue(server.lines("sorteo", "success", ganadores=3))
+
+    def test_twenty_thousand_winners_of_one_agency(self):
+        """They come in frames, in order, however slowly they are read; the others do not wait for
+        that."""
+        server = self.server(agencies=2)
+        documents = [str(10_000_000 + i) for i in range(20_000)]
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            for start in range(0, len(documents), 100):
+                one.send_bets([bet(document) for document in documents[start:start + 100]], start)
+            for _ in range(0, len(documents), 100):
+                self.assertEqual(one.ack().code, pb.ACK_CODE_OK)
+            one.send_finished(len(documents))
+            self.assertEqual(two.finish(0), [])
+            self.assertEqual(one.winners(), documents)
+            self.assertEqual(one.finish(len(documents)), documents)
+
+    def test_a_port_is_free_again_at_once(self):
+        """A server that closed its connections itself, and another one on the same port."""
+        server = self.server(agencies=1)
+        for _ in range(3):
+            peers = [Peer(server.port) for _ in range(5)]
+            for peer in peers:
+                self.assertEqual(peer.received(), 0)
+            self.assertEqual(server.stop(), 0)
+            server = self.server(agencies=1, port=server.port)
+            for peer in peers:
+                peer.close()
 
 
 if __name__ == "__main__":

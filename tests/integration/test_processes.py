@@ -1,30 +1,12 @@
 """The server's processes: how connections are spread, who is restarted, what a stop looks like."""
 import os
-import pathlib
 import signal
 import subprocess
 import time
 import unittest
 
-from programs import BIN, Case, wait_until
+from programs import BIN, Case, connections_of, wait_until
 from wire import Closed, Peer, bet, pb
-
-
-def connections_of(pid):
-    """How many TCP connections a process holds: its sockets, by the kernel's tables."""
-    established = set()
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "01":
-            established.add(fields[9])
-    count = 0
-    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = os.readlink(fd)
-        except FileNotFoundError:
-            continue
-        count += target.startswith("socket:[") and target[8:-1] in established
-    return count
 
 
 class Spreading(Case):
@@ -135,6 +117,7 @@ class Stopping(Case):
     """SIGTERM and SIGINT at any moment: all is closed, with a line each, within a second."""
 
     def check_stop(self, server, number=signal.SIGTERM, connections=0):
+        children = sum(server.children().values(), [])
         begin = time.monotonic()
         server.signal(number)
         self.assertEqual(server.wait(20), 0)
@@ -146,6 +129,7 @@ class Stopping(Case):
         self.assertGreaterEqual(len(server.lines("close_file", "success")), 1)
         self.assertEqual(len(server.lines("close_connection", "success")), connections)
         self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+        self.assertEqual([pid for pid in children if os.path.exists(f"/proc/{pid}")], [])
 
     def test_idle(self):
         """Nobody was ever there."""
@@ -157,9 +141,13 @@ class Stopping(Case):
 
     def test_at_once(self):
         """Before the workers have come up."""
-        server = self.server()
-        server.signal(signal.SIGTERM)
-        self.assertEqual(server.wait(20), 0)
+        for _ in range(5):
+            server = self.server(level="DEBUG")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait(20), 0)
+            self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+            self.assertEqual(server.lines()[-1].text.split(" action: ")[1],
+                             "exit | result: success")
 
     def test_connected_and_waiting(self):
         """One says nothing, one is within a frame, one waits for the raffle."""
@@ -175,6 +163,53 @@ class Stopping(Case):
             for peer in (silent, half, waiting):
                 with self.assertRaises((Closed, ConnectionError)):
                     peer.read()
+
+    def test_while_winners_are_told(self):
+        """100,000 of them, to a peer that does not read."""
+        server = self.server(agencies=1, level="DEBUG")
+        server.wait_ready()
+        count, each = 100_000, 200
+        with Peer(server.port) as peer:
+            for start in range(0, count, each):
+                peer.send_bets([bet(str(start + i), first="A", last="B") for i in range(each)],
+                               start)
+            for _ in range(0, count, each):
+                self.assertEqual(peer.ack().code, pb.ACK_CODE_OK)
+            peer.send_finished(count)
+            self.assertEqual(peer.read_frame()[0], pb.OPCODE_WINNERS)
+            self.check_stop(server, connections=1)
+
+    def test_ctrl_c(self):
+        """A terminal's signals reach every process, and an impatient person sends them twice: it is
+        the same as one to the supervisor alone."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                server = self.server(level="DEBUG")
+                server.wait_ready()
+                with Peer(server.port, 1) as peer:
+                    self.assertEqual(peer.received(), 0)
+                    children = sum(server.children().values(), [])
+                    for pid in [server.process.pid, *children]:
+                        try:
+                            os.kill(pid, number)
+                        except ProcessLookupError:
+                            pass  # it has ended already
+                    self.check_stop(server, number, connections=1)
+
+    def test_echo(self):
+        """One connection has sent nothing, one half a line."""
+        server = self.server(level="DEBUG", mode="echo")
+        server.wait_ready()
+        with Peer(server.port) as silent, Peer(server.port) as half:
+            half.send_bytes(b"half a li")
+            server.wait_line("accept_connections", "success", count=2)
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait(20), 0)
+            for peer in (silent, half):
+                with self.assertRaises((Closed, ConnectionError)):
+                    peer.read_frame()
+        self.assertEqual(server.lines()[-1].text.split(" action: ")[1], "exit | result: success")
+        self.assertEqual(len(server.lines("close_connection", "success")), 2)
 
     def test_batches_that_were_read_are_stored_and_acked(self):
         """A flood of batches, then SIGTERM: the stored bets are a whole number of batches, every ack

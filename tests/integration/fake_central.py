@@ -1,0 +1,61 @@
+"""A central that a test plays by hand: it reads what an agency sends and says what it likes."""
+import socket
+
+from wire import Peer, pb
+
+
+class Caller(Peer):
+    """One connection of an agency, seen from the central."""
+
+    def __init__(self, connection):
+        self.socket = connection
+        self.buffer = b""
+
+    def answer(self, received=0, code=pb.ACK_CODE_OK, detail=""):
+        self.send(pb.OPCODE_ACK, pb.Ack(code=code, received=received, detail=detail))
+
+    def read_question(self):
+        """NewBets without bets, the first message of every connection."""
+        message = self.read()
+        assert isinstance(message, pb.NewBets) and not message.bets, message
+        return message
+
+    def read_bets(self):
+        message = self.read()
+        assert isinstance(message, pb.NewBets) and message.bets, message
+        return message
+
+    def read_finished(self):
+        message = self.read()
+        assert isinstance(message, pb.Finished), message
+        return message
+
+    def tell_winners(self, documents, agency=1, more=False):
+        self.send(pb.OPCODE_WINNERS, pb.Winners(agency_id=agency, documents=documents, more=more))
+
+
+class Central:
+    """Listens on a port of its own."""
+
+    def __init__(self, timeout=30):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(timeout)
+        self.timeout = timeout
+        self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        connection, _ = self.listener.accept()
+        connection.settimeout(self.timeout)
+        return Caller(connection)
+
+
+def free_port():
+    """A port at which nobody listens right now."""
+    with Central() as central:
+        return central.port

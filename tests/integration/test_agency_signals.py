@@ -1,0 +1,173 @@
+"""SIGTERM and SIGINT to an agency, at every moment of its work: all is closed, status 0."""
+import os
+import pathlib
+import signal
+import unittest
+
+from fake_central import Central, free_port
+from programs import Case, connections_of, wait_until
+from wire import Closed, pb
+
+GONE = (Closed, ConnectionError)
+STOP_SECONDS = 5  # the product's bound is one; the rest is for sanitizers on a busy machine
+BET = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
+       "NUMERO": "1"}
+
+
+class Stopping(Case):
+    """Each case says how to get an agency to some moment of its work."""
+
+    def write_rows(self, count):
+        path = self.folder / "bets.csv"
+        path.write_text("Ana,Paz,30904465,1999-03-17,7574\r\n" * count)
+        return path
+
+    def check_stops(self, begin, connections, files):
+        """`begin` brings an agency to the moment in question; then it is told to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                agency = begin()
+                agency.signal(number)
+                self.assertEqual(agency.wait(STOP_SECONDS), 0, agency.output())
+                self.assertEqual(agency.lines()[-1].text.split(" action: ")[1],
+                                 "exit | result: success")
+                self.assertEqual(len(agency.lines("close_connection", "success")), connections)
+                self.assertEqual(len(agency.lines("close_file", "success")), files)
+                self.assertEqual([line.text for line in agency.lines() if line.result == "fail"],
+                                 [])
+
+    def test_checking_the_file(self):
+        """Within a large one."""
+        path = self.write_rows(1_000_000)
+
+        def begin():
+            agency = self.agency(1, free_port(), path)
+            descriptors = pathlib.Path(f"/proc/{agency.process.pid}/fd")
+            wait_until(lambda: any(os.path.realpath(fd) == str(path.resolve())
+                                   for fd in descriptors.iterdir()), "the file to be open")
+            return agency
+        self.check_stops(begin, connections=0, files=1)
+
+    def test_nobody_there(self):
+        """Between two attempts to connect, in every mode."""
+        for mode, files in (("lottery", 1), ("bet", 0), ("echo", 0)):
+            def begin():
+                agency = self.agency(1, free_port(), self.write_rows(1), mode=mode, **BET)
+                agency.wait_line("connect", "in_progress")
+                return agency
+            with self.subTest(mode):
+                self.check_stops(begin, connections=0, files=files)
+
+    def check_stops_with_central(self, converse, files=1, count=100, **settings):
+        """`converse` is the central's part until the moment in question."""
+        with Central() as central:
+            callers = []
+
+            def begin():
+                agency = self.agency(1, central.port, self.write_rows(count), **settings)
+                callers.append(central.accept())
+                converse(callers[-1])
+                return agency
+            self.check_stops(begin, connections=1, files=files)
+            for caller in callers:
+                with self.assertRaises(GONE):
+                    while True:
+                        caller.read_frame()
+                caller.close()
+
+    def test_no_answer_yet(self):
+        """It has asked where it was."""
+        self.check_stops_with_central(lambda caller: caller.read_question())
+
+    def test_within_its_batches(self):
+        """Some are acknowledged, some are in flight, most are not sent."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(0)
+            caller.read_bets()
+            caller.answer(2)
+        self.check_stops_with_central(converse, count=20_000, CLI_BATCH_MAXAMOUNT="2")
+
+    def test_a_central_that_does_not_read(self):
+        """Its batches are stuck on the way."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(0)
+        self.check_stops_with_central(converse, count=200_000)
+
+    def test_within_a_pause(self):
+        """The central's disk is full."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(0)
+            caller.read_bets()
+            caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "disk full")
+        self.check_stops_with_central(converse)
+
+    def test_waiting_for_the_raffle(self):
+        """All is said."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(100)
+            caller.read_finished()
+        self.check_stops_with_central(converse)
+
+    def test_within_the_winners(self):
+        """More are to come."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(100)
+            caller.read_finished()
+            caller.tell_winners(["1"], more=True)
+        self.check_stops_with_central(converse)
+
+    def test_one_bet(self):
+        """It is sent and not acknowledged."""
+        def converse(caller):
+            caller.read_question()
+            caller.answer(0)
+            caller.read_bets()
+        self.check_stops_with_central(converse, files=0, mode="bet", **BET)
+
+    def test_echo_without_answer(self):
+        """The message is out."""
+        self.check_stops_with_central(lambda caller: caller.socket.recv(100), files=0, mode="echo")
+
+    def test_echo_between_messages(self):
+        """The next one is not due for long."""
+        server = self.server(mode="echo")
+
+        def begin():
+            agency = self.agency(1, server.port, mode="echo", CLI_LOOP_PERIOD="1h")
+            agency.wait_line("receive_message", "success")
+            wait_until(lambda: connections_of(agency.process.pid, None) == 0, "its end")
+            return agency
+        self.check_stops(begin, connections=0, files=0)
+
+    def test_told_twice(self):
+        """As an impatient person does it: the second one changes nothing."""
+        path = self.write_rows(1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for _ in range(10):
+                agency = self.agency(1, free_port(), path)
+                agency.wait_line("connect", "in_progress")
+                while agency.process.poll() is None:
+                    agency.signal(number)
+                self.assertEqual(agency.wait(), 0)
+                self.assertEqual(len(agency.lines("exit", "success")), 1)
+
+    def test_with_a_real_server(self):
+        """What was sent before is stored, and the next run goes on there."""
+        server = self.server(agencies=2)
+        path = self.write_rows(1000)
+
+        def begin():
+            agency = self.agency(1, server.port, path)
+            agency.wait_line("apuestas_enviadas", "success")
+            return agency
+        self.check_stops(begin, connections=1, files=1)
+        self.assertEqual(len(server.bets()), 1000)
+
+
+if __name__ == "__main__":
+    unittest.main()

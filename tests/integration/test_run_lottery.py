@@ -1,0 +1,100 @@
+"""tools/run-lottery.sh, which `make run` calls, in a folder that has what it needs and nothing else."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from programs import BIN, ROOT, wait_until
+
+
+class RunLottery(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="lottery-test-")
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        (self.root / "build").mkdir()
+        (self.root / "build" / "bin").symlink_to(BIN)
+        for name in ("tools/run-lottery.sh", "tools/gen-dataset.py", "server/config.ini",
+                     "client/config.yaml"):
+            (self.root / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
+
+    def start(self, agencies):
+        process = subprocess.Popen(["tools/run-lottery.sh", str(agencies)], cwd=self.root,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return process
+
+    def leftovers(self):
+        """Processes that still run one of the programs from this folder."""
+        found = []
+        for folder in pathlib.Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    if os.readlink(folder / "cwd") == str(self.root) and \
+                            os.readlink(folder / "exe").startswith(str(BIN.resolve())):
+                        found.append(int(folder.name))
+                except OSError:
+                    continue
+        return found
+
+    def put_data(self, agencies):
+        """The user's own bets: agency i has i winners and one bet that is none."""
+        (self.root / ".data").mkdir()
+        for i in range(1, agencies + 1):
+            (self.root / ".data" / f"agency-{i}.csv").write_text(
+                "Ana,Paz,1,1999-03-17,7574\r\n" * i + "Eva,Gil,2,1999-03-17,1\r\n")
+
+    def test_data_is_made_where_there_is_none(self):
+        """And the raffle is held: each agency prints its winners, whose sum is what was saved."""
+        process = self.start(2)
+        output = process.communicate(timeout=120)[0]
+        self.assertEqual(process.returncode, 0, output)
+        self.assertEqual(sorted(path.name for path in (self.root / ".data").iterdir()),
+                         ["agency-1.csv", "agency-2.csv"])
+        winners = re.findall(r"^agency (\d): .*consulta_ganadores \| result: success \| "
+                             r"cant_ganadores: (\d+)$", output, re.M)
+        self.assertEqual(sorted(agency for agency, _ in winners), ["1", "2"])
+        total = sum(int(count) for _, count in winners)
+        self.assertIn(f"30000 bets in build/run/data/bets.csv, {total} winners in", output)
+        self.assertEqual(len(re.findall("^server: .*action: sorteo", output, re.M)), 1)
+        self.assertEqual(self.leftovers(), [])
+
+    def test_data_of_the_user_is_left_alone(self):
+        """Twice, as a second run begins anew."""
+        self.put_data(3)
+        before = [path.read_bytes() for path in sorted((self.root / ".data").iterdir())]
+        for _ in range(2):
+            process = self.start(3)
+            output = process.communicate(timeout=120)[0]
+            self.assertEqual(process.returncode, 0, output)
+            for i in (1, 2, 3):
+                self.assertRegex(output, f"agency {i}: .*cant_ganadores: {i}\n")
+            self.assertIn("9 bets in build/run/data/bets.csv, 6 winners in", output)
+        self.assertEqual([path.read_bytes() for path in sorted((self.root / ".data").iterdir())],
+                         before)
+
+    def test_an_agency_that_fails(self):
+        """Is what the status says; the others are stopped, nothing stays behind."""
+        self.put_data(2)
+        (self.root / ".data" / "agency-2.csv").write_text("no bet\r\n")
+        process = self.start(2)
+        log = self.root / "build" / "run" / "server.log"
+        wait_until(lambda: log.exists() and "agencia_finalizada" in log.read_text(), "agency 1")
+        self.assertEqual(len(self.leftovers()) >= 2, True)
+        process.send_signal(signal.SIGTERM)
+        output = process.communicate(timeout=60)[0]
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
+        wait_until(lambda: self.leftovers() == [], "nobody to be left")
+
+
+if __name__ == "__main__":
+    unittest.main()
