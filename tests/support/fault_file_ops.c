@@ -241,7 +241,8 @@ static void reach_disk(struct disk_file *file, int fd, struct prng *prng)
         if (!file->is_dirty[piece] || (prng != NULL && prng_below(prng, 2) == 0))
             continue;
         memset(file->bytes + piece * PIECE, 0, PIECE);
-        (void)pread(reading, file->bytes + piece * PIECE, PIECE, (off_t)(piece * PIECE));
+        if (pread(reading, file->bytes + piece * PIECE, PIECE, (off_t)(piece * PIECE)) < 0)
+            abort();
         file->is_dirty[piece] = false;
     }
     if (prng == NULL || prng_below(prng, 2) == 0)
