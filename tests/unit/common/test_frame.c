@@ -14,7 +14,7 @@ static enum frame_result decode(const uint8_t *data, size_t size, struct frame *
 {
     struct guarded guarded = guarded_copy(data, size);
 
-    *out = untouched;
+    memcpy(out, &untouched, sizeof(untouched)); /* an assignment may leave the padding out */
     enum frame_result result = frame_decode(guarded.bytes, size, out);
     if (result == FRAME_OK)
         out->body = data + (out->body - guarded.bytes); /* the same place in the original */
