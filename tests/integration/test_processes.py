@@ -39,6 +39,15 @@ class Spreading(Case):
         self.assertEqual(server.stop(), 0)
 
 
+    def test_one_worker_per_core(self):
+        """Unless told otherwise; and one coordinator."""
+        server = self.server(workers=0, level="DEBUG")
+        cores = os.sysconf("SC_NPROCESSORS_ONLN")
+        server.wait_line("start_process", "success", count=cores + 1)
+        self.assertEqual({role: len(pids) for role, pids in server.children().items()},
+                         {"worker": cores, "coordinator": 1})
+
+
 class Restarting(Case):
     def test_workers_die_and_nothing_is_lost(self):
         """Each worker is killed between batches; agencies go on where they were, on another
