@@ -11,3 +11,24 @@ function(lottery_unit_test name)
     set_tests_properties(unit.${name} PROPERTIES ENVIRONMENT TMPDIR=/dev/shm)
   endif()
 endfunction()
+
+# lottery_fuzz_target(name USES module... [SOURCES file...])
+# One libFuzzer program, fuzz_<name>.c. The test fuzz.<name> runs it over its corpus, then for a few
+# seconds on its own; what it finds of new inputs goes into the build folder.
+function(lottery_fuzz_target name)
+  cmake_parse_arguments(T "" "" "SOURCES;USES" ${ARGN})
+  set(run ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  file(MAKE_DIRECTORY ${run})
+  if(NOT LOTTERY_HAS_FUZZER)
+    add_test(NAME fuzz.${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: no fuzzer runtime of clang")
+    set_tests_properties(fuzz.${name} PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
+    return()
+  endif()
+  add_executable(fuzz_${name} fuzz_${name}.c ${T_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE lottery_flags fuzz_support ${T_USES})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz.${name}
+           COMMAND fuzz_${name} -max_total_time=5 -timeout=60 -artifact_prefix=${run}-
+                   -print_final_stats=1 ${run} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,94 @@
+/* bets.csv: any bytes as lines, and any valid bets as lines and back. */
+#include "bets_csv.h"
+#include "fuzz.h"
+
+#define BETS_MAX 16
+
+struct reading {
+    const struct bet *wanted; /* NULL for none */
+    size_t count;
+    uint32_t agency;
+};
+
+static bool compare(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct reading *reading = context;
+    const struct bet *wanted = &reading->wanted[reading->count++];
+
+    FUZZ_CHECK(agency == reading->agency);
+    FUZZ_CHECK(fuzz_text_equals(bet->first_name, wanted->first_name));
+    FUZZ_CHECK(fuzz_text_equals(bet->last_name, wanted->last_name));
+    FUZZ_CHECK(fuzz_text_equals(bet->document, wanted->document));
+    FUZZ_CHECK(fuzz_text_equals(bet->birthdate, wanted->birthdate));
+    FUZZ_CHECK(bet->number == wanted->number);
+    return true;
+}
+
+static bool count_line(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct reading *reading = context;
+
+    (void)agency;
+    FUZZ_CHECK(bet->number <= BET_NUMBER_MAX);
+    reading->count++;
+    return true;
+}
+
+static void read_anything(struct fuzz_input input)
+{
+    struct reading reading = {NULL, 0, 0};
+    size_t feeds = 0;
+    size_t bad_at = SIZE_MAX;
+    char *text = malloc(input.size);
+
+    FUZZ_CHECK(text != NULL || input.size == 0);
+    for (size_t i = 0; i < input.size; i++) {
+        text[i] = (char)input.data[i];
+        feeds += text[i] == '\n';
+    }
+    enum status status = load_bets(text, input.size, count_line, &reading, &bad_at);
+    FUZZ_CHECK(status == STATUS_OK ? reading.count == feeds
+                                   : status == STATUS_DAMAGED && bad_at < input.size &&
+                                         (bad_at == 0 || input.data[bad_at - 1] == '\n'));
+    free(text);
+}
+
+static void there_and_back(struct fuzz_input input)
+{
+    struct bet bets[BETS_MAX];
+    size_t count = 0;
+    size_t bad_at;
+    struct reading reading = {bets, 0, (uint32_t)fuzz_uint(&input, 4)};
+
+    while (count < BETS_MAX && input.size > 0) {
+        struct bet *bet = &bets[count];
+        bet->first_name = fuzz_text(&input, BET_NAME_MAX, false);
+        bet->last_name = fuzz_text(&input, BET_NAME_MAX, false);
+        bet->document = text_of("A1");
+        bet->birthdate = text_of("2000-01-01");
+        bet->number = (uint32_t)fuzz_uint(&input, 2);
+        if (bet_check(bet, FUZZ_TODAY) == BET_FAULT_NONE) {
+            count++;
+        } else {
+            fuzz_text_free(bet->first_name);
+            fuzz_text_free(bet->last_name);
+        }
+    }
+    char *text = malloc(count * BETS_CSV_LINE_MAX + 1);
+    FUZZ_CHECK(text != NULL);
+    size_t size = store_bets(reading.agency, bets, count, text);
+    FUZZ_CHECK(load_bets(text, size, compare, &reading, &bad_at) == STATUS_OK);
+    FUZZ_CHECK(reading.count == count);
+    free(text);
+    for (size_t i = 0; i < count; i++) {
+        fuzz_text_free(bets[i].first_name);
+        fuzz_text_free(bets[i].last_name);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    read_anything((struct fuzz_input){data, size});
+    there_and_back((struct fuzz_input){data, size});
+    return 0;
+}

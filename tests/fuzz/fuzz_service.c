@@ -1,0 +1,392 @@
+/* Whole messages into the real handlers, from two connections that come and go, in front of a store
+ * that answers now or later.
+ *
+ * An input is a list of steps: a byte of what happens around a message, and the message's frame. A
+ * model says which answer each message has to get, in order; it reads messages through protobuf-c
+ * alone. What reaches the store is valid (memory_store.c), and in the end nothing is left over.
+ */
+#include "arena.h"
+#include "bets_csv.h"
+#include "fuzz.h"
+#include "lottery.pb-c.h"
+#include "memory_store.h"
+#include "service.h"
+#include "wire.h"
+
+#define CONNECTIONS 2
+#define ON_THE_WAY_MAX 4096 /* messages that the store has not ended */
+#define WINNER_NUMBER 7574
+#define ARENA_ROOM ((size_t)2 * 1024 * 1024)
+#define STORE_DECIDES LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED
+#define MALFORMED LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED
+
+/* The bits of a step's first byte. */
+enum around {
+    SECOND_CONNECTION = 1,
+    STORE_ENDS = 2, /* what was handed in so far */
+    HANG_UP = 4,    /* the connection vanishes, another comes in its place */
+    DISK_FULL = 8,
+    SLOW_READER = 16, /* the connection takes no more bytes for now */
+    RAFFLE = 32,      /* is held, if it is due */
+    NO_FRAME = 64,    /* the bytes that came were none */
+    COORDINATOR_LOST = 128
+};
+
+/* What the model knows of a connection, which is the session's owner. */
+struct connection {
+    struct session session;
+    unsigned number;  /* of the connections that had this place */
+    uint32_t agency;  /* that it began with */
+    bool has_ended;   /* a message was malformed: nothing more is taken */
+    bool is_finished; /* finish() came: nothing more is said */
+    bool is_slow;
+    unsigned acks;         /* sent since the model looked */
+    uint64_t lists_due;    /* Finished that were taken and not answered by Winners */
+    uint64_t winners_seen; /* of the list that is being sent */
+};
+
+/* A message that went to the store. */
+struct message {
+    struct connection *from;
+    unsigned number; /* of the connection then */
+    Lottery__V1__AckCode code;
+    bool is_finish;
+};
+
+static struct memory_store store;
+static struct service *service;
+static struct arena arena;
+static struct connection connections[CONNECTIONS];
+static struct message messages[ON_THE_WAY_MAX]; /* a ring: the store ends them in order */
+static size_t messages_at;
+static size_t messages_count;
+static struct bet bets[FRAME_BODY_MAX / 2];
+static struct {
+    Lottery__V1__AckCode code;
+    uint64_t received;
+} wanted; /* of the answer that may come now */
+
+static Lottery__V1__AckCode code_of(enum status status)
+{
+    switch ((int)status) {
+    case STATUS_OK:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
+    case STATUS_GAP:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP;
+    case STATUS_CLOSED:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED;
+    case STATUS_INCOMPLETE:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
+    case STATUS_NOSPACE:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
+    default:
+        abort();
+    }
+}
+
+static bool count_winner(void *context, uint32_t agency, const struct bet *bet)
+{
+    uint64_t *counts = context;
+
+    counts[agency] += has_won(bet, WINNER_NUMBER);
+    return true;
+}
+
+static uint64_t winners_of(uint32_t agency)
+{
+    uint64_t counts[MEMORY_AGENCIES + 1] = {0};
+    size_t bad_at;
+    char *copy = malloc(store.size + 1); /* reading changes the lines */
+
+    FUZZ_CHECK(copy != NULL);
+    if (store.size > 0)
+        memcpy(copy, store.lines, store.size);
+    FUZZ_CHECK(load_bets(copy, store.size, count_winner, counts, &bad_at) == STATUS_OK);
+    free(copy);
+    return counts[agency];
+}
+
+static void take_ack(struct connection *connection, const struct frame *frame)
+{
+    Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame->body_size, frame->body);
+
+    FUZZ_CHECK(ack != NULL && ack->code == wanted.code && ack->received == wanted.received);
+    connection->acks++;
+    lottery__v1__ack__free_unpacked(ack, NULL);
+}
+
+static void take_winners(struct connection *connection, const struct frame *frame)
+{
+    Lottery__V1__Winners *winners =
+        lottery__v1__winners__unpack(NULL, frame->body_size, frame->body);
+
+    FUZZ_CHECK(winners != NULL && store.has_draw);
+    FUZZ_CHECK(winners->agency_id == connection->agency && connection->lists_due > 0);
+    connection->winners_seen += winners->n_documents;
+    if (!winners->more) {
+        FUZZ_CHECK(connection->winners_seen == winners_of(connection->agency));
+        connection->winners_seen = 0;
+        connection->lists_due--;
+    }
+    lottery__v1__winners__free_unpacked(winners, NULL);
+}
+
+static void on_send(void *owner, const uint8_t *bytes, size_t size)
+{
+    struct connection *connection = owner;
+    struct frame frame;
+
+    FUZZ_CHECK(!connection->is_finished);
+    FUZZ_CHECK(frame_decode(bytes, size, &frame) == FRAME_OK && frame_size(&frame) == size);
+    if (frame.opcode == LOTTERY__V1__OPCODE__OPCODE_ACK) {
+        take_ack(connection, &frame);
+    } else {
+        FUZZ_CHECK(frame.opcode == LOTTERY__V1__OPCODE__OPCODE_WINNERS);
+        take_winners(connection, &frame);
+    }
+}
+
+static size_t on_backlog(void *owner)
+{
+    const struct connection *connection = owner;
+
+    return connection->is_slow ? SIZE_MAX : 0;
+}
+
+static void on_progress(void *owner)
+{
+    (void)owner;
+}
+
+static void on_finish(void *owner)
+{
+    struct connection *connection = owner;
+
+    FUZZ_CHECK(connection->has_ended && !connection->is_finished);
+    connection->is_finished = true;
+}
+
+static void on_waiting(void *owner, uint32_t agency, uint64_t total)
+{
+    (void)owner;
+    FUZZ_CHECK(agency >= 1 && agency <= MEMORY_AGENCIES);
+    FUZZ_CHECK(store.agencies[agency].has_finished && store.agencies[agency].received == total);
+}
+
+static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
+static const struct service_events service_events = {on_waiting};
+
+static void store_ends(void)
+{
+    for (const struct store_op *op; (op = memory_store_decide(&store)) != NULL;) {
+        FUZZ_CHECK(messages_count > 0);
+        struct message message = messages[messages_at++ % ON_THE_WAY_MAX];
+        struct connection *from = message.from;
+        bool is_there = from->number == message.number && !from->is_finished;
+        messages_count--;
+        wanted.code = message.code == STORE_DECIDES ? code_of(op->status) : message.code;
+        wanted.received = op->received;
+        bool is_taken = message.is_finish && wanted.code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
+        from->acks = 0;
+        if (is_there && is_taken && !from->has_ended)
+            from->lists_due++;
+        memory_store_end(&store);
+        FUZZ_CHECK(from->acks == (is_there && !is_taken ? 1 : 0));
+        FUZZ_CHECK(!is_there || from->is_finished == (message.code == MALFORMED));
+    }
+    FUZZ_CHECK(messages_count == 0);
+}
+
+static struct text text_from(const char *string)
+{
+    return (struct text){string,
+                         string == protobuf_c_empty_string ? 0 : arena_block_size(string) - 1};
+}
+
+static Lottery__V1__AckCode claim(struct connection *connection, uint32_t agency)
+{
+    if (agency < 1 || agency > MEMORY_AGENCIES ||
+        (connection->agency != 0 && connection->agency != agency))
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
+    connection->agency = agency;
+    return STORE_DECIDES;
+}
+
+/* The answer to a NewBets; its bets are left in `bets`. */
+static Lottery__V1__AckCode judge_bets(struct connection *connection, const struct frame *frame,
+                                       size_t *count)
+{
+    const Lottery__V1__NewBets *message =
+        lottery__v1__new_bets__unpack(&arena.allocator, frame->body_size, frame->body);
+
+    *count = 0;
+    if (message == NULL)
+        return MALFORMED;
+    Lottery__V1__AckCode code = claim(connection, message->agency_id);
+    for (size_t i = 0; code == STORE_DECIDES && i < message->n_bets; i++) {
+        const Lottery__V1__Bet *bet = message->bets[i];
+        bets[i] = (struct bet){text_from(bet->first_name), text_from(bet->last_name),
+                               text_from(bet->document), text_from(bet->birthdate), bet->number};
+        if (bet_check(&bets[i], FUZZ_TODAY) != BET_FAULT_NONE)
+            code = LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET;
+    }
+    if (code == STORE_DECIDES)
+        *count = message->n_bets;
+    return code;
+}
+
+static Lottery__V1__AckCode judge(struct connection *connection, const struct frame *frame,
+                                  size_t *count)
+{
+    *count = 0;
+    if (frame->opcode == LOTTERY__V1__OPCODE__OPCODE_NEW_BETS)
+        return judge_bets(connection, frame, count);
+    if (frame->opcode != LOTTERY__V1__OPCODE__OPCODE_FINISHED)
+        return MALFORMED;
+    const Lottery__V1__Finished *message =
+        lottery__v1__finished__unpack(&arena.allocator, frame->body_size, frame->body);
+    return message == NULL ? MALFORMED : claim(connection, message->agency_id);
+}
+
+static void note_message(struct connection *from, Lottery__V1__AckCode code, bool is_finish)
+{
+    FUZZ_CHECK(messages_count < ON_THE_WAY_MAX);
+    messages[(messages_at + messages_count++) % ON_THE_WAY_MAX] =
+        (struct message){from, from->number, code, is_finish};
+    if (code != MALFORMED)
+        return;
+    from->has_ended = true;
+    from->lists_due = 0; /* what was not sent by now is not sent any more */
+}
+
+/* What the store got are the lines of the bets that the model read. */
+static void check_handed_in(size_t before, size_t count, uint32_t agency)
+{
+    char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);
+
+    FUZZ_CHECK(lines != NULL);
+    size_t size = count == 0 ? 0 : store_bets(agency, bets, count, lines);
+    FUZZ_CHECK(store.used - before == size);
+    FUZZ_CHECK(size == 0 || memcmp(store.lines + before, lines, size) == 0);
+    free(lines);
+}
+
+static void receive(struct connection *connection, const struct frame *frame)
+{
+    size_t count;
+    size_t before = store.used;
+
+    if (connection->has_ended) {
+        FUZZ_CHECK(
+            !session_receive(&connection->session, frame->opcode, frame->body, frame->body_size));
+        return;
+    }
+    arena_reset(&arena);
+    Lottery__V1__AckCode code = judge(connection, frame, &count);
+    note_message(connection, code, frame->opcode == LOTTERY__V1__OPCODE__OPCODE_FINISHED);
+    /* A block of its own: a byte too many being read is seen. */
+    uint8_t *body = malloc(frame->body_size);
+    FUZZ_CHECK(body != NULL || frame->body_size == 0);
+    if (frame->body_size > 0)
+        memcpy(body, frame->body, frame->body_size);
+    bool goes_on = session_receive(&connection->session, frame->opcode, body, frame->body_size);
+    free(body);
+    FUZZ_CHECK(goes_on == (code != MALFORMED));
+    check_handed_in(before, count, connection->agency);
+}
+
+static void connect(struct connection *connection)
+{
+    unsigned number = connection->number + 1;
+
+    *connection = (struct connection){.number = number};
+    session_init(&connection->session, service, &session_events, connection);
+}
+
+static void hold_raffle(void)
+{
+    struct errbuf err;
+    uint32_t finished = 0;
+
+    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++)
+        finished += store.agencies[i].has_finished;
+    if (!raffle_is_due(MEMORY_AGENCIES, finished))
+        return;
+    store.has_draw = true;
+    FUZZ_CHECK(service_raffle_held(service, &err) == STATUS_OK);
+}
+
+static void take_step(uint8_t around, const struct frame *frame)
+{
+    struct connection *connection = &connections[(around & SECOND_CONNECTION) != 0];
+
+    if (messages_count + 2 > ON_THE_WAY_MAX)
+        store_ends();
+    connection->is_slow = (around & SLOW_READER) != 0;
+    if (!connection->is_slow)
+        session_continue(&connection->session);
+    store.is_full = (around & DISK_FULL) != 0;
+    receive(connection, frame);
+    if ((around & NO_FRAME) != 0 && !connection->has_ended) {
+        note_message(connection, MALFORMED, false);
+        session_malformed(&connection->session, "no frame");
+    }
+    if ((around & STORE_ENDS) != 0)
+        store_ends();
+    if ((around & RAFFLE) != 0)
+        hold_raffle();
+    if ((around & COORDINATOR_LOST) != 0)
+        service_tell_waiting(service);
+    if ((around & HANG_UP) != 0) {
+        session_fini(&connection->session);
+        connect(connection);
+    }
+}
+
+static void check_end(struct connection *connection)
+{
+    const struct session *session = &connection->session;
+
+    connection->is_slow = false;
+    session_continue(&connection->session);
+    FUZZ_CHECK(session->outstanding == 0 && session->outstanding_bytes == 0);
+    FUZZ_CHECK(connection->is_finished == connection->has_ended);
+    FUZZ_CHECK(!store.has_draw || connection->lists_due == 0);
+    FUZZ_CHECK(session_is_idle(session) == (connection->lists_due == 0));
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    fuzz_silence_log();
+    fuzz_fix_clock();
+    FUZZ_CHECK(arena_init(&arena, ARENA_ROOM));
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct frame frame;
+
+    memory_store_init(&store, WINNER_NUMBER);
+    FUZZ_CHECK(service_create(&store.store, &service_events, NULL, &service) == STATUS_OK);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        connect(&connections[i]);
+    while (size > 1 && frame_decode(data + 1, size - 1, &frame) == FRAME_OK) {
+        take_step(data[0], &frame);
+        data += 1 + frame_size(&frame);
+        size -= 1 + frame_size(&frame);
+    }
+    store_ends();
+    if (store.has_draw)
+        hold_raffle();
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        check_end(&connections[i]);
+        session_fini(&connections[i].session);
+    }
+    FUZZ_CHECK(service_outstanding(service) == 0);
+    service_destroy(service);
+    memory_store_fini(&store);
+    return 0;
+}

@@ -1,0 +1,157 @@
+"""Writes the hand-chosen seeds of every corpus: tests/fuzz/corpus/<target>/seed-*.
+
+Usage: make_seeds.py. What else lies in a corpus was found by the fuzzer and is left alone. The
+targets' sources say how their inputs are built.
+"""
+import pathlib
+import struct
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+from wire import bet, frame, pb  # noqa: E402
+
+NEW_BETS, ACK, FINISHED, WINNERS = pb.OPCODE_NEW_BETS, pb.OPCODE_ACK, pb.OPCODE_FINISHED, \
+    pb.OPCODE_WINNERS
+SECOND, ENDS, HANG_UP, FULL, SLOW, RAFFLE, NO_FRAME, LOST = (1 << i for i in range(8))
+
+
+def new_bets(agency, offset=0, bets=()):
+    return frame(NEW_BETS, pb.NewBets(agency_id=agency, offset=offset, bets=bets))
+
+
+def finished(agency, total):
+    return frame(FINISHED, pb.Finished(agency_id=agency, total=total))
+
+
+def steps(*pairs):
+    return b"".join(bytes([around]) + message for around, message in pairs)
+
+
+def text(value):
+    value = value if isinstance(value, bytes) else value.encode()
+    return bytes([len(value)]) + value
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def record(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=1024):
+    body = struct.pack("<BBHIIQQIIQQQ", kind, 1, 0, agency, count, received, data_at,
+                       0 if kind == 4 else len(data), crc32c(data) if data else 0, synced, at, 7)
+    return struct.pack("<I", crc32c(body)) + body
+
+
+def folder(flags=0, tail=b"", cut=None, synced=1024, missing=0):
+    """Two agencies' bets, both finished, and the raffle."""
+    batches = [b"1,Ana,Paz,1D0,1999-12-31,7574\r\n1,Ana,Paz,1D1,1999-12-31,1\r\n",
+               b'2,"Ana, ""Nita""",Paz,2D0,1999-12-31,7574\r\n']
+    winners = b"1,1D0\r\n2,2D0\r\n"
+    bets = b"".join(batches)
+    journal = record(0, 1, received=0).ljust(512, b"\0")
+    journal = (journal + record(512, 1, received=1, synced=synced)).ljust(1024, b"\0")
+    journal += record(1024, 2, 1, 2, 2, 0, batches[0])
+    journal += record(1088, 2, 2, 1, 1, len(batches[0]), batches[1], synced=1088)
+    journal += record(1152, 3, 1, received=2) + record(1216, 3, 2, received=1)
+    journal += record(1280, 4, count=7574, received=2, data_at=len(winners), data=winners)
+    journal = (journal + tail)[:cut]
+    bets = bets[:len(bets) - missing]
+    return struct.pack("<BHH", flags, len(bets), len(journal)) + bets + journal + winners
+
+
+def a_bet(first, last, document, birthdate, number=7574, rest="7574", today=1000000):
+    return struct.pack("<I", today)[:3] + struct.pack("<H", number) + text(first) + text(last) + \
+        text(document) + text(birthdate) + text(rest)
+
+
+ROW = b"Santiago Lionel,Lorca,30904465,1999-03-17,7574\n"
+ONE = new_bets(1, 0, [bet("1")])
+SEEDS = {
+    "frame": [
+        b"\3\0" + ONE + finished(1, 1) + frame(77) + ONE[:7],
+        b"\0\0" + frame(0, bytes(8187)) + frame(4, b"x"),
+        b"\1\0\0" + struct.pack("<I", 8188),
+    ],
+    "service": [
+        steps((ENDS, new_bets(1)), (0, ONE), (ENDS, new_bets(1, 1, [bet("2"), bet("3")])),
+              (0, finished(1, 3)), (SECOND | ENDS, new_bets(2, 0, [bet("9", number=1)])),
+              (SECOND | ENDS | RAFFLE, finished(2, 1)), (LOST, finished(1, 3))),
+        steps((ENDS, finished(1, 0)), (LOST | SECOND | ENDS, finished(2, 0)), (SLOW | RAFFLE, ONE),
+              (0, finished(1, 0)), (HANG_UP, finished(1, 0)), (ENDS, new_bets(2, 0, [bet()]))),
+        steps((ENDS, ONE), (0, finished(1, 1)), (SECOND, finished(2, 0)), (ENDS, finished(1, 1)),
+              (RAFFLE, new_bets(1))),
+        steps((FULL | ENDS, ONE), (ENDS, new_bets(1, 5, [bet()])), (ENDS, finished(1, 9)),
+              (ENDS, new_bets(2)), (ENDS, new_bets(9)), (ENDS, new_bets(1, 0, [pb.Bet()] * 9))),
+        steps((0, ONE), (HANG_UP, ONE), (ENDS, ONE + b"")),
+        steps((0, ONE), (ENDS, frame(WINNERS, pb.Winners(agency_id=1, documents=["1"])))),
+        steps((0, new_bets(1, 0, [bet(first="a\0b")])), (NO_FRAME, frame(0, b"\x1a\x05\x0a\x03J")),
+              (ENDS, ONE)),
+        steps((ENDS, new_bets(1, 0, [bet(first="Jos\u00e9", last='"', number=0)] * 40)),
+              (ENDS, new_bets(1, 20, [bet("8")] * 40))),
+    ],
+    "bets_file": [
+        ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,
+        b'"Ana, ""Nita""","Paz",1,2000-02-29,0\r\n', b'"Ana\n,b', b"a,b,c\n", ROW + b"\r" + ROW,
+        b"Jos\xc3\xa9,\xff,1,2001-02-29,07574\n", b'a"b,c,1,2000-01-01,1\n', b"x" * 4100,
+    ],
+    "bets_csv": [
+        b"1,Ana,Paz,1D0,1999-12-31,7574\r\n" * 2, b'2,"Ana, ""Nita""",Paz,2D0,1999-12-31,1\r\n',
+        b"4294967296,a,b,c,d,1\r\n", b"1,a,b,c,d,1\n",
+        b"\1\0\0\0" + text('Ana, "Nita"') + text('"') + b"\7\0",
+    ],
+    "bet": [
+        a_bet("Jos\u00e9", "\u65e5\u672c \U0001f600", "30904465", "2000-02-29"),
+        a_bet("a" * 64, "b" * 65, "A" * 17, "1900-02-29"), a_bet("", "\u0085", "-", "0000-01-01"),
+        a_bet(b"\xed\xa0\x80", b"\xc0\x80", "1", "2400-12-31", rest=b"\xf4\x90\x80\x80"),
+        a_bet(b"\xf0\x8f\xbf\xbf", b"\xe0\x9f\xbf", "z9", "9999-12-31", 10000, "00009999"),
+    ],
+    "values": [
+        struct.pack("<QB", 2 * ns, 0) + text(value) for ns, value in
+        ((0, "0"), (1, "1h2m3.5s"), (1500, "300ms"), (90 * 10**9, "1.5\u00b5s"), (2**62, "69999"),
+         (10**6, "localhost:12345"), (999, "[::1]:80"), (10**9, "9223372036854775807ns"),
+         (3600 * 10**9, "0.57s2us"))],
+    "wire": [
+        bytes(8) + text("all is well") + struct.pack("<IQ", 1, 0) + b"\xff" + text("Ana") +
+        text("Paz") + b"\x96\x1d" + b"\x3f" * 4,
+        struct.pack("<Q", 2**64 - 1) + text("\u00e9" * 120) + struct.pack("<IQ", 2**32 - 1, 2**64 - 1)
+        + b"\xff" + text("\u00e9" * 32) + text("n" * 64) + b"\0\0" + b"\x3f" * 2,
+    ],
+    "server_settings": [
+        (HERE.parents[1] / "server" / "config.ini").read_bytes(),
+        b"\xef\xbb\xbf[DEFAULT]\nSERVER_MODE=echo\nSERVER_IDLE_TIMEOUT = 1m30s ; why\n"
+        b"LOTTERY_DATA_DIR: /tmp\nSERVER_WORKERS=256\nSERVER_MAX_CONNECTIONS=7\n",
+        b"[OTHER]\nA=1\n", b"[DEFAULT]\nSERVER_PORT=1\n  2\n", b"[DEFAULT]\nSERVER_IP=\0\n", b"x\n",
+        b"[DEFAULT]\nLOTTERY_AGENCIES=10000\nLOTTERY_WINNER_NUMBER=9999\n"
+        b"SERVER_MAX_CONNECTIONS_PER_IP=1\nSERVER_HANDSHAKE_TIMEOUT=1s\nSERVER_FRAME_TIMEOUT=1.5h\n",
+    ],
+    "client_settings": [
+        b"id: 1\n" + (HERE.parents[1] / "client" / "config.yaml").read_bytes(),
+        b"{id: 3, mode: bet, bets: {file: ./b.csv}, connect.timeout: 0s}\n",
+        b"id: 1\nserver:\n  address: {a: b}\n", b"id: &a 1\nloop: {amount: *a}\n", b"- 1\n- 2\n",
+        b"id: \"1\\0\"\n", b"id: 1\nid: 2\n", b"\xff\xfei\0d\0:\0 \0001\0", b"a: [\n", b"id: 0x1\n",
+    ],
+    "recovery": [
+        folder(), folder(8), folder(tail=b"x" * 70), folder(cut=1100), folder(cut=700),
+        folder(synced=1344), folder(synced=1344, cut=1300), folder(missing=10), folder(8, cut=1216),
+        b"\7\0\0\0\0", b"\2\5\0\0\0hello", b"\4" + folder()[1:], b"\1" + folder()[1:],
+    ],
+}
+
+
+def main():
+    for target, seeds in SEEDS.items():
+        corpus = HERE / "corpus" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        for number, seed in enumerate(seeds, 1):
+            (corpus / f"seed-{number:02}").write_bytes(seed)
+    print(f"{sum(map(len, SEEDS.values()))} seeds of {len(SEEDS)} targets")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+#include "memory_store.h"
+
+#include "bets_csv.h"
+#include "fuzz.h"
+
+static struct memory_store *from_store(const struct store *store)
+{
+    return (struct memory_store *)(uintptr_t)store;
+}
+
+static void hand_in(struct memory_store *self, struct store_op *op)
+{
+    op->next = NULL;
+    *self->end = op;
+    self->end = &op->next;
+}
+
+static void make_room(struct memory_store *self, size_t size)
+{
+    if (size <= self->room - self->used)
+        return;
+    self->room = 2 * self->room + size;
+    self->lines = realloc(self->lines, self->room);
+    FUZZ_CHECK(self->lines != NULL);
+}
+
+static enum status append(struct store *store, struct store_op *op, uint32_t agency,
+                          uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct memory_store *self = from_store(store);
+
+    op->agency = agency;
+    op->offset = offset;
+    op->count = (uint32_t)count;
+    op->is_finish = false;
+    op->bytes_at = self->used;
+    make_room(self, count * BETS_CSV_LINE_MAX);
+    /* What the service hands in is valid: the contract. */
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CHECK(bet_check(&bets[i], FUZZ_TODAY) == BET_FAULT_NONE);
+    if (count > 0)
+        self->used += store_bets(agency, bets, count, self->lines + self->used);
+    op->bytes = (uint32_t)(self->used - op->bytes_at);
+    hand_in(self, op);
+    return STATUS_OK;
+}
+
+static void finish(struct store *store, struct store_op *op, uint32_t agency, uint64_t total)
+{
+    op->agency = agency;
+    op->offset = total;
+    op->count = 0;
+    op->is_finish = true;
+    hand_in(from_store(store), op);
+}
+
+static enum status decide(struct memory_store *self, const struct store_op *op)
+{
+    const struct memory_agency *agency = &self->agencies[op->agency];
+
+    if (op->is_finish && op->offset != agency->received)
+        return STATUS_INCOMPLETE;
+    if (op->is_finish && !agency->has_finished)
+        return self->is_full ? STATUS_NOSPACE : STATUS_OK;
+    if (op->is_finish || op->count == 0)
+        return STATUS_OK;
+    if (op->offset > agency->received)
+        return STATUS_GAP;
+    if (op->count <= agency->received - op->offset)
+        return STATUS_OK; /* all known */
+    if (agency->has_finished)
+        return STATUS_CLOSED;
+    return self->is_full ? STATUS_NOSPACE : STATUS_OK;
+}
+
+/* Moves the new lines of a batch behind those that are stored. */
+static void keep_lines(struct memory_store *self, struct store_op *op)
+{
+    struct memory_agency *agency = &self->agencies[op->agency];
+    char *from = self->lines + op->bytes_at;
+    char *end = from + op->bytes;
+
+    for (uint64_t known = agency->received - op->offset; known > 0; known--)
+        from = (char *)memchr(from, '\n', (size_t)(end - from)) + 1;
+    op->stored = (uint32_t)(op->count - (agency->received - op->offset));
+    op->lines_size = (size_t)(end - from);
+    op->lines = malloc(op->lines_size);
+    FUZZ_CHECK(op->lines != NULL);
+    memcpy(op->lines, from, op->lines_size);
+    memmove(self->lines + self->size, from, op->lines_size);
+    self->size += op->lines_size;
+    agency->received += op->stored;
+}
+
+const struct store_op *memory_store_decide(struct memory_store *self)
+{
+    struct store_op *op = self->first;
+
+    if (op == NULL)
+        return NULL;
+    bool is_known = op->agency >= 1 && op->agency <= MEMORY_AGENCIES;
+    op->status = is_known ? decide(self, op) : STATUS_UNKNOWN_AGENCY;
+    op->stored = 0;
+    op->lines = NULL;
+    op->lines_size = 0;
+    if (op->status == STATUS_OK && op->is_finish)
+        self->agencies[op->agency].has_finished = true;
+    if (op->status == STATUS_OK && op->count > 0 &&
+        op->count > self->agencies[op->agency].received - op->offset)
+        keep_lines(self, op);
+    op->received = is_known ? self->agencies[op->agency].received : 0;
+    return op;
+}
+
+void memory_store_end(struct memory_store *self)
+{
+    struct store_op *op = self->first;
+    char *lines = op->lines;
+
+    self->first = op->next;
+    if (self->first == NULL) {
+        self->end = &self->first;
+        self->used = self->size;
+    }
+    op->done(op); /* which may be the end of op */
+    free(lines);
+}
+
+static size_t backlog(const struct store *store)
+{
+    return from_store(store)->used - from_store(store)->size;
+}
+
+static uint32_t agencies(const struct store *store)
+{
+    (void)store;
+    return MEMORY_AGENCIES;
+}
+
+static uint32_t finished(const struct store *store)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++)
+        count += from_store(store)->agencies[i].has_finished;
+    return count;
+}
+
+static bool has_draw(const struct store *store)
+{
+    return from_store(store)->has_draw;
+}
+
+static enum status read_draw(struct store *store, struct draw *out, struct errbuf *err)
+{
+    struct memory_store *self = from_store(store);
+    size_t bad_at;
+
+    (void)err;
+    out->winner_number = self->winner_number;
+    char *copy = malloc(self->size + 1); /* reading changes the lines */
+    FUZZ_CHECK(copy != NULL);
+    if (self->size > 0)
+        memcpy(copy, self->lines, self->size);
+    enum status status =
+        raffle_collect(copy, self->size, self->winner_number, &out->winners, &bad_at);
+    FUZZ_CHECK(status == STATUS_OK); /* what was stored can be read */
+    free(copy);
+    return status;
+}
+
+/* The service never scans or draws. */
+static const struct store_backend backend = {
+    .append = append,
+    .finish = finish,
+    .backlog = backlog,
+    .agencies = agencies,
+    .finished = finished,
+    .has_draw = has_draw,
+    .read_draw = read_draw,
+};
+
+void memory_store_init(struct memory_store *self, uint32_t winner_number)
+{
+    memset(self, 0, sizeof(*self));
+    self->store.backend = &backend;
+    self->end = &self->first;
+    self->winner_number = winner_number;
+}
+
+void memory_store_fini(struct memory_store *self)
+{
+    free(self->lines);
+}
