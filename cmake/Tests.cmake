@@ -1,7 +1,9 @@
-# lottery_unit_test(name USES module...)
-# One cmocka program per module: test_<name>.c, run as the test unit.<name>.
+# lottery_unit_test(name [THREADS] USES module...)
+# One cmocka program per module: test_<name>.c, run as the test unit.<name>. THREADS: threads share
+# data there, so it also runs under ThreadSanitizer, see tools/run-tests.sh.
+add_custom_target(thread_tests)
 function(lottery_unit_test name)
-  cmake_parse_arguments(T "" "" "USES" ${ARGN})
+  cmake_parse_arguments(T "THREADS" "" "USES" ${ARGN})
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE lottery_flags test_support ${T_USES} PkgConfig::cmocka)
   add_test(NAME unit.${name} COMMAND test_${name})
@@ -9,6 +11,12 @@ function(lottery_unit_test name)
   # Thousands of syncs: in memory they do not wait for whatever else the disk is doing.
   if(IS_DIRECTORY /dev/shm)
     set_tests_properties(unit.${name} PROPERTIES ENVIRONMENT TMPDIR=/dev/shm)
+  endif()
+  if(T_THREADS)
+    set_tests_properties(unit.${name} PROPERTIES LABELS threads)
+    # Else every process that a test forks takes a second to end.
+    set_property(TEST unit.${name} APPEND PROPERTY ENVIRONMENT TSAN_OPTIONS=atexit_sleep_ms=0)
+    add_dependencies(thread_tests test_${name})
   endif()
 endfunction()
 

@@ -1,15 +1,26 @@
 #!/bin/sh
-# Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests.
+# Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests;
+# those whose threads share data also under ThreadSanitizer.
 # Arguments go to ctest, e.g. tools/run-tests.sh -R unit.frame
 set -eu
 cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-for preset in release asan; do
-    echo "building: $preset"
-    { cmake --preset "$preset" && cmake --build --preset "$preset" -- -j"$(nproc)"; } > "$log" 2>&1 || {
+
+# build PRESET [TARGET]
+build() {
+    echo "building: $1"
+    { cmake --preset "$1" && cmake --build --preset "$1" --target "${2:-all}" -- -j"$(nproc)"; } > "$log" 2>&1 || {
         cat "$log"
         exit 1
     }
-done
-ctest --test-dir build-asan --output-on-failure "$@"
+}
+
+build release
+build asan
+build tsan thread_tests
+status=0
+ctest --test-dir build-asan --output-on-failure "$@" || status=$?
+echo "under ThreadSanitizer:"
+ctest --test-dir build-tsan --output-on-failure -L threads "$@" || status=$?
+exit $status
