@@ -120,8 +120,60 @@ class Frames(Hostile):
         self.assertEqual(answers[0].code, pb.ACK_CODE_OFFSET_GAP)
         answers = self.answer_to(frame(3, pb.Finished(agency_id=2, total=2**64 - 1)), ends=True)
         self.assertEqual(answers[0].code, pb.ACK_CODE_INCOMPLETE)
-        answers = self.answer_to(frame(0, b"\x08\x02" * 4000), ends=True)
-        self.assertEqual(answers[0].code, pb.ACK_CODE_OK)
+        unknown = b"\x08\x02" + b"\x7a\xd8\x36" + bytes(7000)  # agency 2, and a field 15 that nobody knows
+        for body in (b"\x08\x02" * 4000, unknown):
+            answers = self.answer_to(frame(0, body), ends=True)
+            self.assertEqual([(answer.code, answer.received) for answer in answers],
+                             [(pb.ACK_CODE_OK, 0)])
+        self.check_end()
+
+    def test_bets_that_break_a_rule(self):
+        """NUL bytes, control characters, sizes, dates, numbers: INVALID_BET with the reason, nothing of
+        the batch is stored, and the connection goes on."""
+        bad = [bet(first="a\0b"), bet(first="a\nb"), bet(last="\x1b[31m"), bet(last="\u0085"),
+               bet(first=""), bet(last="x" * 65), bet(document="1,2"), bet(document="1" * 17),
+               bet(document=""), bet(birthdate="2001-02-29"), bet(birthdate="9999-12-31"),
+               bet(birthdate="1999-3-17"), bet(number=10000), bet(number=2**32 - 1)]
+        with Peer(self.lottery.port, 2) as peer:
+            for one in bad:
+                ack = peer.bets([bet(), one])
+                self.assertEqual((ack.code, ack.received), (pb.ACK_CODE_INVALID_BET, 0), one)
+                self.assertTrue(ack.detail.startswith("bet 1: "), ack.detail)
+            self.assertEqual(peer.bets([bet()]).received, 1)
+        self.check_end()
+
+    def test_the_end_within_a_frame(self):
+        """A peer that ends its side between or within frames: what was whole is answered, no more."""
+        whole = frame(0, pb.NewBets(agency_id=2))
+        for cut in (0, 1, 4, 5, len(whole) - 1):
+            self.assertEqual(self.answer_to(whole[:cut], ends=True), [])
+            self.assertEqual(len(self.answer_to(whole + whole[:cut], ends=True)), 1)
+        self.check_end()
+
+    def test_batches_after_finished(self):
+        """New bets of an agency that has finished are refused, known ones are not; it still waits."""
+        with Peer(self.lottery.port, 2) as peer:
+            peer.bets([bet("1")])
+            peer.send_finished(1)
+            self.assertEqual(peer.bets([bet("1")]).code, pb.ACK_CODE_OK)
+            self.assertEqual(peer.bets([bet("2")], 1).code, pb.ACK_CODE_DRAW_CLOSED)
+            self.check_honest()
+            self.honest.send_finished(self.placed)
+            with Peer(self.lottery.port, 3) as three:
+                three.send_finished(0)
+                self.assertEqual(peer.winners(), ["1"])
+        self.assertEqual(self.lottery.stop(), 0)
+        self.assertIn(b"2,Santiago Lionel,Lorca,1,1999-03-17,7574", self.lottery.bets())
+        self.assertEqual(len(self.lottery.bets()), self.placed + 1)
+
+    def test_finished_from_two_connections(self):
+        """One agency says Finished on two connections, twice on one: it counts once."""
+        with Peer(self.lottery.port, 2) as one, Peer(self.lottery.port, 2) as two:
+            for peer in (one, two, two):
+                peer.send_finished(0)
+            wait_until(lambda: len(self.lottery.lines("agencia_finalizada", "success")) == 3, "told")
+            self.check_honest()
+            self.assertEqual(self.lottery.lines("sorteo"), [])
         self.check_end()
 
     def test_somebody_elses_agency(self):
@@ -166,6 +218,33 @@ class Behaviour(Hostile):
         self.check_cut_off("no message in time", 50)
         for peer in peers:
             peer.close()
+        self.check_end()
+
+    def test_a_crowd_of_idle_connections(self):
+        """Thousands that ask once and then stay: the honest agency works beside them, and so does who
+        comes after them."""
+        crowd = 2000
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < crowd + 200:
+            self.skipTest(f"only {hard} descriptors may be open here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, crowd + 200), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        server = self.server(agencies=self.agencies, folder=self.folder / "crowd")
+        honest = Peer(server.port, 1)
+        peers = []
+        for placed in range(crowd):
+            peers.append(Peer(server.port, 2))
+            peers[-1].send_bets([])
+            if placed % 100 == 0:
+                self.assertEqual(honest.bets([bet()], placed // 100).code, pb.ACK_CODE_OK)
+        for peer in peers:
+            self.assertEqual(peer.ack().code, pb.ACK_CODE_OK)
+        with Peer(server.port, 3) as newcomer:
+            self.assertEqual(newcomer.received(), 0)
+        self.assertEqual(honest.received(), crowd // 100)
+        for peer in [*peers, honest]:
+            peer.close()
+        self.assertEqual(server.stop(), 0)
         self.check_end()
 
     def test_half_a_frame(self):
