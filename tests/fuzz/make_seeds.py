@@ -122,6 +122,10 @@ SEEDS = {
         struct.pack("<Q", 2**64 - 1) + text("\u00e9" * 120) + struct.pack("<IQ", 2**32 - 1, 2**64 - 1)
         + b"\xff" + text("\u00e9" * 32) + text("n" * 64) + b"\0\0" + b"\x3f" * 2,
     ],
+    "bet_codec": [message.SerializeToString() for message in (
+        pb.NewBets(agency_id=1), pb.NewBets(agency_id=2**32 - 1, offset=2**63, bets=[pb.Bet()] * 3),
+        pb.NewBets(agency_id=1, offset=300, bets=[bet("1"), bet("2", number=0)]),
+        pb.NewBets(offset=128, bets=[bet(first="n" * 200, last="a\0b", number=2**32 - 1)]))],
     "server_settings": [
         (HERE.parents[1] / "server" / "config.ini").read_bytes(),
         b"\xef\xbb\xbf[DEFAULT]\nSERVER_MODE=echo\nSERVER_IDLE_TIMEOUT = 1m30s ; why\n"

@@ -1,0 +1,63 @@
+/* NewBets read the short way: what it takes, protobuf-c takes, too, and reads the same; and what
+ * protobuf-c writes of it, it takes and reads the same again. */
+#include "bet_codec.h"
+#include "fuzz.h"
+#include "lottery.pb-c.h"
+
+#define BODY_MAX 8187
+
+/* protobuf-c's copy has what is behind a NUL byte, too, and a NUL of its own at the end. */
+static bool is_same(struct text ours, const char *theirs)
+{
+    return memcmp(ours.data, theirs, ours.size) == 0 && theirs[ours.size] == '\0';
+}
+
+static void check_bet(const struct bet *ours, const Lottery__V1__Bet *theirs)
+{
+    FUZZ_CHECK(is_same(ours->first_name, theirs->first_name));
+    FUZZ_CHECK(is_same(ours->last_name, theirs->last_name));
+    FUZZ_CHECK(is_same(ours->document, theirs->document));
+    FUZZ_CHECK(is_same(ours->birthdate, theirs->birthdate));
+    FUZZ_CHECK(ours->number == theirs->number);
+}
+
+/* Does the short way read it? What it reads is what `message` says. */
+static bool reads(const uint8_t *body, size_t size, const Lottery__V1__NewBets *message)
+{
+    static struct bet bets[BODY_MAX / 2];
+    struct new_bets head;
+
+    if (!new_bets_decode(body, size, &head, bets))
+        return false;
+    FUZZ_CHECK(message != NULL);
+    FUZZ_CHECK(head.agency == message->agency_id && head.offset == message->offset);
+    FUZZ_CHECK(head.count == message->n_bets);
+    for (size_t i = 0; i < head.count; i++)
+        check_bet(&bets[i], message->bets[i]);
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint8_t packed[BODY_MAX];
+
+    if (size > BODY_MAX)
+        return 0;
+    Lottery__V1__NewBets *message = lottery__v1__new_bets__unpack(NULL, size, data);
+    (void)reads(data, size, message);
+    if (message == NULL)
+        return 0;
+    /* Unknown fields are packed again, and texts end at their first NUL: those are not ours. */
+    size_t packed_size = lottery__v1__new_bets__get_packed_size(message);
+    if (packed_size <= BODY_MAX && message->base.n_unknown_fields == 0) {
+        (void)lottery__v1__new_bets__pack(message, packed);
+        Lottery__V1__NewBets *again = lottery__v1__new_bets__unpack(NULL, packed_size, packed);
+        bool is_plain = message->offset <= INT64_MAX;
+        for (size_t i = 0; i < message->n_bets; i++)
+            is_plain = is_plain && message->bets[i]->base.n_unknown_fields == 0;
+        FUZZ_CHECK(reads(packed, packed_size, again) || !is_plain);
+        lottery__v1__new_bets__free_unpacked(again, NULL);
+    }
+    lottery__v1__new_bets__free_unpacked(message, NULL);
+    return 0;
+}
