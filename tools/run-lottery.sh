@@ -35,11 +35,15 @@ for id in $(seq "$agencies"); do
     ) > >(sed -u "s/^/agency $id: /") 2>&1 &
     pids+=($!)
 done
-status=0
-for pid in "${pids[@]}"; do
-    wait "$pid" || status=1
+for _ in "${pids[@]}"; do
+    # The others would wait for the raffle for ever.
+    wait -n "${pids[@]}" || {
+        echo "an agency failed: there will be no raffle" >&2
+        exit 1
+    }
 done
 pids=()
+status=0
 kill -TERM $server
 wait $server || status=1
 server=

@@ -103,8 +103,8 @@ class Growth(unittest.TestCase):
         self.assertEqual(self.grow(1.04), [])
 
     def test_more_than_the_limit_is_told_for_stage_and_total(self):
-        self.assertEqual(self.grow(1.09), ["worker, validate: 100.0 before, 109.0 now",
-                                           "worker, total: 100.0 before, 109.0 now"])
+        self.assertEqual(self.grow(1.2), ["worker, validate: 100.0 before, 120.0 now",
+                                          "worker, total: 100.0 before, 120.0 now"])
 
     def test_a_new_stage_is_growth(self):
         self.worker["write"] = 20

@@ -3,7 +3,7 @@ import shutil
 
 from engine import docker, run
 from stack import Case, exit_status, lines, server_file, state, wait_line, wait_until
-from test_lottery import REAL_BETS, REAL_DATA, REAL_WINNERS
+from test_real_data import REAL_BETS, REAL_DATA, REAL_WINNERS
 
 MANY = 300_000  # bets that take seconds in batches of 5
 

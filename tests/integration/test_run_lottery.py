@@ -18,8 +18,8 @@ class RunLottery(unittest.TestCase):
         self.root = pathlib.Path(folder.name)
         (self.root / "build").mkdir()
         (self.root / "build" / "bin").symlink_to(BIN)
-        for name in ("tools/run-lottery.sh", "tools/gen-dataset.py", "server/config.ini",
-                     "client/config.yaml"):
+        for name in ("tools/run-lottery.sh", "tools/make-data.sh", "tools/gen-dataset.py",
+                     "server/config.ini", "client/config.yaml"):
             (self.root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
@@ -82,17 +82,25 @@ class RunLottery(unittest.TestCase):
                          before)
 
     def test_an_agency_that_fails(self):
-        """It says why; the others wait for it, and a stop leaves nothing behind."""
+        """It says why, and all ends, as the others would wait for it for ever."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("no bet\r\n")
         process = self.start(2)
-        log = self.root / "build" / "run" / "server.log"
-        wait_until(lambda: log.exists() and "agencia_finalizada" in log.read_text(), "agency 1")
-        self.assertGreaterEqual(len(self.leftovers()), 2)
+        output = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 1, output)
+        self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
+        self.assertIn("an agency failed: there will be no raffle", output)
+        wait_until(lambda: self.leftovers() == [], "nobody to be left")
+
+    def test_a_stop(self):
+        """In the middle of the work: nothing is left behind."""
+        self.put_data(2)
+        (self.root / ".data" / "agency-2.csv").write_text("Ana,Paz,1,1999-03-17,1\r\n" * 1_000_000)
+        process = self.start(2)
+        wait_until(lambda: len(self.leftovers()) >= 2, "server and agency")
         process.send_signal(signal.SIGTERM)
         output = process.communicate(timeout=60)[0]
-        self.assertNotEqual(process.returncode, 0)
-        self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
+        self.assertNotEqual(process.returncode, 0, output)
         wait_until(lambda: self.leftovers() == [], "nobody to be left")
 
 
