@@ -4,6 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "server_settings.h"
+#include "stop_signals.h"
 #include "supervisor.h"
 
 #include <getopt.h>
@@ -73,6 +74,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
         return STATUS_USAGE;
     }
+    if (!is_health)
+        stop_signals_block(); /* one that comes while we start is answered as soon as we can */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)
         return fail_settings(err.text);
     log_set_level(settings.log_level);

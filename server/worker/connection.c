@@ -18,8 +18,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define OUTSTANDING_MAX 1024 /* messages */
-#define OUTSTANDING_BYTES_MAX ((size_t)1024 * 1024)
+#define OUTSTANDING_MAX 1024                 /* messages */
 #define BACKLOG_MAX ((size_t)64 * 1024)      /* bytes that the peer has not read */
 #define STORE_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
 #define STORE_LOW (STORE_HIGH / 2)
@@ -70,7 +69,7 @@ static void finish(struct connection *connection, const char *reason)
 static bool has_much_outstanding(const struct connection *connection)
 {
     return connection->session.outstanding >= OUTSTANDING_MAX ||
-           connection->session.outstanding_bytes >= OUTSTANDING_BYTES_MAX ||
+           connection->session.outstanding_bytes >= shared(connection)->buffered_max ||
            stream_backlog(&connection->peer.stream) >= BACKLOG_MAX;
 }
 

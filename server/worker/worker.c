@@ -123,6 +123,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
         .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
         .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
+        .buffered_max = settings->max_buffered,
     };
     peer_set_init(&worker->peers, &connection_kind, &worker->hub, &worker->connections);
     worker->raffle.hub = &worker->hub;

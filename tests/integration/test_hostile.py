@@ -362,6 +362,24 @@ class Limits(Hostile):
         self.check_end()
 
 
+class Buffered(Hostile):
+    settings = {"SERVER_MAX_BUFFERED": "1"}
+
+    def test_more_than_may_be_buffered(self):
+        """Messages far beyond the limit, without waiting for an answer: the sender is slowed down,
+        and each message is answered, in order."""
+        count = 3000
+        with Peer(self.lottery.port, 2) as peer:
+            sender = threading.Thread(target=lambda: [
+                peer.send_bets([bet(str(i))], offset=i) for i in range(count)])
+            sender.start()
+            for i in range(count):
+                self.assertEqual(peer.ack().received, i + 1)
+            sender.join()
+        self.check_honest()
+        self.check_end()
+
+
 class Descriptors(Case):
     def test_descriptors_run_out(self):
         """With few descriptors a worker sheds newcomers, keeps serving, and recovers."""

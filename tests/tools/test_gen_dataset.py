@@ -322,13 +322,12 @@ class Files(ToolTest):
         self.generate(bets=1, preexec_fn=lambda: os.umask(0o022))
         self.assertEqual(0o644, (self.out / "agency-1.csv").stat().st_mode & 0o777)
 
-    def test_memory_does_not_grow_with_the_file_and_a_million_rows_take_seconds(self):
+    def test_memory_does_not_grow_with_the_file(self):
         def peak_megabytes(bets):
             child = subprocess.Popen(self.command(agencies=1, bets=bets, seed=1, winners=bets))
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = status  # already reaped: nothing left to wait for
             self.assertEqual(0, status)
-            self.assertLess(usage.ru_utime, 20)  # about 1 s; the limit allows for slow machines
             return usage.ru_maxrss / 1024
 
         small, large = peak_megabytes(100_000), peak_megabytes(1_000_000)

@@ -23,6 +23,7 @@ struct server_settings {
     uint32_t workers;         /* worker processes; 0 = one per core */
     uint32_t max_connections; /* at a time, in all */
     uint32_t max_connections_per_ip; /* at a time, from one address */
+    uint32_t max_buffered;           /* bytes of a connection's messages that wait for the disk */
     int64_t handshake_timeout;       /* ns, until a connection has sent its first message */
     int64_t frame_timeout;  /* ns, for a message that has begun, and for answers to be read */
     int64_t idle_timeout;   /* ns, between messages of an agency that has not finished */

@@ -19,6 +19,7 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "SERVER_WORKERS",
                                         "SERVER_MAX_CONNECTIONS",
                                         "SERVER_MAX_CONNECTIONS_PER_IP",
+                                        "SERVER_MAX_BUFFERED",
                                         "SERVER_HANDSHAKE_TIMEOUT",
                                         "SERVER_FRAME_TIMEOUT",
                                         "SERVER_IDLE_TIMEOUT",
@@ -99,6 +100,7 @@ static void assert_defaults(const struct server_settings *settings)
     assert_string_equal(settings->data_dir, ".");
     assert_true(settings->max_connections >= 1000);
     assert_true(settings->max_connections_per_ip >= 1000);
+    assert_int_equal(settings->max_buffered, 1048576);
     assert_true(settings->handshake_timeout > 0);
     assert_true(settings->frame_timeout > 0);
     assert_true(settings->idle_timeout > 0);
@@ -131,6 +133,7 @@ static void test_every_key(void **state)
                              "SERVER_WORKERS = 3\n"
                              "SERVER_MAX_CONNECTIONS = 4\n"
                              "SERVER_MAX_CONNECTIONS_PER_IP = 5\n"
+                             "SERVER_MAX_BUFFERED = 11\n"
                              "SERVER_HANDSHAKE_TIMEOUT = 6s\n"
                              "SERVER_FRAME_TIMEOUT = 1m7s\n"
                              "SERVER_IDLE_TIMEOUT = 8000ms\n"
@@ -146,6 +149,7 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.workers, 3);
     assert_int_equal(f->settings.max_connections, 4);
     assert_int_equal(f->settings.max_connections_per_ip, 5);
+    assert_int_equal(f->settings.max_buffered, 11);
     assert_true(f->settings.handshake_timeout == INT64_C(6000000000));
     assert_true(f->settings.frame_timeout == INT64_C(67000000000));
     assert_true(f->settings.idle_timeout == INT64_C(8000000000));
