@@ -11,9 +11,9 @@ tools/make-data.sh "$agencies"
 rm -rf "$run"
 mkdir -p "$run/data"
 server=
-pids=()
+declare -A pids=() # of the agencies
 # Whatever happens, nothing that was started here stays behind.
-trap 'kill $server "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+trap 'kill $server "${!pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
 SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
@@ -33,16 +33,16 @@ for id in $(seq "$agencies"); do
         CLI_ID=$id CLI_SERVER_ADDRESS=127.0.0.1:$port CLI_BETS_FILE=.data/agency-$id.csv \
             exec build/bin/lottery-agency --config client/config.yaml
     ) > >(sed -u "s/^/agency $id: /") 2>&1 &
-    pids+=($!)
+    pids[$!]=$id
 done
-for _ in "${pids[@]}"; do
+while [ ${#pids[@]} -gt 0 ]; do
     # The others would wait for the raffle for ever.
-    wait -n "${pids[@]}" || {
-        echo "an agency failed: there will be no raffle" >&2
+    wait -n -p ended "${!pids[@]}" || {
+        echo "agency ${pids[$ended]} failed: there will be no raffle" >&2
         exit 1
     }
+    unset "pids[$ended]"
 done
-pids=()
 status=0
 kill -TERM $server
 wait $server || status=1

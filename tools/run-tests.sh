@@ -1,6 +1,5 @@
 #!/bin/sh
-# Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests;
-# those whose threads share data also under ThreadSanitizer.
+# Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests.
 # Arguments go to ctest, e.g. tools/run-tests.sh -R unit.frame
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,8 +18,4 @@ build() {
 build release
 build asan
 build tsan thread_tests
-status=0
-ctest --test-dir build-asan --output-on-failure "$@" || status=$?
-echo "under ThreadSanitizer:"
-ctest --test-dir build-tsan --output-on-failure -L threads "$@" || status=$?
-exit $status
+ctest --test-dir build-asan --output-on-failure "$@"

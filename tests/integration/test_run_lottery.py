@@ -89,7 +89,7 @@ class RunLottery(unittest.TestCase):
         output = process.communicate(timeout=60)[0]
         self.assertEqual(process.returncode, 1, output)
         self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
-        self.assertIn("an agency failed: there will be no raffle", output)
+        self.assertIn("agency 2 failed: there will be no raffle", output)
         wait_until(lambda: self.leftovers() == [], "nobody to be left")
 
     def test_a_stop(self):
