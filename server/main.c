@@ -45,6 +45,7 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     const char *path = "./config.ini";
+    const char *folder = NULL; /* to be checked */
     struct server_settings settings;
     struct errbuf err = {{0}};
     bool is_health = false;
@@ -52,7 +53,8 @@ int main(int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
         case 'C':
-            return check_folder(optarg);
+            folder = optarg;
+            break;
         case 'c':
             path = optarg;
             break;
@@ -74,6 +76,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
         return STATUS_USAGE;
     }
+    if (folder != NULL)
+        return check_folder(folder);
     if (!is_health)
         stop_signals_block(); /* one that comes while we start is answered as soon as we can */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)

@@ -15,7 +15,9 @@ declare -A pids=() # of the agencies
 # Whatever happens, nothing that was started here stays behind.
 trap 'kill $server "${!pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
+# Whatever else is set: a raffle, and the lines that are waited for below.
 SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
+    SERVER_MODE=lottery LOGGING_LEVEL=INFO \
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
     > "$run/server.log" 2>&1 &
 server=$!
@@ -31,6 +33,7 @@ echo "server: port $port, log in $run/server.log"
 for id in $(seq "$agencies"); do
     (
         CLI_ID=$id CLI_SERVER_ADDRESS=127.0.0.1:$port CLI_BETS_FILE=.data/agency-$id.csv \
+            CLI_MODE=lottery CLI_LOG_LEVEL=INFO \
             exec build/bin/lottery-agency --config client/config.yaml
     ) > >(sed -u "s/^/agency $id: /") 2>&1 &
     pids[$!]=$id

@@ -68,23 +68,26 @@ static bool start(struct agency *agency)
 
     agency->mode = mode_of(settings);
     agency->own = calloc(1, agency->mode->size);
-    if (agency->own == NULL || stream_hub_init(&agency->hub, &agency->loop) != STATUS_OK)
+    if (agency->own == NULL)
         return false;
+    stream_hub_init(&agency->hub, &agency->loop);
     agency->signals.on_stop = on_stop;
     agency->signals.context = agency;
     (void)uv_timer_init(&agency->loop, &agency->grace);
     central_init(&agency->central, &agency->hub, settings->server_address,
                  (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
-    return stop_signals_start(&agency->signals, &agency->loop) == 0;
+    return stop_signals_start(&agency->signals, &agency->loop) == STATUS_OK;
 }
 
-/* The loop has run out, or was stopped with something in it that does not end. */
-static void clean_up(struct agency *agency)
+/* False: the loop was stopped with a lookup in it that does not end. */
+static bool clean_up(struct agency *agency)
 {
     uv_close((uv_handle_t *)&agency->grace, NULL);
-    if (uv_run(&agency->loop, UV_RUN_NOWAIT) == 0)
+    bool is_empty = uv_run(&agency->loop, UV_RUN_NOWAIT) == 0;
+    if (is_empty)
         (void)uv_loop_close(&agency->loop);
     free(agency->own);
+    return is_empty;
 }
 
 int agency_run(const struct client_settings *settings)
@@ -102,10 +105,12 @@ int agency_run(const struct client_settings *settings)
     if (status != AGENCY_EXIT_OK)
         agency_end(&agency, status);
     (void)uv_run(&agency.loop, UV_RUN_DEFAULT);
-    clean_up(&agency);
+    bool is_clean = clean_up(&agency);
     if (agency.exit_status == AGENCY_EXIT_OK)
         LOG(INFO, "exit", SUCCESS);
     else
         LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
+    if (!is_clean)
+        _exit((int)agency.exit_status); /* exit() would wait for libuv's thread that looks it up */
     return (int)agency.exit_status;
 }

@@ -4,8 +4,9 @@
  * them; its Ack ends the work. Others of the agency may follow, so there is no Finished.
  *
  * Failure modes: a bad bet: told, nothing is sent. The connection breaks: connect anew, ask; if the
- * central has one more than at our first question, it is ours and was stored. The disk is full:
- * again, after a pause. Any other refusal: failure.
+ * central has one more than at our first question, it is ours and was stored (an id is for one
+ * client at a time). The disk is full: again, after a pause. No answer for ANSWER_MS: as if the
+ * connection had broken. No progress for too long, any other refusal: failure.
  */
 #include "batch.h"
 #include "clock.h"
@@ -16,11 +17,14 @@
 
 #include <stdlib.h>
 
+#define ANSWER_MS 20000
+
 struct single {
     struct bet bet; /* texts of the environment */
     struct frame_reader reader;
     struct batch batch;
     uv_timer_t pause;
+    uv_timer_t answer;       /* our patience for one */
     uint64_t first_received; /* the answer to the first question */
     bool has_asked;          /* that one was answered */
     bool is_sent;            /* on this connection */
@@ -51,6 +55,13 @@ static enum bet_fault read_bet(struct bet *bet)
     return other != BET_FAULT_NONE ? other : fault;
 }
 
+static void on_no_answer(uv_timer_t *timer)
+{
+    struct agency *agency = timer->data;
+
+    central_drop(&agency->central, STATUS_IO, "no answer in time");
+}
+
 static void send_batch(struct agency *agency, uint64_t offset, bool with_bet)
 {
     struct single *self = own(agency);
@@ -60,6 +71,7 @@ static void send_batch(struct agency *agency, uint64_t offset, bool with_bet)
         (void)batch_add(&self->batch, &self->bet); /* one always fits */
     batch_end(&self->batch);
     self->is_sent = with_bet;
+    (void)uv_timer_start(&self->answer, on_no_answer, ANSWER_MS, 0);
     central_send(&agency->central, self->batch.frame, self->batch.size);
 }
 
@@ -109,6 +121,7 @@ static void on_ack(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct single *self = own(agency);
 
+    (void)uv_timer_stop(&self->answer);
     if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
         try_later(agency, ack->detail);
     else if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
@@ -166,6 +179,11 @@ static void on_closed(void *owner, enum status status, const char *detail)
         return;
     }
     (void)uv_timer_stop(&own(agency)->pause);
+    (void)uv_timer_stop(&own(agency)->answer);
+    if (central_is_patience_over(&agency->central)) {
+        agency_fail(agency, "apuesta_enviada", detail);
+        return;
+    }
     LOG(INFO, "connect", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
         LOG_TEXT("reason", detail));
     central_connect_later(&agency->central);
@@ -190,7 +208,9 @@ static enum agency_exit start(struct agency *agency)
 
     frame_reader_init(&self->reader);
     (void)uv_timer_init(&agency->loop, &self->pause);
+    (void)uv_timer_init(&agency->loop, &self->answer);
     self->pause.data = agency;
+    self->answer.data = agency;
     enum bet_fault fault = read_bet(&self->bet);
     if (fault != BET_FAULT_NONE) {
         LOG(ERROR, "apuesta_enviada", FAIL, LOG_UINT("client_id", agency->settings->id),
@@ -206,6 +226,7 @@ static void close_mode(struct agency *agency)
     struct single *self = own(agency);
 
     uv_close((uv_handle_t *)&self->pause, NULL);
+    uv_close((uv_handle_t *)&self->answer, NULL);
     frame_reader_fini(&self->reader);
 }
 

@@ -21,7 +21,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #define WINDOW 256                       /* batches in flight at most */
 #define BACKLOG_MAX ((size_t)256 * 1024) /* bytes that wait for the kernel to take them */

@@ -22,6 +22,23 @@
 
 static void try_address(struct central *central);
 
+/* An attempt may take as long as the network likes: patience ends it. */
+static void on_patience_over(uv_timer_t *timer)
+{
+    struct central *central = timer->data;
+
+    central->events->on_give_up(central->owner, "no answer to the attempt to connect");
+}
+
+static void watch_patience(struct central *central)
+{
+    uint64_t waited = clock_monotonic_ms() - central->progress_ms;
+
+    /* One that is over already lets this attempt be the last, however it ends. */
+    if (waited < central->patience_ms)
+        (void)uv_timer_start(&central->timer, on_patience_over, central->patience_ms - waited, 0);
+}
+
 void central_init(struct central *central, struct stream_hub *hub, const char *address,
                   uint64_t patience_ms, const struct central_events *events, void *owner)
 {
@@ -64,6 +81,7 @@ static void free_addresses(struct central *central)
 static void attempt_failed(struct central *central, const char *reason)
 {
     free_addresses(central);
+    (void)uv_timer_stop(&central->timer);
     central->state = CENTRAL_IDLE;
     if (central_is_patience_over(central)) {
         central->events->on_give_up(central->owner, reason);
@@ -84,6 +102,7 @@ static void on_connect(void *owner, enum status status, const char *detail)
         return;
     }
     free_addresses(central);
+    (void)uv_timer_stop(&central->timer);
     central->state = CENTRAL_OPEN;
     central->was_open = true;
     /* A central whose machine is gone would otherwise be waited for until the end of days. */
@@ -189,6 +208,8 @@ static void attempt(struct central *central)
         attempt_failed(central, uv_strerror(code));
     else
         central->is_lookup_running = true;
+    if (central->is_lookup_running)
+        watch_patience(central);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -32,22 +32,22 @@ static void on_readable(uv_poll_t *poll, int code, int poll_events)
         signals->on_stop(signals->context);
 }
 
-int stop_signals_start(struct stop_signals *signals, uv_loop_t *loop)
+enum status stop_signals_start(struct stop_signals *signals, uv_loop_t *loop)
 {
     const sigset_t set = both();
 
     signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals->fd < 0)
-        return -1;
+        return STATUS_IO;
     if (uv_poll_init(loop, &signals->poll, signals->fd) < 0) {
         (void)close(signals->fd);
-        return -1;
+        return STATUS_IO;
     }
     signals->poll.data = signals;
     if (uv_poll_start(&signals->poll, UV_READABLE, on_readable) == 0)
-        return 0;
+        return STATUS_OK;
     stop_signals_close(signals);
-    return -1;
+    return STATUS_IO;
 }
 
 void stop_signals_close(struct stop_signals *signals)

@@ -30,7 +30,7 @@ static void mark_dirty(struct stream *stream);
 static void on_idle(uv_idle_t *idle);
 static void on_linger_timer(uv_timer_t *timer);
 
-enum status stream_hub_init(struct stream_hub *hub, uv_loop_t *loop)
+void stream_hub_init(struct stream_hub *hub, uv_loop_t *loop)
 {
     hub->loop = loop;
     hub->dirty = NULL;
@@ -40,7 +40,6 @@ enum status stream_hub_init(struct stream_hub *hub, uv_loop_t *loop)
     (void)uv_timer_init(loop, &hub->linger_timer);
     hub->flusher.data = hub;
     hub->linger_timer.data = hub;
-    return STATUS_OK;
 }
 
 void stream_hub_close(struct stream_hub *hub)

@@ -17,11 +17,14 @@
 #include "stop_signals.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define FIRST_RETRY_MS 1000
 #define MOST_RETRY_MS 30000
+#define REST_MS 1000
 
 struct coordinator {
     const struct coordinator_job *job;
@@ -33,7 +36,8 @@ struct coordinator {
     struct backoff backoff;
     struct stop_signals signals;
     uv_poll_t accept_poll;
-    uv_timer_t retry;
+    uv_timer_t retry; /* of the raffle */
+    uv_timer_t rest;  /* from accepting links */
     bool is_stopping;
 };
 
@@ -93,6 +97,23 @@ static void on_held(void *owner, enum status status, uint64_t winners, struct er
         (void)uv_timer_start(&self->retry, on_retry, backoff_next_ms(&self->backoff), 0);
 }
 
+static void on_link_waiting(uv_poll_t *poll, int status, int events);
+
+static void on_rested(uv_timer_t *timer)
+{
+    struct coordinator *self = timer->data;
+
+    (void)uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting);
+}
+
+/* The link that waits stays there: it must not keep the loop busy. */
+static void rest(struct coordinator *self, const char *reason)
+{
+    LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
+    (void)uv_poll_stop(&self->accept_poll);
+    (void)uv_timer_start(&self->rest, on_rested, REST_MS, 0);
+}
+
 static void on_link_waiting(uv_poll_t *poll, int status, int events)
 {
     struct coordinator *self = poll->data;
@@ -103,7 +124,7 @@ static void on_link_waiting(uv_poll_t *poll, int status, int events)
     if (fd >= 0)
         link_accept(&self->links, fd);
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", strerror(errno)));
+        rest(self, strerror(errno));
 }
 
 static void on_stop(void *context)
@@ -116,6 +137,7 @@ static void on_stop(void *context)
     holding_cancel(&self->holding);
     uv_close((uv_handle_t *)&self->accept_poll, NULL);
     uv_close((uv_handle_t *)&self->retry, NULL);
+    uv_close((uv_handle_t *)&self->rest, NULL);
     link_set_close(&self->links);
     stop_signals_close(&self->signals);
     stream_hub_close(&self->hub);
@@ -127,18 +149,17 @@ static enum status start(struct coordinator *self, struct errbuf *err)
 {
     const struct coordinator_job *job = self->job;
 
-    enum status status = stream_hub_init(&self->hub, &self->loop);
-    if (status != STATUS_OK) {
-        errbuf_set(err, "%s", status_text(status));
-        return status;
-    }
+    stream_hub_init(&self->hub, &self->loop);
     (void)uv_timer_init(&self->loop, &self->retry);
+    (void)uv_timer_init(&self->loop, &self->rest);
     self->retry.data = self;
+    self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MOST_RETRY_MS, 0};
     self->links = (struct link_set){.hub = &self->hub, .on_news = on_news, .owner = self};
     self->signals.on_stop = on_stop;
     self->signals.context = self;
-    status = store_csv_attach(job->home, &self->loop, process_store_failed, &self->store, err);
+    enum status status =
+        store_csv_attach(job->home, &self->loop, process_store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
     self->holding.store = self->store;
@@ -146,7 +167,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->holding.winner_number = job->settings->winner_number;
     self->holding.on_done = on_held;
     self->holding.owner = self;
-    if (stop_signals_start(&self->signals, &self->loop) < 0 ||
+    if (stop_signals_start(&self->signals, &self->loop) != STATUS_OK ||
         uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
         uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {
         errbuf_set(err, "signals or links can not be watched");
@@ -163,11 +184,22 @@ static int give_up(const char *reason)
     return 1;
 }
 
+/* A thread per core for the raffle: libuv's pool has four unless it is told before its first work.
+ */
+static void size_thread_pool(void)
+{
+    char count[16];
+
+    (void)snprintf(count, sizeof(count), "%u", uv_available_parallelism());
+    (void)setenv("UV_THREADPOOL_SIZE", count, 0);
+}
+
 int coordinator_run(const struct coordinator_job *job)
 {
     static struct coordinator self; /* big, and there is one in a process */
     struct errbuf err = {{0}};
 
+    size_thread_pool();
     self.job = job;
     if (uv_loop_init(&self.loop) < 0)
         return give_up("no loop");

@@ -27,7 +27,7 @@ static void release(void *context, void *block)
     (void)block;
 }
 
-int arena_init(struct arena *arena, size_t room)
+bool arena_init(struct arena *arena, size_t room)
 {
     arena->allocator = (ProtobufCAllocator){allocate, release, arena};
     arena->bytes = malloc(room);

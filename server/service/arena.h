@@ -7,6 +7,7 @@
 #define LOTTERY_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena {
@@ -17,7 +18,7 @@ struct arena {
 };
 
 /* Gets `room` bytes; false when there are none. */
-int arena_init(struct arena *arena, size_t room);
+bool arena_init(struct arena *arena, size_t room);
 void arena_fini(struct arena *arena);
 
 /* Forgets everything that was allocated. */

@@ -3,8 +3,6 @@
 
 #include "log.h"
 
-#include <stdio.h>
-
 static void refuse(struct exchange *exchange, Lottery__V1__AckCode code)
 {
     const struct store_op *op = &exchange->op;
@@ -36,14 +34,8 @@ static void on_done(struct store_op *op)
 {
     struct exchange *exchange = (struct exchange *)op;
     struct session *session = exchange->session;
-    Lottery__V1__AckCode code = exchange->refusal;
+    Lottery__V1__AckCode code = exchange_code(exchange);
 
-    if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED) {
-        code = ack_code_of(op->status);
-        if (op->status != STATUS_OK)
-            (void)snprintf(exchange->detail, sizeof(exchange->detail), "%s",
-                           status_text(op->status));
-    }
     if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         accept(exchange);
     else

@@ -6,9 +6,6 @@
 #include "clock.h"
 #include "log.h"
 
-#include <stdio.h>
-#include <string.h>
-
 /* protobuf-c's string as it came, a NUL byte within included. */
 static struct text text_from(const char *string)
 {
@@ -64,14 +61,8 @@ static void on_done(struct store_op *op)
 {
     struct exchange *exchange = (struct exchange *)op;
     struct session *session = exchange->session;
-    Lottery__V1__AckCode code = exchange->refusal;
+    Lottery__V1__AckCode code = exchange_code(exchange);
 
-    if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED) {
-        code = ack_code_of(op->status);
-        if (op->status != STATUS_OK)
-            (void)snprintf(exchange->detail, sizeof(exchange->detail), "%s",
-                           status_text(op->status));
-    }
     if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && exchange->count > 0)
         log_refused(exchange, exchange->detail);
     else if (op->stored > 0)

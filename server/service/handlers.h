@@ -51,8 +51,8 @@ void exchange_end(struct exchange *exchange);
 void exchange_refuse(struct exchange *exchange, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The ack code for the outcome of a store operation. */
-Lottery__V1__AckCode ack_code_of(enum status status);
+/* How an exchange whose operation has ended is answered; `detail` says why, unless it is OK. */
+Lottery__V1__AckCode exchange_code(struct exchange *exchange);
 
 void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64_t received,
                       const char *detail);

@@ -138,7 +138,7 @@ void exchange_refuse(struct exchange *exchange, Lottery__V1__AckCode code, const
     (void)store_append(exchange->service->store, &exchange->op, exchange->agency, 0, NULL, 0);
 }
 
-Lottery__V1__AckCode ack_code_of(enum status status)
+static Lottery__V1__AckCode ack_code_of(enum status status)
 {
     switch ((int)status) {
     case STATUS_OK:
@@ -154,6 +154,17 @@ Lottery__V1__AckCode ack_code_of(enum status status)
     default:
         return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
     }
+}
+
+Lottery__V1__AckCode exchange_code(struct exchange *exchange)
+{
+    enum status status = exchange->op.status;
+
+    if (exchange->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED)
+        return exchange->refusal;
+    if (status != STATUS_OK)
+        (void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", status_text(status));
+    return ack_code_of(status);
 }
 
 bool session_receive(struct session *session, uint8_t opcode, const uint8_t *body, size_t size)

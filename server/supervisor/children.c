@@ -2,7 +2,7 @@
  *
  * Happy path: fork, and the child runs its role and exits with its status.
  *
- * Failure modes: a child dies: it is logged and started again, at once when it had lived for a
+ * Failure modes: a child dies: it is logged and started again, in a moment when it had lived for a
  * while, else with backoff, so that one that can not live does not eat the machine. fork fails: the
  * same. The supervisor dies: the kernel kills its children, and the next supervisor recovers.
  */
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HEALTHY_MS 5000 /* a child that lived that long starts again without delay */
+#define HEALTHY_MS 5000 /* a child that lived that long starts again in a moment */
 
 /* In the child, where the supervisor's signals stay blocked. Never returns. */
 static void become(const struct child *child, pid_t parent)

@@ -18,10 +18,8 @@
 #include "store_csv.h"
 #include "worker.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>

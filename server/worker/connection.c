@@ -117,7 +117,8 @@ static void regulate(struct connection *connection)
 {
     struct connections *all = shared(connection);
 
-    if (connection->peer.stream.is_finishing || connection->peer.stream.is_closing)
+    if (connection->peer.stream.is_finishing || connection->peer.stream.is_closing ||
+        connection->session.state == SESSION_CLOSED)
         return;
     if (store_backlog(all->store) >= STORE_HIGH)
         pause_for_store(connection);
@@ -314,6 +315,8 @@ static void check(struct peer *peer, uint64_t now)
 
     if (peer->stream.is_closing)
         return;
+    /* The last operations in the store may have been those of connections that are gone. */
+    wake_paused(shared(connection));
     if (stream_backlog(&peer->stream) == 0)
         connection->drained_ms = now;
     const char *reason = connection->has_ended && is_reset(connection) ? "the peer is gone"

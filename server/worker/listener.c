@@ -70,15 +70,15 @@ static const char *limit_reached(const struct listener *listener, struct in_addr
 static void take(struct listener *listener, int fd, struct in_addr ip)
 {
     const char *limit = limit_reached(listener, ip);
-    char text[PEER_IP_SIZE];
+    char text[PEER_IP_SIZE] = "";
 
     if (limit != NULL) {
         (void)close(fd);
         log_refusal(listener, ip, limit);
         return;
     }
-    LOG(INFO, "accept_connections", SUCCESS,
-        LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))));
+    (void)inet_ntop(AF_INET, &ip, text, sizeof(text));
+    LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", text));
     crew_add(listener->crew, listener->worker, ip);
     size_t count = listener->peers->count;
     enum status status = peer_accept(listener->peers, fd, ip);
@@ -90,6 +90,8 @@ static void take(struct listener *listener, int fd, struct in_addr ip)
     }
     LOG(INFO, "accept_connections", IN_PROGRESS);
 }
+
+static void leave_to_others(struct listener *listener);
 
 /* Accepts one. Returns whether there may be another. */
 static bool accept_one(struct listener *listener)
@@ -112,8 +114,9 @@ static bool accept_one(struct listener *listener)
         return true;
     case EAGAIN:
         return false;
-    default:
-        LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("reason", strerror(errno)));
+    default: /* what waits stays there: it must not keep the loop busy */
+        log_refusal(listener, from.sin_addr, strerror(errno));
+        leave_to_others(listener);
         return false;
     }
 }

@@ -11,7 +11,6 @@
 #include "crew.h"
 #include "peer.h"
 
-#include <stdbool.h>
 #include <uv.h>
 
 struct listener {

@@ -20,7 +20,6 @@
 #include "stop_signals.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define STOP_CHECK_MS 5
 #define STOP_MS 600 /* with the lingering of streams cut short, a stop stays within a second */
@@ -160,19 +159,15 @@ static enum status start_listening(struct worker *worker, struct errbuf *err)
 
 static enum status start(struct worker *worker, struct errbuf *err)
 {
-    enum status status = stream_hub_init(&worker->hub, &worker->loop);
-
-    if (status != STATUS_OK) {
-        errbuf_set(err, "%s", status_text(status));
-        return status;
-    }
+    stream_hub_init(&worker->hub, &worker->loop);
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
     worker->signals.on_stop = on_stop;
     worker->signals.context = worker;
-    if (stop_signals_start(&worker->signals, &worker->loop) < 0) {
+    enum status status = stop_signals_start(&worker->signals, &worker->loop);
+    if (status != STATUS_OK) {
         errbuf_set(err, "signals can not be watched");
-        return STATUS_IO;
+        return status;
     }
     if (is_lottery(worker))
         status = start_lottery(worker, err);

@@ -52,7 +52,8 @@ class Check(Case):
                     "in all: 5 bets, 1 agencies finished\n"
                     "raffle: not held\n"
                     "sound\n")
-        self.assertEqual(self.run_check(), (0, expected, ""))  # the server is at work
+        self.assertEqual(self.run_check(),
+                         (1, "", "lottery-server: bets.lock: another server works on this folder\n"))
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.check(), (0, expected, ""))
 

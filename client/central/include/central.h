@@ -25,7 +25,8 @@ struct central_events {
     /* An open connection is over and gone: ended by the central, broken, or finished by us (then
      * with STATUS_OK). central_connect() may be called from here. */
     void (*on_closed)(void *owner, enum status status, const char *detail);
-    /* Nothing has worked for as long as we were told to wait; no further attempt follows. */
+    /* Nothing has worked for as long as we were told to wait; no further attempt follows, and the
+     * owner closes. */
     void (*on_give_up)(void *owner, const char *detail);
 };
 
@@ -47,7 +48,7 @@ struct central {
     uint64_t progress_ms; /* monotonic: when there was some */
     enum central_state state;
     struct backoff backoff;
-    uv_timer_t timer;
+    uv_timer_t timer; /* the pause before an attempt, or patience with it */
     uv_getaddrinfo_t lookup;
     struct addrinfo *addresses; /* what the name resolved to, while connecting */
     struct addrinfo *address;   /* the one being tried */
@@ -65,11 +66,11 @@ struct central {
 void central_init(struct central *central, struct stream_hub *hub, const char *address,
                   uint64_t patience_ms, const struct central_events *events, void *owner);
 
-/* Begins to connect, at once the first time, else after a pause that grows; on_open tells when it
- * worked. Does nothing while connected or connecting. */
+/* Begins to connect, at once; on_open tells when it worked. Does nothing while connected or
+ * connecting. */
 void central_connect(struct central *central);
 
-/* Connects after a pause at least, as after a failure. */
+/* Connects after a pause, which grows from one to the next until there is progress. */
 void central_connect_later(struct central *central);
 
 /* Something worked: pauses begin short again, and patience anew. */

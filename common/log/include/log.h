@@ -51,7 +51,8 @@ void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
 
 /* From log_hold() to log_release() this thread collects its lines and writes several at a time,
- * still whole ones only: for a caller that is about to write many. Not to be nested. */
+ * still whole ones only: for a caller that is about to write many. Not to be nested. A process that
+ * another thread ends meanwhile loses what was collected. */
 void log_hold(void);
 void log_release(void);
 
@@ -64,7 +65,8 @@ struct log_field log_field_size(const char *key, const char *value, size_t size)
 struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *room);
 struct log_field log_field_int(const char *key, int64_t value, struct log_number *room);
 
-/* LOG(INFO, "action", SUCCESS, LOG_TEXT("ip", ip), LOG_UINT("cantidad", n)) */
+/* The arguments are evaluated only when lines of that level are written.
+ * LOG(INFO, "action", SUCCESS, LOG_TEXT("ip", ip), LOG_UINT("cantidad", n)) */
 #define LOG(level, action, result, ...)                                                            \
     do {                                                                                           \
         if (log_enabled(LOG_##level)) {                                                            \

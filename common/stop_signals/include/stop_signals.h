@@ -7,6 +7,8 @@
 #ifndef LOTTERY_STOP_SIGNALS_H
 #define LOTTERY_STOP_SIGNALS_H
 
+#include "status.h"
+
 #include <uv.h>
 
 struct stop_signals {
@@ -21,8 +23,9 @@ struct stop_signals {
 void stop_signals_block(void);
 
 /* Begins to tell of them, also of those that came before; on_stop and context are filled in by the
- * caller, who has called stop_signals_block. -1 when the system refuses: nothing is open then. */
-int stop_signals_start(struct stop_signals *signals, uv_loop_t *loop);
+ * caller, who has called stop_signals_block. STATUS_IO when the system refuses: nothing is open
+ * then. */
+enum status stop_signals_start(struct stop_signals *signals, uv_loop_t *loop);
 
 /* Closes what start has opened; on_stop is not called any more, and the signals stay blocked. The
  * struct's memory may go when the loop has ended. */

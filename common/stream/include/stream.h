@@ -81,7 +81,7 @@ struct stream {
 };
 
 /* Prepares what the streams of `loop` share. */
-enum status stream_hub_init(struct stream_hub *hub, uv_loop_t *loop);
+void stream_hub_init(struct stream_hub *hub, uv_loop_t *loop);
 
 /* Closes the hub's handles; all its streams must be closed or closing. */
 void stream_hub_close(struct stream_hub *hub);

@@ -5,8 +5,6 @@
 #include "frame.h"
 #include "lottery.pb-c.h"
 
-#include <stdbool.h>
-
 /* Packs `message` behind a frame header into `out`. Returns the frame's size, or 0 when it would
  * exceed FRAME_MAX_SIZE (nothing is written then). Does not allocate. */
 size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,

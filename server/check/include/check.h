@@ -2,11 +2,10 @@
 #ifndef LOTTERY_CHECK_H
 #define LOTTERY_CHECK_H
 
-/* Reads the folder as a start of the server would, but changes nothing and takes no lock: of a
- * server at work it may see half of a batch, as a torn tail. Prints to stdout, for each agency that
- * has something, its bets and whether it finished; then the sums, the raffle, and what a start
- * would cut. Returns 0 when the folder is sound; 1 when it is damaged or can not be read, with
- * file, offset and reason on stderr. Blocks. */
+/* Reads the folder as a start of the server would, but changes nothing. Prints to stdout, for each
+ * agency that has something, its bets and whether it finished; then the sums, the raffle, and what
+ * a start would cut. Returns 0 when the folder is sound; 1 when it is damaged, can not be read or
+ * has a server at work, with file, offset and reason on stderr. Blocks. */
 int check_folder(const char *dir);
 
 #endif

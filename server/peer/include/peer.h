@@ -1,7 +1,7 @@
 /* peer.h - a connection from outside: what a lottery and an echo connection have in common.
  *
- * A peer is a stream with an address, a place in its worker's set and a patience: a time after
- * which it is given up unless it was heard of again. The set looks at all patience once a second.
+ * A peer is a stream with an address and a place in its worker's set. Once a second the set lets
+ * each peer look at its time limits.
  */
 #ifndef LOTTERY_PEER_H
 #define LOTTERY_PEER_H
@@ -18,7 +18,7 @@ struct peer;
 struct peer_kind {
     size_t size; /* bytes of the struct that begins with its struct peer; comes zeroed */
     const struct stream_events *events; /* owner is the peer; on_closed must end in peer_free() */
-    /* The stream is open, nothing was read yet; `service` is the set's context. */
+    /* The stream is open, nothing was read yet. */
     enum status (*start)(struct peer *peer);
     /* Once a second, `now_ms` monotonic; for whatever has a time limit. */
     void (*check)(struct peer *peer, uint64_t now_ms);

@@ -19,7 +19,6 @@
 #include "log.h"
 #include "replay.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,14 +139,19 @@ static enum status reserve_journal(const struct committing *committing, uint64_t
     static const uint8_t zeros[ROOM_PIECE] = {0};
     const struct store_files *files = &committing->files;
     struct iovec parts[ROOM_MOST / ROOM_PIECE];
+    uint64_t size = atomic_load(&committing->state->journal_size);
     uint64_t room = atomic_load(&committing->state->journal_room);
 
+    if (room < size) /* on a full disk records go on without room of their own */
+        room = size;
     while (room < end) {
         size_t count = (size_t)(room / ROOM_PIECE);
         count = count < 1 ? 1 : count > ROOM_MOST / ROOM_PIECE ? ROOM_MOST / ROOM_PIECE : count;
         for (size_t i = 0; i < count; i++)
             parts[i] = (struct iovec){(void *)(uintptr_t)zeros, ROOM_PIECE};
         enum status status = file_write(files->ops, files->journal_fd, parts, count, room);
+        if (status == STATUS_NOSPACE)
+            return STATUS_OK; /* what is to be written may still fit */
         if (status != STATUS_OK)
             return status;
         room += count * ROOM_PIECE;
@@ -192,10 +196,15 @@ static enum status repair(const struct committing *committing)
      */
     if (status == STATUS_OK)
         status = committing_sync(committing);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         state_raise_synced(state, replay.journal_end);
-    LOG(WARNING, "store_repair", SUCCESS, LOG_TEXT("reason", "a process died while writing"),
-        LOG_UINT("bets_kept", replay.bets), LOG_TEXT("status", status_name(status)));
+        replay_publish_draw(&replay);
+        LOG(WARNING, "store_repair", SUCCESS, LOG_TEXT("reason", "a process died while writing"),
+            LOG_UINT("bets_kept", replay.bets));
+    } else {
+        LOG(ERROR, "store_repair", FAIL,
+            LOG_TEXT("reason", err.text[0] != '\0' ? err.text : status_text(status)));
+    }
     return status;
 }
 

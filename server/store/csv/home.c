@@ -195,6 +195,7 @@ static enum status load(const struct store_files *files, int dir_fd, uint32_t ag
                               .journal_at = JOURNAL_START,
                               .synced = header.synced};
     status = replay_run(replay, err);
+    replay_publish_draw(replay);
     if (status == STATUS_OK && atomic_load(&state->has_draw) != 0)
         status = winners_csv_check(files->ops, dir_fd, &state->draw, err);
     if (status != STATUS_OK) {
@@ -339,10 +340,10 @@ static enum status recover(struct store_home *home, uint32_t agencies, struct st
 }
 
 /* A server that was killed leaves children that die at once but hold the lock until then. */
-static enum status take_lock(int fd, struct errbuf *err)
+static enum status take_lock(int fd, int kind, struct errbuf *err)
 {
     for (int waited_ms = 0;; waited_ms += LOCK_TRY_MS) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (flock(fd, kind | LOCK_NB) == 0)
             return STATUS_OK;
         if (errno != EWOULDBLOCK || waited_ms >= LOCK_WAIT_MS)
             break;
@@ -377,7 +378,7 @@ enum status store_home_open(const char *dir, uint32_t agencies, const struct fil
         status = fail(err, LOCK_NAME, errno);
         goto err_close_dir;
     }
-    status = take_lock(home->lock_fd, err);
+    status = take_lock(home->lock_fd, LOCK_EX, err);
     if (status == STATUS_OK)
         status = recover(home, agencies, report, err);
     if (status != STATUS_OK)
@@ -396,28 +397,53 @@ err_free:
     return status;
 }
 
+/* Gives the journal's spare room back and notes that all is on disk. Without it the next start has
+ * a less sharp look and nothing else: failures are let be. */
+static void note_end(struct store_home *home)
+{
+    struct store_files files = {home->ops, -1, -1};
+    uint64_t journal_size = atomic_load(&home->state->journal_size);
+
+    if (store_files_open(home, &files, NULL) != STATUS_OK)
+        return;
+    (void)home->ops->ftruncate(files.journal_fd, (off_t)journal_size);
+    if (store_files_sync(&files) == STATUS_OK) {
+        state_raise_synced(home->state, journal_size);
+        if (store_header_write(&files, home->state) == STATUS_OK)
+            (void)home->ops->fdatasync(files.journal_fd);
+    }
+    store_files_close(&files);
+}
+
 void store_home_close(struct store_home *home)
 {
     if (home == NULL)
         return;
-    struct store_files files = {home->ops, -1, -1};
-    uint64_t journal_size = atomic_load(&home->state->journal_size);
-    /* Not noting it costs nothing but a less sharp look at the next start: failures are let be.
-     * After a failed sync another one that succeeds would prove nothing. */
-    if (atomic_load(&home->state->sync_failed) == 0 &&
-        store_files_open(home, &files, NULL) == STATUS_OK) {
-        (void)home->ops->ftruncate(files.journal_fd, (off_t)journal_size); /* its spare room */
-        if (store_files_sync(&files) == STATUS_OK) {
-            state_raise_synced(home->state, journal_size);
-            if (store_header_write(&files, home->state) == STATUS_OK)
-                (void)home->ops->fdatasync(files.journal_fd);
-        }
-        store_files_close(&files);
-    }
+    struct state *state = home->state;
+    bool has_died;
+
+    /* When a process died within a commit, only a recovery knows where the files end. After a
+     * failed sync another one that succeeds would prove nothing. */
+    state_lock(state, &has_died);
+    if (!has_died && atomic_load(&state->sync_failed) == 0)
+        note_end(home);
+    state_unlock(state);
     state_destroy(home->state);
     (void)close(home->lock_fd);
     (void)close(home->dir_fd);
     free(home);
+}
+
+/* What a server is writing would look damaged. The lock is let go of at once: a server that starts
+ * meanwhile may do so. */
+static enum status check_lock(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+{
+    int fd = ops->openat(dir_fd, LOCK_NAME, O_RDONLY, 0);
+    if (fd < 0)
+        return errno == ENOENT ? STATUS_OK : fail(err, LOCK_NAME, errno);
+    enum status status = take_lock(fd, LOCK_SH, err);
+    (void)close(fd);
+    return status;
 }
 
 enum status store_home_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
@@ -427,14 +453,16 @@ enum status store_home_check(const char *dir, uint32_t agencies, const struct fi
     struct store_files files = {.ops = ops, .bets_fd = -1, .journal_fd = -1};
     struct state *state = NULL;
     struct replay replay;
-    enum status status = STATUS_OK;
 
     int dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
     if (dir_fd < 0)
         return fail(err, dir, errno);
-    files.bets_fd = ops->openat(dir_fd, BETS_NAME, O_RDONLY, 0);
-    if (files.bets_fd < 0)
-        status = fail(err, BETS_NAME, errno);
+    enum status status = check_lock(ops, dir_fd, err);
+    if (status == STATUS_OK) {
+        files.bets_fd = ops->openat(dir_fd, BETS_NAME, O_RDONLY, 0);
+        if (files.bets_fd < 0)
+            status = fail(err, BETS_NAME, errno);
+    }
     if (status == STATUS_OK) {
         files.journal_fd = ops->openat(dir_fd, JOURNAL_NAME, O_RDONLY, 0);
         if (files.journal_fd < 0)

@@ -6,7 +6,6 @@
 #include "state.h"
 #include "store_csv.h"
 
-#define BETS_NAME "bets.csv"
 #define LOCK_NAME "bets.lock"
 
 struct store_home {

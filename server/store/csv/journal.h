@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define JOURNAL_NAME "bets.journal"
+#define BETS_NAME "bets.csv" /* the file that it tells of */
 #define JOURNAL_RECORD_SIZE 64
 #define JOURNAL_HEADER_B 512 /* offset of the second header */
 #define JOURNAL_START 1024   /* offset of the first record */

@@ -1,11 +1,9 @@
 #include "replay.h"
 
-#include "bets_csv.h"
 #include "crc32c.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BLOCK_RECORDS 1024
 #define DATA_PIECE (256 * 1024) /* of a batch that is read at a time */
@@ -42,18 +40,18 @@ static enum status check_bets(struct run *run, const struct journal_record *reco
         enum status status =
             file_read(replay->ops, replay->bets_fd, run->data, want, record->data_at + done, &size);
         if (status != STATUS_OK) {
-            errbuf_set(err, "bets.csv: %s at byte %" PRIu64, status_text(status),
+            errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status),
                        record->data_at + done);
             return status;
         }
         if (size < want) {
-            mark_bad(run, "bets.csv", record->data_at + done + size, "bets missing");
+            mark_bad(run, BETS_NAME, record->data_at + done + size, "bets missing");
             return STATUS_OK;
         }
         crc = crc32c(crc, run->data, size);
     }
     if (crc != record->data_crc)
-        mark_bad(run, "bets.csv", record->data_at, "checksum mismatch in the batch");
+        mark_bad(run, BETS_NAME, record->data_at, "checksum mismatch in the batch");
     return STATUS_OK;
 }
 
@@ -79,8 +77,8 @@ static enum status apply(struct run *run, const struct journal_record *record, s
     struct state *state = replay->state;
 
     if (record->type == JOURNAL_DRAW) {
-        state->draw = *record;
-        atomic_store(&state->has_draw, 1);
+        replay->draw = *record;
+        replay->has_draw = true;
         return STATUS_OK;
     }
     if (record->agency < 1 || record->agency > state->agencies) {
@@ -177,6 +175,7 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
     replay->journal_used = 0;
     replay->bets_end = replay->bets_at;
     replay->bets = 0;
+    replay->has_draw = false;
     enum status status = file_size(replay->ops, replay->bets_fd, &replay->bets_size);
     if (status == STATUS_OK)
         status = file_size(replay->ops, replay->journal_fd, &replay->journal_size);
@@ -205,4 +204,12 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
     count_finished(replay->state);
     free(run);
     return status;
+}
+
+void replay_publish_draw(const struct replay *replay)
+{
+    if (!replay->has_draw)
+        return;
+    replay->state->draw = replay->draw;
+    atomic_store(&replay->state->has_draw, 1);
 }

@@ -18,7 +18,7 @@ struct replay {
     const struct file_ops *ops;
     int bets_fd;
     int journal_fd;
-    struct state *state; /* gets what the records say; sizes excepted */
+    struct state *state; /* gets what the records say, but for sizes and the draw */
     uint64_t journal_at; /* where to begin */
     uint64_t bets_at;
     uint64_t synced; /* in: known to be on disk; out: the furthest that any record knows */
@@ -29,12 +29,17 @@ struct replay {
     uint64_t journal_used; /* up to the last byte that is not spare room, at least journal_end */
     uint64_t journal_size; /* of the files as they are */
     uint64_t bets_size;
-    uint64_t bets; /* bets in the records that were read */
+    uint64_t bets;              /* bets in the records that were read */
+    struct journal_record draw; /* the raffle's record */
+    bool has_draw;              /* one was read */
 };
 
 /* Reads to the end or to the first thing that is not good. Returns STATUS_OK when what follows the
  * good part (if anything) may be a torn tail; STATUS_DAMAGED with file and offset when it was on
  * disk once; STATUS_INVALID for a record of an agency beyond N; or an I/O status. */
 enum status replay_run(struct replay *replay, struct errbuf *err);
+
+/* Puts the draw that was read, if any, into the state: from then on everybody tells of it. */
+void replay_publish_draw(const struct replay *replay);
 
 #endif

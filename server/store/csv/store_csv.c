@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SCAN_BLOCK ((size_t)256 * 1024)
 #define OP_COST 128 /* what an operation without bets counts for in the backlog, bytes */
@@ -135,7 +134,7 @@ static size_t smaller(uint64_t a, size_t b)
 }
 
 /* Moves to the first line that begins at or after scan->at. */
-static enum status find_line(struct scan *scan)
+static enum status find_line(struct scan *scan, struct errbuf *err)
 {
     size_t size;
 
@@ -144,8 +143,10 @@ static enum status find_line(struct scan *scan)
     uint64_t from = scan->at - 1; /* a line end just before means that a line begins right here */
     enum status status = file_read(scan->ops, scan->fd, scan->block,
                                    smaller(scan->end - from, sizeof(scan->block)), from, &size);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), from);
         return status;
+    }
     const char *feed = memchr(scan->block, '\n', size);
     scan->at = feed != NULL ? from + (uint64_t)(feed - scan->block) + 1 : scan->end;
     return STATUS_OK;
@@ -204,7 +205,7 @@ static enum status scan(struct store *store, unsigned part, unsigned parts, stor
     scan->end = end;
     scan->at = end / parts * part;
     scan->until = part + 1 == parts ? end : end / parts * (part + 1);
-    enum status status = find_line(scan);
+    enum status status = find_line(scan, err);
     while (status == STATUS_OK && scan->at < scan->until)
         status = scan_block(scan, on_lines, context, err);
     free(scan);

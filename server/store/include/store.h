@@ -33,7 +33,8 @@ struct store_op {
      * CLOSED          append: the agency finished or the raffle was held; nothing stored
      * INCOMPLETE      finish: total differs from what was received
      * UNKNOWN_AGENCY  id outside 1..N
-     * NOSPACE, IO     nothing stored, may be tried again */
+     * NOSPACE, IO, NOMEM
+     *                 nothing stored, may be tried again */
     enum status status;
     uint64_t received; /* bets of the agency that are stored now */
     uint32_t stored;   /* bets that this append added: fewer than given when some were known */

@@ -126,7 +126,7 @@ static int begin(void **state)
     step_ms = 0;
     clock_replace(&fake_clock);
     loop_begin(&f->loop);
-    assert_int_equal(stream_hub_init(&f->hub, &f->loop), STATUS_OK);
+    stream_hub_init(&f->hub, &f->loop);
     f->listener = sockets_listen(&f->address);
     assert_int_equal(fcntl(f->listener, F_SETFL, O_NONBLOCK), 0);
     f->peer = -1;
@@ -359,6 +359,30 @@ static void test_gives_up(void **state)
     assert_int_equal(f->opens + f->closes, 0);
 }
 
+/* An attempt that nobody answers, neither yes nor no, ends with the patience. The listener's queue
+ * is full: the kernel then drops whoever wants in. */
+static void test_no_answer(void **state)
+{
+    struct fixture *f = *state;
+    int fds[8];
+
+    central_close(&f->central);
+    loop_turn(&f->loop);
+    init_central(f, 50);
+    assert_int_equal(listen(f->listener, 0), 0);
+    for (size_t i = 0; i < 8; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_true(fds[i] >= 0);
+        (void)connect(fds[i], (const struct sockaddr *)&f->address, sizeof(f->address));
+    }
+    central_connect(&f->central);
+    loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
+    assert_string_equal(f->detail, "no answer to the attempt to connect");
+    assert_int_equal(f->opens + f->closes, 0);
+    for (size_t i = 0; i < 8; i++)
+        close_fd(&fds[i]);
+}
+
 /* Patience counts from the last progress; without a bound it never ends. */
 static void test_patience(void **state)
 {
@@ -472,6 +496,7 @@ int main(void)
         CASE(test_finish),
         CASE(test_drop),
         CASE(test_gives_up),
+        CASE(test_no_answer),
         CASE(test_patience),
         CASE(test_pauses_grow),
         CASE(test_unknown_name),

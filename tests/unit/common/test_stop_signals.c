@@ -52,7 +52,7 @@ static void test_told(void **state)
 
     (void)state;
     begin(&f);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(kill(getpid(), numbers[i]), 0);
         loop_until_count(&f.loop, &f.stops, i + 1, "on_stop");
@@ -71,7 +71,7 @@ static void test_before_the_start(void **state)
     (void)state;
     begin(&f);
     assert_int_equal(kill(getpid(), SIGTERM), 0);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
     loop_until_count(&f.loop, &f.stops, 1, "on_stop");
     stop_signals_close(&f.signals);
     loop_end(&f.loop);
@@ -84,7 +84,7 @@ static void test_after_the_end(void **state)
 
     (void)state;
     begin(&f);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), 0);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
     int fd = f.signals.fd;
     stop_signals_close(&f.signals);
     assert_int_equal(kill(getpid(), SIGTERM), 0);
@@ -107,7 +107,7 @@ static void test_no_descriptor(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), -1);
+    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_IO);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     loop_end(&f.loop);
 }

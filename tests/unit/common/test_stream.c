@@ -150,7 +150,7 @@ static int begin(void **state)
     fake_asked = 0;
     clock_replace(&fake_clock);
     loop_begin(&f->loop);
-    assert_int_equal(stream_hub_init(&f->hub, &f->loop), STATUS_OK);
+    stream_hub_init(&f->hub, &f->loop);
     for (int i = 0; i < SIDES; i++) {
         f->sides[i].f = f;
         f->peers[i] = -1;

@@ -405,6 +405,48 @@ static void saving_the_draw_without_a_sync(void **state)
     }
 }
 
+/* A process dies when the raffle's record is on disk but the others do not know yet, and nobody
+ * repairs: letting the folder go takes nothing away, and the next start finds the raffle. */
+static void dying_within_the_draw(void **state)
+{
+    struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
+    struct draw draw = {STORE_NUMBER, {&winner, 1, 1}};
+    struct store_fixture f = {.dir = *state, .ops = &fault_file_ops};
+
+    assert_int_equal(
+        store_home_open(*state, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+        STATUS_OK);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)store_fixture_attach(&f);
+        /* winners.csv and its folder are the first two, bets.csv and the journal the next. */
+        fault_plan(FAULT_FDATASYNC, 3, FAULT_EXIT_AFTER, 0, false);
+        (void)store_save_draw(f.store, &draw, &f.err);
+        _exit(0);
+    }
+    assert_int_equal(wait_status(pid), FAULT_EXIT_STATUS);
+    store_home_close(f.home);
+    expect_sound(*state, 0, 0, true);
+}
+
+/* A disk that has no room to spare still takes what fits. */
+static void storing_without_spare_room(void **state)
+{
+    struct store_fixture f = open_store(*state, &fault_file_ops);
+
+    fault_plan(FAULT_PWRITEV, 0, FAULT_ERROR, ENOSPC, false); /* the room for records */
+    assert_int_equal(store_fixture_append(&f, 1, 0, 2), STATUS_OK);
+    assert_true(fault_end());
+    fault_plan(FAULT_PWRITEV, 0, FAULT_SHORT, ENOSPC, false);
+    assert_int_equal(store_fixture_append(&f, 2, 0, 1), STATUS_OK);
+    assert_true(fault_end());
+    for (uint64_t i = 0; i < 200; i++) /* from then on with room again */
+        assert_int_equal(store_fixture_append(&f, 1, 2 + i, 1), STATUS_OK);
+    store_fixture_close(&f);
+    expect_sound(*state, 202, 1, false);
+}
+
 /* Reading the draw and scanning: a failing read is the result, and nothing else is harmed. */
 static void reading(void **state)
 {
@@ -587,6 +629,8 @@ int main(void)
         CASE(failing_for_good),
         CASE(saving_the_draw),
         CASE(saving_the_draw_without_a_sync),
+        CASE(dying_within_the_draw),
+        CASE(storing_without_spare_room),
         CASE(reading),
         CASE(closing),
         CASE(checking),

@@ -432,7 +432,7 @@ static void refuses_a_header_that_can_not_be(void **state)
     folder_free(&folder);
 }
 
-/* The check tells of each agency, for a server that runs or not, and changes nothing. */
+/* The check tells of each agency and changes nothing. */
 static void checks_without_a_change(void **state)
 {
     struct folder whole = make_folder(*state, STEPS, true);
@@ -442,31 +442,39 @@ static void checks_without_a_change(void **state)
     struct errbuf err = {{0}};
     struct content content = content_after(STEPS);
 
-    for (int round = 0; round < 2; round++) {
-        struct store_fixture f;
-        if (round == 1) {
-            f = open_store(*state);
-            folder_free(&whole);
-            whole = folder_read(*state);
-        }
-        assert_int_equal(store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report,
-                                          received, has_finished, &err),
-                         STATUS_OK);
-        assert_int_equal(report.bets, 10);
-        assert_int_equal(report.finished, 4);
-        assert_true(report.has_draw);
-        assert_int_equal(report.winners, 1);
-        assert_int_equal(report.bets_bytes, whole.sizes[BETS]);
-        assert_int_equal(report.journal_bytes, whole.sizes[JOURNAL]);
-        for (uint32_t i = 1; i <= STORE_AGENCIES; i++) {
-            assert_int_equal(received[i], content.counts[i]);
-            assert_true(has_finished[i]);
-        }
-        assert_true(folder_equals(*state, &whole));
-        if (round == 1)
-            store_fixture_close(&f);
+    assert_int_equal(store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, received,
+                                      has_finished, &err),
+                     STATUS_OK);
+    assert_int_equal(report.bets, 10);
+    assert_int_equal(report.finished, 4);
+    assert_true(report.has_draw);
+    assert_int_equal(report.winner_number, STORE_NUMBER);
+    assert_int_equal(report.winners, 1);
+    assert_int_equal(report.bets_bytes, whole.sizes[BETS]);
+    assert_int_equal(report.journal_bytes, whole.sizes[JOURNAL]);
+    for (uint32_t i = 1; i <= STORE_AGENCIES; i++) {
+        assert_int_equal(received[i], content.counts[i]);
+        assert_true(has_finished[i]);
     }
+    assert_true(folder_equals(*state, &whole));
     folder_free(&whole);
+}
+
+/* What a server at work is writing would look damaged: its folder is not checked. */
+static void does_not_check_a_folder_in_use(void **state)
+{
+    struct store_fixture f = open_store(*state);
+    struct store_report report;
+    struct errbuf err = {{0}};
+
+    assert_int_equal(
+        store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
+        STATUS_INUSE);
+    assert_non_null(strstr(err.text, "bets.lock"));
+    store_fixture_close(&f);
+    assert_int_equal(
+        store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
+        STATUS_OK);
 }
 
 static pid_t start_child(void)
@@ -814,6 +822,7 @@ int main(void)
         CASE(refuses_records_of_another_folder),
         CASE(refuses_a_header_that_can_not_be),
         CASE(checks_without_a_change),
+        CASE(does_not_check_a_folder_in_use),
         CASE(recovery_writes_again_what_a_failed_sync_lost),
         CASE(closing_after_a_failed_sync_claims_nothing),
         CASE(a_failed_sync_ends_every_process),

@@ -44,7 +44,8 @@ enum status store_home_open(const char *dir, uint32_t agencies, const struct fil
  * can tell damage from a torn tail everywhere, and lets the folder go. NULL is fine. */
 void store_home_close(struct store_home *home);
 
-/* Verifies a folder without locking or changing it, for any number of agencies. `received`, if not
+/* Verifies a folder without changing it, for any number of agencies. STATUS_INUSE while a server
+ * works on it; else as store_home_open. `received`, if not
  * NULL, gets the bets of agency i at [i] and `has_finished` its state, for i = 1..agencies. */
 enum status store_home_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
                              struct store_report *report, uint64_t *received, bool *has_finished,
