@@ -45,6 +45,11 @@ void agency_fail(struct agency *agency, const char *action, const char *reason)
     agency_end(agency, AGENCY_EXIT_FAIL);
 }
 
+void agency_give_up(void *owner, const char *detail)
+{
+    agency_fail(owner, "connect", detail);
+}
+
 static void on_stop(void *context)
 {
     agency_end(context, AGENCY_EXIT_OK);

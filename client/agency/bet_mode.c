@@ -189,17 +189,12 @@ static void on_closed(void *owner, enum status status, const char *detail)
     central_connect_later(&agency->central);
 }
 
-static void on_give_up(void *owner, const char *detail)
-{
-    agency_fail(owner, "connect", detail);
-}
-
 static const struct central_events events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,
     .on_closed = on_closed,
-    .on_give_up = on_give_up,
+    .on_give_up = agency_give_up,
 };
 
 static enum agency_exit start(struct agency *agency)

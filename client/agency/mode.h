@@ -44,4 +44,7 @@ void agency_end(struct agency *agency, enum agency_exit status);
 /* Logs `action` as failed, and why, then ends with AGENCY_EXIT_FAIL. */
 void agency_fail(struct agency *agency, const char *action, const char *reason);
 
+/* The on_give_up of every mode. */
+void agency_give_up(void *owner, const char *detail);
+
 #endif

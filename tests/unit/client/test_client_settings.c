@@ -2,7 +2,7 @@
 #include "capture.h"
 #include "client_settings.h"
 #include "cmocka_all.h"
-#include "tmpdir.h"
+#include "settings_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,7 @@ static const char *const variables[] = {
     "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT"};
 
 struct fixture {
-    char *folder;
-    char path[256]; /* of the file of settings, which is not there yet */
+    struct settings_file file;
     struct client_settings settings;
     struct errbuf err;
 };
@@ -30,10 +29,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    for (size_t i = 0; i < COUNT(variables); i++)
-        assert_int_equal(unsetenv(variables[i]), 0);
-    f->folder = tmpdir_make();
-    (void)snprintf(f->path, sizeof(f->path), "%s/config.yaml", f->folder);
+    settings_file_begin(&f->file, "config.yaml", variables, COUNT(variables));
     *state = f;
     return 0;
 }
@@ -42,23 +38,17 @@ static int end(void **state)
 {
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < COUNT(variables); i++)
-        assert_int_equal(unsetenv(variables[i]), 0);
-    tmpdir_remove(f->folder);
+    settings_file_end(&f->file);
     free(f);
     return 0;
 }
 
 static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
 {
-    FILE *file = fopen(f->path, "we");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    settings_file_write(&f->file, bytes, size);
     memset(&f->settings, 0, sizeof(f->settings));
     errbuf_set(&f->err, "%s", "");
-    return client_settings_load(f->path, &f->settings, &f->err);
+    return client_settings_load(f->file.path, &f->settings, &f->err);
 }
 
 static enum status load(struct fixture *f, const char *text)
@@ -84,7 +74,7 @@ static void assert_refused(struct fixture *f, const char *text, unsigned line, c
 {
     char expected[600];
 
-    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->path, line, reason);
+    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->file.path, line, reason);
     assert_int_equal(load(f, text), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
     assert_untouched(f);
@@ -95,7 +85,7 @@ static void assert_refused_at(struct fixture *f, const char *text, unsigned line
 {
     char place[300];
 
-    (void)snprintf(place, sizeof(place), "%s:%u: ", f->path, line);
+    (void)snprintf(place, sizeof(place), "%s:%u: ", f->file.path, line);
     assert_int_equal(load(f, text), STATUS_INVALID);
     if (strncmp(f->err.text, place, strlen(place)) != 0)
         fail_msg("\"%s\": %s", text, f->err.text);
@@ -122,7 +112,7 @@ static void test_defaults(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(setenv("CLI_ID", "7", 1), 0);
-    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
     assert_int_equal(f->settings.id, 7);
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -199,8 +189,8 @@ static void test_id_is_missing(void **state)
     char expected[400];
 
     (void)snprintf(expected, sizeof(expected), "%s: id: missing, and no CLI_ID in the environment",
-                   f->path);
-    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_INVALID);
+                   f->file.path);
+    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
     assert_int_equal(load(f, "mode: echo\n"), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
@@ -384,14 +374,15 @@ static void test_unreadable_file(void **state)
     char expected[400];
 
     assert_int_equal(setenv("CLI_ID", "1", 1), 0);
-    assert_int_equal(mkdir(f->path, 0700), 0);
-    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
-    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->path);
+    assert_int_equal(mkdir(f->file.path, 0700), 0);
+    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->file.path);
     assert_string_equal(f->err.text, expected);
-    assert_int_equal(rmdir(f->path), 0);
-    assert_int_equal(symlink(f->path, f->path), 0);
-    assert_int_equal(client_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
-    (void)snprintf(expected, sizeof(expected), "%s: Too many levels of symbolic links", f->path);
+    assert_int_equal(rmdir(f->file.path), 0);
+    assert_int_equal(symlink(f->file.path, f->file.path), 0);
+    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Too many levels of symbolic links",
+                   f->file.path);
     assert_string_equal(f->err.text, expected);
     assert_untouched(f);
 }

@@ -1,7 +1,7 @@
 #include "capture.h"
 #include "cmocka_all.h"
 #include "server_settings.h"
-#include "tmpdir.h"
+#include "settings_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +28,7 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "LOTTERY_DATA_DIR"};
 
 struct fixture {
-    char *folder;
-    char path[256]; /* of the file of settings, which is not there yet */
+    struct settings_file file;
     struct server_settings settings;
     struct errbuf err;
 };
@@ -39,10 +38,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    for (size_t i = 0; i < COUNT(variables); i++)
-        assert_int_equal(unsetenv(variables[i]), 0);
-    f->folder = tmpdir_make();
-    (void)snprintf(f->path, sizeof(f->path), "%s/config.ini", f->folder);
+    settings_file_begin(&f->file, "config.ini", variables, COUNT(variables));
     *state = f;
     return 0;
 }
@@ -51,23 +47,17 @@ static int end(void **state)
 {
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < COUNT(variables); i++)
-        assert_int_equal(unsetenv(variables[i]), 0);
-    tmpdir_remove(f->folder);
+    settings_file_end(&f->file);
     free(f);
     return 0;
 }
 
 static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
 {
-    FILE *file = fopen(f->path, "we");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    settings_file_write(&f->file, bytes, size);
     memset(&f->settings, 0, sizeof(f->settings));
     errbuf_set(&f->err, "%s", "");
-    return server_settings_load(f->path, &f->settings, &f->err);
+    return server_settings_load(f->file.path, &f->settings, &f->err);
 }
 
 static enum status load(struct fixture *f, const char *text)
@@ -81,7 +71,7 @@ static void assert_refused(struct fixture *f, const char *text, unsigned line, c
     static const struct server_settings untouched;
     char expected[600];
 
-    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->path, line, reason);
+    (void)snprintf(expected, sizeof(expected), "%s:%u: %s", f->file.path, line, reason);
     assert_int_equal(load(f, text), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
     assert_memory_equal(&f->settings, &untouched, sizeof(untouched));
@@ -111,7 +101,7 @@ static void test_defaults(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
     assert_int_equal(load(f, ""), STATUS_OK);
     assert_defaults(&f->settings);
@@ -308,7 +298,7 @@ static void test_long_lines(void **state)
             assert_int_equal(f->settings.port, 7);
         } else {
             char begin_of_text[300];
-            (void)snprintf(begin_of_text, sizeof(begin_of_text), "%s:2: ", f->path);
+            (void)snprintf(begin_of_text, sizeof(begin_of_text), "%s:2: ", f->file.path);
             assert_memory_equal(f->err.text, begin_of_text, strlen(begin_of_text));
         }
         assert_int_equal(status == STATUS_OK, length <= 198 - strlen("LOTTERY_DATA_DIR = "));
@@ -331,9 +321,9 @@ static void test_unreadable_file(void **state)
     struct fixture *f = *state;
     char expected[400];
 
-    assert_int_equal(mkdir(f->path, 0700), 0);
-    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_IO);
-    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->path);
+    assert_int_equal(mkdir(f->file.path, 0700), 0);
+    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->file.path);
     assert_string_equal(f->err.text, expected);
 }
 
@@ -344,7 +334,7 @@ static void test_environment_wins(void **state)
 
     assert_int_equal(setenv("SERVER_PORT", "81", 1), 0);
     assert_int_equal(setenv("LOTTERY_DATA_DIR", "/data", 1), 0);
-    assert_int_equal(server_settings_load(f->path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_int_equal(f->settings.port, 81);
     assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 80\nLOTTERY_AGENCIES = 3\n"), STATUS_OK);
     assert_int_equal(f->settings.port, 81);
