@@ -46,10 +46,12 @@ docker-compose-up: docker-image $(COMPOSE) ## server and five agencies (or CLIEN
 	docker compose -f $(COMPOSE) up -d --remove-orphans
 
 docker-compose-down: ## stops the containers, which get ten seconds for it, and removes them
+	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), and so nothing to stop"; exit 1; }
 	docker compose -f $(COMPOSE) stop -t 10
 	docker compose -f $(COMPOSE) down --remove-orphans
 
 docker-compose-logs: ## their log lines, as they come
+	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), and so nobody to listen to"; exit 1; }
 	docker compose -f $(COMPOSE) logs -f
 
 # Made where it is missing, and made anew when something is asked of it.

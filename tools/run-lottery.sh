@@ -10,6 +10,7 @@ tools/make-data.sh "$agencies"
 
 rm -rf "$run"
 mkdir -p "$run/data"
+: > "$run/server.log"
 server=
 declare -A pids=() # of the agencies
 # Whatever happens, nothing that was started here stays behind.

@@ -46,7 +46,7 @@ int check_folder(const char *dir)
     enum status status = store_home_check(dir, SERVER_AGENCIES_MAX, &file_ops_system, &report,
                                           agencies.received, agencies.has_finished, &err);
     if (status != STATUS_OK) {
-        (void)fprintf(stderr, "lottery-server: %s\n", err.text);
+        (void)fprintf(stderr, "lottery-server: data folder %s: %s\n", dir, err.text);
         return 1;
     }
     print_agencies(&agencies);

@@ -24,7 +24,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from programs import SANITIZER, Program, Server, wait_until  # noqa: E402
+from programs import BIN, SANITIZER, Program, Server, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wire import Peer, bet, pb  # noqa: E402
 
@@ -277,6 +277,8 @@ def main():
     parser.add_argument("--agencies", type=int, default=8, help="per round (default 8)")
     parser.add_argument("--bets", type=int, default=3000, help="per agency at most (default 3000)")
     arguments = parser.parse_args()
+    if not (BIN / "lottery-server").exists():
+        parser.error("the programs are not built: make build")
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     generator = random.Random(seed)

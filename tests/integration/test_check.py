@@ -43,7 +43,7 @@ class Check(Case):
         self.data.mkdir()
         status, output, errors = self.check()
         self.assertEqual((status, output), (1, ""))
-        self.assertRegex(errors, r"^lottery-server: bets\.csv: No such file or directory\n$")
+        self.assertRegex(errors, r"^lottery-server: data folder .*/data: bets\.csv: No such file or directory\n$")
 
     def test_before_the_raffle(self):
         server, _, _ = self.fill()
@@ -53,7 +53,7 @@ class Check(Case):
                     "raffle: not held\n"
                     "sound\n")
         self.assertEqual(self.run_check(),
-                         (1, "", "lottery-server: bets.lock: another server works on this folder\n"))
+                         (1, "", f"lottery-server: data folder {self.data}: bets.lock: another server works on this folder\n"))
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.check(), (0, expected, ""))
 
@@ -86,7 +86,7 @@ class Check(Case):
             (self.data / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
             status, output, errors = self.check()
             self.assertEqual((status, output), (1, ""))
-            self.assertRegex(errors, rf"^lottery-server: {name}: .* at byte \d+, .*copy.*\n$")
+            self.assertRegex(errors, rf"^lottery-server: data folder .*/data: {name}: .* at byte \d+, .*copy.*\n$")
             (self.data / name).write_bytes(whole)
         self.assertEqual(self.check()[0], 0)
 

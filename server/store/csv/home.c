@@ -370,7 +370,8 @@ enum status store_home_open(const char *dir, uint32_t agencies, const struct fil
     home->ops = ops;
     home->dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
     if (home->dir_fd < 0) {
-        status = fail(err, dir, errno);
+        status = status_from_errno(errno);
+        errbuf_set(err, "%s", strerror(errno));
         goto err_free;
     }
     home->lock_fd = ops->openat(home->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0644);
@@ -455,8 +456,10 @@ enum status store_home_check(const char *dir, uint32_t agencies, const struct fi
     struct replay replay;
 
     int dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
-    if (dir_fd < 0)
-        return fail(err, dir, errno);
+    if (dir_fd < 0) {
+        errbuf_set(err, "%s", strerror(errno));
+        return status_from_errno(errno);
+    }
     enum status status = check_lock(ops, dir_fd, err);
     if (status == STATUS_OK) {
         files.bets_fd = ops->openat(dir_fd, BETS_NAME, O_RDONLY, 0);
