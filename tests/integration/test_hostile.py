@@ -221,28 +221,35 @@ class Behaviour(Hostile):
         self.check_end()
 
     def test_a_crowd_of_idle_connections(self):
-        """Thousands that ask once and then stay: the honest agency works beside them, and so does who
-        comes after them."""
-        crowd = 2000
+        """5,000 that ask once and then stay: five agencies send their bets beside them, finish, and
+        have their winners; so does who comes after the crowd."""
+        crowd, agencies, bets = 5000, 5, 2000
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < crowd + 200:
             self.skipTest(f"only {hard} descriptors may be open here")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, crowd + 200), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        server = self.server(agencies=self.agencies, folder=self.folder / "crowd")
-        honest = Peer(server.port, 1)
-        peers = []
-        for placed in range(crowd):
-            peers.append(Peer(server.port, 2))
-            peers[-1].send_bets([])
-            if placed % 100 == 0:
-                self.assertEqual(honest.bets([bet()], placed // 100).code, pb.ACK_CODE_OK)
+        server = self.server(agencies=agencies + 1, folder=self.folder / "crowd")
+        peers = [Peer(server.port, agencies + 1, timeout=60) for _ in range(crowd)]
+        for peer in peers:
+            peer.send_bets([])
         for peer in peers:
             self.assertEqual(peer.ack().code, pb.ACK_CODE_OK)
-        with Peer(server.port, 3) as newcomer:
-            self.assertEqual(newcomer.received(), 0)
-        self.assertEqual(honest.received(), crowd // 100)
-        for peer in [*peers, honest]:
+        programs = []
+        for i in range(1, agencies + 1):
+            file = self.folder / f"{i}.csv"
+            file.write_text("Ana,Paz,1,1999-03-17,7574\n" * i +
+                            "Eva,Gil,2,1999-03-17,1\n" * (bets - i))
+            programs.append(self.agency(i, server.port, file))
+        server.wait_line("agencia_finalizada", "success", count=agencies, seconds=60)
+        with Peer(server.port, agencies + 1) as newcomer:
+            self.assertEqual(newcomer.finish(0), [])
+        for i, program in enumerate(programs, 1):
+            self.assertEqual(program.wait(), 0)
+            line = program.lines("consulta_ganadores", "success")[0]
+            self.assertEqual(line.details["cant_ganadores"], str(i))
+        self.assertEqual(len(server.bets()), agencies * bets)
+        for peer in peers:
             peer.close()
         self.assertEqual(server.stop(), 0)
         self.check_end()
