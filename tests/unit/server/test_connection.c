@@ -1,0 +1,203 @@
+/* A lottery connection and the limits that hold it back, before a store whose backlog the test
+ * sets.
+ */
+#include "clock.h"
+#include "cmocka_all.h"
+#include "connection.h"
+#include "log.h"
+#include "loop.h"
+#include "lottery.pb-c.h"
+#include "test_sockets.h"
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MESSAGES 8
+#define MUCH ((size_t)64 * 1024 * 1024) /* more than a store may have on its way */
+
+struct fixture {
+    struct store store; /* first: the store's object */
+    size_t backlog;
+    struct store_op *ops[MESSAGES]; /* handed in and not ended */
+    unsigned taken;                 /* messages that came to the store */
+    uv_loop_t loop;
+    struct stream_hub hub;
+    struct service *service;
+    struct connections connections;
+    struct peer_set peers;
+    int other; /* the agency's end */
+    unsigned gone;
+};
+
+static enum status append(struct store *store, struct store_op *op, uint32_t agency,
+                          uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct fixture *f = (struct fixture *)store;
+
+    (void)agency;
+    (void)offset;
+    (void)bets;
+    (void)count;
+    assert_true(f->taken < MESSAGES);
+    f->ops[f->taken++] = op;
+    return STATUS_OK;
+}
+
+static size_t backlog(const struct store *store)
+{
+    return ((const struct fixture *)store)->backlog;
+}
+
+static uint32_t agencies(const struct store *store)
+{
+    (void)store;
+    return 5;
+}
+
+static const struct store_backend backend = {
+    .append = append, .backlog = backlog, .agencies = agencies};
+static const struct service_events service_events = {NULL};
+
+static void on_gone(void *owner, struct in_addr ip)
+{
+    (void)ip;
+    ((struct fixture *)owner)->gone++;
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    int fds[2];
+
+    assert_non_null(f);
+    log_set_level(LOG_CRITICAL);
+    f->store.backend = &backend;
+    loop_begin(&f->loop);
+    stream_hub_init(&f->hub, &f->loop);
+    assert_int_equal(service_create(&f->store, &service_events, f, &f->service), STATUS_OK);
+    f->connections = (struct connections){.service = f->service,
+                                          .store = &f->store,
+                                          .handshake_ms = 60000,
+                                          .frame_ms = 60000,
+                                          .idle_ms = 60000,
+                                          .buffered_max = 1024 * 1024};
+    peer_set_init(&f->peers, &connection_kind, &f->hub, &f->connections);
+    f->peers.on_gone = on_gone;
+    f->peers.owner = f;
+    sockets_pair_tcp(fds, 0);
+    f->other = fds[1];
+    assert_int_equal(peer_accept(&f->peers, fds[0], (struct in_addr){0}), STATUS_OK);
+    *state = f;
+    return 0;
+}
+
+static void end_operations(struct fixture *f)
+{
+    for (unsigned i = 0; i < f->taken; i++) {
+        if (f->ops[i] != NULL)
+            f->ops[i]->done(f->ops[i]);
+        f->ops[i] = NULL;
+    }
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    end_operations(f);
+    peer_set_close(&f->peers);
+    stream_hub_close(&f->hub);
+    loop_end(&f->loop);
+    assert_int_equal(f->gone, 1);
+    service_destroy(f->service);
+    assert_int_equal(close(f->other), 0);
+    free(f);
+    log_set_level(LOG_INFO);
+    return 0;
+}
+
+/* The agency asks where it is. */
+static void ask(struct fixture *f)
+{
+    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    question.agency_id = 1;
+    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
+    sockets_write(f->other, frame, size);
+}
+
+static void assert_not_read(struct fixture *f, unsigned taken)
+{
+    ask(f);
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    assert_int_equal(f->taken, taken);
+}
+
+/* What the set does once a second. */
+static void check(struct fixture *f)
+{
+    for (struct peer *peer = f->peers.first; peer != NULL; peer = peer->next)
+        connection_kind.check(peer, clock_monotonic_ms());
+}
+
+/* Too much on its way to the disk: nothing more is read, until an answer finds that it has gone. */
+static void test_waits_for_the_store(void **state)
+{
+    struct fixture *f = *state;
+
+    f->backlog = MUCH;
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    assert_not_read(f, 1);
+    f->backlog = 0;
+    end_operations(f);
+    loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
+}
+
+/* The last operations in the store were those of connections that are gone: no answer tells that
+ * there is room again, so the connection is looked after. */
+static void test_is_not_forgotten(void **state)
+{
+    struct fixture *f = *state;
+
+    f->backlog = MUCH;
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    end_operations(f); /* ours, while the others' are still on their way */
+    assert_not_read(f, 1);
+    check(f);
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    assert_int_equal(f->taken, 1);
+    f->backlog = 0;
+    check(f);
+    loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
+}
+
+/* More in hand than one connection may have: it is read again when that is answered. */
+static void test_waits_for_its_own(void **state)
+{
+    struct fixture *f = *state;
+
+    f->connections.buffered_max = 1;
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    assert_not_read(f, 1);
+    end_operations(f);
+    loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_waits_for_the_store, begin, end),
+        cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
+    };
+
+    return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
+}
