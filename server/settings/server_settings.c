@@ -86,7 +86,7 @@ static char *read_line(char *buffer, int size, void *stream)
     while (byte != '\n' && (byte = getc(source->file)) != EOF) {
         if (byte == '\0')
             return refuse_line(source, "a NUL byte");
-        if (length + 1 == size)
+        if (byte != '\n' && length + 2 == size) /* also where no line end follows */
             return refuse_line(source, "line too long");
         buffer[length++] = (char)byte;
     }

@@ -15,12 +15,13 @@ static int write_down(const struct server_settings *s, char *out, size_t size)
                     "[DEFAULT]\nSERVER_PORT=%u\nSERVER_IP=%s\nSERVER_LISTEN_BACKLOG=%u\n"
                     "LOGGING_LEVEL=%s\nSERVER_MODE=%s\nSERVER_WORKERS=%u\n"
                     "SERVER_MAX_CONNECTIONS=%u\nSERVER_MAX_CONNECTIONS_PER_IP=%u\n"
+                    "SERVER_MAX_BUFFERED=%u\n"
                     "SERVER_HANDSHAKE_TIMEOUT=%s\nSERVER_FRAME_TIMEOUT=%s\nSERVER_IDLE_TIMEOUT=%s\n"
                     "LOTTERY_AGENCIES=%u\nLOTTERY_WINNER_NUMBER=%u\nLOTTERY_DATA_DIR=%s\n",
                     s->port, s->ip, s->listen_backlog, log_level_name(s->log_level),
                     server_mode_name(s->mode), s->workers, s->max_connections,
-                    s->max_connections_per_ip, durations[0], durations[1], durations[2],
-                    s->agencies, s->winner_number, s->data_dir);
+                    s->max_connections_per_ip, s->max_buffered, durations[0], durations[1],
+                    durations[2], s->agencies, s->winner_number, s->data_dir);
 }
 
 static void check_same(const struct server_settings *a, const struct server_settings *b)
@@ -29,7 +30,8 @@ static void check_same(const struct server_settings *a, const struct server_sett
     FUZZ_CHECK(a->listen_backlog == b->listen_backlog && a->log_level == b->log_level);
     FUZZ_CHECK(a->mode == b->mode && a->workers == b->workers);
     FUZZ_CHECK(a->max_connections == b->max_connections &&
-               a->max_connections_per_ip == b->max_connections_per_ip);
+               a->max_connections_per_ip == b->max_connections_per_ip &&
+               a->max_buffered == b->max_buffered);
     FUZZ_CHECK(a->handshake_timeout == b->handshake_timeout &&
                a->frame_timeout == b->frame_timeout && a->idle_timeout == b->idle_timeout);
     FUZZ_CHECK(a->agencies == b->agencies && a->winner_number == b->winner_number);
@@ -40,7 +42,7 @@ static void check_ranges(const struct server_settings *s)
 {
     FUZZ_CHECK(s->port <= 65535 && s->listen_backlog >= 1 && s->workers <= 256);
     FUZZ_CHECK(s->log_level < LOG_LEVEL_COUNT && s->mode <= SERVER_MODE_ECHO);
-    FUZZ_CHECK(s->max_connections >= 1 && s->max_connections_per_ip >= 1);
+    FUZZ_CHECK(s->max_connections >= 1 && s->max_connections_per_ip >= 1 && s->max_buffered >= 1);
     FUZZ_CHECK(s->handshake_timeout > 0 && s->frame_timeout > 0 && s->idle_timeout > 0);
     FUZZ_CHECK(s->agencies <= SERVER_AGENCIES_MAX && s->winner_number <= 9999);
     FUZZ_CHECK(s->ip[0] != '\0' && s->data_dir[0] != '\0');

@@ -305,6 +305,20 @@ static void test_long_lines(void **state)
     }
 }
 
+/* The longest line is the same where the file ends without a line end. */
+static void test_long_last_line(void **state)
+{
+    struct fixture *f = *state;
+    char text[300];
+
+    for (int length = 150; length < 250; length++) {
+        (void)snprintf(text, sizeof(text), "[DEFAULT]\nLOTTERY_DATA_DIR=%0*d", length, 0);
+        enum status without_end = load(f, text);
+        strcat(text, "\n");
+        assert_int_equal(load(f, text), without_end);
+    }
+}
+
 /* A NUL byte does not hide the rest of its line. */
 static void test_nul_byte(void **state)
 {
@@ -391,6 +405,7 @@ int main(void)
         CASE(test_first_fault_is_told),
         CASE(test_indented_line),
         CASE(test_long_lines),
+        CASE(test_long_last_line),
         CASE(test_nul_byte),
         CASE(test_unreadable_file),
         CASE(test_environment_wins),
