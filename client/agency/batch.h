@@ -17,8 +17,8 @@ struct batch {
 /* Begins a batch of `agency` behind its first `offset` bets. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset);
 
-/* Adds a valid bet. False, and nothing added, when the frame has no
- * room for it; an empty batch has room for any valid bet. */
+/* Adds a valid bet. False, and nothing added, when the frame has no room for it; an empty batch has
+ * room for any valid bet. */
 bool batch_add(struct batch *batch, const struct bet *bet);
 
 /* Completes the frame: `batch->size` bytes at `batch->frame` are ready to be sent. */

@@ -27,7 +27,9 @@ static void on_patience_over(uv_timer_t *timer)
 {
     struct central *central = timer->data;
 
-    central->events->on_give_up(central->owner, "no answer to the attempt to connect");
+    central->events->on_give_up(central->owner, central->failure != NULL
+                                                    ? central->failure
+                                                    : "no answer to the attempt to connect");
 }
 
 static void watch_patience(struct central *central)
@@ -61,6 +63,7 @@ void central_init(struct central *central, struct stream_hub *hub, const char *a
 void central_made_progress(struct central *central)
 {
     central->progress_ms = clock_monotonic_ms();
+    central->failure = NULL;
     backoff_reset(&central->backoff);
 }
 
@@ -83,6 +86,7 @@ static void attempt_failed(struct central *central, const char *reason)
     free_addresses(central);
     (void)uv_timer_stop(&central->timer);
     central->state = CENTRAL_IDLE;
+    central->failure = reason;
     if (central_is_patience_over(central)) {
         central->events->on_give_up(central->owner, reason);
         return;
@@ -204,12 +208,12 @@ static void attempt(struct central *central)
     central->state = CENTRAL_RESOLVING;
     int code = uv_getaddrinfo(central->hub->loop, &central->lookup, on_resolved, central->host,
                               central->port, &hints);
-    if (code < 0)
+    if (code < 0) {
         attempt_failed(central, uv_strerror(code));
-    else
-        central->is_lookup_running = true;
-    if (central->is_lookup_running)
-        watch_patience(central);
+        return;
+    }
+    central->is_lookup_running = true;
+    watch_patience(central);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -59,6 +59,7 @@ struct central {
     bool was_open;          /* the stream that is closing */
     enum status end_status; /* why it is closing */
     const char *end_detail; /* static */
+    const char *failure;    /* of the last attempt that failed since there was progress; static */
 };
 
 /* Prepares; `address` is "host:port", checked before. `patience_ms` is how long to go on without

@@ -361,14 +361,15 @@ static void test_gives_up(void **state)
 
 /* An attempt that nobody answers, neither yes nor no, ends with the patience. The listener's queue
  * is full: the kernel then drops whoever wants in. */
-static void test_no_answer(void **state)
+static void give_up_without_answer(struct fixture *f, const char *failure_before,
+                                   const char *detail)
 {
-    struct fixture *f = *state;
     int fds[8];
 
     central_close(&f->central);
     loop_turn(&f->loop);
     init_central(f, 50);
+    f->central.failure = failure_before;
     assert_int_equal(listen(f->listener, 0), 0);
     for (size_t i = 0; i < 8; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -377,10 +378,21 @@ static void test_no_answer(void **state)
     }
     central_connect(&f->central);
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
-    assert_string_equal(f->detail, "no answer to the attempt to connect");
+    assert_string_equal(f->detail, detail);
     assert_int_equal(f->opens + f->closes, 0);
     for (size_t i = 0; i < 8; i++)
         close_fd(&fds[i]);
+}
+
+static void test_no_answer(void **state)
+{
+    give_up_without_answer(*state, NULL, "no answer to the attempt to connect");
+}
+
+/* What an attempt before has failed with says more. */
+static void test_no_answer_after_a_failure(void **state)
+{
+    give_up_without_answer(*state, "connection refused", "connection refused");
 }
 
 /* Patience counts from the last progress; without a bound it never ends. */
@@ -497,6 +509,7 @@ int main(void)
         CASE(test_drop),
         CASE(test_gives_up),
         CASE(test_no_answer),
+        CASE(test_no_answer_after_a_failure),
         CASE(test_patience),
         CASE(test_pauses_grow),
         CASE(test_unknown_name),
