@@ -29,25 +29,27 @@ NOISE = 8  # instructions per bet that a stage may differ by: groups come as the
 UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
 # Which stage a function is: the first line whose pattern is found in "file:function".
-READING = r"common/stream/.*:(on_read|on_alloc|stream_read)|common/frame/.*:frame_(reader|decode)"
-VALIDATE = r"common/bet/|common/base/include/word\.h:(utf8|bet)_"
+READING = r"transport/stream.*:(on_read|on_alloc|stream_read)|transport/frame.*:frame_(reader|decode)"
+VALIDATE = r"common/bet/(bet|utf8)\.|common/base/word\.h:(utf8|bet)_"
+CODEC = r"common/transport/(bet_codec|wire)|gen/"
+TRANSPORT = r"common/transport/(stream|frame)"
 AGENCY = (
-    (r"client/bets_file/|common/csv_line/", "CSV parse"),
+    (r"client/bets_file/|common/bet/csv_line", "CSV parse"),
     (VALIDATE, "validate"),
     (READING + r"|:lottery__v1__(ack|winners)_", "receive"),
-    (r"client/agency/batch|common/bet_codec/|common/wire/|gen/", "encode"),
-    (r"common/(stream|frame)/|client/central/", "send"),
-    (r"common/log/", "log"),
+    (r"client/agency/batch|" + CODEC, "encode"),
+    (TRANSPORT + r"|client/central/", "send"),
+    (r"common/base/log", "log"),
 )
 WORKER = (
     (READING + r"|server/(worker|peer|service)/(connection|peer|session|service)\.c", "receive"),
-    (r"common/wire/|common/(stream|frame)/|:lottery__v1__(ack|winners)_", "send"),
-    (r"gen/|common/bet_codec/|server/service/", "decode"),
+    (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
+    (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),
-    (r"server/lottery/|common/base/include/word\.h:put_", "format"),
+    (r"server/lottery/|common/bet/csv_line|common/base/word\.h:put_", "format"),
     (r"server/store/csv/committer", "sync"),
     (r"server/store/", "write"),
-    (r"common/log/", "log"),
+    (r"common/base/log", "log"),
 )
 STAGES = ("CSV parse", "encode", "send", "receive", "decode", "validate", "format", "write", "sync",
           "log", "other")

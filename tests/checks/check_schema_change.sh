@@ -16,7 +16,7 @@ if grep -q luck "$copy/gen/lottery.pb-c.h"; then
     exit 1
 fi
 sed -i 's/^message Bet .*{/&\n  uint32 luck = 100;/' "$copy/proto/lottery.proto"
-cmake --build "$copy/build" --target wire >> "$copy/log" 2>&1 || {
+cmake --build "$copy/build" --target common-transport >> "$copy/log" 2>&1 || {
     cat "$copy/log"
     exit 1
 }
