@@ -14,25 +14,22 @@ FLOORS = [
     ["common/base", "gen"],
     ["common/config", "common/bet"],
     ["common/transport"],
-    ["server/lottery", "server/settings", "client/settings", "client/bets_file", "client/central"],
+    ["server/config", "server/lottery", "client/settings", "client/bets_file", "client/central"],
     ["server/store", "client/agency"],
     ["server/store/csv"],
-    ["server/service", "server/process"],
-    ["server/peer", "server/health", "server/check"],
-    ["server/echo"],
-    ["server/worker", "server/raffle"],
-    ["server/supervisor"],
+    ["server/service"],
+    ["server/transport", "server/raffle", "server/cli"],
+    ["server/process"],
     ["server", "client"],
 ]
 PURE = ["common/base", "common/config", "common/bet", "server/lottery"]
 FORBIDDEN = [
     # header, rooms that must not include it, why
     (r"uv\.h", PURE + ["server/service"], "no event loop here"),
-    (r"sys/socket\.h|netinet/.*|arpa/inet\.h", PURE + ["server/service", "server/store"],
+    (r"sys/socket\.h|netinet/.*|arpa/inet\.h", PURE + ["server/service", "server/store/csv"],
      "no sockets here"),
     (r"lottery\.pb-c\.h|protobuf-c/.*",
-     ["server/lottery", "server/store", "common/bet", "server/supervisor", "server/echo",
-      "server/peer"], "no generated types here"),
+     ["server/lottery", "server/store", "common/bet", "server/transport"], "no generated types here"),
     (r"fcntl\.h|unistd\.h|stdio\.h", ["server/lottery", "common/bet"], "no files here"),
 ]
 
