@@ -37,8 +37,8 @@ AGENCY = (
     (r"client/bets_file/|common/bet/csv_line", "CSV parse"),
     (VALIDATE, "validate"),
     (READING + r"|:lottery__v1__(ack|winners)_", "receive"),
-    (r"client/agency/batch|" + CODEC, "encode"),
-    (TRANSPORT + r"|client/central/", "send"),
+    (r"client/transport/batch|" + CODEC, "encode"),
+    (TRANSPORT + r"|client/transport/", "send"),
     (r"common/base/log", "log"),
 )
 WORKER = (

@@ -16,7 +16,7 @@ events: Ir
 summary: 1076
 
 ob=(1) /root/build/bin/program
-fl=(1) /root/client/agency/batch.c
+fl=(1) /root/client/transport/batch.c
 fn=(1) batch_add'main
 10 100
 +2 10
@@ -61,7 +61,7 @@ class Profile(unittest.TestCase):
 
     def test_each_instruction_counts_once_and_for_ours(self):
         self.assertEqual(self.costs, {
-            ("client/agency/batch.c", "batch_add"): 100 + 10 + 5 + 3 + 1 + 600 + 200,
+            ("client/transport/batch.c", "batch_add"): 100 + 10 + 5 + 3 + 1 + 600 + 200,
             ("common/bet/bet.c", "batch_add"): 7,
             ("common/bet/bet.c", "bet_check"): 50,
             ("", ""): 100,
@@ -87,7 +87,7 @@ class Stages(unittest.TestCase):
 
 class Growth(unittest.TestCase):
     def setUp(self):
-        self.agency = by_stage({("client/agency/batch.c", "batch_add"): 2000 * BETS}, AGENCY)
+        self.agency = by_stage({("client/transport/batch.c", "batch_add"): 2000 * BETS}, AGENCY)
         self.worker = by_stage({("common/bet/bet.c", "bet_check"): 100 * BETS}, WORKER)
         self.table = table_of(self.agency, self.worker)
 

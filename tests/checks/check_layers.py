@@ -14,7 +14,7 @@ FLOORS = [
     ["common/base", "gen"],
     ["common/config", "common/bet"],
     ["common/transport"],
-    ["server/config", "server/lottery", "client/settings", "client/bets_file", "client/central"],
+    ["server/config", "server/lottery", "client/config", "client/bets_file", "client/transport"],
     ["server/store", "client/agency"],
     ["server/store/csv"],
     ["server/service"],
