@@ -2,7 +2,7 @@
 #ifndef LOTTERY_WORKER_H
 #define LOTTERY_WORKER_H
 
-#include "crew.h"
+#include "scoreboard.h"
 #include "server_settings.h"
 #include "store_csv.h"
 

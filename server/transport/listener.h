@@ -8,8 +8,8 @@
 #ifndef LOTTERY_LISTENER_H
 #define LOTTERY_LISTENER_H
 
-#include "crew.h"
 #include "peer.h"
+#include "scoreboard.h"
 
 #include <uv.h>
 

@@ -1,4 +1,4 @@
-#include "crew.h"
+#include "scoreboard.h"
 
 #include <string.h>
 #include <sys/mman.h>

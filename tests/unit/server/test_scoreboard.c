@@ -1,6 +1,6 @@
 /* The board of connections that all workers share. */
 #include "cmocka_all.h"
-#include "crew.h"
+#include "scoreboard.h"
 
 #include <arpa/inet.h>
 #include <sys/wait.h>
