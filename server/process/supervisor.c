@@ -1,6 +1,6 @@
 /* The supervisor.
  *
- * Happy path: open the data folder (lock, recover), the sockets and the crew's board; fork the
+ * Happy path: open the data folder (lock, recover), the sockets and the scoreboard; fork the
  * coordinator and the workers; wait for signals; on SIGTERM or SIGINT tell them to stop, wait for
  * their ends, close what is left.
  *
@@ -33,7 +33,7 @@ struct supervisor {
     struct store_home *home; /* NULL in mode echo */
     int listen_fd;
     int raffle_fd; /* the coordinator's listening socket; -1 in mode echo */
-    struct crew *crew;
+    struct scoreboard *scoreboard;
     struct worker_job *jobs; /* one per worker */
     struct coordinator_job coordinator;
     struct children children;
@@ -57,7 +57,7 @@ static void on_worker_death(void *context)
 {
     const struct worker_job *job = context;
 
-    crew_clear(job->crew, job->index);
+    scoreboard_clear(job->scoreboard, job->index);
 }
 
 static enum status open_home(struct supervisor *self, struct errbuf *err)
@@ -119,7 +119,7 @@ static enum status prepare_children(struct supervisor *self, const struct sockad
     self->children.items = calloc(self->workers + 1, sizeof(*self->children.items));
     if (self->jobs == NULL || self->children.items == NULL)
         return STATUS_NOMEM;
-    enum status status = crew_create(self->workers, &self->crew);
+    enum status status = scoreboard_create(self->workers, &self->scoreboard);
     if (status != STATUS_OK)
         return status;
     if (has_coordinator) {
@@ -129,7 +129,7 @@ static enum status prepare_children(struct supervisor *self, const struct sockad
     }
     for (uint32_t i = 0; i < self->workers; i++) {
         self->jobs[i] = (struct worker_job){.settings = self->settings,
-                                            .crew = self->crew,
+                                            .scoreboard = self->scoreboard,
                                             .index = i,
                                             .listen_fd = self->listen_fd,
                                             .home = self->home,
@@ -170,7 +170,7 @@ static void close_all(struct supervisor *self)
         store_home_close(self->home);
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"));
     }
-    crew_destroy(self->crew);
+    scoreboard_destroy(self->scoreboard);
     free(self->jobs);
     free(self->children.items);
 }

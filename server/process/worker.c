@@ -145,7 +145,7 @@ static enum status start_listening(struct worker *worker, struct errbuf *err)
 
     worker->peers.on_gone = on_peer_gone;
     worker->peers.owner = worker;
-    worker->listener.crew = job->crew;
+    worker->listener.scoreboard = job->scoreboard;
     worker->listener.worker = job->index;
     worker->listener.peers = &worker->peers;
     worker->listener.fd = job->listen_fd;

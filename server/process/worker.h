@@ -10,7 +10,7 @@
 
 struct worker_job {
     const struct server_settings *settings;
-    struct crew *crew;
+    struct scoreboard *scoreboard;
     uint32_t index;                 /* which worker this is */
     int listen_fd;                  /* the supervisor's listening socket, not blocking */
     struct store_home *home;        /* NULL in mode echo */

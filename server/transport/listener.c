@@ -60,9 +60,9 @@ static void shed(struct listener *listener, int error)
 
 static const char *limit_reached(const struct listener *listener, struct in_addr ip)
 {
-    if (crew_connections(listener->crew) >= listener->most)
+    if (scoreboard_connections(listener->scoreboard) >= listener->most)
         return "too many connections";
-    if (crew_connections_from(listener->crew, ip) >= listener->most_per_ip)
+    if (scoreboard_connections_from(listener->scoreboard, ip) >= listener->most_per_ip)
         return "too many connections from this address";
     return NULL;
 }
@@ -79,7 +79,7 @@ static void take(struct listener *listener, int fd, struct in_addr ip)
     }
     (void)inet_ntop(AF_INET, &ip, text, sizeof(text));
     LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", text));
-    crew_add(listener->crew, listener->worker, ip);
+    scoreboard_add(listener->scoreboard, listener->worker, ip);
     size_t count = listener->peers->count;
     enum status status = peer_accept(listener->peers, fd, ip);
     if (status != STATUS_OK) {
@@ -123,9 +123,9 @@ static bool accept_one(struct listener *listener)
 
 static bool is_our_turn(const struct listener *listener)
 {
-    uint32_t own = atomic_load(&listener->crew->row[listener->worker].connections);
+    uint32_t own = atomic_load(&listener->scoreboard->row[listener->worker].connections);
 
-    return own - own / 16 <= crew_fewest_of_others(listener->crew, listener->worker);
+    return own - own / 16 <= scoreboard_fewest_of_others(listener->scoreboard, listener->worker);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -179,14 +179,14 @@ enum status listener_start(struct listener *listener, uv_loop_t *loop)
     listener->retry.data = listener;
     listener->reserve_fd = open_reserve();
     (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
-    atomic_store(&listener->crew->row[listener->worker].is_alive, 1);
+    atomic_store(&listener->scoreboard->row[listener->worker].is_alive, 1);
     LOG(INFO, "accept_connections", IN_PROGRESS);
     return STATUS_OK;
 }
 
 void listener_close(struct listener *listener)
 {
-    atomic_store(&listener->crew->row[listener->worker].is_alive, 0);
+    atomic_store(&listener->scoreboard->row[listener->worker].is_alive, 0);
     uv_close((uv_handle_t *)&listener->poll, NULL);
     uv_close((uv_handle_t *)&listener->retry, NULL);
     if (listener->reserve_fd >= 0)
@@ -196,5 +196,5 @@ void listener_close(struct listener *listener)
 
 void listener_gone(struct listener *listener, struct in_addr ip)
 {
-    crew_remove(listener->crew, listener->worker, ip);
+    scoreboard_remove(listener->scoreboard, listener->worker, ip);
 }

@@ -15,109 +15,109 @@ static struct in_addr ip_of(uint32_t number)
 
 static int begin(void **state)
 {
-    struct crew *crew;
+    struct scoreboard *scoreboard;
 
-    assert_int_equal(crew_create(WORKERS, &crew), STATUS_OK);
-    *state = crew;
+    assert_int_equal(scoreboard_create(WORKERS, &scoreboard), STATUS_OK);
+    *state = scoreboard;
     return 0;
 }
 
 static int end(void **state)
 {
-    crew_destroy(*state);
-    crew_destroy(NULL);
+    scoreboard_destroy(*state);
+    scoreboard_destroy(NULL);
     return 0;
 }
 
 /* In all, and from one address, over all workers; what goes is no longer counted. */
 static void test_counts(void **state)
 {
-    struct crew *crew = *state;
+    struct scoreboard *scoreboard = *state;
 
-    assert_int_equal(crew_connections(crew), 0);
+    assert_int_equal(scoreboard_connections(scoreboard), 0);
     for (uint32_t worker = 0; worker < WORKERS; worker++) {
         for (uint32_t i = 0; i <= worker; i++)
-            crew_add(crew, worker, ip_of(0x7f000001));
-        crew_add(crew, worker, ip_of(0x0a000001));
+            scoreboard_add(scoreboard, worker, ip_of(0x7f000001));
+        scoreboard_add(scoreboard, worker, ip_of(0x0a000001));
     }
-    assert_int_equal(crew_connections(crew), 9);
-    assert_int_equal(crew_connections_from(crew, ip_of(0x7f000001)), 6);
-    assert_int_equal(crew_connections_from(crew, ip_of(0x0a000001)), 3);
-    assert_int_equal(crew_connections_from(crew, ip_of(0x0a000002)), 0);
-    crew_remove(crew, 2, ip_of(0x7f000001));
-    assert_int_equal(crew_connections(crew), 8);
-    assert_int_equal(crew_connections_from(crew, ip_of(0x7f000001)), 5);
+    assert_int_equal(scoreboard_connections(scoreboard), 9);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(0x7f000001)), 6);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(0x0a000001)), 3);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(0x0a000002)), 0);
+    scoreboard_remove(scoreboard, 2, ip_of(0x7f000001));
+    assert_int_equal(scoreboard_connections(scoreboard), 8);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(0x7f000001)), 5);
 }
 
 /* A worker that died has no connections any more, and the others keep theirs. */
 static void test_clear(void **state)
 {
-    struct crew *crew = *state;
+    struct scoreboard *scoreboard = *state;
 
     for (uint32_t worker = 0; worker < WORKERS; worker++) {
-        atomic_store(&crew->row[worker].is_alive, 1);
-        crew_add(crew, worker, ip_of(1));
-        crew_add(crew, worker, ip_of(2));
+        atomic_store(&scoreboard->row[worker].is_alive, 1);
+        scoreboard_add(scoreboard, worker, ip_of(1));
+        scoreboard_add(scoreboard, worker, ip_of(2));
     }
-    crew_clear(crew, 1);
-    assert_int_equal(crew_connections(crew), 4);
-    assert_int_equal(crew_connections_from(crew, ip_of(2)), 2);
-    assert_int_equal(atomic_load(&crew->row[1].is_alive), 0);
-    assert_int_equal(atomic_load(&crew->row[0].is_alive), 1);
+    scoreboard_clear(scoreboard, 1);
+    assert_int_equal(scoreboard_connections(scoreboard), 4);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(2)), 2);
+    assert_int_equal(atomic_load(&scoreboard->row[1].is_alive), 0);
+    assert_int_equal(atomic_load(&scoreboard->row[0].is_alive), 1);
 }
 
 /* Whose turn it is depends on the living others alone. */
 static void test_fewest_of_others(void **state)
 {
-    struct crew *crew = *state;
+    struct scoreboard *scoreboard = *state;
 
-    assert_true(crew_fewest_of_others(crew, 0) == UINT32_MAX); /* nobody lives */
-    atomic_store(&crew->row[0].is_alive, 1);
-    assert_true(crew_fewest_of_others(crew, 0) == UINT32_MAX); /* alone */
-    assert_int_equal(crew_fewest_of_others(crew, 1), 0);
-    atomic_store(&crew->row[1].is_alive, 1);
-    atomic_store(&crew->row[2].is_alive, 1);
+    assert_true(scoreboard_fewest_of_others(scoreboard, 0) == UINT32_MAX); /* nobody lives */
+    atomic_store(&scoreboard->row[0].is_alive, 1);
+    assert_true(scoreboard_fewest_of_others(scoreboard, 0) == UINT32_MAX); /* alone */
+    assert_int_equal(scoreboard_fewest_of_others(scoreboard, 1), 0);
+    atomic_store(&scoreboard->row[1].is_alive, 1);
+    atomic_store(&scoreboard->row[2].is_alive, 1);
     for (uint32_t i = 0; i < 5; i++)
-        crew_add(crew, 0, ip_of(i));
+        scoreboard_add(scoreboard, 0, ip_of(i));
     for (uint32_t i = 0; i < 3; i++)
-        crew_add(crew, 1, ip_of(i));
+        scoreboard_add(scoreboard, 1, ip_of(i));
     for (uint32_t i = 0; i < 4; i++)
-        crew_add(crew, 2, ip_of(i));
-    assert_int_equal(crew_fewest_of_others(crew, 0), 3);
-    assert_int_equal(crew_fewest_of_others(crew, 1), 4);
-    atomic_store(&crew->row[1].is_alive, 0);
-    assert_int_equal(crew_fewest_of_others(crew, 0), 4);
+        scoreboard_add(scoreboard, 2, ip_of(i));
+    assert_int_equal(scoreboard_fewest_of_others(scoreboard, 0), 3);
+    assert_int_equal(scoreboard_fewest_of_others(scoreboard, 1), 4);
+    atomic_store(&scoreboard->row[1].is_alive, 0);
+    assert_int_equal(scoreboard_fewest_of_others(scoreboard, 0), 4);
 }
 
 /* What one process counts, the others see. */
 static void test_shared_between_processes(void **state)
 {
-    struct crew *crew = *state;
+    struct scoreboard *scoreboard = *state;
     int status;
 
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        crew_add(crew, 1, ip_of(9));
+        scoreboard_add(scoreboard, 1, ip_of(9));
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(crew_connections(crew), 1);
-    assert_int_equal(crew_connections_from(crew, ip_of(9)), 1);
+    assert_int_equal(scoreboard_connections(scoreboard), 1);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(9)), 1);
 }
 
 /* Neighbouring addresses, as one network has them, hardly share a bucket. */
 static void test_neighbours_are_told_apart(void **state)
 {
     enum { NEIGHBOURS = 254 };
-    struct crew *crew = *state;
+    struct scoreboard *scoreboard = *state;
     unsigned shared = 0;
 
     for (uint32_t i = 1; i <= NEIGHBOURS; i++)
-        crew_add(crew, 0, ip_of(0xc0a80000 + i));
+        scoreboard_add(scoreboard, 0, ip_of(0xc0a80000 + i));
     for (uint32_t i = 1; i <= NEIGHBOURS; i++)
-        shared += crew_connections_from(crew, ip_of(0xc0a80000 + i)) > 1;
+        shared += scoreboard_connections_from(scoreboard, ip_of(0xc0a80000 + i)) > 1;
     assert_true(shared <= NEIGHBOURS / 10);
 }
 
@@ -133,5 +133,5 @@ int main(void)
         CASE(test_neighbours_are_told_apart),
     };
 
-    return cmocka_run_group_tests_name("crew", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);
 }
