@@ -10,7 +10,7 @@
 #include "coordinator.h"
 
 #include "backoff.h"
-#include "holding.h"
+#include "draw_job.h"
 #include "link.h"
 #include "log.h"
 #include "process.h"

@@ -1,7 +1,7 @@
 /* Holding the raffle over a store that has its bets in memory, part by part. */
 #include "bets_csv.h"
 #include "cmocka_all.h"
-#include "holding.h"
+#include "draw_job.h"
 #include "loop.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * Failure modes: a part fails (damage, memory): the others run out, nothing is saved, on_done says
  * why. Cancelled: parts stop at their next block.
  */
-#include "holding.h"
+#include "draw_job.h"
 
 #include <string.h>
 
