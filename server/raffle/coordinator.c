@@ -1,10 +1,10 @@
 /* The raffle coordinator.
  *
  * Happy path: workers connect; each piece of news makes it look at the store; when every agency has
- * finished, the raffle is held (holding.h) and every worker is told.
+ * finished, the raffle is held (draw_job.h) and every worker is told.
  *
  * Failure modes: killed at any point: the draw is saved in one step, so its successor finds either
- * a draw, and only tells about it, or none, and holds it. The holding fails: logged, tried again
+ * a draw, and only tells about it, or none, and holds it. The draw fails: logged, tried again
  * with backoff. A sync fails: the process ends (process.h).
  */
 #include "coordinator.h"
@@ -32,7 +32,7 @@ struct coordinator {
     struct stream_hub hub;
     struct store *store;
     struct link_set links;
-    struct holding holding;
+    struct draw_job draw_job;
     struct backoff backoff;
     struct stop_signals signals;
     uv_poll_t accept_poll;
@@ -44,7 +44,7 @@ struct coordinator {
 /* Looks at the store: the raffle was held, is to be held, or has to wait. */
 static void look(struct coordinator *self)
 {
-    if (self->is_stopping || self->holding.is_active || uv_is_active((uv_handle_t *)&self->retry))
+    if (self->is_stopping || self->draw_job.is_active || uv_is_active((uv_handle_t *)&self->retry))
         return;
     if (store_has_draw(self->store)) {
         link_set_notify(&self->links);
@@ -53,12 +53,12 @@ static void look(struct coordinator *self)
     if (!raffle_is_due(store_agencies(self->store), store_finished(self->store)))
         return;
     LOG(INFO, "sorteo", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
-        LOG_UINT("ganador", self->holding.winner_number));
-    enum status status = holding_start(&self->holding);
+        LOG_UINT("ganador", self->draw_job.winner_number));
+    enum status status = draw_job_start(&self->draw_job);
     if (status != STATUS_OK) {
         struct errbuf err;
         errbuf_set(&err, "%s", status_text(status));
-        self->holding.on_done(self, status, 0, &err);
+        self->draw_job.on_done(self, status, 0, &err);
     }
 }
 
@@ -134,14 +134,14 @@ static void on_stop(void *context)
     if (self->is_stopping)
         return;
     self->is_stopping = true;
-    holding_cancel(&self->holding);
+    draw_job_cancel(&self->draw_job);
     uv_close((uv_handle_t *)&self->accept_poll, NULL);
     uv_close((uv_handle_t *)&self->retry, NULL);
     uv_close((uv_handle_t *)&self->rest, NULL);
     link_set_close(&self->links);
     stop_signals_close(&self->signals);
     stream_hub_close(&self->hub);
-    if (!self->holding.is_active)
+    if (!self->draw_job.is_active)
         finish_stop(self);
 }
 
@@ -162,11 +162,11 @@ static enum status start(struct coordinator *self, struct errbuf *err)
         store_csv_attach(job->home, &self->loop, process_store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
-    self->holding.store = self->store;
-    self->holding.loop = &self->loop;
-    self->holding.winner_number = job->settings->winner_number;
-    self->holding.on_done = on_held;
-    self->holding.owner = self;
+    self->draw_job.store = self->store;
+    self->draw_job.loop = &self->loop;
+    self->draw_job.winner_number = job->settings->winner_number;
+    self->draw_job.on_done = on_held;
+    self->draw_job.owner = self;
     if (stop_signals_start(&self->signals, &self->loop) != STATUS_OK ||
         uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
         uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {

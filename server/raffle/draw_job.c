@@ -1,4 +1,4 @@
-/* One attempt to hold the raffle.
+/* One attempt at the draw.
  *
  * Happy path: a piece of work per core scans its part and collects its winners; when the last one
  * has ended, the lists are joined in order; another piece of work saves the draw; on_done.
@@ -12,38 +12,37 @@
 
 static enum status on_lines(void *context, char *lines, size_t size, size_t *bad_at)
 {
-    struct holding_part *part = context;
+    struct draw_job_part *part = context;
 
-    if (atomic_load(&part->holding->is_cancelled))
+    if (atomic_load(&part->job->is_cancelled))
         return STATUS_STOPPED;
-    return raffle_collect(lines, size, part->holding->winner_number, &part->winners, bad_at);
+    return raffle_collect(lines, size, part->job->winner_number, &part->winners, bad_at);
 }
 
 static void scan(uv_work_t *work)
 {
-    struct holding_part *part = work->data;
-    struct holding *holding = part->holding;
+    struct draw_job_part *part = work->data;
+    struct draw_job *job = part->job;
 
-    part->status =
-        store_scan(holding->store, part->index, holding->count, on_lines, part, &part->err);
+    part->status = store_scan(job->store, part->index, job->count, on_lines, part, &part->err);
 }
 
 static void save(uv_work_t *work)
 {
-    struct holding *holding = work->data;
+    struct draw_job *job = work->data;
 
-    holding->status = store_save_draw(holding->store, &holding->draw, &holding->err);
+    job->status = store_save_draw(job->store, &job->draw, &job->err);
 }
 
-static void end(struct holding *holding)
+static void end(struct draw_job *job)
 {
-    uint64_t winners = holding->draw.winners.count;
+    uint64_t winners = job->draw.winners.count;
 
-    for (unsigned i = 0; i < holding->count; i++)
-        winner_list_fini(&holding->parts[i].winners);
-    winner_list_fini(&holding->draw.winners);
-    holding->is_active = false;
-    holding->on_done(holding->owner, holding->status, winners, &holding->err);
+    for (unsigned i = 0; i < job->count; i++)
+        winner_list_fini(&job->parts[i].winners);
+    winner_list_fini(&job->draw.winners);
+    job->is_active = false;
+    job->on_done(job->owner, job->status, winners, &job->err);
 }
 
 static void on_saved(uv_work_t *work, int code)
@@ -53,69 +52,68 @@ static void on_saved(uv_work_t *work, int code)
 }
 
 /* Joins the parts' winners in the order of the bets; the first failure counts. */
-static void join(struct holding *holding)
+static void join(struct draw_job *job)
 {
-    for (unsigned i = 0; i < holding->count && holding->status == STATUS_OK; i++) {
-        struct holding_part *part = &holding->parts[i];
-        holding->status = part->status;
-        holding->err = part->err;
-        for (size_t w = 0; w < part->winners.count && holding->status == STATUS_OK; w++)
-            holding->status = winner_list_add(&holding->draw.winners, &part->winners.items[w]);
+    for (unsigned i = 0; i < job->count && job->status == STATUS_OK; i++) {
+        struct draw_job_part *part = &job->parts[i];
+        job->status = part->status;
+        job->err = part->err;
+        for (size_t w = 0; w < part->winners.count && job->status == STATUS_OK; w++)
+            job->status = winner_list_add(&job->draw.winners, &part->winners.items[w]);
     }
-    if (holding->status == STATUS_NOMEM)
-        errbuf_set(&holding->err, "%s", status_text(STATUS_NOMEM));
+    if (job->status == STATUS_NOMEM)
+        errbuf_set(&job->err, "%s", status_text(STATUS_NOMEM));
 }
 
 static void on_scanned(uv_work_t *work, int code)
 {
-    struct holding_part *part = work->data;
-    struct holding *holding = part->holding;
+    struct draw_job_part *part = work->data;
+    struct draw_job *job = part->job;
 
     (void)code;
-    if (--holding->running > 0)
+    if (--job->running > 0)
         return;
-    join(holding);
-    if (holding->status == STATUS_OK &&
-        uv_queue_work(holding->loop, &holding->saving, save, on_saved) == 0)
+    join(job);
+    if (job->status == STATUS_OK && uv_queue_work(job->loop, &job->saving, save, on_saved) == 0)
         return;
-    if (holding->status == STATUS_OK)
-        holding->status = STATUS_NOMEM;
-    end(holding);
+    if (job->status == STATUS_OK)
+        job->status = STATUS_NOMEM;
+    end(job);
 }
 
 static unsigned part_count(void)
 {
     unsigned cores = uv_available_parallelism();
 
-    return cores < HOLDING_PARTS_MAX ? cores : HOLDING_PARTS_MAX;
+    return cores < DRAW_JOB_PARTS_MAX ? cores : DRAW_JOB_PARTS_MAX;
 }
 
-enum status holding_start(struct holding *holding)
+enum status draw_job_start(struct draw_job *job)
 {
-    holding->count = part_count();
-    holding->running = 0;
-    holding->status = STATUS_OK;
-    holding->err.text[0] = '\0';
-    holding->draw = (struct draw){.winner_number = holding->winner_number};
-    holding->saving.data = holding;
-    atomic_store(&holding->is_cancelled, false);
-    for (unsigned i = 0; i < holding->count; i++) {
-        struct holding_part *part = &holding->parts[i];
+    job->count = part_count();
+    job->running = 0;
+    job->status = STATUS_OK;
+    job->err.text[0] = '\0';
+    job->draw = (struct draw){.winner_number = job->winner_number};
+    job->saving.data = job;
+    atomic_store(&job->is_cancelled, false);
+    for (unsigned i = 0; i < job->count; i++) {
+        struct draw_job_part *part = &job->parts[i];
         memset(part, 0, sizeof(*part));
         part->work.data = part;
-        part->holding = holding;
+        part->job = job;
         part->index = i;
         part->status = STATUS_NOMEM; /* for one that can not even be queued */
-        if (uv_queue_work(holding->loop, &part->work, scan, on_scanned) == 0)
-            holding->running++;
+        if (uv_queue_work(job->loop, &part->work, scan, on_scanned) == 0)
+            job->running++;
     }
-    if (holding->running == 0)
+    if (job->running == 0)
         return STATUS_NOMEM;
-    holding->is_active = true;
+    job->is_active = true;
     return STATUS_OK;
 }
 
-void holding_cancel(struct holding *holding)
+void draw_job_cancel(struct draw_job *job)
 {
-    atomic_store(&holding->is_cancelled, true);
+    atomic_store(&job->is_cancelled, true);
 }

@@ -1,10 +1,10 @@
-/* holding.h - one attempt to hold the raffle, off the loop.
+/* draw_job.h - one attempt at the draw, off the loop.
  *
  * All parts of the stored bets are scanned at once, each by a thread of its own; the winners are
  * put together in the order of the bets and made durable.
  */
-#ifndef LOTTERY_HOLDING_H
-#define LOTTERY_HOLDING_H
+#ifndef LOTTERY_DRAW_JOB_H
+#define LOTTERY_DRAW_JOB_H
 
 #include "raffle.h"
 #include "store.h"
@@ -13,20 +13,20 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define HOLDING_PARTS_MAX 64
+#define DRAW_JOB_PARTS_MAX 64
 
-struct holding;
+struct draw_job;
 
-struct holding_part {
+struct draw_job_part {
     uv_work_t work;
-    struct holding *holding;
+    struct draw_job *job;
     unsigned index;
     struct winner_list winners;
     enum status status;
     struct errbuf err;
 };
 
-struct holding {
+struct draw_job {
     struct store *store; /* borrowed */
     uv_loop_t *loop;
     uint32_t winner_number;
@@ -35,7 +35,7 @@ struct holding {
     void (*on_done)(void *owner, enum status status, uint64_t winners, struct errbuf *err);
     void *owner;
 
-    struct holding_part parts[HOLDING_PARTS_MAX];
+    struct draw_job_part parts[DRAW_JOB_PARTS_MAX];
     unsigned count;   /* parts of this attempt */
     unsigned running; /* parts whose work has not ended */
     _Atomic bool is_cancelled;
@@ -48,9 +48,9 @@ struct holding {
 
 /* Begins an attempt; the first five fields are filled in by the caller, is_active is false. Returns
  * what failed, and on_done will not come then. */
-enum status holding_start(struct holding *holding);
+enum status draw_job_start(struct draw_job *job);
 
 /* Gives the scan up; on_done comes soon, with STATUS_STOPPED unless it was too late for that. */
-void holding_cancel(struct holding *holding);
+void draw_job_cancel(struct draw_job *job);
 
 #endif

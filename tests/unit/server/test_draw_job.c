@@ -1,4 +1,4 @@
-/* Holding the raffle over a store that has its bets in memory, part by part. */
+/* A draw over a store that has its bets in memory, part by part. */
 #include "bets_csv.h"
 #include "cmocka_all.h"
 #include "draw_job.h"
@@ -18,14 +18,14 @@ struct fake_store {
     _Atomic unsigned scans;
     _Atomic bool is_held; /* scans wait until it is let go */
     _Atomic unsigned saves;
-    char saved[HOLDING_PARTS_MAX * BETS_PER_PART * 32]; /* "agency:document " per winner */
+    char saved[DRAW_JOB_PARTS_MAX * BETS_PER_PART * 32]; /* "agency:document " per winner */
     uint32_t saved_number;
 };
 
 struct fixture {
     uv_loop_t loop;
     struct fake_store fake;
-    struct holding holding;
+    struct draw_job job;
     unsigned dones;
     enum status status;
     uint64_t winners;
@@ -83,7 +83,7 @@ static void on_done(void *owner, enum status status, uint64_t winners, struct er
 {
     struct fixture *f = owner;
 
-    assert_false(f->holding.is_active);
+    assert_false(f->job.is_active);
     f->dones++;
     f->status = status;
     f->winners = winners;
@@ -98,11 +98,11 @@ static int begin(void **state)
     loop_begin(&f->loop);
     f->fake.store.backend = &backend;
     f->fake.failing_part = UINT32_MAX;
-    f->holding.store = &f->fake.store;
-    f->holding.loop = &f->loop;
-    f->holding.winner_number = WINNER;
-    f->holding.on_done = on_done;
-    f->holding.owner = f;
+    f->job.store = &f->fake.store;
+    f->job.loop = &f->loop;
+    f->job.winner_number = WINNER;
+    f->job.on_done = on_done;
+    f->job.owner = f;
     *state = f;
     return 0;
 }
@@ -120,8 +120,8 @@ static void hold(struct fixture *f)
 {
     unsigned dones = f->dones;
 
-    assert_int_equal(holding_start(&f->holding), STATUS_OK);
-    assert_true(f->holding.is_active);
+    assert_int_equal(draw_job_start(&f->job), STATUS_OK);
+    assert_true(f->job.is_active);
     loop_until_count(&f->loop, &f->dones, dones + 1, "on_done");
 }
 
@@ -134,9 +134,9 @@ static void test_held(void **state)
 
     hold(f);
     assert_int_equal(f->status, STATUS_OK);
-    assert_int_equal(atomic_load(&f->fake.scans), f->holding.count);
-    assert_int_equal(f->winners, f->holding.count * BETS_PER_PART / 2);
-    for (unsigned i = 0; i < f->holding.count * BETS_PER_PART; i += 2)
+    assert_int_equal(atomic_load(&f->fake.scans), f->job.count);
+    assert_int_equal(f->winners, f->job.count * BETS_PER_PART / 2);
+    for (unsigned i = 0; i < f->job.count * BETS_PER_PART; i += 2)
         used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%u:%u ",
                                  i / BETS_PER_PART + 1, i);
     assert_string_equal(f->fake.saved, expected);
@@ -149,7 +149,7 @@ static void test_no_winner(void **state)
 {
     struct fixture *f = *state;
 
-    f->holding.winner_number = 9999;
+    f->job.winner_number = 9999;
     hold(f);
     assert_int_equal(f->status, STATUS_OK);
     assert_int_equal(f->winners, 0);
@@ -163,7 +163,7 @@ static void test_a_part_fails(void **state)
     struct fixture *f = *state;
 
     hold(f); /* tells how many parts there are */
-    for (unsigned part = 0; part < f->holding.count; part++) {
+    for (unsigned part = 0; part < f->job.count; part++) {
         f->fake.failing_part = part;
         atomic_store(&f->fake.saves, 0);
         hold(f);
@@ -197,8 +197,8 @@ static void test_cancelled(void **state)
     struct fixture *f = *state;
 
     atomic_store(&f->fake.is_held, true);
-    assert_int_equal(holding_start(&f->holding), STATUS_OK);
-    holding_cancel(&f->holding);
+    assert_int_equal(draw_job_start(&f->job), STATUS_OK);
+    draw_job_cancel(&f->job);
     atomic_store(&f->fake.is_held, false);
     loop_until_count(&f->loop, &f->dones, 1, "on_done");
     assert_int_equal(f->status, STATUS_STOPPED);
@@ -216,5 +216,5 @@ int main(void)
         CASE(test_saving_fails), CASE(test_cancelled),
     };
 
-    return cmocka_run_group_tests_name("holding", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("draw_job", tests, NULL, NULL);
 }
