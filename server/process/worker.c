@@ -11,10 +11,10 @@
 #include "worker.h"
 
 #include "clock.h"
-#include "connection.h"
-#include "echo.h"
+#include "echo_conn.h"
 #include "listener.h"
 #include "log.h"
+#include "lottery_conn.h"
 #include "process.h"
 #include "raffle_link.h"
 #include "stop_signals.h"

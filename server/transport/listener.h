@@ -8,7 +8,7 @@
 #ifndef LOTTERY_LISTENER_H
 #define LOTTERY_LISTENER_H
 
-#include "peer.h"
+#include "conn.h"
 #include "scoreboard.h"
 
 #include <uv.h>

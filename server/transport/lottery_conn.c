@@ -10,7 +10,7 @@
  * Closing: connection_kind.events.on_closed comes once, from the stream, whatever began the
  * closing; the session has left by then and the memory goes with peer_free.
  */
-#include "connection.h"
+#include "lottery_conn.h"
 
 #include "clock.h"
 #include "frame_reader.h"

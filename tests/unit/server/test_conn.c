@@ -1,9 +1,9 @@
 /* Peers on accepted sockets: a kind of the test's own, which logs nothing and answers nothing. */
 #include "alloc_fault.h"
 #include "cmocka_all.h"
+#include "conn.h"
 #include "log.h"
 #include "loop.h"
-#include "peer.h"
 #include "test_sockets.h"
 
 #include <arpa/inet.h>

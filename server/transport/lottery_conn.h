@@ -8,7 +8,7 @@
 #ifndef LOTTERY_CONNECTION_H
 #define LOTTERY_CONNECTION_H
 
-#include "peer.h"
+#include "conn.h"
 #include "service.h"
 #include "store.h"
 

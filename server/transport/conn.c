@@ -5,7 +5,7 @@
  *
  * Failure modes: no memory, or the loop refuses the socket: it is closed and the peer never was.
  */
-#include "peer.h"
+#include "conn.h"
 
 #include "clock.h"
 #include "log.h"

@@ -7,7 +7,7 @@
  * peer ends its side before it sent anything: closed; that is how a health check asks whether
  * somebody is there. It breaks or takes too long: closed.
  */
-#include "echo.h"
+#include "echo_conn.h"
 
 #include "clock.h"
 #include "log.h"

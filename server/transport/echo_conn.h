@@ -6,7 +6,7 @@
 #ifndef LOTTERY_ECHO_H
 #define LOTTERY_ECHO_H
 
-#include "peer.h"
+#include "conn.h"
 
 #define ECHO_LINE_MAX ((size_t)64 * 1024) /* bytes, with the line end */
 

@@ -3,10 +3,10 @@
  */
 #include "clock.h"
 #include "cmocka_all.h"
-#include "connection.h"
 #include "log.h"
 #include "loop.h"
 #include "lottery.pb-c.h"
+#include "lottery_conn.h"
 #include "test_sockets.h"
 #include "wire.h"
 
