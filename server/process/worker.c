@@ -32,9 +32,9 @@ struct worker {
     struct store *store; /* NULL in mode echo, as the next two */
     struct service *service;
     struct raffle_link raffle;
-    struct connections connections;
-    struct echo_limits echo_limits;
-    struct peer_set peers;
+    struct lottery_conns connections;
+    struct echo_conn_limits echo_conn_limits;
+    struct conn_set conns;
     struct listener listener;
     struct stop_signals signals;
     uv_timer_t stop_timer;
@@ -51,7 +51,7 @@ static void on_waiting(void *owner, uint32_t agency, uint64_t total)
 
 static const struct service_events service_events = {.waiting = on_waiting};
 
-static void on_peer_gone(void *owner, struct in_addr ip)
+static void on_conn_gone(void *owner, struct in_addr ip)
 {
     struct worker *worker = owner;
 
@@ -67,7 +67,7 @@ static void close_all(struct worker *worker)
 {
     (void)uv_timer_stop(&worker->stop_timer);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
-    peer_set_close(&worker->peers);
+    conn_set_close(&worker->conns);
     stop_signals_close(&worker->signals);
     stream_hub_close(&worker->hub);
     if (is_lottery(worker)) {
@@ -84,8 +84,8 @@ static void on_stop_check(uv_timer_t *timer)
     struct worker *worker = timer->data;
 
     if (!is_lottery(worker) || service_outstanding(worker->service) == 0)
-        peer_set_stop(&worker->peers);
-    if (worker->peers.count == 0 || clock_monotonic_ms() >= worker->stop_until_ms)
+        conn_set_stop(&worker->conns);
+    if (worker->conns.count == 0 || clock_monotonic_ms() >= worker->stop_until_ms)
         close_all(worker);
 }
 
@@ -98,7 +98,7 @@ static void on_stop(void *context)
     worker->is_stopping = true;
     worker->stop_until_ms = clock_monotonic_ms() + STOP_MS;
     listener_close(&worker->listener);
-    peer_set_stop(&worker->peers);
+    conn_set_stop(&worker->conns);
     (void)uv_timer_start(&worker->stop_timer, on_stop_check, 0, STOP_CHECK_MS);
 }
 
@@ -116,7 +116,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         errbuf_set(err, "%s", status_text(status));
         return status;
     }
-    worker->connections = (struct connections){
+    worker->connections = (struct lottery_conns){
         .service = worker->service,
         .store = worker->store,
         .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
@@ -124,7 +124,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
         .buffered_max = settings->max_buffered,
     };
-    peer_set_init(&worker->peers, &connection_kind, &worker->hub, &worker->connections);
+    conn_set_init(&worker->conns, &lottery_conn_ops, &worker->hub, &worker->connections);
     worker->raffle.hub = &worker->hub;
     worker->raffle.service = worker->service;
     worker->raffle.address = &job->coordinator;
@@ -135,19 +135,20 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
 
 static void start_echo(struct worker *worker)
 {
-    worker->echo_limits.timeout_ms = (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
-    peer_set_init(&worker->peers, &echo_kind, &worker->hub, &worker->echo_limits);
+    worker->echo_conn_limits.timeout_ms =
+        (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
+    conn_set_init(&worker->conns, &echo_conn_ops, &worker->hub, &worker->echo_conn_limits);
 }
 
 static enum status start_listening(struct worker *worker, struct errbuf *err)
 {
     const struct worker_job *job = worker->job;
 
-    worker->peers.on_gone = on_peer_gone;
-    worker->peers.owner = worker;
+    worker->conns.on_gone = on_conn_gone;
+    worker->conns.owner = worker;
     worker->listener.scoreboard = job->scoreboard;
     worker->listener.worker = job->index;
-    worker->listener.peers = &worker->peers;
+    worker->listener.conns = &worker->conns;
     worker->listener.fd = job->listen_fd;
     worker->listener.most = job->settings->max_connections;
     worker->listener.most_per_ip = job->settings->max_connections_per_ip;

@@ -1,9 +1,10 @@
 /* The connections of a worker.
  *
- * Happy path: peer_accept wraps the socket and starts the kind's conversation; the kind's on_closed
- * calls peer_free, which takes the peer from its set and tells the listener's bookkeeping.
+ * Happy path: conn_accept wraps the socket and starts the conversation; the ops' on_closed
+ * calls conn_free, which takes it from its set and tells the listener's bookkeeping.
  *
- * Failure modes: no memory, or the loop refuses the socket: it is closed and the peer never was.
+ * Failure modes: no memory, or the loop refuses the socket: it is closed and the connection never
+ * was.
  */
 #include "conn.h"
 
@@ -18,94 +19,94 @@
 
 static void on_check(uv_timer_t *timer)
 {
-    struct peer_set *set = timer->data;
+    struct conn_set *set = timer->data;
     uint64_t now = clock_monotonic_ms();
 
-    for (struct peer *peer = set->first; peer != NULL; peer = peer->next)
-        set->kind->check(peer, now); /* closing only begins here: the list stays as it is */
+    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
+        set->ops->check(conn, now); /* closing only begins here: the list stays as it is */
 }
 
-void peer_set_init(struct peer_set *set, const struct peer_kind *kind, struct stream_hub *hub,
+void conn_set_init(struct conn_set *set, const struct conn_ops *ops, struct stream_hub *hub,
                    void *context)
 {
-    *set = (struct peer_set){.kind = kind, .hub = hub, .context = context};
+    *set = (struct conn_set){.ops = ops, .hub = hub, .context = context};
     (void)uv_timer_init(hub->loop, &set->check_timer);
     set->check_timer.data = set;
     (void)uv_timer_start(&set->check_timer, on_check, CHECK_MS, CHECK_MS);
     uv_unref((uv_handle_t *)&set->check_timer);
 }
 
-void peer_set_stop(struct peer_set *set)
+void conn_set_stop(struct conn_set *set)
 {
-    for (struct peer *peer = set->first; peer != NULL; peer = peer->next)
-        set->kind->stop(peer);
+    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
+        set->ops->stop(conn);
 }
 
-void peer_set_close(struct peer_set *set)
+void conn_set_close(struct conn_set *set)
 {
-    for (struct peer *peer = set->first; peer != NULL; peer = peer->next)
-        stream_close(&peer->stream);
+    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
+        stream_close(&conn->stream);
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
-const char *peer_ip(const struct peer *peer, char out[PEER_IP_SIZE])
+const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE])
 {
-    return inet_ntop(AF_INET, &peer->ip, out, PEER_IP_SIZE);
+    return inet_ntop(AF_INET, &conn->ip, out, CONN_IP_SIZE);
 }
 
-static void link_to_set(struct peer *peer, struct peer_set *set)
+static void link_to_set(struct conn *conn, struct conn_set *set)
 {
-    peer->next = set->first;
-    peer->link = &set->first;
-    if (peer->next != NULL)
-        peer->next->link = &peer->next;
-    set->first = peer;
+    conn->next = set->first;
+    conn->link = &set->first;
+    if (conn->next != NULL)
+        conn->next->link = &conn->next;
+    set->first = conn;
     set->count++;
 }
 
-enum status peer_accept(struct peer_set *set, int fd, struct in_addr ip)
+enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
 {
-    struct peer *peer = calloc(1, set->kind->size);
+    struct conn *conn = calloc(1, set->ops->size);
     enum status status = STATUS_NOMEM;
 
-    if (peer == NULL)
+    if (conn == NULL)
         goto err_close_fd;
-    status = stream_init_tcp(&peer->stream, set->hub, set->kind->events, peer);
+    status = stream_init_tcp(&conn->stream, set->hub, set->ops->events, conn);
     if (status != STATUS_OK)
         goto err_free;
-    /* From here on the stream has to be closed, and its on_closed frees the peer. */
-    peer->set = set;
-    peer->ip = ip;
-    link_to_set(peer, set);
-    status = stream_open(&peer->stream, fd);
+    /* From here on the stream has to be closed, and its on_closed frees the connection. */
+    conn->set = set;
+    conn->ip = ip;
+    link_to_set(conn, set);
+    status = stream_open(&conn->stream, fd);
     if (status != STATUS_OK) {
         (void)close(fd);
-        stream_close(&peer->stream);
+        stream_close(&conn->stream);
         return status;
     }
-    status = set->kind->start(peer);
+    status = set->ops->start(conn);
     if (status != STATUS_OK)
-        stream_close(&peer->stream);
+        stream_close(&conn->stream);
     return status;
 
 err_free:
-    free(peer);
+    free(conn);
 err_close_fd:
     (void)close(fd);
     return status;
 }
 
-void peer_free(struct peer *peer, const char *reason)
+void conn_free(struct conn *conn, const char *reason)
 {
-    struct peer_set *set = peer->set;
-    char ip[PEER_IP_SIZE];
+    struct conn_set *set = conn->set;
+    char ip[CONN_IP_SIZE];
 
-    LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", peer_ip(peer, ip)),
+    LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
         LOG_TEXT("reason", reason));
-    *peer->link = peer->next;
-    if (peer->next != NULL)
-        peer->next->link = peer->link;
+    *conn->link = conn->next;
+    if (conn->next != NULL)
+        conn->next->link = conn->link;
     set->count--;
-    set->on_gone(set->owner, peer->ip);
-    free(peer);
+    set->on_gone(set->owner, conn->ip);
+    free(conn);
 }

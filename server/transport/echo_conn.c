@@ -18,8 +18,8 @@
 
 #define FIRST_ROOM 1024
 
-struct echo {
-    struct peer peer; /* first: a peer of this kind is an echo */
+struct echo_conn {
+    struct conn base; /* first: so a conn of these ops is an echo_conn */
     char *line;       /* what has come of it, or NULL */
     size_t size;
     size_t room;
@@ -27,85 +27,85 @@ struct echo {
     const char *end_reason; /* static */
 };
 
-static struct echo *from_peer(struct peer *peer)
+static struct echo_conn *from_base(struct conn *base)
 {
-    return (struct echo *)peer;
+    return (struct echo_conn *)base;
 }
 
-static bool add(struct echo *echo, const uint8_t *data, size_t size)
+static bool add(struct echo_conn *conn, const uint8_t *data, size_t size)
 {
-    if (size > echo->room - echo->size) {
-        size_t room = echo->room == 0 ? FIRST_ROOM : echo->room;
-        while (room - echo->size < size)
+    if (size > conn->room - conn->size) {
+        size_t room = conn->room == 0 ? FIRST_ROOM : conn->room;
+        while (room - conn->size < size)
             room *= 2;
-        char *grown = realloc(echo->line, room);
+        char *grown = realloc(conn->line, room);
         if (grown == NULL)
             return false;
-        echo->line = grown;
-        echo->room = room;
+        conn->line = grown;
+        conn->room = room;
     }
-    memcpy(echo->line + echo->size, data, size);
-    echo->size += size;
+    memcpy(conn->line + conn->size, data, size);
+    conn->size += size;
     return true;
 }
 
-static void give_up(struct echo *echo, const char *reason)
+static void give_up(struct echo_conn *conn, const char *reason)
 {
-    char ip[PEER_IP_SIZE];
+    char ip[CONN_IP_SIZE];
 
-    LOG(ERROR, "receive_message", FAIL, LOG_TEXT("ip", peer_ip(&echo->peer, ip)),
+    LOG(ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
         LOG_TEXT("reason", reason));
-    echo->end_reason = reason;
-    stream_close(&echo->peer.stream);
+    conn->end_reason = reason;
+    stream_close(&conn->base.stream);
 }
 
 /* The message for the log: without the white space at its end. */
-static size_t trimmed_size(const struct echo *echo)
+static size_t trimmed_size(const struct echo_conn *conn)
 {
-    size_t size = echo->size;
+    size_t size = conn->size;
 
-    while (size > 0 && isspace((unsigned char)echo->line[size - 1]))
+    while (size > 0 && isspace((unsigned char)conn->line[size - 1]))
         size--;
     return size;
 }
 
-static void answer(struct echo *echo)
+static void answer(struct echo_conn *conn)
 {
-    char ip[PEER_IP_SIZE];
+    char ip[CONN_IP_SIZE];
 
-    LOG(INFO, "receive_message", SUCCESS, LOG_TEXT("ip", peer_ip(&echo->peer, ip)),
-        LOG_SIZED("msg", echo->line, trimmed_size(echo)));
-    if (stream_send(&echo->peer.stream, echo->line, echo->size) != STATUS_OK) {
-        give_up(echo, status_text(STATUS_NOMEM));
+    LOG(INFO, "receive_message", SUCCESS, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
+        LOG_SIZED("msg", conn->line, trimmed_size(conn)));
+    if (stream_send(&conn->base.stream, conn->line, conn->size) != STATUS_OK) {
+        give_up(conn, status_text(STATUS_NOMEM));
         return;
     }
-    stream_finish(&echo->peer.stream);
+    stream_finish(&conn->base.stream);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    struct echo *echo = owner;
+    struct echo_conn *conn = owner;
     const uint8_t *feed = memchr(data, '\n', size);
     size_t taken = feed != NULL ? (size_t)(feed - data) + 1 : size;
 
-    if (taken > ECHO_LINE_MAX - echo->size)
-        give_up(echo, "line longer than 65536 bytes");
-    else if (!add(echo, data, taken))
-        give_up(echo, status_text(STATUS_NOMEM));
+    if (taken > ECHO_LINE_MAX - conn->size)
+        give_up(conn, "line longer than 65536 bytes");
+    else if (!add(conn, data, taken))
+        give_up(conn, status_text(STATUS_NOMEM));
     else if (feed != NULL)
-        answer(echo);
+        answer(conn);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    struct echo *echo = owner;
+    struct echo_conn *conn = owner;
 
     if (status != STATUS_OK)
-        give_up(echo, detail);
-    else if (echo->size > 0)
-        answer(echo);
+        give_up(conn, detail);
+    else if (conn->size > 0)
+        answer(conn);
     else
-        stream_close(&echo->peer.stream);
+        stream_close(&conn->base.stream);
 }
 
 static void on_drain(void *owner)
@@ -115,10 +115,10 @@ static void on_drain(void *owner)
 
 static void on_closed(void *owner)
 {
-    struct echo *echo = owner;
+    struct echo_conn *conn = owner;
 
-    free(echo->line);
-    peer_free(&echo->peer, echo->end_reason != NULL ? echo->end_reason : "done");
+    free(conn->line);
+    conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }
 
 static const struct stream_events stream_events = {
@@ -128,34 +128,34 @@ static const struct stream_events stream_events = {
     .on_closed = on_closed,
 };
 
-static enum status start(struct peer *peer)
+static enum status start(struct conn *base)
 {
-    from_peer(peer)->since_ms = clock_monotonic_ms();
-    return stream_read_start(&peer->stream);
+    from_base(base)->since_ms = clock_monotonic_ms();
+    return stream_read_start(&base->stream);
 }
 
-static void check(struct peer *peer, uint64_t now)
+static void check(struct conn *base, uint64_t now)
 {
-    const struct echo_limits *limits = peer->set->context;
-    struct echo *echo = from_peer(peer);
+    const struct echo_conn_limits *limits = base->set->context;
+    struct echo_conn *conn = from_base(base);
 
-    if (!peer->stream.is_closing && now - echo->since_ms >= limits->timeout_ms)
-        give_up(echo, "no whole line in time, or the answer was not read");
+    if (!base->stream.is_closing && now - conn->since_ms >= limits->timeout_ms)
+        give_up(conn, "no whole line in time, or the answer was not read");
 }
 
 /* A line that is not whole can not be answered any more. */
-static void stop(struct peer *peer)
+static void stop(struct conn *base)
 {
-    struct echo *echo = from_peer(peer);
+    struct echo_conn *conn = from_base(base);
 
-    if (peer->stream.is_finishing)
+    if (base->stream.is_finishing)
         return;
-    echo->end_reason = "the server stops";
-    stream_close(&peer->stream);
+    conn->end_reason = "the server stops";
+    stream_close(&base->stream);
 }
 
-const struct peer_kind echo_kind = {
-    .size = sizeof(struct echo),
+const struct conn_ops echo_conn_ops = {
+    .size = sizeof(struct echo_conn),
     .events = &stream_events,
     .start = start,
     .check = check,

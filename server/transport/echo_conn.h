@@ -1,20 +1,20 @@
-/* echo.h - the echo server's connections: one line each, sent back as it came.
+/* echo_conn.h - the echo server's connections: one line each, sent back as it came.
  *
  * A line ends with a line feed, or where the peer ends its side; it has at most ECHO_LINE_MAX
  * bytes. After the answer the server ends the connection.
  */
-#ifndef LOTTERY_ECHO_H
-#define LOTTERY_ECHO_H
+#ifndef LOTTERY_ECHO_CONN_H
+#define LOTTERY_ECHO_CONN_H
 
 #include "conn.h"
 
 #define ECHO_LINE_MAX ((size_t)64 * 1024) /* bytes, with the line end */
 
-/* The context of the peer_set. */
-struct echo_limits {
+/* The context of the conn_set. */
+struct echo_conn_limits {
     uint64_t timeout_ms; /* for the whole line to come, and for the answer to be read */
 };
 
-extern const struct peer_kind echo_kind;
+extern const struct conn_ops echo_conn_ops;
 
 #endif

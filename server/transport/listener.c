@@ -1,6 +1,6 @@
 /* Accepting, fairly.
  *
- * Happy path: the socket is readable, it is our turn, accept, count, hand over to the peers.
+ * Happy path: the socket is readable, it is our turn, accept, count, hand over to the connections.
  *
  * Failure modes: not our turn: stop watching for a millisecond, and after PATIENCE_MS of that
  * accept anyway (the worker whose turn it was may hang). Over a limit, or out of descriptors: the
@@ -29,7 +29,7 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 static void log_refusal(struct listener *listener, struct in_addr ip, const char *reason)
 {
     uint64_t now = clock_monotonic_ms();
-    char text[PEER_IP_SIZE];
+    char text[CONN_IP_SIZE];
 
     listener->refusals++;
     if (listener->logged_refusal_ms != 0 && now - listener->logged_refusal_ms < REFUSAL_LOG_MS)
@@ -70,7 +70,7 @@ static const char *limit_reached(const struct listener *listener, struct in_addr
 static void take(struct listener *listener, int fd, struct in_addr ip)
 {
     const char *limit = limit_reached(listener, ip);
-    char text[PEER_IP_SIZE] = "";
+    char text[CONN_IP_SIZE] = "";
 
     if (limit != NULL) {
         (void)close(fd);
@@ -80,12 +80,12 @@ static void take(struct listener *listener, int fd, struct in_addr ip)
     (void)inet_ntop(AF_INET, &ip, text, sizeof(text));
     LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", text));
     scoreboard_add(listener->scoreboard, listener->worker, ip);
-    size_t count = listener->peers->count;
-    enum status status = peer_accept(listener->peers, fd, ip);
+    size_t count = listener->conns->count;
+    enum status status = conn_accept(listener->conns, fd, ip);
     if (status != STATUS_OK) {
         LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("ip", text),
             LOG_TEXT("reason", status_text(status)));
-        if (listener->peers->count == count) /* it never came to be: nobody will call _gone */
+        if (listener->conns->count == count) /* it never came to be: nobody will call _gone */
             listener_gone(listener, ip);
     }
     LOG(INFO, "accept_connections", IN_PROGRESS);

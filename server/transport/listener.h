@@ -16,7 +16,7 @@
 struct listener {
     struct scoreboard *scoreboard; /* borrowed */
     uint32_t worker;               /* our row in it */
-    struct peer_set *peers;        /* borrowed; takes what is accepted */
+    struct conn_set *conns;        /* borrowed; takes what is accepted */
     int fd;                        /* listens, not blocking; the supervisor's */
     int reserve_fd;       /* given up for a moment to get rid of a connection when fds are out */
     uint32_t most;        /* connections in all */

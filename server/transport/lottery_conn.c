@@ -7,8 +7,8 @@
  * is closed; what the store was given is still stored. The peer sends faster than the store syncs,
  * or does not read: it is not read from until that has changed. It takes too long: it is closed.
  *
- * Closing: connection_kind.events.on_closed comes once, from the stream, whatever began the
- * closing; the session has left by then and the memory goes with peer_free.
+ * Closing: on_closed comes once, from the stream, whatever began the
+ * closing; the session has left by then and the memory goes with conn_free.
  */
 #include "lottery_conn.h"
 
@@ -24,153 +24,153 @@
 #define STORE_LOW (STORE_HIGH / 2)
 #define KEEPALIVE_S 60
 
-struct connection {
-    struct peer peer; /* first: a peer of this kind is a connection */
+struct lottery_conn {
+    struct conn base; /* first: so a conn of these ops is a lottery_conn */
     struct session session;
     struct frame_reader reader;
-    struct connection *next_paused; /* in connections.paused */
-    const char *end_reason;         /* for the log; static */
-    uint64_t now_ms;                /* when the bytes that are being looked at came */
-    uint64_t heard_ms;              /* when the last message was whole, or the connection began */
-    uint64_t frame_ms;              /* when the frame that is incomplete now began */
-    uint64_t drained_ms;            /* when nothing was left to send, for the last time */
+    struct lottery_conn *next_paused; /* in lottery_conns.paused */
+    const char *end_reason;           /* for the log; static */
+    uint64_t now_ms;                  /* when the bytes that are being looked at came */
+    uint64_t heard_ms;                /* when the last message was whole, or the connection began */
+    uint64_t frame_ms;                /* when the frame that is incomplete now began */
+    uint64_t drained_ms;              /* when nothing was left to send, for the last time */
     bool is_reading;
-    bool is_paused; /* in connections.paused */
+    bool is_paused; /* in lottery_conns.paused */
     bool has_ended; /* the peer's side is over */
 };
 
-static struct connection *from_peer(struct peer *peer)
+static struct lottery_conn *from_base(struct conn *base)
 {
-    return (struct connection *)peer;
+    return (struct lottery_conn *)base;
 }
 
-static struct connections *shared(const struct connection *connection)
+static struct lottery_conns *shared(const struct lottery_conn *conn)
 {
-    return connection->peer.set->context;
+    return conn->base.set->context;
 }
 
-static void close_now(struct connection *connection, const char *reason)
+static void close_now(struct lottery_conn *conn, const char *reason)
 {
-    if (connection->end_reason == NULL)
-        connection->end_reason = reason;
-    session_fini(&connection->session);
-    stream_close(&connection->peer.stream);
+    if (conn->end_reason == NULL)
+        conn->end_reason = reason;
+    session_fini(&conn->session);
+    stream_close(&conn->base.stream);
 }
 
 /* Says what is left to say, then closes. */
-static void finish(struct connection *connection, const char *reason)
+static void finish(struct lottery_conn *conn, const char *reason)
 {
-    if (connection->end_reason == NULL)
-        connection->end_reason = reason;
-    connection->is_reading = false;
-    stream_finish(&connection->peer.stream);
+    if (conn->end_reason == NULL)
+        conn->end_reason = reason;
+    conn->is_reading = false;
+    stream_finish(&conn->base.stream);
 }
 
-static bool has_much_outstanding(const struct connection *connection)
+static bool has_much_outstanding(const struct lottery_conn *conn)
 {
-    return connection->session.outstanding >= OUTSTANDING_MAX ||
-           connection->session.outstanding_bytes >= shared(connection)->buffered_max ||
-           stream_backlog(&connection->peer.stream) >= BACKLOG_MAX;
+    return conn->session.outstanding >= OUTSTANDING_MAX ||
+           conn->session.outstanding_bytes >= shared(conn)->buffered_max ||
+           stream_backlog(&conn->base.stream) >= BACKLOG_MAX;
 }
 
-static void start_reading(struct connection *connection)
+static void start_reading(struct lottery_conn *conn)
 {
-    if (connection->is_reading || connection->has_ended)
+    if (conn->is_reading || conn->has_ended)
         return;
-    connection->is_reading = true;
-    if (stream_read_start(&connection->peer.stream) != STATUS_OK)
-        close_now(connection, "can not read");
+    conn->is_reading = true;
+    if (stream_read_start(&conn->base.stream) != STATUS_OK)
+        close_now(conn, "can not read");
 }
 
-static void stop_reading(struct connection *connection)
+static void stop_reading(struct lottery_conn *conn)
 {
-    connection->is_reading = false;
-    stream_read_stop(&connection->peer.stream);
+    conn->is_reading = false;
+    stream_read_stop(&conn->base.stream);
 }
 
-static void pause_for_store(struct connection *connection)
+static void pause_for_store(struct lottery_conn *conn)
 {
-    struct connections *all = shared(connection);
+    struct lottery_conns *all = shared(conn);
 
-    stop_reading(connection);
-    if (connection->is_paused)
+    stop_reading(conn);
+    if (conn->is_paused)
         return;
-    connection->is_paused = true;
-    connection->next_paused = all->paused;
-    all->paused = connection;
+    conn->is_paused = true;
+    conn->next_paused = all->paused;
+    all->paused = conn;
 }
 
-static void leave_paused(struct connection *connection)
+static void leave_paused(struct lottery_conn *conn)
 {
-    struct connection **link = &shared(connection)->paused;
+    struct lottery_conn **link = &shared(conn)->paused;
 
-    if (!connection->is_paused)
+    if (!conn->is_paused)
         return;
-    while (*link != connection)
+    while (*link != conn)
         link = &(*link)->next_paused;
-    *link = connection->next_paused;
-    connection->is_paused = false;
+    *link = conn->next_paused;
+    conn->is_paused = false;
 }
 
 /* Reads on or holds back, as the limits say. */
-static void regulate(struct connection *connection)
+static void regulate(struct lottery_conn *conn)
 {
-    struct connections *all = shared(connection);
+    struct lottery_conns *all = shared(conn);
 
-    if (connection->peer.stream.is_finishing || connection->peer.stream.is_closing ||
-        connection->session.state == SESSION_CLOSED)
+    if (conn->base.stream.is_finishing || conn->base.stream.is_closing ||
+        conn->session.state == SESSION_CLOSED)
         return;
     if (store_backlog(all->store) >= STORE_HIGH)
-        pause_for_store(connection);
-    else if (has_much_outstanding(connection))
-        stop_reading(connection);
-    else if (!connection->is_paused)
-        start_reading(connection);
+        pause_for_store(conn);
+    else if (has_much_outstanding(conn))
+        stop_reading(conn);
+    else if (!conn->is_paused)
+        start_reading(conn);
 }
 
 /* The store has caught up: all that waited for it may go on. */
-static void wake_paused(struct connections *all)
+static void wake_paused(struct lottery_conns *all)
 {
     if (all->paused == NULL || store_backlog(all->store) > STORE_LOW)
         return;
-    struct connection *connection = all->paused;
+    struct lottery_conn *conn = all->paused;
     all->paused = NULL;
-    while (connection != NULL) {
-        struct connection *next = connection->next_paused;
-        connection->is_paused = false;
-        regulate(connection);
-        connection = next;
+    while (conn != NULL) {
+        struct lottery_conn *next = conn->next_paused;
+        conn->is_paused = false;
+        regulate(conn);
+        conn = next;
     }
 }
 
 static void on_session_send(void *owner, const uint8_t *frame, size_t size)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    if (stream_send(&connection->peer.stream, frame, size) != STATUS_OK)
-        stream_close(&connection->peer.stream); /* the agency asks again on its next connection */
+    if (stream_send(&conn->base.stream, frame, size) != STATUS_OK)
+        stream_close(&conn->base.stream); /* the agency asks again on its next connection */
 }
 
 static size_t on_session_backlog(void *owner)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    return stream_backlog(&connection->peer.stream);
+    return stream_backlog(&conn->base.stream);
 }
 
-static void finish_if_idle(struct connection *connection)
+static void finish_if_idle(struct lottery_conn *conn)
 {
-    if (connection->has_ended && session_is_idle(&connection->session))
-        finish(connection, "the peer is done");
+    if (conn->has_ended && session_is_idle(&conn->session))
+        finish(conn, "the peer is done");
 }
 
 static void on_session_progress(void *owner)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    wake_paused(shared(connection));
-    regulate(connection);
-    finish_if_idle(connection);
+    wake_paused(shared(conn));
+    regulate(conn);
+    finish_if_idle(conn);
 }
 
 static void on_session_finish(void *owner)
@@ -187,73 +187,72 @@ static const struct session_events session_events = {
 
 static bool on_frame(void *context, const struct frame *frame)
 {
-    struct connection *connection = context;
+    struct lottery_conn *conn = context;
 
-    bool goes_on =
-        session_receive(&connection->session, frame->opcode, frame->body, frame->body_size);
-    connection->frame_ms = connection->now_ms;
-    if (connection->session.agency != 0) /* who names no agency has not been heard of */
-        connection->heard_ms = connection->now_ms;
+    bool goes_on = session_receive(&conn->session, frame->opcode, frame->body, frame->body_size);
+    conn->frame_ms = conn->now_ms;
+    if (conn->session.agency != 0) /* who names no agency has not been heard of */
+        conn->heard_ms = conn->now_ms;
     return goes_on;
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    connection->now_ms = clock_monotonic_ms();
-    if (!frame_reader_is_inside(&connection->reader))
-        connection->frame_ms = connection->now_ms;
-    enum status status = frame_reader_feed(&connection->reader, data, size, on_frame, connection);
+    conn->now_ms = clock_monotonic_ms();
+    if (!frame_reader_is_inside(&conn->reader))
+        conn->frame_ms = conn->now_ms;
+    enum status status = frame_reader_feed(&conn->reader, data, size, on_frame, conn);
     switch ((int)status) {
     case STATUS_OK:
         break;
     case STATUS_MALFORMED:
-        session_malformed(&connection->session, "frame over the limit of 8192 bytes");
-        stop_reading(connection);
+        session_malformed(&conn->session, "frame over the limit of 8192 bytes");
+        stop_reading(conn);
         return;
     case STATUS_STOPPED:
-        stop_reading(connection);
+        stop_reading(conn);
         return;
     default:
-        close_now(connection, status_text(status));
+        close_now(conn, status_text(status));
         return;
     }
-    regulate(connection);
+    regulate(conn);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
     (void)detail;
-    connection->has_ended = true;
-    connection->is_reading = false;
+    conn->has_ended = true;
+    conn->is_reading = false;
     if (status != STATUS_OK) {
-        close_now(connection, "the connection broke");
+        close_now(conn, "the connection broke");
         return;
     }
-    finish_if_idle(connection);
+    finish_if_idle(conn);
 }
 
 static void on_drain(void *owner)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    connection->drained_ms = clock_monotonic_ms();
-    session_continue(&connection->session);
-    regulate(connection);
-    finish_if_idle(connection);
+    conn->drained_ms = clock_monotonic_ms();
+    session_continue(&conn->session);
+    regulate(conn);
+    finish_if_idle(conn);
 }
 
 static void on_closed(void *owner)
 {
-    struct connection *connection = owner;
+    struct lottery_conn *conn = owner;
 
-    leave_paused(connection);
-    session_fini(&connection->session);
-    frame_reader_fini(&connection->reader);
-    peer_free(&connection->peer, connection->end_reason != NULL ? connection->end_reason : "done");
+    leave_paused(conn);
+    session_fini(&conn->session);
+    frame_reader_fini(&conn->reader);
+    conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }
 
 static const struct stream_events stream_events = {
@@ -263,84 +262,84 @@ static const struct stream_events stream_events = {
     .on_closed = on_closed,
 };
 
-static enum status start(struct peer *peer)
+static enum status start(struct conn *base)
 {
-    struct connection *connection = from_peer(peer);
-    struct connections *all = shared(connection);
+    struct lottery_conn *conn = from_base(base);
+    struct lottery_conns *all = shared(conn);
 
-    session_init(&connection->session, all->service, &session_events, connection);
-    frame_reader_init(&connection->reader);
-    connection->heard_ms = clock_monotonic_ms();
-    connection->drained_ms = connection->heard_ms;
+    session_init(&conn->session, all->service, &session_events, conn);
+    frame_reader_init(&conn->reader);
+    conn->heard_ms = clock_monotonic_ms();
+    conn->drained_ms = conn->heard_ms;
     /* A peer whose machine is gone would otherwise be waited for until the raffle. */
-    (void)uv_tcp_keepalive(&peer->stream.handle.tcp, 1, KEEPALIVE_S);
-    start_reading(connection);
+    (void)uv_tcp_keepalive(&base->stream.handle.tcp, 1, KEEPALIVE_S);
+    start_reading(conn);
     return STATUS_OK;
 }
 
 /* The peer has ended its side; does anybody still hold the other end? Reading would not tell. */
-static bool is_reset(const struct connection *connection)
+static bool is_reset(const struct lottery_conn *conn)
 {
     struct tcp_info info;
     socklen_t size = sizeof(info);
     int fd;
 
-    return uv_fileno(&connection->peer.stream.handle.any, &fd) == 0 &&
+    return uv_fileno(&conn->base.stream.handle.any, &fd) == 0 &&
            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
-static const char *overdue(const struct connection *connection, uint64_t now)
+static const char *overdue(const struct lottery_conn *conn, uint64_t now)
 {
-    const struct connections *all = shared(connection);
-    const struct session *session = &connection->session;
+    const struct lottery_conns *all = shared(conn);
+    const struct session *session = &conn->session;
 
-    if (stream_backlog(&connection->peer.stream) > 0)
-        return now - connection->drained_ms >= all->frame_ms ? "answers are not read" : NULL;
-    if (connection->peer.stream.is_finishing)
+    if (stream_backlog(&conn->base.stream) > 0)
+        return now - conn->drained_ms >= all->frame_ms ? "answers are not read" : NULL;
+    if (conn->base.stream.is_finishing)
         return NULL; /* all is said; the stream sees to the rest */
-    if (session->outstanding > 0 || connection->is_paused)
+    if (session->outstanding > 0 || conn->is_paused)
         return NULL; /* it is we who owe */
-    if (frame_reader_is_inside(&connection->reader) && now - connection->frame_ms >= all->frame_ms)
+    if (frame_reader_is_inside(&conn->reader) && now - conn->frame_ms >= all->frame_ms)
         return "a frame was not completed in time";
-    if (session->agency == 0 && now - connection->heard_ms >= all->handshake_ms)
+    if (session->agency == 0 && now - conn->heard_ms >= all->handshake_ms)
         return "no message in time";
-    if (session->state == SESSION_BETTING && now - connection->heard_ms >= all->idle_ms)
+    if (session->state == SESSION_BETTING && now - conn->heard_ms >= all->idle_ms)
         return "idle for too long";
     return NULL;
 }
 
-static void check(struct peer *peer, uint64_t now)
+static void check(struct conn *base, uint64_t now)
 {
-    struct connection *connection = from_peer(peer);
+    struct lottery_conn *conn = from_base(base);
 
-    if (peer->stream.is_closing)
+    if (base->stream.is_closing)
         return;
     /* The last operations in the store may have been those of connections that are gone. */
-    wake_paused(shared(connection));
-    if (stream_backlog(&peer->stream) == 0)
-        connection->drained_ms = now;
-    const char *reason = connection->has_ended && is_reset(connection) ? "the peer is gone"
-                                                                       : overdue(connection, now);
+    wake_paused(shared(conn));
+    if (stream_backlog(&base->stream) == 0)
+        conn->drained_ms = now;
+    const char *reason =
+        conn->has_ended && is_reset(conn) ? "the peer is gone" : overdue(conn, now);
     if (reason != NULL)
-        close_now(connection, reason);
+        close_now(conn, reason);
 }
 
 /* What was read is finished and answered: the worker waits for the store, then closes. */
-static void stop(struct peer *peer)
+static void stop(struct conn *base)
 {
-    struct connection *connection = from_peer(peer);
+    struct lottery_conn *conn = from_base(base);
 
-    stop_reading(connection);
-    connection->has_ended = true;
-    leave_paused(connection);
-    if (connection->end_reason == NULL)
-        connection->end_reason = "the server stops";
-    if (connection->session.outstanding == 0)
-        finish(connection, NULL);
+    stop_reading(conn);
+    conn->has_ended = true;
+    leave_paused(conn);
+    if (conn->end_reason == NULL)
+        conn->end_reason = "the server stops";
+    if (conn->session.outstanding == 0)
+        finish(conn, NULL);
 }
 
-const struct peer_kind connection_kind = {
-    .size = sizeof(struct connection),
+const struct conn_ops lottery_conn_ops = {
+    .size = sizeof(struct lottery_conn),
     .events = &stream_events,
     .start = start,
     .check = check,

@@ -1,12 +1,12 @@
-/* connection.h - a lottery connection: stream, frames and session put together.
+/* lottery_conn.h - a lottery connection: stream, frames and session put together.
  *
  * Memory of one connection: the struct; one block of 8 KiB while it is within a frame; what it has
  * sent and the store has not taken, up to OUTSTANDING_MAX messages or buffered_max bytes plus one
  * read of 64 KiB; what it has not read of our answers, up to BACKLOG_MAX plus the answers to that.
  * Beyond any of these it is not read from.
  */
-#ifndef LOTTERY_CONNECTION_H
-#define LOTTERY_CONNECTION_H
+#ifndef LOTTERY_LOTTERY_CONN_H
+#define LOTTERY_LOTTERY_CONN_H
 
 #include "conn.h"
 #include "service.h"
@@ -14,19 +14,19 @@
 
 #include <stdint.h>
 
-struct connection;
+struct lottery_conn;
 
-/* What the lottery connections of one worker share: the context of their peer_set. */
-struct connections {
-    struct service *service;   /* borrowed */
-    struct store *store;       /* borrowed */
-    struct connection *paused; /* wait for the store to catch up, by next_paused */
-    uint64_t handshake_ms;     /* time limits: until the first message is whole */
-    uint64_t frame_ms;         /* for a frame that has begun, and for answers to be read */
-    uint64_t idle_ms;          /* between messages, while the agency is betting */
-    size_t buffered_max;       /* bytes of a connection's messages that wait for the store */
+/* What the lottery connections of one worker share: the context of their conn_set. */
+struct lottery_conns {
+    struct service *service;     /* borrowed */
+    struct store *store;         /* borrowed */
+    struct lottery_conn *paused; /* wait for the store to catch up, by next_paused */
+    uint64_t handshake_ms;       /* time limits: until the first message is whole */
+    uint64_t frame_ms;           /* for a frame that has begun, and for answers to be read */
+    uint64_t idle_ms;            /* between messages, while the agency is betting */
+    size_t buffered_max;         /* bytes of a connection's messages that wait for the store */
 };
 
-extern const struct peer_kind connection_kind;
+extern const struct conn_ops lottery_conn_ops;
 
 #endif

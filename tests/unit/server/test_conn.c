@@ -17,7 +17,7 @@
 struct fixture {
     uv_loop_t loop;
     struct stream_hub hub;
-    struct peer_set set;
+    struct conn_set set;
     int others[PEERS]; /* the other ends; -1 = none */
     unsigned starts;
     unsigned checks;
@@ -27,24 +27,24 @@ struct fixture {
     enum status start_status; /* what the kind says to the next ones */
 };
 
-static enum status on_start(struct peer *peer)
+static enum status on_start(struct conn *conn)
 {
-    struct fixture *f = peer->set->context;
+    struct fixture *f = conn->set->context;
 
     f->starts++;
-    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(&peer->stream);
+    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(&conn->stream);
 }
 
-static void on_check(struct peer *peer, uint64_t now_ms)
+static void on_check(struct conn *conn, uint64_t now_ms)
 {
     (void)now_ms;
-    ((struct fixture *)peer->set->context)->checks++;
+    ((struct fixture *)conn->set->context)->checks++;
 }
 
-static void on_stop(struct peer *peer)
+static void on_stop(struct conn *conn)
 {
-    ((struct fixture *)peer->set->context)->stops++;
-    stream_close(&peer->stream);
+    ((struct fixture *)conn->set->context)->stops++;
+    stream_close(&conn->stream);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
@@ -56,11 +56,11 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    struct peer *peer = owner;
+    struct conn *conn = owner;
 
     (void)status;
     (void)detail;
-    stream_close(&peer->stream);
+    stream_close(&conn->stream);
 }
 
 static void on_drain(void *owner)
@@ -70,11 +70,11 @@ static void on_drain(void *owner)
 
 static void on_closed(void *owner)
 {
-    peer_free(owner, "closed by the test");
+    conn_free(owner, "closed by the test");
 }
 
 static const struct stream_events events = {NULL, on_data, on_end, on_drain, on_closed};
-static const struct peer_kind kind = {sizeof(struct peer), &events, on_start, on_check, on_stop};
+static const struct conn_ops kind = {sizeof(struct conn), &events, on_start, on_check, on_stop};
 
 static void on_gone(void *owner, struct in_addr ip)
 {
@@ -92,7 +92,7 @@ static int begin(void **state)
     log_set_level(LOG_CRITICAL);
     loop_begin(&f->loop);
     stream_hub_init(&f->hub, &f->loop);
-    peer_set_init(&f->set, &kind, &f->hub, f);
+    conn_set_init(&f->set, &kind, &f->hub, f);
     f->set.on_gone = on_gone;
     f->set.owner = f;
     for (int i = 0; i < PEERS; i++)
@@ -106,7 +106,7 @@ static int end(void **state)
 {
     struct fixture *f = *state;
 
-    peer_set_close(&f->set);
+    conn_set_close(&f->set);
     stream_hub_close(&f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->set.count, 0);
@@ -132,7 +132,7 @@ static enum status accept_one(struct fixture *f, int i)
 
     sockets_pair_tcp(fds, 0);
     f->others[i] = fds[1];
-    return peer_accept(&f->set, fds[0], ip_of(i));
+    return conn_accept(&f->set, fds[0], ip_of(i));
 }
 
 static bool other_has_ended(void *context)
@@ -149,13 +149,13 @@ static void test_come_and_go(void **state)
 {
     static const int order[] = {1, 0, 2}; /* the middle of the list first */
     struct fixture *f = *state;
-    char ip[PEER_IP_SIZE];
+    char ip[CONN_IP_SIZE];
 
     for (int i = 0; i < PEERS; i++) {
         assert_int_equal(accept_one(f, i), STATUS_OK);
         assert_int_equal(f->set.count, (size_t)i + 1);
     }
-    assert_string_equal(peer_ip(f->set.first, ip), "10.0.0.3");
+    assert_string_equal(conn_ip(f->set.first, ip), "10.0.0.3");
     for (unsigned i = 0; i < PEERS; i++) {
         int gone = order[i];
         assert_int_equal(close(f->others[gone]), 0);
@@ -184,7 +184,7 @@ static void test_stop(void **state)
 
     for (int i = 0; i < PEERS; i++)
         assert_int_equal(accept_one(f, i), STATUS_OK);
-    peer_set_stop(&f->set);
+    conn_set_stop(&f->set);
     assert_int_equal(f->stops, PEERS);
     loop_until_count(&f->loop, &f->gones, PEERS, "on_gone");
     for (int i = 0; i < PEERS; i++)
@@ -213,7 +213,7 @@ static void test_no_memory(void **state)
     sockets_pair_tcp(fds, 0);
     f->others[0] = fds[1];
     alloc_fault_after(0);
-    enum status status = peer_accept(&f->set, fds[0], ip_of(0));
+    enum status status = conn_accept(&f->set, fds[0], ip_of(0));
     assert_true(alloc_fault_end());
     assert_int_equal(status, STATUS_NOMEM);
     assert_int_equal(fcntl(fds[0], F_GETFD), -1);
@@ -230,5 +230,5 @@ int main(void)
         CASE(test_start_fails), CASE(test_no_memory),
     };
 
-    return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("conn", tests, NULL, NULL);
 }

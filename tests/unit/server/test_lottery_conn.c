@@ -25,8 +25,8 @@ struct fixture {
     uv_loop_t loop;
     struct stream_hub hub;
     struct service *service;
-    struct connections connections;
-    struct peer_set peers;
+    struct lottery_conns connections;
+    struct conn_set conns;
     int other; /* the agency's end */
     unsigned gone;
 };
@@ -77,18 +77,18 @@ static int begin(void **state)
     loop_begin(&f->loop);
     stream_hub_init(&f->hub, &f->loop);
     assert_int_equal(service_create(&f->store, &service_events, f, &f->service), STATUS_OK);
-    f->connections = (struct connections){.service = f->service,
-                                          .store = &f->store,
-                                          .handshake_ms = 60000,
-                                          .frame_ms = 60000,
-                                          .idle_ms = 60000,
-                                          .buffered_max = 1024 * 1024};
-    peer_set_init(&f->peers, &connection_kind, &f->hub, &f->connections);
-    f->peers.on_gone = on_gone;
-    f->peers.owner = f;
+    f->connections = (struct lottery_conns){.service = f->service,
+                                            .store = &f->store,
+                                            .handshake_ms = 60000,
+                                            .frame_ms = 60000,
+                                            .idle_ms = 60000,
+                                            .buffered_max = 1024 * 1024};
+    conn_set_init(&f->conns, &lottery_conn_ops, &f->hub, &f->connections);
+    f->conns.on_gone = on_gone;
+    f->conns.owner = f;
     sockets_pair_tcp(fds, 0);
     f->other = fds[1];
-    assert_int_equal(peer_accept(&f->peers, fds[0], (struct in_addr){0}), STATUS_OK);
+    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
     *state = f;
     return 0;
 }
@@ -107,7 +107,7 @@ static int end(void **state)
     struct fixture *f = *state;
 
     end_operations(f);
-    peer_set_close(&f->peers);
+    conn_set_close(&f->conns);
     stream_hub_close(&f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->gone, 1);
@@ -140,8 +140,8 @@ static void assert_not_read(struct fixture *f, unsigned taken)
 /* What the set does once a second. */
 static void check(struct fixture *f)
 {
-    for (struct peer *peer = f->peers.first; peer != NULL; peer = peer->next)
-        connection_kind.check(peer, clock_monotonic_ms());
+    for (struct conn *conn = f->conns.first; conn != NULL; conn = conn->next)
+        lottery_conn_ops.check(conn, clock_monotonic_ms());
 }
 
 /* Too much on its way to the disk: nothing more is read, until an answer finds that it has gone. */
@@ -199,5 +199,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
     };
 
-    return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("lottery_conn", tests, NULL, NULL);
 }
