@@ -38,42 +38,42 @@ static bool log_stored_bet(void *context, uint32_t agency, const struct bet *bet
     return true;
 }
 
-static void log_stored(const struct exchange *exchange)
+static void log_stored(const struct request *request)
 {
-    const struct store_op *op = &exchange->op;
-    bool is_only_one = exchange->count == 1;
+    const struct store_op *op = &request->op;
+    bool is_only_one = request->count == 1;
     size_t bad_at;
 
     if (log_enabled(is_only_one ? LOG_INFO : LOG_DEBUG))
         (void)load_bets(op->lines, op->lines_size, log_stored_bet, &is_only_one, &bad_at);
     LOG(INFO, "apuesta_recibida", SUCCESS, LOG_UINT("cantidad", op->stored),
-        LOG_UINT("agencia", exchange->agency), LOG_UINT("total", op->received));
+        LOG_UINT("agencia", request->agency), LOG_UINT("total", op->received));
 }
 
-static void log_refused(const struct exchange *exchange, const char *why)
+static void log_refused(const struct request *request, const char *why)
 {
-    LOG(ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", exchange->count),
-        LOG_UINT("agencia", exchange->agency), LOG_UINT("total", exchange->op.received),
+    LOG(ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", request->count),
+        LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received),
         LOG_TEXT("reason", why));
 }
 
 static void on_done(struct store_op *op)
 {
-    struct exchange *exchange = (struct exchange *)op;
-    struct session *session = exchange->session;
-    Lottery__V1__AckCode code = exchange_code(exchange);
+    struct request *request = (struct request *)op;
+    struct session *session = request->session;
+    Lottery__V1__AckCode code = request_code(request);
 
-    if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && exchange->count > 0)
-        log_refused(exchange, exchange->detail);
+    if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && request->count > 0)
+        log_refused(request, request->detail);
     else if (op->stored > 0)
-        log_stored(exchange);
-    else if (exchange->count > 0)
-        LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", exchange->count),
-            LOG_UINT("agencia", exchange->agency));
+        log_stored(request);
+    else if (request->count > 0)
+        LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", request->count),
+            LOG_UINT("agencia", request->agency));
     if (session != NULL)
         session_send_ack(session, code, op->received,
-                         exchange->detail[0] != '\0' ? exchange->detail : NULL);
-    exchange_end(exchange);
+                         request->detail[0] != '\0' ? request->detail : NULL);
+    request_end(request);
     if (session != NULL)
         session->events->progress(session->owner);
 }
@@ -91,29 +91,28 @@ static size_t check_bets(const struct bet *bets, size_t count, enum bet_fault *f
     return count;
 }
 
-static void submit(struct session *session, struct exchange *exchange,
-                   const struct new_bets *message)
+static void submit(struct session *session, struct request *request, const struct new_bets *message)
 {
     struct service *service = session->service;
     enum bet_fault fault = BET_FAULT_NONE;
 
     if (!session_claim_agency(session, message->agency)) {
-        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
-                        "agency %u is not one of 1..%u, or not this connection's", message->agency,
-                        store_agencies(service->store));
+        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
+                       "agency %u is not one of 1..%u, or not this connection's", message->agency,
+                       store_agencies(service->store));
         return;
     }
     size_t bad = check_bets(service->bets, message->count, &fault);
     if (bad < message->count) {
-        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
-                        bet_fault_text(fault));
+        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
+                       bet_fault_text(fault));
         return;
     }
-    enum status status = store_append(service->store, &exchange->op, message->agency,
+    enum status status = store_append(service->store, &request->op, message->agency,
                                       message->offset, service->bets, message->count);
     if (status != STATUS_OK)
-        exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
-                        status_text(status));
+        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
+                       status_text(status));
 }
 
 /* Through protobuf-c, which reads every way of writing the message. */
@@ -142,11 +141,11 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "NewBets can not be unpacked");
         return false;
     }
-    struct exchange *exchange =
-        exchange_begin(session, message.agency, FRAME_HEADER_SIZE + size, on_done);
-    if (exchange == NULL)
+    struct request *request =
+        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, on_done);
+    if (request == NULL)
         return session_give_up(session);
-    exchange->count = (uint32_t)message.count;
-    submit(session, exchange, &message);
+    request->count = (uint32_t)message.count;
+    submit(session, request, &message);
     return true;
 }

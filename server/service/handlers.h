@@ -8,20 +8,20 @@
 #include "service.h"
 #include "wire.h"
 
-#define EXCHANGE_DETAIL_SIZE 128
+#define REQUEST_DETAIL_SIZE 128
 
 /* One message on its way through the store to its answer. */
-struct exchange {
-    struct store_op op; /* first: its callback finds the exchange */
+struct request {
+    struct store_op op; /* first: its callback finds the request */
     struct service *service;
     struct session *session;      /* NULL once the connection is gone */
-    struct exchange *next;        /* in the session's list, or in the service's spare ones */
-    struct exchange **link;       /* what points here in the session's list */
+    struct request *next;         /* in the session's list, or in the service's spare ones */
+    struct request **link;        /* what points here in the session's list */
     size_t frame_bytes;           /* of the message */
     uint32_t count;               /* bets in the message */
     uint32_t agency;              /* as the message says */
     Lottery__V1__AckCode refusal; /* decided before the store; UNSPECIFIED = the store decides */
-    char detail[EXCHANGE_DETAIL_SIZE];
+    char detail[REQUEST_DETAIL_SIZE];
 };
 
 struct service {
@@ -29,7 +29,7 @@ struct service {
     const struct service_events *events;
     void *owner;
     struct session *waiting; /* sessions in SESSION_WAITING */
-    struct exchange *spares; /* kept for reuse */
+    struct request *spares;  /* kept for reuse */
     size_t outstanding;
     struct results results; /* once has_results */
     bool has_results;
@@ -40,19 +40,19 @@ struct service {
 /* Does the message name an agency that exists and is this session's? The first one settles it. */
 bool session_claim_agency(struct session *session, uint32_t agency);
 
-/* A new exchange of the session, NULL without memory. `done` gets it back as its operation. */
-struct exchange *exchange_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                                store_done_cb done);
+/* A new request of the session, NULL without memory. `done` gets it back as its operation. */
+struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
+                              store_done_cb done);
 
 /* Ends it: takes it from its session and keeps it for reuse. */
-void exchange_end(struct exchange *exchange);
+void request_end(struct request *request);
 
 /* Hands a message to the store that is already refused, only to keep the order of the answers. */
-void exchange_refuse(struct exchange *exchange, Lottery__V1__AckCode code, const char *format, ...)
+void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* How an exchange whose operation has ended is answered; `detail` says why, unless it is OK. */
-Lottery__V1__AckCode exchange_code(struct exchange *exchange);
+/* How a request whose operation has ended is answered; `detail` says why, unless it is OK. */
+Lottery__V1__AckCode request_code(struct request *request);
 
 void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64_t received,
                       const char *detail);

@@ -44,9 +44,9 @@ void service_destroy(struct service *service)
     if (service == NULL)
         return;
     while (service->spares != NULL) {
-        struct exchange *exchange = service->spares;
-        service->spares = exchange->next;
-        free(exchange);
+        struct request *request = service->spares;
+        service->spares = request->next;
+        free(request);
     }
     results_fini(&service->results);
     arena_fini(&service->arena);
@@ -77,65 +77,65 @@ void service_tell_waiting(struct service *service)
         service->events->waiting(service->owner, session->agency, session->total);
 }
 
-struct exchange *exchange_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                                store_done_cb done)
+struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
+                              store_done_cb done)
 {
     struct service *service = session->service;
-    struct exchange *exchange = service->spares;
+    struct request *request = service->spares;
 
-    if (exchange != NULL) {
-        service->spares = exchange->next;
+    if (request != NULL) {
+        service->spares = request->next;
     } else {
-        exchange = malloc(sizeof(*exchange));
-        if (exchange == NULL)
+        request = malloc(sizeof(*request));
+        if (request == NULL)
             return NULL;
     }
-    exchange->op.done = done;
-    exchange->service = service;
-    exchange->session = session;
-    exchange->frame_bytes = frame_bytes;
-    exchange->count = 0;
-    exchange->agency = agency;
-    exchange->refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
-    exchange->detail[0] = '\0';
+    request->op.done = done;
+    request->service = service;
+    request->session = session;
+    request->frame_bytes = frame_bytes;
+    request->count = 0;
+    request->agency = agency;
+    request->refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
+    request->detail[0] = '\0';
 
-    exchange->next = session->exchanges;
-    exchange->link = &session->exchanges;
-    if (exchange->next != NULL)
-        exchange->next->link = &exchange->next;
-    session->exchanges = exchange;
+    request->next = session->requests;
+    request->link = &session->requests;
+    if (request->next != NULL)
+        request->next->link = &request->next;
+    session->requests = request;
     session->outstanding++;
     session->outstanding_bytes += frame_bytes;
     service->outstanding++;
-    return exchange;
+    return request;
 }
 
-void exchange_end(struct exchange *exchange)
+void request_end(struct request *request)
 {
-    struct service *service = exchange->service;
+    struct service *service = request->service;
 
-    if (exchange->session != NULL) {
-        *exchange->link = exchange->next;
-        if (exchange->next != NULL)
-            exchange->next->link = exchange->link;
-        exchange->session->outstanding--;
-        exchange->session->outstanding_bytes -= exchange->frame_bytes;
+    if (request->session != NULL) {
+        *request->link = request->next;
+        if (request->next != NULL)
+            request->next->link = request->link;
+        request->session->outstanding--;
+        request->session->outstanding_bytes -= request->frame_bytes;
     }
-    exchange->next = service->spares;
-    service->spares = exchange;
+    request->next = service->spares;
+    service->spares = request;
     service->outstanding--;
 }
 
-void exchange_refuse(struct exchange *exchange, Lottery__V1__AckCode code, const char *format, ...)
+void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
 {
     va_list args;
 
-    exchange->refusal = code;
+    request->refusal = code;
     va_start(args, format);
-    (void)vsnprintf(exchange->detail, sizeof(exchange->detail), format, args);
+    (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
     /* A question can not fail at once. */
-    (void)store_append(exchange->service->store, &exchange->op, exchange->agency, 0, NULL, 0);
+    (void)store_append(request->service->store, &request->op, request->agency, 0, NULL, 0);
 }
 
 static Lottery__V1__AckCode ack_code_of(enum status status)
@@ -156,20 +156,20 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
     }
 }
 
-Lottery__V1__AckCode exchange_code(struct exchange *exchange)
+Lottery__V1__AckCode request_code(struct request *request)
 {
-    enum status status = exchange->op.status;
+    enum status status = request->op.status;
 
-    if (exchange->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED)
-        return exchange->refusal;
+    if (request->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED)
+        return request->refusal;
     if (status != STATUS_OK)
-        (void)snprintf(exchange->detail, sizeof(exchange->detail), "%s", status_text(status));
+        (void)snprintf(request->detail, sizeof(request->detail), "%s", status_text(status));
     return ack_code_of(status);
 }
 
 bool session_receive(struct session *session, uint8_t opcode, const uint8_t *body, size_t size)
 {
-    char detail[EXCHANGE_DETAIL_SIZE];
+    char detail[REQUEST_DETAIL_SIZE];
 
     if (session->state == SESSION_CLOSED)
         return false;

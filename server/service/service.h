@@ -50,15 +50,15 @@ struct session {
     struct service *service;
     const struct session_events *events;
     void *owner;
-    struct exchange *exchanges; /* messages whose answers are not out */
-    size_t outstanding;         /* how many */
-    size_t outstanding_bytes;   /* of their frames */
-    struct session *next;       /* in the service's list of waiting sessions */
-    struct session **link;      /* what points here in that list; NULL when not in it */
-    uint64_t total;             /* of its Finished, while waiting */
-    uint64_t told;              /* winners sent so far, while telling */
-    uint32_t agency;            /* 0 until the first message names one */
-    uint32_t to_tell;           /* how many Finished wait for the winners */
+    struct request *requests; /* messages whose answers are not out */
+    size_t outstanding;       /* how many */
+    size_t outstanding_bytes; /* of their frames */
+    struct session *next;     /* in the service's list of waiting sessions */
+    struct session **link;    /* what points here in that list; NULL when not in it */
+    uint64_t total;           /* of its Finished, while waiting */
+    uint64_t told;            /* winners sent so far, while telling */
+    uint32_t agency;          /* 0 until the first message names one */
+    uint32_t to_tell;         /* how many Finished wait for the winners */
     enum session_state state;
 };
 

@@ -1,11 +1,11 @@
 /* A connection's side of the conversation.
  *
- * Happy path: messages become exchanges, which the store ends in order; each sends its answer. A
+ * Happy path: messages become requests, which the store ends in order; each sends its answer. A
  * Finished that is taken makes the session wait; when the raffle was held, its winners leave, as
  * many frames at a time as the connection takes.
  *
- * Failure modes: the connection goes first: its exchanges lose their session and end silently. No
- * memory for an exchange: the connection is given up. A malformed message: the answers before it,
+ * Failure modes: the connection goes first: its requests lose their session and end silently. No
+ * memory for a request: the connection is given up. A malformed message: the answers before it,
  * then MALFORMED, then the end.
  */
 #include "handlers.h"
@@ -40,10 +40,9 @@ static void leave_waiting(struct session *session)
 void session_fini(struct session *session)
 {
     leave_waiting(session);
-    for (struct exchange *exchange = session->exchanges; exchange != NULL;
-         exchange = exchange->next)
-        exchange->session = NULL;
-    session->exchanges = NULL;
+    for (struct request *request = session->requests; request != NULL; request = request->next)
+        request->session = NULL;
+    session->requests = NULL;
     session->state = SESSION_CLOSED;
 }
 
@@ -81,30 +80,30 @@ void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64
 
 static void on_malformed_done(struct store_op *op)
 {
-    struct exchange *exchange = (struct exchange *)op;
-    struct session *session = exchange->session;
+    struct request *request = (struct request *)op;
+    struct session *session = request->session;
 
     if (session != NULL) {
-        session_send_ack(session, exchange->refusal, op->received, exchange->detail);
+        session_send_ack(session, request->refusal, op->received, request->detail);
         session->events->finish(session->owner);
     }
-    exchange_end(exchange);
+    request_end(request);
 }
 
 void session_malformed(struct session *session, const char *detail)
 {
-    struct exchange *exchange;
+    struct request *request;
 
     if (session->state == SESSION_CLOSED)
         return;
-    exchange = exchange_begin(session, session->agency, 0, on_malformed_done);
-    if (exchange == NULL) {
+    request = request_begin(session, session->agency, 0, on_malformed_done);
+    if (request == NULL) {
         (void)session_give_up(session);
         return;
     }
     leave_waiting(session);
     session->state = SESSION_CLOSED;
-    exchange_refuse(exchange, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
+    request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
 }
 
 void session_wait(struct session *session, uint64_t total)
