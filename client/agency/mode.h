@@ -3,8 +3,8 @@
 #define LOTTERY_MODE_H
 
 #include "agency.h"
-#include "central.h"
 #include "client_settings.h"
+#include "dialer.h"
 #include "stop_signals.h"
 
 #include <stdbool.h>

@@ -3,9 +3,9 @@
  * The clock is a fake one: patience lasts as long as the test says. Pauses are the loop's and real,
  * a tenth of a second at first; nothing here depends on how long they take.
  */
-#include "central.h"
 #include "clock.h"
 #include "cmocka_all.h"
+#include "dialer.h"
 #include "loop.h"
 #include "test_sockets.h"
 

@@ -7,7 +7,7 @@
  * again, until patience is over. The connection breaks: on_closed, and the owner decides. A lookup
  * can not be interrupted: central_close() leaves it running, its result is thrown away.
  */
-#include "central.h"
+#include "dialer.h"
 
 #include "clock.h"
 #include "log.h"
