@@ -28,10 +28,10 @@ void agency_end(struct agency *agency, enum agency_exit status)
         return;
     agency->is_ending = true;
     agency->exit_status = status;
-    if (agency->central.has_stream)
+    if (agency->dialer.has_stream)
         LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
     agency->mode->close(agency);
-    central_close(&agency->central);
+    dialer_close(&agency->dialer);
     stop_signals_close(&agency->signals);
     stream_hub_close(&agency->hub);
     (void)uv_timer_start(&agency->grace, on_grace, GRACE_MS, 0);
@@ -79,8 +79,8 @@ static bool start(struct agency *agency)
     agency->signals.on_stop = on_stop;
     agency->signals.context = agency;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    central_init(&agency->central, &agency->hub, settings->server_address,
-                 (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
+    dialer_init(&agency->dialer, &agency->hub, settings->server_address,
+                (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
     return stop_signals_start(&agency->signals, &agency->loop) == STATUS_OK;
 }
 

@@ -59,7 +59,7 @@ static void on_no_answer(uv_timer_t *timer)
 {
     struct agency *agency = timer->data;
 
-    central_drop(&agency->central, STATUS_IO, "no answer in time");
+    dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
 static void send_batch(struct agency *agency, uint64_t offset, bool with_bet)
@@ -72,7 +72,7 @@ static void send_batch(struct agency *agency, uint64_t offset, bool with_bet)
     batch_end(&self->batch);
     self->is_sent = with_bet;
     (void)uv_timer_start(&self->answer, on_no_answer, ANSWER_MS, 0);
-    central_send(&agency->central, self->batch.frame, self->batch.size);
+    dialer_send(&agency->dialer, self->batch.frame, self->batch.size);
 }
 
 static void done(struct agency *agency)
@@ -82,7 +82,7 @@ static void done(struct agency *agency)
     self->is_done = true;
     LOG(INFO, "apuesta_enviada", SUCCESS, LOG_TEXT("dni", self->bet.document.data),
         LOG_UINT("numero", self->bet.number));
-    central_finish(&agency->central);
+    dialer_finish(&agency->dialer);
 }
 
 static void on_position(struct agency *agency, uint64_t received)
@@ -92,7 +92,7 @@ static void on_position(struct agency *agency, uint64_t received)
     if (!self->has_asked) {
         self->has_asked = true;
         self->first_received = received;
-        central_made_progress(&agency->central);
+        dialer_made_progress(&agency->dialer);
     }
     if (received > self->first_received)
         done(agency);
@@ -109,12 +109,12 @@ static void try_later(struct agency *agency, const char *reason)
 {
     struct single *self = own(agency);
 
-    if (central_is_patience_over(&agency->central)) {
+    if (dialer_is_patience_over(&agency->dialer)) {
         agency_fail(agency, "apuesta_enviada", reason);
         return;
     }
     LOG(WARNING, "apuesta_enviada", IN_PROGRESS, LOG_TEXT("reason", reason));
-    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->central.backoff), 0);
+    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->dialer.backoff), 0);
 }
 
 static void on_ack(struct agency *agency, const Lottery__V1__Ack *ack)
@@ -160,7 +160,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 
     if (frame_reader_feed(&own(agency)->reader, data, size, on_frame, agency) != STATUS_OK &&
         !agency->is_ending)
-        central_drop(&agency->central, STATUS_MALFORMED, "the central sent what is no answer");
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "the central sent what is no answer");
 }
 
 static void on_drain(void *owner)
@@ -180,16 +180,16 @@ static void on_closed(void *owner, enum status status, const char *detail)
     }
     (void)uv_timer_stop(&own(agency)->pause);
     (void)uv_timer_stop(&own(agency)->answer);
-    if (central_is_patience_over(&agency->central)) {
+    if (dialer_is_patience_over(&agency->dialer)) {
         agency_fail(agency, "apuesta_enviada", detail);
         return;
     }
     LOG(INFO, "connect", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
         LOG_TEXT("reason", detail));
-    central_connect_later(&agency->central);
+    dialer_connect_later(&agency->dialer);
 }
 
-static const struct central_events events = {
+static const struct dialer_events events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,
@@ -212,7 +212,7 @@ static enum agency_exit start(struct agency *agency)
             LOG_TEXT("reason", bet_fault_text(fault)));
         return AGENCY_EXIT_USAGE;
     }
-    central_connect(&agency->central);
+    dialer_connect(&agency->dialer);
     return AGENCY_EXIT_OK;
 }
 

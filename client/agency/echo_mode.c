@@ -3,7 +3,7 @@
  * Happy path: connect, send the line, collect the answer up to its line end, log it, finish; the
  * next one starts a period after this one did.
  *
- * Failure modes: no connection: tried again (central.h), until patience is over. The central ends
+ * Failure modes: no connection: tried again (dialer.h), until patience is over. The central ends
  * the connection before the answer is whole, answers something else, or does not answer within
  * ANSWER_MS: logged as failed, the loop goes on, and the program ends with status 1.
  */
@@ -64,7 +64,7 @@ static void next_message(struct agency *agency)
     self->failure = NULL;
     (void)snprintf(self->line, sizeof(self->line), "[CLIENT %u] Message N°%u\n",
                    agency->settings->id, self->number);
-    central_connect(&agency->central);
+    dialer_connect(&agency->dialer);
 }
 
 static void on_due(uv_timer_t *timer)
@@ -76,7 +76,7 @@ static void on_no_answer(uv_timer_t *timer)
 {
     struct agency *agency = timer->data;
 
-    central_drop(&agency->central, STATUS_IO, "no answer in time");
+    dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
 static void on_open(void *owner)
@@ -84,9 +84,9 @@ static void on_open(void *owner)
     struct agency *agency = owner;
     struct echo *self = own(agency);
 
-    central_made_progress(&agency->central);
+    dialer_made_progress(&agency->dialer);
     (void)uv_timer_start(&self->timer, on_no_answer, ANSWER_MS, 0);
-    central_send(&agency->central, self->line, strlen(self->line));
+    dialer_send(&agency->dialer, self->line, strlen(self->line));
 }
 
 static void take_answer(struct agency *agency)
@@ -97,14 +97,14 @@ static void take_answer(struct agency *agency)
     self->is_answered = true;
     if (size != strlen(self->line) || memcmp(self->answer, self->line, size) != 0) {
         self->failure = "the answer is not the message";
-        central_finish(&agency->central);
+        dialer_finish(&agency->dialer);
         return;
     }
     while (size > 0 && isspace((unsigned char)self->answer[size - 1]))
         size--;
     LOG(INFO, "receive_message", SUCCESS, LOG_UINT("client_id", agency->settings->id),
         LOG_SIZED("msg", self->answer, size));
-    central_finish(&agency->central);
+    dialer_finish(&agency->dialer);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
@@ -115,7 +115,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     if (self->is_answered)
         return;
     if (size > sizeof(self->answer) - self->answer_size) {
-        central_drop(&agency->central, STATUS_MALFORMED, "the answer is longer than the message");
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "the answer is longer than the message");
         return;
     }
     memcpy(self->answer + self->answer_size, data, size);
@@ -146,7 +146,7 @@ static void on_closed(void *owner, enum status status, const char *detail)
     (void)uv_timer_start(&self->timer, on_due, self->next_ms > now ? self->next_ms - now : 0, 0);
 }
 
-static const struct central_events events = {
+static const struct dialer_events events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,

@@ -75,7 +75,7 @@ static void send_batch(struct agency *agency)
     struct lottery *self = own(agency);
 
     batch_end(&self->batch);
-    central_send(&agency->central, self->batch.frame, self->batch.size);
+    dialer_send(&agency->dialer, self->batch.frame, self->batch.size);
 }
 
 /* NewBets without bets: where were we? */
@@ -97,7 +97,7 @@ static void say_finished(struct agency *agency)
     self->stage = STAGE_FINISHING;
     self->winners = 0;
     size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file), frame);
-    central_send(&agency->central, frame, size);
+    dialer_send(&agency->dialer, frame, size);
     LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
         LOG_UINT("cantidad", self->acked));
 }
@@ -132,7 +132,7 @@ static void send_more(struct agency *agency)
     struct errbuf err = {{0}};
 
     while (self->stage == STAGE_SENDING && self->next_row < rows && self->in_flight < WINDOW &&
-           central_backlog(&agency->central) < BACKLOG_MAX) {
+           dialer_backlog(&agency->dialer) < BACKLOG_MAX) {
         if (fill_batch(agency, &err) != STATUS_OK) {
             fail_file(agency, &err);
             return;
@@ -166,7 +166,7 @@ static void on_position(struct agency *agency, uint64_t received)
     }
     /* An answer alone is no progress: a central with a full disk would be asked for ever. */
     if (!self->has_position || received > self->acked)
-        central_made_progress(&agency->central);
+        dialer_made_progress(&agency->dialer);
     self->has_position = true;
     self->acked = received;
     self->next_row = received;
@@ -189,7 +189,7 @@ static void ask_again(struct agency *agency)
     }
     self->must_pause = false;
     self->stage = STAGE_PAUSING;
-    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->central.backoff), 0);
+    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->dialer.backoff), 0);
 }
 
 static void refused(struct agency *agency, const Lottery__V1__Ack *ack)
@@ -222,7 +222,7 @@ static void on_ack(struct agency *agency, const Lottery__V1__Ack *ack)
 
     if (self->stage != STAGE_ASKING && self->stage != STAGE_FINISHING &&
         (!is_batch || self->in_flight == 0)) {
-        central_drop(&agency->central, STATUS_MALFORMED, "an ack that nobody asked for");
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "an ack that nobody asked for");
         return;
     }
     self->in_flight -= is_batch;
@@ -232,7 +232,7 @@ static void on_ack(struct agency *agency, const Lottery__V1__Ack *ack)
             on_position(agency, ack->received);
             return;
         }
-        central_made_progress(&agency->central);
+        dialer_made_progress(&agency->dialer);
         self->acked = ack->received;
         break;
     case LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR:
@@ -254,7 +254,7 @@ static void on_winners(struct agency *agency, const Lottery__V1__Winners *winner
     struct lottery *self = own(agency);
 
     if (self->stage != STAGE_FINISHING) {
-        central_drop(&agency->central, STATUS_MALFORMED, "winners that nobody asked for");
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "winners that nobody asked for");
         return;
     }
     self->winners += winners->n_documents;
@@ -265,7 +265,7 @@ static void on_winners(struct agency *agency, const Lottery__V1__Winners *winner
     self->stage = STAGE_DONE;
     progress_clear(&self->progress);
     LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners));
-    central_finish(&agency->central);
+    dialer_finish(&agency->dialer);
 }
 
 static bool on_frame(void *context, const struct frame *frame)
@@ -288,7 +288,7 @@ static bool on_frame(void *context, const struct frame *frame)
     } else {
         return false;
     }
-    return !agency->is_ending && !agency->central.stream.is_closing;
+    return !agency->is_ending && !agency->dialer.stream.is_closing;
 }
 
 static void on_open(void *owner)
@@ -307,7 +307,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     own(agency)->heard_ms = clock_monotonic_ms();
     if (frame_reader_feed(&own(agency)->reader, data, size, on_frame, agency) != STATUS_OK &&
         !agency->is_ending)
-        central_drop(&agency->central, STATUS_MALFORMED, "the central sent what is no answer");
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "the central sent what is no answer");
 }
 
 static void on_drain(void *owner)
@@ -329,14 +329,14 @@ static void on_closed(void *owner, enum status status, const char *detail)
     (void)uv_timer_stop(&self->pause);
     /* A wait for the raffle may have taken longer than the patience for connecting. */
     if (self->stage == STAGE_FINISHING)
-        central_made_progress(&agency->central);
+        dialer_made_progress(&agency->dialer);
     self->stage = STAGE_CONNECTING;
     LOG(INFO, "connect", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
         LOG_TEXT("reason", detail));
-    central_connect_later(&agency->central);
+    dialer_connect_later(&agency->dialer);
 }
 
-static const struct central_events events = {
+static const struct dialer_events events = {
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,
@@ -359,8 +359,8 @@ static void on_check(uv_idle_t *idle)
         return;
     (void)uv_idle_stop(idle);
     self->stage = STAGE_CONNECTING;
-    central_made_progress(&agency->central);
-    central_connect(&agency->central);
+    dialer_made_progress(&agency->dialer);
+    dialer_connect(&agency->dialer);
 }
 
 /* Does the central owe us an answer? Only the raffle may take for ever. */
@@ -377,11 +377,10 @@ static void on_tick(uv_timer_t *timer)
 
     progress_show(&self->progress, self->acked, bets_file_rows(self->file),
                   stage_texts[self->stage]);
-    if ((is_owed(self) || self->stage == STAGE_PAUSING) &&
-        central_is_patience_over(&agency->central))
+    if ((is_owed(self) || self->stage == STAGE_PAUSING) && dialer_is_patience_over(&agency->dialer))
         agency_fail(agency, "apuestas_enviadas", "the central does not answer");
     else if (is_owed(self) && clock_monotonic_ms() - self->heard_ms >= ANSWER_MS)
-        central_drop(&agency->central, STATUS_IO, "no answer in time");
+        dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
 static enum agency_exit start(struct agency *agency)

@@ -13,7 +13,7 @@ struct agency;
 
 struct mode {
     size_t size; /* bytes of the mode's own struct, which agency.own points to; comes zeroed */
-    const struct central_events *events; /* owner is the agency */
+    const struct dialer_events *events; /* owner is the agency */
     /* Begins the work. Anything but AGENCY_EXIT_OK ends the program with it; the reason was logged.
      */
     enum agency_exit (*start)(struct agency *agency);
@@ -27,7 +27,7 @@ struct agency {
     void *own; /* the mode's struct */
     uv_loop_t loop;
     struct stream_hub hub;
-    struct central central;
+    struct dialer dialer;
     struct stop_signals signals;
     uv_timer_t grace; /* for what can not be interrupted, at the end */
     enum agency_exit exit_status;

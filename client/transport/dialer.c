@@ -1,11 +1,11 @@
-/* The way to the central.
+/* Connecting to the central.
  *
  * Happy path: look the name up, try its addresses in turn, open; bytes flow; closed; the owner
- * calls central_connect() for the next one.
+ * calls dialer_connect() for the next one.
  *
  * Failure modes: no such name, no address that answers: a pause (exponential, with jitter), then
  * again, until patience is over. The connection breaks: on_closed, and the owner decides. A lookup
- * can not be interrupted: central_close() leaves it running, its result is thrown away.
+ * can not be interrupted: dialer_close() leaves it running, its result is thrown away.
  */
 #include "dialer.h"
 
@@ -20,143 +20,142 @@
 #define MOST_PAUSE_MS 5000
 #define KEEPALIVE_S 60
 
-static void try_address(struct central *central);
+static void try_address(struct dialer *dialer);
 
 /* An attempt may take as long as the network likes: patience ends it. */
 static void on_patience_over(uv_timer_t *timer)
 {
-    struct central *central = timer->data;
+    struct dialer *dialer = timer->data;
 
-    central->events->on_give_up(central->owner, central->failure != NULL
-                                                    ? central->failure
-                                                    : "no answer to the attempt to connect");
+    dialer->events->on_give_up(dialer->owner, dialer->failure != NULL
+                                                  ? dialer->failure
+                                                  : "no answer to the attempt to connect");
 }
 
-static void watch_patience(struct central *central)
+static void watch_patience(struct dialer *dialer)
 {
-    uint64_t waited = clock_monotonic_ms() - central->progress_ms;
+    uint64_t waited = clock_monotonic_ms() - dialer->progress_ms;
 
     /* One that is over already lets this attempt be the last, however it ends. */
-    if (waited < central->patience_ms)
-        (void)uv_timer_start(&central->timer, on_patience_over, central->patience_ms - waited, 0);
+    if (waited < dialer->patience_ms)
+        (void)uv_timer_start(&dialer->timer, on_patience_over, dialer->patience_ms - waited, 0);
 }
 
-void central_init(struct central *central, struct stream_hub *hub, const char *address,
-                  uint64_t patience_ms, const struct central_events *events, void *owner)
+void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *address,
+                 uint64_t patience_ms, const struct dialer_events *events, void *owner)
 {
     uint16_t port = 0;
 
-    memset(central, 0, sizeof(*central));
-    central->hub = hub;
-    central->events = events;
-    central->owner = owner;
-    central->patience_ms = patience_ms;
-    central->backoff = (struct backoff){FIRST_PAUSE_MS, MOST_PAUSE_MS, 0};
-    central->progress_ms = clock_monotonic_ms();
-    (void)value_address(address, central->host, sizeof(central->host), &port);
-    (void)snprintf(central->port, sizeof(central->port), "%u", port);
-    (void)uv_timer_init(hub->loop, &central->timer);
-    central->timer.data = central;
-    central->lookup.data = central;
+    memset(dialer, 0, sizeof(*dialer));
+    dialer->hub = hub;
+    dialer->events = events;
+    dialer->owner = owner;
+    dialer->patience_ms = patience_ms;
+    dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MOST_PAUSE_MS, 0};
+    dialer->progress_ms = clock_monotonic_ms();
+    (void)value_address(address, dialer->host, sizeof(dialer->host), &port);
+    (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);
+    (void)uv_timer_init(hub->loop, &dialer->timer);
+    dialer->timer.data = dialer;
+    dialer->lookup.data = dialer;
 }
 
-void central_made_progress(struct central *central)
+void dialer_made_progress(struct dialer *dialer)
 {
-    central->progress_ms = clock_monotonic_ms();
-    central->failure = NULL;
-    backoff_reset(&central->backoff);
+    dialer->progress_ms = clock_monotonic_ms();
+    dialer->failure = NULL;
+    backoff_reset(&dialer->backoff);
 }
 
-bool central_is_patience_over(const struct central *central)
+bool dialer_is_patience_over(const struct dialer *dialer)
 {
-    return central->patience_ms > 0 &&
-           clock_monotonic_ms() - central->progress_ms >= central->patience_ms;
+    return dialer->patience_ms > 0 &&
+           clock_monotonic_ms() - dialer->progress_ms >= dialer->patience_ms;
 }
 
-static void free_addresses(struct central *central)
+static void free_addresses(struct dialer *dialer)
 {
-    uv_freeaddrinfo(central->addresses);
-    central->addresses = NULL;
-    central->address = NULL;
+    uv_freeaddrinfo(dialer->addresses);
+    dialer->addresses = NULL;
+    dialer->address = NULL;
 }
 
 /* An attempt that will be repeated is no failure yet. */
-static void attempt_failed(struct central *central, const char *reason)
+static void attempt_failed(struct dialer *dialer, const char *reason)
 {
-    free_addresses(central);
-    (void)uv_timer_stop(&central->timer);
-    central->state = CENTRAL_IDLE;
-    central->failure = reason;
-    if (central_is_patience_over(central)) {
-        central->events->on_give_up(central->owner, reason);
+    free_addresses(dialer);
+    (void)uv_timer_stop(&dialer->timer);
+    dialer->state = DIALER_IDLE;
+    dialer->failure = reason;
+    if (dialer_is_patience_over(dialer)) {
+        dialer->events->on_give_up(dialer->owner, reason);
         return;
     }
-    LOG(INFO, "connect", IN_PROGRESS, LOG_TEXT("server", central->host),
-        LOG_TEXT("reason", reason));
-    central_connect_later(central);
+    LOG(INFO, "connect", IN_PROGRESS, LOG_TEXT("server", dialer->host), LOG_TEXT("reason", reason));
+    dialer_connect_later(dialer);
 }
 
 static void on_connect(void *owner, enum status status, const char *detail)
 {
-    struct central *central = owner;
+    struct dialer *dialer = owner;
 
     if (status != STATUS_OK) {
-        central->end_detail = detail;
-        stream_close(&central->stream);
+        dialer->end_detail = detail;
+        stream_close(&dialer->stream);
         return;
     }
-    free_addresses(central);
-    (void)uv_timer_stop(&central->timer);
-    central->state = CENTRAL_OPEN;
-    central->was_open = true;
+    free_addresses(dialer);
+    (void)uv_timer_stop(&dialer->timer);
+    dialer->state = DIALER_OPEN;
+    dialer->was_open = true;
     /* A central whose machine is gone would otherwise be waited for until the end of days. */
-    (void)uv_tcp_keepalive(&central->stream.handle.tcp, 1, KEEPALIVE_S);
-    if (stream_read_start(&central->stream) != STATUS_OK) {
-        central_drop(central, STATUS_IO, "can not read");
+    (void)uv_tcp_keepalive(&dialer->stream.handle.tcp, 1, KEEPALIVE_S);
+    if (stream_read_start(&dialer->stream) != STATUS_OK) {
+        dialer_drop(dialer, STATUS_IO, "can not read");
         return;
     }
-    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", central->host));
-    central->events->on_open(central->owner);
+    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer->host));
+    dialer->events->on_open(dialer->owner);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    struct central *central = owner;
+    struct dialer *dialer = owner;
 
-    central->events->on_data(central->owner, data, size);
+    dialer->events->on_data(dialer->owner, data, size);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    central_drop(owner, status == STATUS_OK ? STATUS_IO : status,
-                 status == STATUS_OK ? "the central closed the connection" : detail);
+    dialer_drop(owner, status == STATUS_OK ? STATUS_IO : status,
+                status == STATUS_OK ? "the central closed the connection" : detail);
 }
 
 static void on_drain(void *owner)
 {
-    struct central *central = owner;
+    struct dialer *dialer = owner;
 
-    central->events->on_drain(central->owner);
+    dialer->events->on_drain(dialer->owner);
 }
 
 static void on_closed(void *owner)
 {
-    struct central *central = owner;
+    struct dialer *dialer = owner;
 
-    central->has_stream = false;
-    if (central->is_closing)
+    dialer->has_stream = false;
+    if (dialer->is_closing)
         return;
-    if (central->was_open) {
-        central->was_open = false;
-        central->state = CENTRAL_IDLE;
-        central->events->on_closed(central->owner, central->end_status, central->end_detail);
+    if (dialer->was_open) {
+        dialer->was_open = false;
+        dialer->state = DIALER_IDLE;
+        dialer->events->on_closed(dialer->owner, dialer->end_status, dialer->end_detail);
         return;
     }
-    central->address = central->address->ai_next;
-    if (central->address != NULL)
-        try_address(central);
+    dialer->address = dialer->address->ai_next;
+    if (dialer->address != NULL)
+        try_address(dialer);
     else
-        attempt_failed(central, central->end_detail);
+        attempt_failed(dialer, dialer->end_detail);
 }
 
 static const struct stream_events events = {
@@ -167,53 +166,53 @@ static const struct stream_events events = {
     .on_closed = on_closed,
 };
 
-static void try_address(struct central *central)
+static void try_address(struct dialer *dialer)
 {
-    if (stream_init_tcp(&central->stream, central->hub, &events, central) != STATUS_OK) {
-        attempt_failed(central, status_text(STATUS_NOMEM));
+    if (stream_init_tcp(&dialer->stream, dialer->hub, &events, dialer) != STATUS_OK) {
+        attempt_failed(dialer, status_text(STATUS_NOMEM));
         return;
     }
-    central->has_stream = true;
-    central->end_status = STATUS_OK;
-    central->end_detail = "";
-    central->state = CENTRAL_CONNECTING;
-    if (stream_connect(&central->stream, central->address->ai_addr) != STATUS_OK) {
-        central->end_detail = "can not connect";
-        stream_close(&central->stream);
+    dialer->has_stream = true;
+    dialer->end_status = STATUS_OK;
+    dialer->end_detail = "";
+    dialer->state = DIALER_CONNECTING;
+    if (stream_connect(&dialer->stream, dialer->address->ai_addr) != STATUS_OK) {
+        dialer->end_detail = "can not connect";
+        stream_close(&dialer->stream);
     }
 }
 
 static void on_resolved(uv_getaddrinfo_t *lookup, int code, struct addrinfo *addresses)
 {
-    struct central *central = lookup->data;
+    struct dialer *dialer = lookup->data;
 
-    central->is_lookup_running = false;
-    if (central->is_closing) {
+    dialer->is_lookup_running = false;
+    if (dialer->is_closing) {
         uv_freeaddrinfo(addresses);
         return;
     }
     if (code < 0) {
-        attempt_failed(central, uv_strerror(code));
+        attempt_failed(dialer, uv_strerror(code));
         return;
     }
-    central->addresses = addresses;
-    central->address = addresses;
-    try_address(central);
+    dialer->addresses = addresses;
+    dialer->address = addresses;
+    try_address(dialer);
 }
 
-static void attempt(struct central *central)
+static void attempt(struct dialer *dialer)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
-    central->state = CENTRAL_RESOLVING;
-    int code = uv_getaddrinfo(central->hub->loop, &central->lookup, on_resolved, central->host,
-                              central->port, &hints);
+    dialer->state = DIALER_RESOLVING;
+    int code = uv_getaddrinfo(dialer->hub->loop, &dialer->lookup, on_resolved, dialer->host,
+                              dialer->port, &hints);
     if (code < 0) {
-        attempt_failed(central, uv_strerror(code));
+        attempt_failed(dialer, uv_strerror(code));
         return;
     }
-    central->is_lookup_running = true;
-    watch_patience(central);
+    dialer->is_lookup_running = true;
+    watch_patience(dialer);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -221,58 +220,58 @@ static void on_timer(uv_timer_t *timer)
     attempt(timer->data);
 }
 
-void central_connect(struct central *central)
+void dialer_connect(struct dialer *dialer)
 {
-    if (central->is_closing || central->state != CENTRAL_IDLE)
+    if (dialer->is_closing || dialer->state != DIALER_IDLE)
         return;
-    attempt(central);
+    attempt(dialer);
 }
 
-void central_connect_later(struct central *central)
+void dialer_connect_later(struct dialer *dialer)
 {
-    if (central->is_closing || central->state != CENTRAL_IDLE)
+    if (dialer->is_closing || dialer->state != DIALER_IDLE)
         return;
-    central->state = CENTRAL_WAITING;
-    (void)uv_timer_start(&central->timer, on_timer, backoff_next_ms(&central->backoff), 0);
+    dialer->state = DIALER_WAITING;
+    (void)uv_timer_start(&dialer->timer, on_timer, backoff_next_ms(&dialer->backoff), 0);
 }
 
-void central_send(struct central *central, const void *data, size_t size)
+void dialer_send(struct dialer *dialer, const void *data, size_t size)
 {
-    if (central->state != CENTRAL_OPEN)
+    if (dialer->state != DIALER_OPEN)
         return;
-    if (stream_send(&central->stream, data, size) != STATUS_OK)
-        central_drop(central, STATUS_NOMEM, status_text(STATUS_NOMEM));
+    if (stream_send(&dialer->stream, data, size) != STATUS_OK)
+        dialer_drop(dialer, STATUS_NOMEM, status_text(STATUS_NOMEM));
 }
 
-size_t central_backlog(const struct central *central)
+size_t dialer_backlog(const struct dialer *dialer)
 {
-    return central->state == CENTRAL_OPEN ? stream_backlog(&central->stream) : 0;
+    return dialer->state == DIALER_OPEN ? stream_backlog(&dialer->stream) : 0;
 }
 
-void central_finish(struct central *central)
+void dialer_finish(struct dialer *dialer)
 {
-    if (central->state == CENTRAL_OPEN)
-        stream_finish(&central->stream);
+    if (dialer->state == DIALER_OPEN)
+        stream_finish(&dialer->stream);
 }
 
-void central_drop(struct central *central, enum status status, const char *detail)
+void dialer_drop(struct dialer *dialer, enum status status, const char *detail)
 {
-    if (!central->has_stream || central->stream.is_closing)
+    if (!dialer->has_stream || dialer->stream.is_closing)
         return;
-    central->end_status = status;
-    central->end_detail = detail;
-    stream_close(&central->stream);
+    dialer->end_status = status;
+    dialer->end_detail = detail;
+    stream_close(&dialer->stream);
 }
 
-void central_close(struct central *central)
+void dialer_close(struct dialer *dialer)
 {
-    if (central->is_closing)
+    if (dialer->is_closing)
         return;
-    central->is_closing = true;
-    uv_close((uv_handle_t *)&central->timer, NULL);
-    if (central->is_lookup_running)
-        (void)uv_cancel((uv_req_t *)&central->lookup);
-    if (central->has_stream)
-        stream_close(&central->stream);
-    free_addresses(central);
+    dialer->is_closing = true;
+    uv_close((uv_handle_t *)&dialer->timer, NULL);
+    if (dialer->is_lookup_running)
+        (void)uv_cancel((uv_req_t *)&dialer->lookup);
+    if (dialer->has_stream)
+        stream_close(&dialer->stream);
+    free_addresses(dialer);
 }

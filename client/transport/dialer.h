@@ -1,9 +1,9 @@
-/* central.h - the way to the lottery central: resolves, connects, and tries again until it works.
+/* dialer.h - connects to the lottery central: resolves, connects, and tries again until it works.
  *
  * All calls and callbacks happen on the loop's thread; none blocks. One connection at a time.
  */
-#ifndef LOTTERY_CENTRAL_H
-#define LOTTERY_CENTRAL_H
+#ifndef LOTTERY_DIALER_H
+#define LOTTERY_DIALER_H
 
 #include "backoff.h"
 #include "status.h"
@@ -13,9 +13,9 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define CENTRAL_HOST_SIZE 512
+#define DIALER_HOST_SIZE 512
 
-struct central_events {
+struct dialer_events {
     /* Connected. */
     void (*on_open)(void *owner);
     /* Bytes came, valid during the call. */
@@ -23,30 +23,30 @@ struct central_events {
     /* Everything sent so far was taken by the kernel. */
     void (*on_drain)(void *owner);
     /* An open connection is over and gone: ended by the central, broken, or finished by us (then
-     * with STATUS_OK). central_connect() may be called from here. */
+     * with STATUS_OK). dialer_connect() may be called from here. */
     void (*on_closed)(void *owner, enum status status, const char *detail);
     /* Nothing has worked for as long as we were told to wait; no further attempt follows, and the
      * owner closes. */
     void (*on_give_up)(void *owner, const char *detail);
 };
 
-enum central_state {
-    CENTRAL_IDLE,    /* not connected, and not about to be */
-    CENTRAL_WAITING, /* for the time of the next attempt */
-    CENTRAL_RESOLVING,
-    CENTRAL_CONNECTING,
-    CENTRAL_OPEN
+enum dialer_state {
+    DIALER_IDLE,    /* not connected, and not about to be */
+    DIALER_WAITING, /* for the time of the next attempt */
+    DIALER_RESOLVING,
+    DIALER_CONNECTING,
+    DIALER_OPEN
 };
 
-struct central {
-    struct stream_hub *hub;              /* borrowed */
-    const struct central_events *events; /* borrowed */
+struct dialer {
+    struct stream_hub *hub;             /* borrowed */
+    const struct dialer_events *events; /* borrowed */
     void *owner;
-    char host[CENTRAL_HOST_SIZE];
+    char host[DIALER_HOST_SIZE];
     char port[8];
     uint64_t patience_ms; /* without progress; 0 = no end */
     uint64_t progress_ms; /* monotonic: when there was some */
-    enum central_state state;
+    enum dialer_state state;
     struct backoff backoff;
     uv_timer_t timer; /* the pause before an attempt, or patience with it */
     uv_getaddrinfo_t lookup;
@@ -55,7 +55,7 @@ struct central {
     struct stream stream;
     bool has_stream; /* it is open or closing */
     bool is_lookup_running;
-    bool is_closing;        /* central_close was called */
+    bool is_closing;        /* dialer_close was called */
     bool was_open;          /* the stream that is closing */
     enum status end_status; /* why it is closing */
     const char *end_detail; /* static */
@@ -64,33 +64,33 @@ struct central {
 
 /* Prepares; `address` is "host:port", checked before. `patience_ms` is how long to go on without
  * any progress, 0 for ever. */
-void central_init(struct central *central, struct stream_hub *hub, const char *address,
-                  uint64_t patience_ms, const struct central_events *events, void *owner);
+void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *address,
+                 uint64_t patience_ms, const struct dialer_events *events, void *owner);
 
 /* Begins to connect, at once; on_open tells when it worked. Does nothing while connected or
  * connecting. */
-void central_connect(struct central *central);
+void dialer_connect(struct dialer *dialer);
 
 /* Connects after a pause, which grows from one to the next until there is progress. */
-void central_connect_later(struct central *central);
+void dialer_connect_later(struct dialer *dialer);
 
 /* Something worked: pauses begin short again, and patience anew. */
-void central_made_progress(struct central *central);
+void dialer_made_progress(struct dialer *dialer);
 
 /* Has nothing worked for longer than the patience lasts? */
-bool central_is_patience_over(const struct central *central);
+bool dialer_is_patience_over(const struct dialer *dialer);
 
 /* Sends on an open connection; broken ones swallow it. */
-void central_send(struct central *central, const void *data, size_t size);
-size_t central_backlog(const struct central *central);
+void dialer_send(struct dialer *dialer, const void *data, size_t size);
+size_t dialer_backlog(const struct dialer *dialer);
 
 /* Sends what is left, then closes; on_closed follows. */
-void central_finish(struct central *central);
+void dialer_finish(struct dialer *dialer);
 
 /* Closes the connection now; on_closed follows with `status` and the static text `detail`. */
-void central_drop(struct central *central, enum status status, const char *detail);
+void dialer_drop(struct dialer *dialer, enum status status, const char *detail);
 
 /* Closes everything for good; no callback follows. */
-void central_close(struct central *central);
+void dialer_close(struct dialer *dialer);
 
 #endif

@@ -23,7 +23,7 @@
 struct fixture {
     uv_loop_t loop;
     struct stream_hub hub;
-    struct central central;
+    struct dialer dialer;
     struct sockaddr_in address; /* where the listener is, or was */
     int listener;               /* -1 = closed */
     int peer;                   /* the accepted connection; -1 = none */
@@ -64,7 +64,7 @@ static void on_open(void *owner)
 {
     struct fixture *f = owner;
 
-    assert_int_equal(f->central.state, CENTRAL_OPEN);
+    assert_int_equal(f->dialer.state, DIALER_OPEN);
     assert_int_equal(f->opens, f->closes);
     f->opens++;
 }
@@ -106,7 +106,7 @@ static void on_give_up(void *owner, const char *detail)
     (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
 }
 
-static const struct central_events events = {on_open, on_data, on_drain, on_closed, on_give_up};
+static const struct dialer_events events = {on_open, on_data, on_drain, on_closed, on_give_up};
 
 /* Prepares the way to the listener's address. */
 static void init_central(struct fixture *f, uint64_t patience_ms)
@@ -114,7 +114,7 @@ static void init_central(struct fixture *f, uint64_t patience_ms)
     char address[64];
 
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(f->address.sin_port));
-    central_init(&f->central, &f->hub, address, patience_ms, &events, f);
+    dialer_init(&f->dialer, &f->hub, address, patience_ms, &events, f);
 }
 
 static int begin(void **state)
@@ -149,8 +149,8 @@ static int end(void **state)
     struct fixture *f = *state;
     unsigned calls = f->opens + f->closes + f->give_ups;
 
-    central_close(&f->central);
-    central_close(&f->central); /* once more is fine */
+    dialer_close(&f->dialer);
+    dialer_close(&f->dialer); /* once more is fine */
     stream_hub_close(&f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->opens + f->closes + f->give_ups, calls);
@@ -179,14 +179,14 @@ static void wait_open(struct fixture *f)
     loop_until(&f->loop, has_accepted, f, "a connection");
     if (f->opens == f->closes)
         loop_until_count(&f->loop, &f->opens, opens + 1, "on_open");
-    assert_int_equal(f->central.state, CENTRAL_OPEN);
+    assert_int_equal(f->dialer.state, DIALER_OPEN);
 }
 
 static bool is_waiting(void *context)
 {
     const struct fixture *f = context;
 
-    return f->central.state == CENTRAL_WAITING;
+    return f->dialer.state == DIALER_WAITING;
 }
 
 /* Bytes go both ways, and on_drain tells that they went. */
@@ -196,14 +196,14 @@ static void test_connects_and_carries_bytes(void **state)
     char text[16] = {0};
     bool has_ended = false;
 
-    central_send(&f->central, "lost", 4); /* nobody to send to yet */
-    assert_int_equal(central_backlog(&f->central), 0);
-    central_connect(&f->central);
+    dialer_send(&f->dialer, "lost", 4); /* nobody to send to yet */
+    assert_int_equal(dialer_backlog(&f->dialer), 0);
+    dialer_connect(&f->dialer);
     wait_open(f);
-    central_send(&f->central, "hello", 5);
-    assert_int_equal(central_backlog(&f->central), 5);
+    dialer_send(&f->dialer, "hello", 5);
+    assert_int_equal(dialer_backlog(&f->dialer), 5);
     loop_until_count(&f->loop, &f->drains, 1, "on_drain");
-    assert_int_equal(central_backlog(&f->central), 0);
+    assert_int_equal(dialer_backlog(&f->dialer), 0);
     assert_int_equal(sockets_read(f->peer, text, sizeof(text), &has_ended), 5);
     assert_string_equal(text, "hello");
     sockets_write(f->peer, "there", 5);
@@ -218,13 +218,13 @@ static void test_one_connection_at_a_time(void **state)
 {
     struct fixture *f = *state;
 
-    central_connect(&f->central);
-    central_connect(&f->central);
-    central_connect_later(&f->central);
+    dialer_connect(&f->dialer);
+    dialer_connect(&f->dialer);
+    dialer_connect_later(&f->dialer);
     wait_open(f);
-    central_connect(&f->central);
-    central_connect_later(&f->central);
-    assert_int_equal(f->central.state, CENTRAL_OPEN);
+    dialer_connect(&f->dialer);
+    dialer_connect_later(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_OPEN);
     for (int i = 0; i < 10; i++)
         loop_turn(&f->loop);
     assert_int_equal(accept4(f->listener, NULL, NULL, SOCK_CLOEXEC), -1);
@@ -232,13 +232,13 @@ static void test_one_connection_at_a_time(void **state)
 }
 
 /* A central that is not there yet is tried again until it is; that is no failure. */
-static void test_central_comes_later(void **state)
+static void test_dialer_comes_later(void **state)
 {
     struct fixture *f = *state;
     const int on = 1;
 
     close_fd(&f->listener);
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until(&f->loop, is_waiting, f, "a pause");
     assert_int_equal(f->opens + f->closes + f->give_ups, 0);
     f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -252,17 +252,17 @@ static void test_central_comes_later(void **state)
 
 static void connect_again(struct fixture *f)
 {
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
 }
 
 /* The central ends the connection: told once, with the reason; the next one may begin right there.
  */
-static void test_central_closes(void **state)
+static void test_dialer_closes(void **state)
 {
     struct fixture *f = *state;
 
     f->on_closed = connect_again;
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     for (unsigned i = 1; i <= 3; i++) {
         wait_open(f);
         close_fd(&f->peer);
@@ -276,7 +276,7 @@ static void test_central_closes(void **state)
 
 static void connect_later(struct fixture *f)
 {
-    central_connect_later(&f->central);
+    dialer_connect_later(&f->dialer);
 }
 
 /* A broken connection is told as such; after a pause there is another. */
@@ -285,14 +285,14 @@ static void test_connection_breaks(void **state)
     struct fixture *f = *state;
 
     f->on_closed = connect_later;
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     wait_open(f);
     sockets_reset(f->peer);
     f->peer = -1;
     loop_until_count(&f->loop, &f->closes, 1, "on_closed");
     assert_int_equal(f->close_status, STATUS_IO);
     assert_string_not_equal(f->detail, "");
-    assert_int_equal(f->central.state, CENTRAL_WAITING);
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
     wait_open(f);
 }
 
@@ -312,18 +312,18 @@ static void test_finish(void **state)
 {
     struct fixture *f = *state;
 
-    central_finish(&f->central); /* nothing to finish */
-    central_connect(&f->central);
+    dialer_finish(&f->dialer); /* nothing to finish */
+    dialer_connect(&f->dialer);
     wait_open(f);
-    central_send(&f->central, "bye", 3);
-    central_finish(&f->central);
+    dialer_send(&f->dialer, "bye", 3);
+    dialer_finish(&f->dialer);
     loop_until(&f->loop, peer_has_all, f, "the end of what was sent");
     assert_int_equal(f->got_size, 3);
     assert_memory_equal(f->got, "bye", 3);
     close_fd(&f->peer);
     loop_until_count(&f->loop, &f->closes, 1, "on_closed");
     assert_int_equal(f->close_status, STATUS_OK);
-    assert_int_equal(f->central.state, CENTRAL_IDLE);
+    assert_int_equal(f->dialer.state, DIALER_IDLE);
 }
 
 /* Dropping is told with the caller's own reason, once, however often it is asked for. */
@@ -331,11 +331,11 @@ static void test_drop(void **state)
 {
     struct fixture *f = *state;
 
-    central_drop(&f->central, STATUS_IO, "nothing to drop");
-    central_connect(&f->central);
+    dialer_drop(&f->dialer, STATUS_IO, "nothing to drop");
+    dialer_connect(&f->dialer);
     wait_open(f);
-    central_drop(&f->central, STATUS_MALFORMED, "nonsense");
-    central_drop(&f->central, STATUS_IO, "later reason");
+    dialer_drop(&f->dialer, STATUS_MALFORMED, "nonsense");
+    dialer_drop(&f->dialer, STATUS_IO, "later reason");
     loop_until_count(&f->loop, &f->closes, 1, "on_closed");
     assert_int_equal(f->close_status, STATUS_MALFORMED);
     assert_string_equal(f->detail, "nonsense");
@@ -351,10 +351,10 @@ static void test_gives_up(void **state)
 
     close_fd(&f->listener);
     step_ms = PATIENCE_MS / 3;
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
-    assert_true(central_is_patience_over(&f->central));
-    assert_int_equal(f->central.state, CENTRAL_IDLE);
+    assert_true(dialer_is_patience_over(&f->dialer));
+    assert_int_equal(f->dialer.state, DIALER_IDLE);
     assert_string_not_equal(f->detail, "");
     assert_int_equal(f->opens + f->closes, 0);
 }
@@ -366,17 +366,17 @@ static void give_up_without_answer(struct fixture *f, const char *failure_before
 {
     int fds[8];
 
-    central_close(&f->central);
+    dialer_close(&f->dialer);
     loop_turn(&f->loop);
     init_central(f, 50);
-    f->central.failure = failure_before;
+    f->dialer.failure = failure_before;
     assert_int_equal(listen(f->listener, 0), 0);
     for (size_t i = 0; i < 8; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         assert_true(fds[i] >= 0);
         (void)connect(fds[i], (const struct sockaddr *)&f->address, sizeof(f->address));
     }
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
     assert_string_equal(f->detail, detail);
     assert_int_equal(f->opens + f->closes, 0);
@@ -401,32 +401,32 @@ static void test_patience(void **state)
     struct fixture *f = *state;
 
     now_ms += PATIENCE_MS - 1;
-    assert_false(central_is_patience_over(&f->central));
+    assert_false(dialer_is_patience_over(&f->dialer));
     now_ms++;
-    assert_true(central_is_patience_over(&f->central));
-    central_made_progress(&f->central);
+    assert_true(dialer_is_patience_over(&f->dialer));
+    dialer_made_progress(&f->dialer);
     now_ms += PATIENCE_MS - 1;
-    assert_false(central_is_patience_over(&f->central));
-    central_close(&f->central);
+    assert_false(dialer_is_patience_over(&f->dialer));
+    dialer_close(&f->dialer);
     loop_turn(&f->loop);
     init_central(f, 0);
     now_ms += UINT64_C(1000) * 60 * 60 * 24 * 365;
-    assert_false(central_is_patience_over(&f->central));
+    assert_false(dialer_is_patience_over(&f->dialer));
 }
 
 /* Pauses grow while nothing works, and are short again after progress. */
 static void test_pauses_grow(void **state)
 {
     struct fixture *f = *state;
-    uint32_t first = f->central.backoff.first_ms;
+    uint32_t first = f->dialer.backoff.first_ms;
 
     close_fd(&f->listener);
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until(&f->loop, is_waiting, f, "a pause");
-    assert_true(f->central.backoff.ceiling_ms > first);
-    assert_true(f->central.backoff.most_ms > f->central.backoff.ceiling_ms);
-    central_made_progress(&f->central);
-    assert_true(f->central.backoff.ceiling_ms <= first);
+    assert_true(f->dialer.backoff.ceiling_ms > first);
+    assert_true(f->dialer.backoff.most_ms > f->dialer.backoff.ceiling_ms);
+    dialer_made_progress(&f->dialer);
+    assert_true(f->dialer.backoff.ceiling_ms <= first);
 }
 
 /* A name that does not exist is tried again, too: it may come. */
@@ -434,11 +434,11 @@ static void test_unknown_name(void **state)
 {
     struct fixture *f = *state;
 
-    central_close(&f->central);
+    dialer_close(&f->dialer);
     loop_turn(&f->loop);
-    central_init(&f->central, &f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
-    central_connect(&f->central);
-    assert_int_equal(f->central.state, CENTRAL_RESOLVING);
+    dialer_init(&f->dialer, &f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
+    dialer_connect(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_RESOLVING);
     loop_until(&f->loop, is_waiting, f, "a pause");
     step_ms = PATIENCE_MS;
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
@@ -451,22 +451,22 @@ static void test_close_while_resolving(void **state)
 {
     struct fixture *f = *state;
 
-    central_connect(&f->central);
-    assert_int_equal(f->central.state, CENTRAL_RESOLVING);
+    dialer_connect(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_RESOLVING);
 }
 
 static bool is_connecting(void *context)
 {
     const struct fixture *f = context;
 
-    return f->central.state >= CENTRAL_CONNECTING;
+    return f->dialer.state >= DIALER_CONNECTING;
 }
 
 static void test_close_while_connecting(void **state)
 {
     struct fixture *f = *state;
 
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until(&f->loop, is_connecting, f, "an address");
 }
 
@@ -475,18 +475,18 @@ static void test_close_while_waiting(void **state)
     struct fixture *f = *state;
 
     close_fd(&f->listener);
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     loop_until(&f->loop, is_waiting, f, "a pause");
-    central_close(&f->central);
-    central_connect(&f->central);
-    central_connect_later(&f->central);
+    dialer_close(&f->dialer);
+    dialer_connect(&f->dialer);
+    dialer_connect_later(&f->dialer);
 }
 
 static void test_close_while_open(void **state)
 {
     struct fixture *f = *state;
 
-    central_connect(&f->central);
+    dialer_connect(&f->dialer);
     wait_open(f);
 }
 
@@ -502,8 +502,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_connects_and_carries_bytes),
         CASE(test_one_connection_at_a_time),
-        CASE(test_central_comes_later),
-        CASE(test_central_closes),
+        CASE(test_dialer_comes_later),
+        CASE(test_dialer_closes),
         CASE(test_connection_breaks),
         CASE(test_finish),
         CASE(test_drop),
@@ -520,5 +520,5 @@ int main(void)
         CASE(test_close_unused),
     };
 
-    return cmocka_run_group_tests_name("central", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("dialer", tests, NULL, NULL);
 }
