@@ -43,8 +43,8 @@ int check_folder(const char *dir)
     struct store_report report;
     struct errbuf err = {{0}};
 
-    enum status status = store_home_check(dir, SERVER_AGENCIES_MAX, &file_ops_system, &report,
-                                          agencies.received, agencies.has_finished, &err);
+    enum status status = data_dir_check(dir, SERVER_AGENCIES_MAX, &file_ops_system, &report,
+                                        agencies.received, agencies.has_finished, &err);
     if (status != STATUS_OK) {
         (void)fprintf(stderr, "lottery-server: data folder %s: %s\n", dir, err.text);
         return 1;

@@ -30,7 +30,7 @@
 
 struct supervisor {
     const struct server_settings *settings;
-    struct store_home *home; /* NULL in mode echo */
+    struct data_dir *data_dir; /* NULL in mode echo */
     int listen_fd;
     int raffle_fd; /* the coordinator's listening socket; -1 in mode echo */
     struct scoreboard *scoreboard;
@@ -60,14 +60,14 @@ static void on_worker_death(void *context)
     scoreboard_clear(job->scoreboard, job->index);
 }
 
-static enum status open_home(struct supervisor *self, struct errbuf *err)
+static enum status open_data_dir(struct supervisor *self, struct errbuf *err)
 {
     struct store_report report;
 
     if (self->settings->mode == SERVER_MODE_ECHO)
         return STATUS_OK;
-    enum status status = store_home_open(self->settings->data_dir, self->settings->agencies,
-                                         &file_ops_system, &self->home, &report, err);
+    enum status status = data_dir_open(self->settings->data_dir, self->settings->agencies,
+                                       &file_ops_system, &self->data_dir, &report, err);
     if (status != STATUS_OK)
         return status;
     if (report.bets_cut > 0 || report.journal_cut > 0)
@@ -87,7 +87,7 @@ static enum status open_sockets(struct supervisor *self, struct sockaddr_un *add
     if (status != STATUS_OK)
         return status;
     LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
-    if (self->home == NULL)
+    if (self->data_dir == NULL)
         return STATUS_OK;
     return socket_listen_unix(&self->raffle_fd, address, address_size, err);
 }
@@ -112,7 +112,7 @@ static struct child child_of(const char *role, uint32_t index, int (*run)(void *
 static enum status prepare_children(struct supervisor *self, const struct sockaddr_un *address,
                                     socklen_t address_size)
 {
-    bool has_coordinator = self->home != NULL;
+    bool has_coordinator = self->data_dir != NULL;
 
     self->workers = worker_count(self->settings);
     self->jobs = calloc(self->workers, sizeof(*self->jobs));
@@ -123,7 +123,8 @@ static enum status prepare_children(struct supervisor *self, const struct sockad
     if (status != STATUS_OK)
         return status;
     if (has_coordinator) {
-        self->coordinator = (struct coordinator_job){self->settings, self->home, self->raffle_fd};
+        self->coordinator =
+            (struct coordinator_job){self->settings, self->data_dir, self->raffle_fd};
         self->children.items[self->children.count++] =
             child_of("coordinator", 0, run_coordinator, &self->coordinator);
     }
@@ -132,7 +133,7 @@ static enum status prepare_children(struct supervisor *self, const struct sockad
                                             .scoreboard = self->scoreboard,
                                             .index = i,
                                             .listen_fd = self->listen_fd,
-                                            .home = self->home,
+                                            .data_dir = self->data_dir,
                                             .coordinator = *address,
                                             .coordinator_size = address_size};
         struct child *child = &self->children.items[self->children.count++];
@@ -147,7 +148,7 @@ static enum status open_all(struct supervisor *self, struct errbuf *err)
     struct sockaddr_un address = {0};
     socklen_t address_size = 0;
 
-    enum status status = open_home(self, err);
+    enum status status = open_data_dir(self, err);
     if (status == STATUS_OK)
         status = open_sockets(self, &address, &address_size, err);
     if (status == STATUS_OK) {
@@ -166,8 +167,8 @@ static void close_all(struct supervisor *self)
         (void)close(self->listen_fd);
         LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->port));
     }
-    if (self->home != NULL) {
-        store_home_close(self->home);
+    if (self->data_dir != NULL) {
+        data_dir_close(self->data_dir);
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"));
     }
     scoreboard_destroy(self->scoreboard);

@@ -60,7 +60,7 @@ static void on_conn_gone(void *owner, struct in_addr ip)
 
 static bool is_lottery(const struct worker *worker)
 {
-    return worker->job->home != NULL;
+    return worker->job->data_dir != NULL;
 }
 
 static void close_all(struct worker *worker)
@@ -108,7 +108,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
     const struct server_settings *settings = job->settings;
 
     enum status status =
-        store_csv_attach(job->home, &worker->loop, process_store_failed, &worker->store, err);
+        store_csv_attach(job->data_dir, &worker->loop, process_store_failed, &worker->store, err);
     if (status != STATUS_OK)
         return status;
     status = service_create(worker->store, &service_events, worker, &worker->service);

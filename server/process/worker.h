@@ -13,7 +13,7 @@ struct worker_job {
     struct scoreboard *scoreboard;
     uint32_t index;                 /* which worker this is */
     int listen_fd;                  /* the supervisor's listening socket, not blocking */
-    struct store_home *home;        /* NULL in mode echo */
+    struct data_dir *data_dir;      /* NULL in mode echo */
     struct sockaddr_un coordinator; /* where the raffle coordinator listens */
     socklen_t coordinator_size;
 };

@@ -159,7 +159,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->signals.on_stop = on_stop;
     self->signals.context = self;
     enum status status =
-        store_csv_attach(job->home, &self->loop, process_store_failed, &self->store, err);
+        store_csv_attach(job->data_dir, &self->loop, process_store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
     self->draw_job.store = self->store;

@@ -7,7 +7,7 @@
 
 struct coordinator_job {
     const struct server_settings *settings;
-    struct store_home *home;
+    struct data_dir *data_dir;
     int listen_fd; /* Unix socket where the workers' links come in; the supervisor's, not blocking
                     */
 };

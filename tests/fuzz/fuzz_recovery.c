@@ -114,21 +114,21 @@ static struct found check(void)
     struct found found = {.status = STATUS_OK};
     struct errbuf err = {{0}};
 
-    found.status = store_home_check(dir, STORE_AGENCIES, &ops, &found.report, found.received,
-                                    found.has_finished, &err);
+    found.status = data_dir_check(dir, STORE_AGENCIES, &ops, &found.report, found.received,
+                                  found.has_finished, &err);
     FUZZ_CHECK((found.status == STATUS_OK) == (err.text[0] == '\0'));
     return found;
 }
 
 static enum status open_and_close(struct store_report *report)
 {
-    struct store_home *home;
+    struct data_dir *data_dir;
     struct errbuf err = {{0}};
 
-    enum status status = store_home_open(dir, STORE_AGENCIES, &ops, &home, report, &err);
+    enum status status = data_dir_open(dir, STORE_AGENCIES, &ops, &data_dir, report, &err);
     FUZZ_CHECK((status == STATUS_OK) == (err.text[0] == '\0'));
     if (status == STATUS_OK)
-        store_home_close(home);
+        data_dir_close(data_dir);
     return status;
 }
 

@@ -59,7 +59,7 @@ enum status store_fixture_attach(struct store_fixture *self)
         return STATUS_IO;
     }
     enum status status =
-        store_csv_attach(self->home, self->loop, on_fatal, &self->store, &self->err);
+        store_csv_attach(self->data_dir, self->loop, on_fatal, &self->store, &self->err);
     if (status != STATUS_OK)
         end_loop(self);
     return status;
@@ -72,13 +72,13 @@ enum status store_fixture_open(struct store_fixture *self, const char *dir,
     self->dir = dir;
     self->ops = ops;
     enum status status =
-        store_home_open(dir, agencies, ops, &self->home, &self->report, &self->err);
+        data_dir_open(dir, agencies, ops, &self->data_dir, &self->report, &self->err);
     if (status != STATUS_OK)
         return status;
     status = store_fixture_attach(self);
     if (status != STATUS_OK) {
-        store_home_close(self->home);
-        self->home = NULL;
+        data_dir_close(self->data_dir);
+        self->data_dir = NULL;
     }
     return status;
 }
@@ -93,8 +93,8 @@ void store_fixture_detach(struct store_fixture *self)
 void store_fixture_close(struct store_fixture *self)
 {
     store_fixture_detach(self);
-    store_home_close(self->home);
-    self->home = NULL;
+    data_dir_close(self->data_dir);
+    self->data_dir = NULL;
 }
 
 static void write_document(uint32_t agency, uint64_t index, char out[BET_DOCUMENT_MAX + 1])

@@ -20,7 +20,7 @@ struct store_fixture {
     const char *dir;            /* borrowed */
     const struct file_ops *ops; /* borrowed; set before open */
     uv_loop_t *loop;            /* owned; NULL while detached */
-    struct store_home *home;
+    struct data_dir *data_dir;
     struct store *store;
     struct store_report report; /* of the opening */
     struct errbuf err;          /* of the last failure */
@@ -46,7 +46,7 @@ int store_fixture_teardown(void **state);
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
                                const struct file_ops *ops, uint32_t agencies);
 
-/* Only attaches: another process's view of a home that was inherited. */
+/* Only attaches: another process's view of a data folder that was inherited. */
 enum status store_fixture_attach(struct store_fixture *self);
 void store_fixture_detach(struct store_fixture *self);
 

@@ -121,7 +121,7 @@ static int start_thread(struct committer *committer)
     return code;
 }
 
-enum status committer_start(struct committer *committer, const struct store_home *home,
+enum status committer_start(struct committer *committer, const struct data_dir *data_dir,
                             uv_loop_t *loop, uv_async_cb on_done, void *context,
                             store_fatal_cb on_fatal, struct errbuf *err)
 {
@@ -129,7 +129,7 @@ enum status committer_start(struct committer *committer, const struct store_home
 
     memset(committer, 0, sizeof(*committer));
     committer->on_fatal = on_fatal;
-    enum status status = committing_init(&committer->committing, home, err);
+    enum status status = committing_init(&committer->committing, data_dir, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < COMMITTER_GROUPS; i++) {

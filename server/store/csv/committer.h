@@ -30,7 +30,7 @@ struct committer {
 
 /* Opens the files and starts the thread. `on_done` is the loop's callback for wake_loop, whose data
  * is `context`. */
-enum status committer_start(struct committer *committer, const struct store_home *home,
+enum status committer_start(struct committer *committer, const struct data_dir *data_dir,
                             uv_loop_t *loop, uv_async_cb on_done, void *context,
                             store_fatal_cb on_fatal, struct errbuf *err);
 

@@ -90,17 +90,18 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
     return STATUS_OK;
 }
 
-enum status committing_init(struct committing *committing, const struct store_home *home,
+enum status committing_init(struct committing *committing, const struct data_dir *data_dir,
                             struct errbuf *err)
 {
     memset(committing, 0, sizeof(*committing));
-    committing->planned = calloc((size_t)home->state->agencies + 1, sizeof(*committing->planned));
+    committing->planned =
+        calloc((size_t)data_dir->state->agencies + 1, sizeof(*committing->planned));
     if (committing->planned == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    committing->state = home->state;
-    enum status status = store_files_open(home, &committing->files, err);
+    committing->state = data_dir->state;
+    enum status status = store_files_open(data_dir, &committing->files, err);
     if (status != STATUS_OK)
         free(committing->planned);
     return status;

@@ -6,7 +6,7 @@
 #ifndef LOTTERY_STORE_GROUP_H
 #define LOTTERY_STORE_GROUP_H
 
-#include "home.h"
+#include "data_dir.h"
 #include "store.h"
 
 #include <sys/uio.h>
@@ -45,7 +45,7 @@ struct committing {
     size_t room;             /* operations that parts and records have room for */
 };
 
-enum status committing_init(struct committing *committing, const struct store_home *home,
+enum status committing_init(struct committing *committing, const struct data_dir *data_dir,
                             struct errbuf *err);
 void committing_fini(struct committing *committing);
 

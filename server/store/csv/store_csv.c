@@ -22,8 +22,8 @@
 struct store_csv {
     struct store store; /* first: a struct store is a struct store_csv */
     struct committer committer;
-    struct store_home *home; /* borrowed */
-    size_t backlog;          /* bytes handed in whose callbacks have not run */
+    struct data_dir *data_dir; /* borrowed */
+    size_t backlog;            /* bytes handed in whose callbacks have not run */
 };
 
 static struct store_csv *from_store(struct store *store)
@@ -33,7 +33,7 @@ static struct store_csv *from_store(struct store *store)
 
 static const struct state *state_of(const struct store *store)
 {
-    return ((const struct store_csv *)store)->home->state;
+    return ((const struct store_csv *)store)->data_dir->state;
 }
 
 static void run_callbacks(struct store_csv *self, struct group *done)
@@ -193,14 +193,14 @@ static enum status scan(struct store *store, unsigned part, unsigned parts, stor
                         void *context, struct errbuf *err)
 {
     struct store_csv *self = from_store(store);
-    uint64_t end = atomic_load(&self->home->state->bets_size);
+    uint64_t end = atomic_load(&self->data_dir->state->bets_size);
     struct scan *scan = malloc(sizeof(*scan));
 
     if (scan == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    scan->ops = self->home->ops;
+    scan->ops = self->data_dir->ops;
     scan->fd = self->committer.committing.files.bets_fd;
     scan->end = end;
     scan->at = end / parts * part;
@@ -223,12 +223,12 @@ static enum status save_draw(struct store *store, const struct draw *draw, struc
         errbuf_set(err, "the raffle was held already");
         return STATUS_CLOSED;
     }
-    enum status status =
-        winners_csv_write(self->home->ops, self->home->dir_fd, &draw->winners, &record, err);
+    enum status status = winners_csv_write(self->data_dir->ops, self->data_dir->dir_fd,
+                                           &draw->winners, &record, err);
     if (status != STATUS_OK)
         return status;
     /* Files of its own: the committer's belong to its thread. */
-    status = committing_init(&committing, self->home, err);
+    status = committing_init(&committing, self->data_dir, err);
     if (status != STATUS_OK)
         return status;
     status = draw_commit(&committing, &record, &must_end);
@@ -243,14 +243,15 @@ static enum status save_draw(struct store *store, const struct draw *draw, struc
 static enum status read_draw(struct store *store, struct draw *out, struct errbuf *err)
 {
     struct store_csv *self = from_store(store);
-    const struct state *state = self->home->state;
+    const struct state *state = self->data_dir->state;
 
     if (!has_draw(store)) {
         errbuf_set(err, "the raffle was not held yet");
         return STATUS_NOTFOUND;
     }
     out->winner_number = state->draw.count;
-    return winners_csv_read(self->home->ops, self->home->dir_fd, &state->draw, &out->winners, err);
+    return winners_csv_read(self->data_dir->ops, self->data_dir->dir_fd, &state->draw,
+                            &out->winners, err);
 }
 
 static const struct store_backend backend = {
@@ -265,7 +266,7 @@ static const struct store_backend backend = {
     .read_draw = read_draw,
 };
 
-enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fatal_cb on_fatal,
+enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_fatal_cb on_fatal,
                              struct store **out, struct errbuf *err)
 {
     struct store_csv *self = calloc(1, sizeof(*self));
@@ -274,15 +275,15 @@ enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fat
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    if (atomic_load(&home->state->sync_failed) != 0) {
+    if (atomic_load(&data_dir->state->sync_failed) != 0) {
         errbuf_set(err, "a sync failed: the data folder has to be opened anew");
         free(self);
         return STATUS_IO;
     }
     self->store.backend = &backend;
-    self->home = home;
+    self->data_dir = data_dir;
     enum status status =
-        committer_start(&self->committer, home, loop, on_done, self, on_fatal, err);
+        committer_start(&self->committer, data_dir, loop, on_done, self, on_fatal, err);
     if (status != STATUS_OK) {
         free(self);
         return status;

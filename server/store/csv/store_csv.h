@@ -1,6 +1,6 @@
 /* store_csv.h - the embedded store: bets.csv and, beside it, a checksummed journal.
  *
- * A "home" is the data folder, recovered and locked by the supervisor before it forks. Each process
+ * The data folder is, recovered and locked by the supervisor before it forks. Each process
  * that works on it attaches and gets a struct store (store.h) of its own. What the processes share
  * - how far the files go, what each agency sent, who finished - lies in memory that fork() hands
  * on, under a lock that survives the death of its holder.
@@ -17,7 +17,7 @@
 
 #include <uv.h>
 
-struct store_home;
+struct data_dir;
 
 /* What a recovery found; also the report of a check. */
 struct store_report {
@@ -33,23 +33,22 @@ struct store_report {
 };
 
 /* Locks the folder, creates or recovers its files, and cuts a torn tail. `dir` is copied, `ops` is
- * borrowed for the home's life. `agencies` is N. Returns STATUS_INUSE when another server has the
- * folder, STATUS_DAMAGED with file, offset and advice in *err, STATUS_INVALID when the folder has
- * bets of an agency beyond N, or an I/O status. Blocks. */
-enum status store_home_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
-                            struct store_home **out, struct store_report *report,
-                            struct errbuf *err);
+ * borrowed for the data folder's life. `agencies` is N. Returns STATUS_INUSE when another server
+ * has the folder, STATUS_DAMAGED with file, offset and advice in *err, STATUS_INVALID when the
+ * folder has bets of an agency beyond N, or an I/O status. Blocks. */
+enum status data_dir_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                          struct data_dir **out, struct store_report *report, struct errbuf *err);
 
 /* The last process notes that everything is durable (unless a sync failed), so that the next start
  * can tell damage from a torn tail everywhere, and lets the folder go. NULL is fine. */
-void store_home_close(struct store_home *home);
+void data_dir_close(struct data_dir *data_dir);
 
 /* Verifies a folder without changing it, for any number of agencies. STATUS_INUSE while a server
- * works on it; else as store_home_open. `received`, if not
+ * works on it; else as data_dir_open. `received`, if not
  * NULL, gets the bets of agency i at [i] and `has_finished` its state, for i = 1..agencies. */
-enum status store_home_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
-                             struct store_report *report, uint64_t *received, bool *has_finished,
-                             struct errbuf *err);
+enum status data_dir_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                           struct store_report *report, uint64_t *received, bool *has_finished,
+                           struct errbuf *err);
 
 /* How a process ends when a sync fails; must not return in production. */
 typedef void (*store_fatal_cb)(const char *reason);
@@ -57,7 +56,7 @@ typedef void (*store_fatal_cb)(const char *reason);
 /* Attaches this process: opens the files anew (a sync error must reach every process that relies on
  * the data) and starts the thread that writes and syncs. `loop` runs the callbacks. STATUS_IO after
  * a failed sync of any process: only a new opening of the folder helps. */
-enum status store_csv_attach(struct store_home *home, uv_loop_t *loop, store_fatal_cb on_fatal,
+enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_fatal_cb on_fatal,
                              struct store **out, struct errbuf *err);
 
 /* Waits for the operations handed in to reach the disk, stops the thread and frees the store. Their

@@ -391,11 +391,11 @@ static int wait_status(pid_t pid)
 }
 
 /* A folder opened for children to attach to; nothing of it runs in this process yet. */
-static struct store_fixture open_home(const char *dir, const struct file_ops *ops)
+static struct store_fixture open_data_dir(const char *dir, const struct file_ops *ops)
 {
     struct store_fixture f = {.dir = dir, .ops = ops};
 
-    assert_int_equal(store_home_open(dir, STORE_AGENCIES, ops, &f.home, &f.report, &f.err),
+    assert_int_equal(data_dir_open(dir, STORE_AGENCIES, ops, &f.data_dir, &f.report, &f.err),
                      STATUS_OK);
     return f;
 }
@@ -403,7 +403,7 @@ static struct store_fixture open_home(const char *dir, const struct file_ops *op
 /* Two processes on one folder interleave without losing or doubling a bet. */
 static void serves_two_processes(void **state)
 {
-    struct store_fixture f = open_home(*state, &fault_file_ops);
+    struct store_fixture f = open_data_dir(*state, &fault_file_ops);
     pid_t pids[2];
 
     for (uint32_t i = 0; i < 2; i++) {
@@ -467,7 +467,7 @@ static void survives_a_death_within_a_commit(void **state)
             char command[320];
             (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
             assert_int_equal(system(command), 0);
-            struct store_fixture f = open_home(dir, &fault_file_ops);
+            struct store_fixture f = open_data_dir(dir, &fault_file_ops);
             assert_int_equal(pipe(fds), 0);
             pid_t pid = fork();
             assert_true(pid >= 0);

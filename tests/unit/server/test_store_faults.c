@@ -299,7 +299,7 @@ static void failing_for_good(void **state)
 
             fault_reset();
             assert_int_equal(
-                store_home_open(dir, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+                data_dir_open(dir, STORE_AGENCIES, &fault_file_ops, &f.data_dir, &f.report, &f.err),
                 STATUS_OK);
             assert_int_equal(pipe(fds), 0);
             pid_t pid = fork();
@@ -317,7 +317,7 @@ static void failing_for_good(void **state)
             (void)close(fds[0]);
             assert_true(status == 0 || status == STORE_FATAL_EXIT);
             deaths += status != 0;
-            store_home_close(f.home);
+            data_dir_close(f.data_dir);
 
             f = open_store(dir, &file_ops_system);
             uint64_t stored = store_fixture_received(&f, 1);
@@ -382,7 +382,7 @@ static void saving_the_draw_without_a_sync(void **state)
         struct store_fixture f = {.dir = dir, .ops = &fault_file_ops};
         fault_reset();
         assert_int_equal(
-            store_home_open(dir, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+            data_dir_open(dir, STORE_AGENCIES, &fault_file_ops, &f.data_dir, &f.report, &f.err),
             STATUS_OK);
         pid_t pid = fork();
         assert_true(pid >= 0);
@@ -393,7 +393,7 @@ static void saving_the_draw_without_a_sync(void **state)
             _exit(0);
         }
         assert_int_equal(wait_status(pid), STORE_FATAL_EXIT);
-        store_home_close(f.home);
+        data_dir_close(f.data_dir);
         f = open_store(dir, &file_ops_system);
         bool has_draw = store_has_draw(f.store);
         struct draw read = {0, {NULL, 0, 0}};
@@ -414,7 +414,7 @@ static void dying_within_the_draw(void **state)
     struct store_fixture f = {.dir = *state, .ops = &fault_file_ops};
 
     assert_int_equal(
-        store_home_open(*state, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+        data_dir_open(*state, STORE_AGENCIES, &fault_file_ops, &f.data_dir, &f.report, &f.err),
         STATUS_OK);
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -426,7 +426,7 @@ static void dying_within_the_draw(void **state)
         _exit(0);
     }
     assert_int_equal(wait_status(pid), FAULT_EXIT_STATUS);
-    store_home_close(f.home);
+    data_dir_close(f.data_dir);
     expect_sound(*state, 0, 0, true);
 }
 
@@ -493,7 +493,7 @@ static void closing(void **state)
             store_fixture_detach(&f);
             fault_reset();
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
-            store_home_close(f.home);
+            data_dir_close(f.data_dir);
             has_struck = fault_end();
             assert_int_equal(open_descriptors(), before);
             expect_sound(dir, 3, 0, false);
@@ -516,7 +516,7 @@ static void checking(void **state)
             struct errbuf err = {{0}};
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
             enum status status =
-                store_home_check(dir, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err);
+                data_dir_check(dir, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err);
             has_struck = fault_end();
             assert_int_equal(status, has_struck ? ways[w].status : STATUS_OK);
             assert_int_equal(has_struck, err.text[0] != '\0');
@@ -536,18 +536,18 @@ static void opening_without_memory(void **state)
 
     for (; has_failed; after++) {
         const char *dir = round_dir(*state);
-        struct store_home *home = NULL;
+        struct data_dir *data_dir = NULL;
         struct store_report report;
         struct errbuf err = {{0}};
         make_torn(dir);
         unsigned before = open_descriptors();
         alloc_fault_after(after);
         enum status status =
-            store_home_open(dir, STORE_AGENCIES, &file_ops_system, &home, &report, &err);
+            data_dir_open(dir, STORE_AGENCIES, &file_ops_system, &data_dir, &report, &err);
         has_failed = alloc_fault_end();
         assert_int_equal(status, has_failed ? STATUS_NOMEM : STATUS_OK);
         if (status == STATUS_OK)
-            store_home_close(home);
+            data_dir_close(data_dir);
         else
             assert_true(err.text[0] != '\0');
         assert_int_equal(open_descriptors(), before);

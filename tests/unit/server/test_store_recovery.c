@@ -2,8 +2,8 @@
  * power cuts at every moment, syncs that failed, processes that died. */
 #include "cmocka_all.h"
 
+#include "data_dir.h"
 #include "fault_file_ops.h"
-#include "home.h"
 #include "journal.h"
 #include "store_fixture.h"
 
@@ -156,7 +156,7 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
 
     folder_write(dir, damaged);
     enum status checked =
-        store_home_check(dir, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err);
+        data_dir_check(dir, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err);
     assert_true(folder_equals(dir, damaged));
     enum status status = store_fixture_open(&f, dir, &fault_file_ops, STORE_AGENCIES);
     assert_int_equal(checked, status);
@@ -410,7 +410,7 @@ static void refuses_a_header_that_can_not_be(void **state)
     static const uint64_t claims[] = {0, JOURNAL_START - JOURNAL_RECORD_SIZE, JOURNAL_START + 1};
     struct folder folder = make_folder(*state, 2, true);
     struct store_report report;
-    struct store_home *home;
+    struct data_dir *data_dir;
     struct errbuf err;
 
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
@@ -421,10 +421,10 @@ static void refuses_a_header_that_can_not_be(void **state)
         }
         folder_write(*state, &folder);
         assert_int_equal(
-            store_home_check(*state, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err),
+            data_dir_check(*state, STORE_AGENCIES, &fault_file_ops, &report, NULL, NULL, &err),
             STATUS_DAMAGED);
         assert_int_equal(
-            store_home_open(*state, STORE_AGENCIES, &fault_file_ops, &home, &report, &err),
+            data_dir_open(*state, STORE_AGENCIES, &fault_file_ops, &data_dir, &report, &err),
             STATUS_DAMAGED);
         assert_non_null(strstr(err.text, "no sound header"));
         assert_true(folder_equals(*state, &folder));
@@ -442,8 +442,8 @@ static void checks_without_a_change(void **state)
     struct errbuf err = {{0}};
     struct content content = content_after(STEPS);
 
-    assert_int_equal(store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, received,
-                                      has_finished, &err),
+    assert_int_equal(data_dir_check(*state, STORE_AGENCIES, &file_ops_system, &report, received,
+                                    has_finished, &err),
                      STATUS_OK);
     assert_int_equal(report.bets, 10);
     assert_int_equal(report.finished, 4);
@@ -468,12 +468,12 @@ static void does_not_check_a_folder_in_use(void **state)
     struct errbuf err = {{0}};
 
     assert_int_equal(
-        store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
+        data_dir_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
         STATUS_INUSE);
     assert_non_null(strstr(err.text, "bets.lock"));
     store_fixture_close(&f);
     assert_int_equal(
-        store_home_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
+        data_dir_check(*state, STORE_AGENCIES, &file_ops_system, &report, NULL, NULL, &err),
         STATUS_OK);
 }
 
@@ -494,12 +494,12 @@ static int wait_status(pid_t pid)
     return WEXITSTATUS(status);
 }
 
-static struct store_fixture open_home(const char *dir)
+static struct store_fixture open_data_dir(const char *dir)
 {
     struct store_fixture f = {.dir = dir, .ops = &fault_file_ops};
 
     assert_int_equal(
-        store_home_open(dir, STORE_AGENCIES, &fault_file_ops, &f.home, &f.report, &f.err),
+        data_dir_open(dir, STORE_AGENCIES, &fault_file_ops, &f.data_dir, &f.report, &f.err),
         STATUS_OK);
     return f;
 }
@@ -524,7 +524,7 @@ static void cut_power(const char *dir, unsigned seed)
 /* A child stores two steps; the sync of the third fails, which ends it. */
 static struct store_fixture fail_a_sync(const char *dir, unsigned which)
 {
-    struct store_fixture f = open_home(dir);
+    struct store_fixture f = open_data_dir(dir);
     pid_t pid = start_child();
 
     if (pid == 0) {
@@ -548,14 +548,14 @@ static void recovery_writes_again_what_a_failed_sync_lost(void **state)
         (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
         assert_int_equal(system(command), 0);
         struct store_fixture f = fail_a_sync(dir, which);
-        store_home_close(f.home);
+        data_dir_close(f.data_dir);
 
         f = open_store(dir);
         assert_int_equal(steps_in(&f), 3); /* the cache still had it */
         store_fixture_detach(&f);
-        struct store_home *home = f.home;
+        struct data_dir *data_dir = f.data_dir;
         cut_power(dir, 0);
-        store_home_close(home); /* lets go of the lock; its notes went nowhere */
+        data_dir_close(data_dir); /* lets go of the lock; its notes went nowhere */
 
         f = open_store(dir);
         assert_int_equal(steps_in(&f), 3);
@@ -570,7 +570,7 @@ static void closing_after_a_failed_sync_claims_nothing(void **state)
 {
     struct store_fixture f = fail_a_sync(*state, 0);
 
-    store_home_close(f.home);
+    data_dir_close(f.data_dir);
     cut_power(*state, 0);
     f = open_store(*state);
     assert_int_equal(steps_in(&f), 2);
@@ -581,7 +581,7 @@ static void closing_after_a_failed_sync_claims_nothing(void **state)
  */
 static void a_failed_sync_ends_every_process(void **state)
 {
-    struct store_fixture f = open_home(*state);
+    struct store_fixture f = open_data_dir(*state);
     int go[2];
     int attached[2];
     char byte;
@@ -607,7 +607,7 @@ static void a_failed_sync_ends_every_process(void **state)
     assert_int_equal(write(go[1], "!", 1), 1);
     assert_int_equal(wait_status(other), STORE_FATAL_EXIT);
     assert_int_equal(store_fixture_attach(&f), STATUS_IO);
-    store_home_close(f.home);
+    data_dir_close(f.data_dir);
     for (size_t i = 0; i < 2; i++) {
         (void)close(go[i]);
         (void)close(attached[i]);
@@ -627,11 +627,11 @@ static void finishes_a_commit_point_half_moved(void **state)
         (void)snprintf(dir, sizeof(dir), "%s/%u", (char *)*state, half);
         (void)snprintf(command, sizeof(command), "mkdir '%s'", dir);
         assert_int_equal(system(command), 0);
-        struct store_fixture f = open_home(dir);
+        struct store_fixture f = open_data_dir(dir);
         pid_t pid = start_child();
         if (pid == 0) {
             bool must_repair;
-            struct state *shared = f.home->state;
+            struct state *shared = f.data_dir->state;
             bool is_fine = store_fixture_attach(&f) == STATUS_OK && do_step(&f, 0);
             uint64_t bets = atomic_load(&shared->bets_size);
             uint64_t journal = atomic_load(&shared->journal_size);
@@ -659,7 +659,7 @@ static void finishes_a_commit_point_half_moved(void **state)
 /* A repair that fails leaves the repair to the next process. */
 static void leaves_a_failed_repair_to_the_next(void **state)
 {
-    struct store_fixture f = open_home(*state);
+    struct store_fixture f = open_data_dir(*state);
     pid_t pid = start_child();
 
     if (pid == 0) {
@@ -684,7 +684,7 @@ static void leaves_a_failed_repair_to_the_next(void **state)
         if (op == FAULT_FDATASYNC)
             break; /* that one ends them all */
     }
-    store_home_close(f.home);
+    data_dir_close(f.data_dir);
     f = open_store(*state);
     assert_int_equal(steps_in(&f), 1);
     goes_on(&f, *state, 1);
@@ -693,7 +693,7 @@ static void leaves_a_failed_repair_to_the_next(void **state)
 /* The next of several processes repairs although the one before it could not. */
 static void repairs_after_a_failed_repair(void **state)
 {
-    struct store_fixture f = open_home(*state);
+    struct store_fixture f = open_data_dir(*state);
     pid_t pid = start_child();
 
     if (pid == 0) {

@@ -9,7 +9,7 @@
  * is known to have been on disk; bets.csv without journal, which is somebody else's; any failing
  * file operation. Each ends the opening with a reason and leaves the files as they were.
  */
-#include "home.h"
+#include "data_dir.h"
 
 #include "clock.h"
 #include "journal.h"
@@ -34,19 +34,19 @@ static enum status fail(struct errbuf *err, const char *name, int error)
     return status_from_errno(error);
 }
 
-enum status store_files_open(const struct store_home *home, struct store_files *out,
+enum status store_files_open(const struct data_dir *data_dir, struct store_files *out,
                              struct errbuf *err)
 {
-    int bets_fd = home->ops->openat(home->dir_fd, BETS_NAME, O_RDWR, 0);
+    int bets_fd = data_dir->ops->openat(data_dir->dir_fd, BETS_NAME, O_RDWR, 0);
     if (bets_fd < 0)
         return fail(err, BETS_NAME, errno);
-    int journal_fd = home->ops->openat(home->dir_fd, JOURNAL_NAME, O_RDWR, 0);
+    int journal_fd = data_dir->ops->openat(data_dir->dir_fd, JOURNAL_NAME, O_RDWR, 0);
     if (journal_fd < 0) {
         enum status status = fail(err, JOURNAL_NAME, errno);
         (void)close(bets_fd);
         return status;
     }
-    *out = (struct store_files){home->ops, bets_fd, journal_fd};
+    *out = (struct store_files){data_dir->ops, bets_fd, journal_fd};
     return STATUS_OK;
 }
 
@@ -311,29 +311,29 @@ static enum status settle(const struct store_files *files, int dir_fd, struct st
     return status;
 }
 
-static enum status recover(struct store_home *home, uint32_t agencies, struct store_report *report,
-                           struct errbuf *err)
+static enum status recover(struct data_dir *data_dir, uint32_t agencies,
+                           struct store_report *report, struct errbuf *err)
 {
-    struct store_files files = {home->ops, -1, -1};
+    struct store_files files = {data_dir->ops, -1, -1};
     struct replay replay;
 
-    int fd = home->ops->openat(home->dir_fd, JOURNAL_NAME, O_RDWR, 0);
+    int fd = data_dir->ops->openat(data_dir->dir_fd, JOURNAL_NAME, O_RDWR, 0);
     if (fd >= 0) {
         (void)close(fd);
     } else if (errno != ENOENT) {
         return fail(err, JOURNAL_NAME, errno);
     } else {
-        enum status status = create(home->ops, home->dir_fd, err);
+        enum status status = create(data_dir->ops, data_dir->dir_fd, err);
         if (status != STATUS_OK)
             return status;
     }
-    enum status status = store_files_open(home, &files, err);
+    enum status status = store_files_open(data_dir, &files, err);
     if (status != STATUS_OK)
         return status == STATUS_NOTFOUND ? STATUS_DAMAGED : status;
-    status = load(&files, home->dir_fd, agencies, &home->state, &replay, err);
+    status = load(&files, data_dir->dir_fd, agencies, &data_dir->state, &replay, err);
     if (status == STATUS_OK) {
         fill_report(&replay, report);
-        status = settle(&files, home->dir_fd, home->state, &replay, report, err);
+        status = settle(&files, data_dir->dir_fd, data_dir->state, &replay, report, err);
     }
     store_files_close(&files);
     return status;
@@ -356,83 +356,82 @@ static enum status take_lock(int fd, int kind, struct errbuf *err)
     return fail(err, LOCK_NAME, errno);
 }
 
-enum status store_home_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
-                            struct store_home **out, struct store_report *report,
-                            struct errbuf *err)
+enum status data_dir_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                          struct data_dir **out, struct store_report *report, struct errbuf *err)
 {
-    struct store_home *home = calloc(1, sizeof(*home));
+    struct data_dir *data_dir = calloc(1, sizeof(*data_dir));
     enum status status;
 
-    if (home == NULL) {
+    if (data_dir == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    home->ops = ops;
-    home->dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
-    if (home->dir_fd < 0) {
+    data_dir->ops = ops;
+    data_dir->dir_fd = ops->openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
+    if (data_dir->dir_fd < 0) {
         status = status_from_errno(errno);
         errbuf_set(err, "%s", strerror(errno));
         goto err_free;
     }
-    home->lock_fd = ops->openat(home->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0644);
-    if (home->lock_fd < 0) {
+    data_dir->lock_fd = ops->openat(data_dir->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0644);
+    if (data_dir->lock_fd < 0) {
         status = fail(err, LOCK_NAME, errno);
         goto err_close_dir;
     }
-    status = take_lock(home->lock_fd, LOCK_EX, err);
+    status = take_lock(data_dir->lock_fd, LOCK_EX, err);
     if (status == STATUS_OK)
-        status = recover(home, agencies, report, err);
+        status = recover(data_dir, agencies, report, err);
     if (status != STATUS_OK)
         goto err_close_lock;
-    *out = home;
+    *out = data_dir;
     return STATUS_OK;
 
 err_close_lock:
-    state_destroy(home->state);
-    (void)close(home->lock_fd);
+    state_destroy(data_dir->state);
+    (void)close(data_dir->lock_fd);
 err_close_dir:
-    (void)close(home->dir_fd);
+    (void)close(data_dir->dir_fd);
 err_free:
-    free(home);
+    free(data_dir);
     errbuf_wrap(err, "data folder %s", dir);
     return status;
 }
 
 /* Gives the journal's spare room back and notes that all is on disk. Without it the next start has
  * a less sharp look and nothing else: failures are let be. */
-static void note_end(struct store_home *home)
+static void note_end(struct data_dir *data_dir)
 {
-    struct store_files files = {home->ops, -1, -1};
-    uint64_t journal_size = atomic_load(&home->state->journal_size);
+    struct store_files files = {data_dir->ops, -1, -1};
+    uint64_t journal_size = atomic_load(&data_dir->state->journal_size);
 
-    if (store_files_open(home, &files, NULL) != STATUS_OK)
+    if (store_files_open(data_dir, &files, NULL) != STATUS_OK)
         return;
-    (void)home->ops->ftruncate(files.journal_fd, (off_t)journal_size);
+    (void)data_dir->ops->ftruncate(files.journal_fd, (off_t)journal_size);
     if (store_files_sync(&files) == STATUS_OK) {
-        state_raise_synced(home->state, journal_size);
-        if (store_header_write(&files, home->state) == STATUS_OK)
-            (void)home->ops->fdatasync(files.journal_fd);
+        state_raise_synced(data_dir->state, journal_size);
+        if (store_header_write(&files, data_dir->state) == STATUS_OK)
+            (void)data_dir->ops->fdatasync(files.journal_fd);
     }
     store_files_close(&files);
 }
 
-void store_home_close(struct store_home *home)
+void data_dir_close(struct data_dir *data_dir)
 {
-    if (home == NULL)
+    if (data_dir == NULL)
         return;
-    struct state *state = home->state;
+    struct state *state = data_dir->state;
     bool has_died;
 
     /* When a process died within a commit, only a recovery knows where the files end. After a
      * failed sync another one that succeeds would prove nothing. */
     state_lock(state, &has_died);
     if (!has_died && atomic_load(&state->sync_failed) == 0)
-        note_end(home);
+        note_end(data_dir);
     state_unlock(state);
-    state_destroy(home->state);
-    (void)close(home->lock_fd);
-    (void)close(home->dir_fd);
-    free(home);
+    state_destroy(data_dir->state);
+    (void)close(data_dir->lock_fd);
+    (void)close(data_dir->dir_fd);
+    free(data_dir);
 }
 
 /* What a server is writing would look damaged. The lock is let go of at once: a server that starts
@@ -447,9 +446,9 @@ static enum status check_lock(const struct file_ops *ops, int dir_fd, struct err
     return status;
 }
 
-enum status store_home_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
-                             struct store_report *report, uint64_t *received, bool *has_finished,
-                             struct errbuf *err)
+enum status data_dir_check(const char *dir, uint32_t agencies, const struct file_ops *ops,
+                           struct store_report *report, uint64_t *received, bool *has_finished,
+                           struct errbuf *err)
 {
     struct store_files files = {.ops = ops, .bets_fd = -1, .journal_fd = -1};
     struct state *state = NULL;

@@ -1,6 +1,6 @@
-/* home.h - a data folder that this server has locked, as its modules see it. */
-#ifndef LOTTERY_STORE_HOME_H
-#define LOTTERY_STORE_HOME_H
+/* data_dir.h - a data folder that this server has locked, as its modules see it. */
+#ifndef LOTTERY_STORE_DATA_DIR_H
+#define LOTTERY_STORE_DATA_DIR_H
 
 #include "file_ops.h"
 #include "state.h"
@@ -8,7 +8,7 @@
 
 #define LOCK_NAME "bets.lock"
 
-struct store_home {
+struct data_dir {
     const struct file_ops *ops; /* borrowed */
     struct state *state;        /* shared with the processes forked from here */
     int dir_fd;
@@ -23,7 +23,7 @@ struct store_files {
 };
 
 /* Opens both for writing. On failure none stays open. */
-enum status store_files_open(const struct store_home *home, struct store_files *out,
+enum status store_files_open(const struct data_dir *data_dir, struct store_files *out,
                              struct errbuf *err);
 void store_files_close(struct store_files *files);
 
