@@ -4,8 +4,8 @@
 
 #include "arena.h"
 #include "lottery.pb-c.h"
-#include "results.h"
 #include "service.h"
+#include "winner_index.h"
 #include "wire.h"
 
 #define REQUEST_DETAIL_SIZE 128

@@ -1,7 +1,7 @@
 #include "alloc_fault.h"
 #include "cmocka_all.h"
 #include "prng.h"
-#include "results.h"
+#include "winner_index.h"
 
 #include <stdio.h>
 #include <string.h>

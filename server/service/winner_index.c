@@ -1,4 +1,4 @@
-#include "results.h"
+#include "winner_index.h"
 
 #include <stdlib.h>
 
