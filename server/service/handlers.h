@@ -31,8 +31,8 @@ struct service {
     struct session *waiting; /* sessions in SESSION_WAITING */
     struct request *spares;  /* kept for reuse */
     size_t outstanding;
-    struct results results; /* once has_results */
-    bool has_results;
+    struct winner_index winners; /* once has_winners */
+    bool has_winners;
     struct arena arena;                  /* reset per message */
     struct bet bets[FRAME_BODY_MAX / 2]; /* an empty bet takes two bytes: no frame has more */
 };

@@ -48,7 +48,7 @@ void service_destroy(struct service *service)
         service->spares = request->next;
         free(request);
     }
-    results_fini(&service->results);
+    winner_index_fini(&service->winners);
     arena_fini(&service->arena);
     free(service);
 }
@@ -60,11 +60,11 @@ size_t service_outstanding(const struct service *service)
 
 enum status service_raffle_held(struct service *service, struct errbuf *err)
 {
-    if (!service->has_results) {
-        enum status status = results_load(service->store, &service->results, err);
+    if (!service->has_winners) {
+        enum status status = winner_index_load(service->store, &service->winners, err);
         if (status != STATUS_OK)
             return status;
-        service->has_results = true;
+        service->has_winners = true;
     }
     while (service->waiting != NULL)
         session_tell(service->waiting);

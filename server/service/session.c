@@ -168,7 +168,7 @@ void session_continue(struct session *session)
     while (session->state == SESSION_TELLING &&
            session->events->backlog(session->owner) < TELL_BACKLOG) {
         const struct winner *winners =
-            results_of(&session->service->results, session->agency, &count);
+            winner_index_of(&session->service->winners, session->agency, &count);
         session->told += send_winners(session, winners + session->told, count - session->told);
         if (session->told < count)
             continue;

@@ -3,59 +3,60 @@
 #include <stdlib.h>
 
 /* A counting sort by agency: it keeps the order of the bets within each. */
-static void group(struct results *results, const struct winner_list *list)
+static void group(struct winner_index *index, const struct winner_list *list)
 {
-    uint64_t *starts = results->starts;
+    uint64_t *starts = index->starts;
 
     for (size_t i = 0; i < list->count; i++)
         starts[list->items[i].agency + 1]++;
-    for (uint32_t agency = 1; agency <= results->agencies + 1; agency++)
+    for (uint32_t agency = 1; agency <= index->agencies + 1; agency++)
         starts[agency] += starts[agency - 1];
     for (size_t i = 0; i < list->count; i++)
-        results->winners[starts[list->items[i].agency]++] = list->items[i];
+        index->winners[starts[list->items[i].agency]++] = list->items[i];
     /* Each start has moved to its group's end, which is where the next group begins. */
-    for (uint32_t agency = results->agencies + 1; agency > 0; agency--)
+    for (uint32_t agency = index->agencies + 1; agency > 0; agency--)
         starts[agency] = starts[agency - 1];
     starts[0] = 0;
 }
 
-enum status results_load(struct store *store, struct results *out, struct errbuf *err)
+enum status winner_index_load(struct store *store, struct winner_index *out, struct errbuf *err)
 {
     struct draw draw = {0, {NULL, 0, 0}};
-    struct results results = {.agencies = store_agencies(store)};
+    struct winner_index index = {.agencies = store_agencies(store)};
 
     enum status status = store_read_draw(store, &draw, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < draw.winners.count; i++) {
-        if (draw.winners.items[i].agency > results.agencies)
+        if (draw.winners.items[i].agency > index.agencies)
             status = STATUS_DAMAGED;
     }
-    results.winners = malloc((draw.winners.count + 1) * sizeof(*results.winners));
-    results.starts = calloc((size_t)results.agencies + 2, sizeof(*results.starts));
-    if (results.winners == NULL || results.starts == NULL)
+    index.winners = malloc((draw.winners.count + 1) * sizeof(*index.winners));
+    index.starts = calloc((size_t)index.agencies + 2, sizeof(*index.starts));
+    if (index.winners == NULL || index.starts == NULL)
         status = STATUS_NOMEM;
     if (status == STATUS_OK) {
-        group(&results, &draw.winners);
-        *out = results;
+        group(&index, &draw.winners);
+        *out = index;
     } else {
         errbuf_set(err, "winners: %s", status_text(status));
-        results_fini(&results);
+        winner_index_fini(&index);
     }
     winner_list_fini(&draw.winners);
     return status;
 }
 
-void results_fini(struct results *results)
+void winner_index_fini(struct winner_index *index)
 {
-    free(results->winners);
-    free(results->starts);
-    results->winners = NULL;
-    results->starts = NULL;
+    free(index->winners);
+    free(index->starts);
+    index->winners = NULL;
+    index->starts = NULL;
 }
 
-const struct winner *results_of(const struct results *results, uint32_t agency, uint64_t *count)
+const struct winner *winner_index_of(const struct winner_index *index, uint32_t agency,
+                                     uint64_t *count)
 {
-    *count = results->starts[agency + 1] - results->starts[agency];
-    return results->winners + results->starts[agency];
+    *count = index->starts[agency + 1] - index->starts[agency];
+    return index->winners + index->starts[agency];
 }

@@ -57,7 +57,7 @@ static void test_groups(void **state)
     enum { AGENCIES = 7, MANY = 5000 };
     static struct winner winners[MANY];
     struct prng prng = {8};
-    struct results results;
+    struct winner_index index;
     struct errbuf err;
     size_t told = 0;
 
@@ -67,10 +67,10 @@ static void test_groups(void **state)
         winners[i] = make_winner(agency == 3 ? 4 : agency, i); /* agency 3 has none */
     }
     struct fake_store fake = fake_store(AGENCIES, winners, MANY);
-    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+    assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_OK);
     for (uint32_t agency = 1; agency <= AGENCIES; agency++) {
         uint64_t count;
-        const struct winner *its = results_of(&results, agency, &count);
+        const struct winner *its = winner_index_of(&index, agency, &count);
         uint64_t at = 0;
         for (size_t i = 0; i < MANY; i++) {
             if (winners[i].agency != agency)
@@ -84,37 +84,37 @@ static void test_groups(void **state)
         told += count;
     }
     assert_int_equal(told, MANY);
-    results_fini(&results);
-    results_fini(&results);
+    winner_index_fini(&index);
+    winner_index_fini(&index);
 }
 
 /* No winner at all is none for everyone; a single one is one for one, at both ends of the ids. */
 static void test_none_and_one(void **state)
 {
-    struct results results;
+    struct winner_index index;
     struct errbuf err;
     uint64_t count;
 
     (void)state;
     struct fake_store fake = fake_store(10000, NULL, 0);
-    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+    assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_OK);
     for (uint32_t agency = 1; agency <= 10000; agency++) {
-        (void)results_of(&results, agency, &count);
+        (void)winner_index_of(&index, agency, &count);
         assert_true(count == 0);
     }
-    results_fini(&results);
+    winner_index_fini(&index);
 
     for (uint32_t winner_agency = 1; winner_agency <= 5; winner_agency++) {
         struct winner winner = make_winner(winner_agency, 30904465);
         fake = fake_store(5, &winner, 1);
-        assert_int_equal(results_load(&fake.store, &results, &err), STATUS_OK);
+        assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_OK);
         for (uint32_t agency = 1; agency <= 5; agency++) {
-            const struct winner *its = results_of(&results, agency, &count);
+            const struct winner *its = winner_index_of(&index, agency, &count);
             assert_true(count == (agency == winner_agency ? 1 : 0));
             if (count == 1)
                 assert_memory_equal(its, &winner, sizeof(winner));
         }
-        results_fini(&results);
+        winner_index_fini(&index);
     }
 }
 
@@ -127,11 +127,11 @@ static void test_unknown_agency(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const struct winner winners[] = {make_winner(1, 1), make_winner(bad[i], 2)};
-        struct results results = {.agencies = 4711};
+        struct winner_index index = {.agencies = 4711};
         struct fake_store fake = fake_store(5, winners, 2);
-        assert_int_equal(results_load(&fake.store, &results, &err), STATUS_DAMAGED);
+        assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_DAMAGED);
         assert_non_null(strstr(err.text, "winners"));
-        assert_int_equal(results.agencies, 4711);
+        assert_int_equal(index.agencies, 4711);
     }
 }
 
@@ -139,24 +139,24 @@ static void test_unknown_agency(void **state)
 static void test_failures(void **state)
 {
     const struct winner winner = make_winner(1, 1);
-    struct results results;
+    struct winner_index index;
     struct errbuf err;
     unsigned after = 1; /* the first allocation is the fake store's own */
 
     (void)state;
     struct fake_store fake = fake_store(5, &winner, 1);
     fake.status = STATUS_NOTFOUND;
-    assert_int_equal(results_load(&fake.store, &results, &err), STATUS_NOTFOUND);
+    assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_NOTFOUND);
     assert_string_equal(err.text, "the store says no");
     fake.status = STATUS_OK;
     for (bool has_failed = true; has_failed; after++) {
         alloc_fault_after(after);
-        enum status status = results_load(&fake.store, &results, &err);
+        enum status status = winner_index_load(&fake.store, &index, &err);
         has_failed = alloc_fault_end();
         assert_int_equal(status, has_failed ? STATUS_NOMEM : STATUS_OK);
     }
     assert_true(after >= 3);
-    results_fini(&results);
+    winner_index_fini(&index);
 }
 
 int main(void)
@@ -168,5 +168,5 @@ int main(void)
         cmocka_unit_test(test_failures),
     };
 
-    return cmocka_run_group_tests_name("results", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("winner_index", tests, NULL, NULL);
 }
