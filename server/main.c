@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STATUS_USAGE 2
+#define EXIT_USAGE 2
 
 static const char help[] =
     "Usage: lottery-server [OPTION]...\n"
@@ -34,7 +34,7 @@ static const char help[] =
 static int fail_settings(const char *reason)
 {
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
-    return STATUS_USAGE;
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -69,12 +69,12 @@ int main(int argc, char **argv)
             return EXIT_SUCCESS;
         default:
             (void)fputs("Try 'lottery-server --help'.\n", stderr);
-            return STATUS_USAGE;
+            return EXIT_USAGE;
         }
     }
     if (optind < argc) {
         (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
-        return STATUS_USAGE;
+        return EXIT_USAGE;
     }
     if (folder != NULL)
         return check_folder(folder);

@@ -46,7 +46,7 @@ struct bets_file {
     struct stat info;   /* when it was opened */
     struct mark *marks; /* of every CHECK_ROWS-th row */
     size_t marks_count;
-    size_t marks_room;
+    size_t marks_capacity;
     uint64_t rows;  /* found by the check */
     uint32_t today; /* for the rules */
 
@@ -210,9 +210,9 @@ static enum status next_line(struct bets_file *file, struct text *out, struct er
     for (int i = 0;; i++) {
         const char *from = file->block + file->block_at;
         size_t left = file->block_size - file->block_at;
-        const char *feed = memchr(from, '\n', left);
-        if (feed != NULL || i > 0) {
-            *out = (struct text){from, feed != NULL ? (size_t)(feed - from) + 1 : left};
+        const char *newline = memchr(from, '\n', left);
+        if (newline != NULL || i > 0) {
+            *out = (struct text){from, newline != NULL ? (size_t)(newline - from) + 1 : left};
             return STATUS_OK;
         }
         enum status status = fill_block(file, err);
@@ -374,15 +374,15 @@ void bets_file_advance(struct bets_file *file)
 
 static enum status add_mark(struct bets_file *file, struct errbuf *err)
 {
-    if (file->marks_count == file->marks_room) {
-        size_t room = file->marks_room == 0 ? 64 : file->marks_room * 2;
-        struct mark *grown = realloc(file->marks, room * sizeof(*grown));
+    if (file->marks_count == file->marks_capacity) {
+        size_t capacity = file->marks_capacity == 0 ? 64 : file->marks_capacity * 2;
+        struct mark *grown = realloc(file->marks, capacity * sizeof(*grown));
         if (grown == NULL) {
             errbuf_set(err, "%s: %s", file->path, status_text(STATUS_NOMEM));
             return STATUS_NOMEM;
         }
         file->marks = grown;
-        file->marks_room = room;
+        file->marks_capacity = capacity;
     }
     file->marks[file->marks_count++] = file->at;
     return STATUS_OK;

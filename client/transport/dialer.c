@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define FIRST_PAUSE_MS 100
-#define MOST_PAUSE_MS 5000
+#define MAX_PAUSE_MS 5000
 #define KEEPALIVE_S 60
 
 static void try_address(struct dialer *dialer);
@@ -51,7 +51,7 @@ void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *addr
     dialer->events = events;
     dialer->owner = owner;
     dialer->patience_ms = patience_ms;
-    dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MOST_PAUSE_MS, 0};
+    dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MAX_PAUSE_MS, 0};
     dialer->progress_ms = clock_monotonic_ms();
     (void)value_address(address, dialer->host, sizeof(dialer->host), &port);
     (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);

@@ -9,7 +9,7 @@
 
 struct backoff {
     uint32_t first_ms;   /* the ceiling of the first wait, > 0 */
-    uint32_t most_ms;    /* the ceiling that no wait exceeds, >= first_ms */
+    uint32_t max_ms;     /* the ceiling that no wait exceeds, >= first_ms */
     uint32_t ceiling_ms; /* the ceiling of the next wait; 0 = start from first_ms */
 };
 

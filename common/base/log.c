@@ -58,13 +58,13 @@ bool log_level_from_name(const char *name, enum log_level *out)
  * log would refuse it. */
 static void line_add(struct line *line, const char *bytes, size_t size)
 {
-    size_t room = sizeof(line->bytes) - 1 - line->size;
+    size_t left = sizeof(line->bytes) - 1 - line->size;
 
     if (line->is_cut)
         return;
-    if (size > room) {
+    if (size > left) {
         line->is_cut = true;
-        size = room;
+        size = left;
         while (size > 0 && ((unsigned char)bytes[size] & 0xc0) == 0x80)
             size--;
     }
@@ -191,9 +191,9 @@ struct log_field log_field_size(const char *key, const char *value, size_t size)
     return (struct log_field){key, value == NULL ? "" : value, value == NULL ? 0 : size};
 }
 
-struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *room)
+struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *out)
 {
-    char *end = room->digits + sizeof(room->digits);
+    char *end = out->digits + sizeof(out->digits);
     char *at = end;
 
     do {
@@ -203,8 +203,8 @@ struct log_field log_field_uint(const char *key, uint64_t value, struct log_numb
     return log_field_size(key, at, (size_t)(end - at));
 }
 
-struct log_field log_field_int(const char *key, int64_t value, struct log_number *room)
+struct log_field log_field_int(const char *key, int64_t value, struct log_number *out)
 {
-    (void)snprintf(room->digits, sizeof(room->digits), "%lld", (long long)value);
-    return log_field_text(key, room->digits);
+    (void)snprintf(out->digits, sizeof(out->digits), "%lld", (long long)value);
+    return log_field_text(key, out->digits);
 }

@@ -62,8 +62,8 @@ struct log_number {
 };
 struct log_field log_field_text(const char *key, const char *value);
 struct log_field log_field_size(const char *key, const char *value, size_t size);
-struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *room);
-struct log_field log_field_int(const char *key, int64_t value, struct log_number *room);
+struct log_field log_field_uint(const char *key, uint64_t value, struct log_number *out);
+struct log_field log_field_int(const char *key, int64_t value, struct log_number *out);
 
 /* The arguments are evaluated only when lines of that level are written.
  * LOG(INFO, "action", SUCCESS, LOG_TEXT("ip", ip), LOG_UINT("cantidad", n)) */

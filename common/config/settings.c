@@ -43,7 +43,7 @@ static bool set_value(const struct setting *setting, void *target, const char *v
 
     switch (setting->kind) {
     case SETTING_UINT:
-        if (!value_uint(text_of(value), setting->least, setting->most, &number))
+        if (!value_uint(text_of(value), setting->min, setting->max, &number))
             return false;
         *(uint32_t *)slot = (uint32_t)number;
         return true;
@@ -53,7 +53,7 @@ static bool set_value(const struct setting *setting, void *target, const char *v
         return log_level_from_name(value, slot);
     case SETTING_DURATION: {
         int64_t ns;
-        if (!value_duration(text_of(value), &ns) || ns / 1000000 < (int64_t)setting->least)
+        if (!value_duration(text_of(value), &ns) || ns / 1000000 < (int64_t)setting->min)
             return false;
         *(int64_t *)slot = ns;
         return true;
@@ -71,7 +71,7 @@ static void expectation(const struct setting *setting, char *out, size_t size)
 {
     switch (setting->kind) {
     case SETTING_UINT:
-        (void)snprintf(out, size, "a number of %u..%u", setting->least, setting->most);
+        (void)snprintf(out, size, "a number of %u..%u", setting->min, setting->max);
         return;
     case SETTING_TEXT:
         (void)snprintf(out, size, "a text of 1..%d bytes", SETTING_TEXT_SIZE - 1);
@@ -80,7 +80,7 @@ static void expectation(const struct setting *setting, char *out, size_t size)
         (void)snprintf(out, size, "one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
         return;
     case SETTING_DURATION:
-        (void)snprintf(out, size, "a duration of at least %ums, like 5s or 1m30s", setting->least);
+        (void)snprintf(out, size, "a duration of at least %ums, like 5s or 1m30s", setting->min);
         return;
     case SETTING_CHOICE:
         (void)snprintf(out, size, "one of %s", setting->choices);

@@ -18,10 +18,10 @@
 #define SETTING_TEXT_SIZE 512 /* room for a text value, with its NUL */
 
 enum setting_kind {
-    SETTING_UINT,     /* uint32_t, least..most */
+    SETTING_UINT,     /* uint32_t, min..max */
     SETTING_TEXT,     /* char[SETTING_TEXT_SIZE], not empty */
     SETTING_LEVEL,    /* enum log_level */
-    SETTING_DURATION, /* int64_t nanoseconds, at least `least` milliseconds; Go's notation */
+    SETTING_DURATION, /* int64_t nanoseconds, at least `min` milliseconds; Go's notation */
     SETTING_CHOICE,   /* uint32_t, the index in `choices` */
     SETTING_ADDRESS   /* char[SETTING_TEXT_SIZE], host:port */
 };
@@ -31,8 +31,8 @@ struct setting {
     const char *variable; /* its name in the environment */
     enum setting_kind kind;
     size_t offset;       /* of the value in the program's struct */
-    uint32_t least;      /* SETTING_UINT, SETTING_DURATION */
-    uint32_t most;       /* SETTING_UINT */
+    uint32_t min;        /* SETTING_UINT, SETTING_DURATION */
+    uint32_t max;        /* SETTING_UINT */
     const char *choices; /* SETTING_CHOICE: "lottery|bet|echo" */
 };
 

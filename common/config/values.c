@@ -14,7 +14,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool value_uint(struct text text, uint64_t least, uint64_t most, uint64_t *out)
+bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -28,7 +28,7 @@ bool value_uint(struct text text, uint64_t least, uint64_t most, uint64_t *out)
             return false;
         value = value * 10 + digit;
     }
-    if (value < least || value > most)
+    if (value < min || value > max)
         return false;
     *out = value;
     return true;

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads ASCII digits alone as a number of least..most. Leading zeros are fine. */
-bool value_uint(struct text text, uint64_t least, uint64_t most, uint64_t *out);
+/* Reads ASCII digits alone as a number of min..max. Leading zeros are fine. */
+bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out);
 
 /* Reads a duration as Go writes them: a sequence of decimal numbers with a unit each, like
  * "300ms", "1.5h" or "1m30s"; units ns, us, ms, s, m, h; "0" alone needs none. Not negative.

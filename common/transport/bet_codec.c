@@ -81,8 +81,8 @@ static bool take_key(struct reader *reader, uint8_t key)
     return true;
 }
 
-/* In its shortest form, of at most 63 bits, and not above `most`. */
-static bool take_long_varint(struct reader *reader, uint64_t most, uint64_t *out)
+/* In its shortest form, of at most 63 bits, and not above `max`. */
+static bool take_long_varint(struct reader *reader, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -91,19 +91,19 @@ static bool take_long_varint(struct reader *reader, uint64_t most, uint64_t *out
         value |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
             *out = value;
-            return value <= most && (byte != 0 || shift == 0);
+            return value <= max && (byte != 0 || shift == 0);
         }
     }
     return false;
 }
 
 /* Nearly all of them are one byte. */
-static bool take_varint(struct reader *reader, uint64_t most, uint64_t *out)
+static bool take_varint(struct reader *reader, uint64_t max, uint64_t *out)
 {
     if (reader->at == reader->end || *reader->at >= 0x80)
-        return take_long_varint(reader, most, out);
+        return take_long_varint(reader, max, out);
     *out = *reader->at++;
-    return *out <= most;
+    return *out <= max;
 }
 
 /* A length that what is left has room for. */
@@ -131,10 +131,10 @@ static bool take_text(struct reader *reader, uint8_t key, struct text *out)
     return true;
 }
 
-static bool take_number(struct reader *reader, uint8_t key, uint64_t most, uint64_t *out)
+static bool take_number(struct reader *reader, uint8_t key, uint64_t max, uint64_t *out)
 {
     *out = 0;
-    return !take_key(reader, key) || take_varint(reader, most, out);
+    return !take_key(reader, key) || take_varint(reader, max, out);
 }
 
 static bool take_bet(struct reader *reader, struct bet *bet)

@@ -19,7 +19,7 @@
 
 #define LINGER_MS 1000
 #define LINGER_CHECK_MS 100
-#define OUT_FIRST_ROOM 256
+#define OUT_FIRST_CAPACITY 256
 
 static enum status status_from_uv(int code)
 {
@@ -187,15 +187,15 @@ enum status stream_send(struct stream *stream, const void *data, size_t size)
 {
     if (stream->is_closing || stream->is_finishing || size == 0)
         return STATUS_OK;
-    if (size > stream->out_room - stream->out_size) {
-        size_t room = stream->out_room == 0 ? OUT_FIRST_ROOM : stream->out_room;
-        while (room - stream->out_size < size)
-            room *= 2;
-        uint8_t *grown = realloc(stream->out, room);
+    if (size > stream->out_capacity - stream->out_size) {
+        size_t capacity = stream->out_capacity == 0 ? OUT_FIRST_CAPACITY : stream->out_capacity;
+        while (capacity - stream->out_size < size)
+            capacity *= 2;
+        uint8_t *grown = realloc(stream->out, capacity);
         if (grown == NULL)
             return STATUS_NOMEM;
         stream->out = grown;
-        stream->out_room = room;
+        stream->out_capacity = capacity;
     }
     memcpy(stream->out + stream->out_size, data, size);
     stream->out_size += size;
@@ -208,7 +208,7 @@ static void drop_out(struct stream *stream)
     free(stream->out);
     stream->out = NULL;
     stream->out_size = 0;
-    stream->out_room = 0;
+    stream->out_capacity = 0;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int code)
@@ -310,7 +310,7 @@ static void flush(struct stream *stream)
     stream->writing_size = stream->out_size - (size_t)written;
     stream->out = NULL;
     stream->out_size = 0;
-    stream->out_room = 0;
+    stream->out_capacity = 0;
     buffer = uv_buf_init((char *)stream->writing + written, (unsigned)stream->writing_size);
     int code = uv_write(&stream->request.write, &stream->handle.stream, &buffer, 1, on_write);
     if (code < 0) {

@@ -64,10 +64,10 @@ struct stream {
     struct stream_hub *hub;
     const struct stream_events *events;
     void *owner;
-    uint8_t *out;     /* collected output, or NULL */
-    size_t out_size;  /* bytes of it */
-    size_t out_room;  /* bytes allocated for it */
-    uint8_t *writing; /* what libuv is writing, or NULL */
+    uint8_t *out;        /* collected output, or NULL */
+    size_t out_size;     /* bytes of it */
+    size_t out_capacity; /* bytes allocated for it */
+    uint8_t *writing;    /* what libuv is writing, or NULL */
     size_t writing_size;
     struct stream *next_dirty;
     struct stream *next_lingering;

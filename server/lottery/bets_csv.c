@@ -145,15 +145,15 @@ static bool read_agency(struct text text, uint32_t *out)
 static size_t split_quoted(char *text, size_t size, struct text fields[FIELDS])
 {
     char *at = text;
-    char *feed = memchr(text, '\n', size);
+    char *newline = memchr(text, '\n', size);
 
-    if (feed == NULL || feed == text || feed[-1] != '\r')
+    if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
     for (size_t i = 0; i < FIELDS; i++) {
-        if (!take_field(&at, feed - 1, i + 1 == FIELDS, &fields[i]))
+        if (!take_field(&at, newline - 1, i + 1 == FIELDS, &fields[i]))
             return 0;
     }
-    return (size_t)(feed + 1 - text);
+    return (size_t)(newline + 1 - text);
 }
 
 /* Reads the first line of a text. Returns its bytes, 0 when it is damaged. */
@@ -190,12 +190,12 @@ static bool read_last_field(const char *text, const char *end, uint32_t *out)
 
 size_t load_number(const char *text, size_t size, uint32_t *out)
 {
-    const char *feed = memchr(text, '\n', size);
+    const char *newline = memchr(text, '\n', size);
 
-    if (feed == NULL || feed == text || feed[-1] != '\r')
+    if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
     /* As store_bets writes it: one to four digits behind a comma, read from the last one on. */
-    const char *p = feed - 1;
+    const char *p = newline - 1;
     uint32_t value = 0;
     uint32_t weight = 1;
     for (; p > text && p[-1] >= '0' && p[-1] <= '9' && weight <= BET_NUMBER_MAX; p--) {
@@ -204,9 +204,9 @@ size_t load_number(const char *text, size_t size, uint32_t *out)
     }
     if (weight > 1 && p > text && p[-1] == ',')
         *out = value;
-    else if (!read_last_field(text, feed - 1, out))
+    else if (!read_last_field(text, newline - 1, out))
         return 0;
-    return (size_t)(feed + 1 - text);
+    return (size_t)(newline + 1 - text);
 }
 
 enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 64
+#define FIRST_CAPACITY 64
 
 bool has_won(const struct bet *bet, uint32_t winner_number)
 {
@@ -19,13 +19,13 @@ bool raffle_is_due(uint32_t agencies, uint32_t finished)
 
 enum status winner_list_add(struct winner_list *list, const struct winner *winner)
 {
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? FIRST_ROOM : list->room * 2;
-        struct winner *grown = realloc(list->items, room * sizeof(*grown));
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? FIRST_CAPACITY : list->capacity * 2;
+        struct winner *grown = realloc(list->items, capacity * sizeof(*grown));
         if (grown == NULL)
             return STATUS_NOMEM;
         list->items = grown;
-        list->room = room;
+        list->capacity = capacity;
     }
     list->items[list->count++] = *winner;
     return STATUS_OK;

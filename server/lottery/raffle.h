@@ -20,7 +20,7 @@ struct winner {
 struct winner_list {
     struct winner *items; /* owned */
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
 /* Did this bet win? */

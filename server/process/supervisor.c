@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define FIRST_RESTART_MS 50
-#define MOST_RESTART_MS 5000
+#define MAX_RESTART_MS 5000
 #define STOP_MS 5000
 
 struct supervisor {
@@ -106,7 +106,7 @@ static struct child child_of(const char *role, uint32_t index, int (*run)(void *
                           .index = index,
                           .run = run,
                           .context = context,
-                          .backoff = {FIRST_RESTART_MS, MOST_RESTART_MS, 0}};
+                          .backoff = {FIRST_RESTART_MS, MAX_RESTART_MS, 0}};
 }
 
 static enum status prepare_children(struct supervisor *self, const struct sockaddr_un *address,

@@ -150,8 +150,8 @@ static enum status start_listening(struct worker *worker, struct errbuf *err)
     worker->listener.worker = job->index;
     worker->listener.conns = &worker->conns;
     worker->listener.fd = job->listen_fd;
-    worker->listener.most = job->settings->max_connections;
-    worker->listener.most_per_ip = job->settings->max_connections_per_ip;
+    worker->listener.max = job->settings->max_connections;
+    worker->listener.max_per_ip = job->settings->max_connections_per_ip;
     enum status status = listener_start(&worker->listener, &worker->loop);
     if (status != STATUS_OK)
         errbuf_set(err, "the listening socket can not be watched");

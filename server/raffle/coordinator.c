@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 
 #define FIRST_RETRY_MS 1000
-#define MOST_RETRY_MS 30000
+#define MAX_RETRY_MS 30000
 #define REST_MS 1000
 
 struct coordinator {
@@ -42,7 +42,7 @@ struct coordinator {
 };
 
 /* Looks at the store: the raffle was held, is to be held, or has to wait. */
-static void look(struct coordinator *self)
+static void reconcile(struct coordinator *self)
 {
     if (self->is_stopping || self->draw_job.is_active || uv_is_active((uv_handle_t *)&self->retry))
         return;
@@ -64,12 +64,12 @@ static void look(struct coordinator *self)
 
 static void on_news(void *owner)
 {
-    look(owner);
+    reconcile(owner);
 }
 
 static void on_retry(uv_timer_t *timer)
 {
-    look(timer->data);
+    reconcile(timer->data);
 }
 
 static void finish_stop(struct coordinator *self)
@@ -92,7 +92,7 @@ static void on_held(void *owner, enum status status, uint64_t winners, struct er
         return;
     }
     if (status == STATUS_OK)
-        look(self);
+        reconcile(self);
     else
         (void)uv_timer_start(&self->retry, on_retry, backoff_next_ms(&self->backoff), 0);
 }
@@ -154,7 +154,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     (void)uv_timer_init(&self->loop, &self->rest);
     self->retry.data = self;
     self->rest.data = self;
-    self->backoff = (struct backoff){FIRST_RETRY_MS, MOST_RETRY_MS, 0};
+    self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
     self->links = (struct link_set){.hub = &self->hub, .on_news = on_news, .owner = self};
     self->signals.on_stop = on_stop;
     self->signals.context = self;
@@ -174,7 +174,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
         return STATUS_IO;
     }
     self->accept_poll.data = self;
-    look(self);
+    reconcile(self);
     return STATUS_OK;
 }
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define FIRST_RETRY_MS 20
-#define MOST_RETRY_MS 1000
+#define MAX_RETRY_MS 1000
 
 static void try_later(struct raffle_link *link);
 
@@ -112,7 +112,7 @@ static void attempt(struct raffle_link *link)
         stream_close(&link->stream);
         return;
     }
-    service_tell_waiting(link->service);
+    service_report_waiting(link->service);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -127,7 +127,7 @@ static void try_later(struct raffle_link *link)
 
 void raffle_link_start(struct raffle_link *link)
 {
-    link->backoff = (struct backoff){FIRST_RETRY_MS, MOST_RETRY_MS, 0};
+    link->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
     (void)uv_timer_init(link->hub->loop, &link->retry);
     link->retry.data = link;
     attempt(link);

@@ -10,10 +10,10 @@ static void *allocate(void *context, size_t size)
 {
     struct arena *arena = context;
 
-    if (size > arena->room) /* before rounding up, which could wrap */
+    if (size > arena->capacity) /* before rounding up, which could wrap */
         return NULL;
     size_t whole = HEADER + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (whole > arena->room - arena->used)
+    if (whole > arena->capacity - arena->used)
         return NULL;
     char *block = arena->bytes + arena->used;
     arena->used += whole;
@@ -27,11 +27,11 @@ static void release(void *context, void *block)
     (void)block;
 }
 
-bool arena_init(struct arena *arena, size_t room)
+bool arena_init(struct arena *arena, size_t capacity)
 {
     arena->allocator = (ProtobufCAllocator){allocate, release, arena};
-    arena->bytes = malloc(room);
-    arena->room = room;
+    arena->bytes = malloc(capacity);
+    arena->capacity = capacity;
     arena->used = 0;
     return arena->bytes != NULL;
 }

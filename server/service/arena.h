@@ -13,12 +13,12 @@
 struct arena {
     ProtobufCAllocator allocator; /* for unpack; freeing through it does nothing */
     char *bytes;
-    size_t room;
+    size_t capacity;
     size_t used;
 };
 
 /* Gets `room` bytes; false when there are none. */
-bool arena_init(struct arena *arena, size_t room);
+bool arena_init(struct arena *arena, size_t capacity);
 void arena_fini(struct arena *arena);
 
 /* Forgets everything that was allocated. */

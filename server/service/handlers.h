@@ -57,8 +57,8 @@ Lottery__V1__AckCode request_code(struct request *request);
 void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64_t received,
                       const char *detail);
 
-/* From now on the session gets the winners, `to_tell` times. */
-void session_tell(struct session *session);
+/* From now on the session gets the winners, `owed` times. */
+void session_send_winners(struct session *session);
 
 /* Puts the session among those that wait for the raffle. */
 void session_wait(struct session *session, uint64_t total);

@@ -6,9 +6,9 @@
 
 /* Room to unpack the worst message that fits a frame: thousands of empty bets, each of which
  * becomes a struct, a pointer and the notes of protobuf-c's scanner. */
-#define ARENA_ROOM ((size_t)2 * 1024 * 1024)
+#define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
 
-#define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_TELLING)
+#define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_SENDING)
 
 /* Which message is for which handler, and in which states it may come. What is not here may only be
  * sent by the central, or by nobody. */
@@ -28,7 +28,7 @@ enum status service_create(struct store *store, const struct service_events *eve
 
     if (service == NULL)
         return STATUS_NOMEM;
-    if (!arena_init(&service->arena, ARENA_ROOM)) {
+    if (!arena_init(&service->arena, ARENA_CAPACITY)) {
         free(service);
         return STATUS_NOMEM;
     }
@@ -67,11 +67,11 @@ enum status service_raffle_held(struct service *service, struct errbuf *err)
         service->has_winners = true;
     }
     while (service->waiting != NULL)
-        session_tell(service->waiting);
+        session_send_winners(service->waiting);
     return STATUS_OK;
 }
 
-void service_tell_waiting(struct service *service)
+void service_report_waiting(struct service *service)
 {
     for (struct session *session = service->waiting; session != NULL; session = session->next)
         service->events->waiting(service->owner, session->agency, session->total);

@@ -41,7 +41,7 @@ struct service_events {
 enum session_state {
     SESSION_BETTING, /* takes bets */
     SESSION_WAITING, /* finished, waits for the raffle */
-    SESSION_TELLING, /* winners are on their way */
+    SESSION_SENDING, /* winners are on their way */
     SESSION_CLOSED   /* the last answer is on its way or out */
 };
 
@@ -56,9 +56,9 @@ struct session {
     struct session *next;     /* in the service's list of waiting sessions */
     struct session **link;    /* what points here in that list; NULL when not in it */
     uint64_t total;           /* of its Finished, while waiting */
-    uint64_t told;            /* winners sent so far, while telling */
+    uint64_t sent;            /* winners sent so far, while telling */
     uint32_t agency;          /* 0 until the first message names one */
-    uint32_t to_tell;         /* how many Finished wait for the winners */
+    uint32_t owed;            /* how many Finished wait for the winners */
     enum session_state state;
 };
 
@@ -77,7 +77,7 @@ size_t service_outstanding(const struct service *service);
 enum status service_raffle_held(struct service *service, struct errbuf *err);
 
 /* Calls service_events.waiting for every session that waits: after a coordinator was lost. */
-void service_tell_waiting(struct service *service);
+void service_report_waiting(struct service *service);
 
 /* Begins the conversation. `events` and `owner` are borrowed until session_fini. */
 void session_init(struct session *session, struct service *service,

@@ -14,8 +14,9 @@
 
 #include <string.h>
 
-#define TELL_BACKLOG ((size_t)64 * 1024) /* bytes of winners that may wait for the peer to read */
-#define WINNERS_OVERHEAD 16              /* agency_id and more, generously */
+#define WINNERS_BACKLOG_MAX                                                                        \
+    ((size_t)64 * 1024)     /* bytes of winners that may wait for the peer to read */
+#define WINNERS_OVERHEAD 16 /* agency_id and more, generously */
 #define WINNERS_PER_FRAME (FRAME_BODY_MAX / 3) /* a document of one character takes three bytes */
 
 void session_init(struct session *session, struct service *service,
@@ -49,7 +50,7 @@ void session_fini(struct session *session)
 bool session_is_idle(const struct session *session)
 {
     return session->outstanding == 0 && session->state != SESSION_WAITING &&
-           session->state != SESSION_TELLING;
+           session->state != SESSION_SENDING;
 }
 
 bool session_claim_agency(struct session *session, uint32_t agency)
@@ -110,7 +111,7 @@ void session_wait(struct session *session, uint64_t total)
 {
     struct service *service = session->service;
 
-    session->to_tell++;
+    session->owed++;
     if (session->state != SESSION_BETTING)
         return; /* it waits already, or is being told and will be again */
     session->state = SESSION_WAITING;
@@ -123,16 +124,17 @@ void session_wait(struct session *session, uint64_t total)
     service->events->waiting(service->owner, session->agency, total);
 }
 
-void session_tell(struct session *session)
+void session_send_winners(struct session *session)
 {
     leave_waiting(session);
-    session->state = SESSION_TELLING;
-    session->told = 0;
+    session->state = SESSION_SENDING;
+    session->sent = 0;
     session_continue(session);
 }
 
 /* Packs the next winners into one frame and says how many they were. */
-static uint64_t send_winners(struct session *session, const struct winner *winners, uint64_t count)
+static uint64_t send_winners_frame(struct session *session, const struct winner *winners,
+                                   uint64_t count)
 {
     static char texts[WINNERS_PER_FRAME][BET_DOCUMENT_MAX + 1];
     static char *documents[WINNERS_PER_FRAME];
@@ -165,17 +167,18 @@ void session_continue(struct session *session)
 {
     uint64_t count;
 
-    while (session->state == SESSION_TELLING &&
-           session->events->backlog(session->owner) < TELL_BACKLOG) {
+    while (session->state == SESSION_SENDING &&
+           session->events->backlog(session->owner) < WINNERS_BACKLOG_MAX) {
         const struct winner *winners =
             winner_index_of(&session->service->winners, session->agency, &count);
-        session->told += send_winners(session, winners + session->told, count - session->told);
-        if (session->told < count)
+        session->sent +=
+            send_winners_frame(session, winners + session->sent, count - session->sent);
+        if (session->sent < count)
             continue;
         LOG(DEBUG, "ganadores_enviados", SUCCESS, LOG_UINT("agencia", session->agency),
             LOG_UINT("cantidad", count));
-        session->told = 0;
-        if (--session->to_tell == 0) {
+        session->sent = 0;
+        if (--session->owed == 0) {
             session->state = SESSION_BETTING;
             session->events->progress(session->owner);
         }

@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 1024
+#define FIRST_CAPACITY 1024
 
 struct echo_conn {
     struct conn base; /* first: so a conn of these ops is an echo_conn */
     char *line;       /* what has come of it, or NULL */
     size_t size;
-    size_t room;
+    size_t capacity;
     uint64_t since_ms;      /* when the connection began */
     const char *end_reason; /* static */
 };
@@ -34,15 +34,15 @@ static struct echo_conn *from_base(struct conn *base)
 
 static bool add(struct echo_conn *conn, const uint8_t *data, size_t size)
 {
-    if (size > conn->room - conn->size) {
-        size_t room = conn->room == 0 ? FIRST_ROOM : conn->room;
-        while (room - conn->size < size)
-            room *= 2;
-        char *grown = realloc(conn->line, room);
+    if (size > conn->capacity - conn->size) {
+        size_t capacity = conn->capacity == 0 ? FIRST_CAPACITY : conn->capacity;
+        while (capacity - conn->size < size)
+            capacity *= 2;
+        char *grown = realloc(conn->line, capacity);
         if (grown == NULL)
             return false;
         conn->line = grown;
-        conn->room = room;
+        conn->capacity = capacity;
     }
     memcpy(conn->line + conn->size, data, size);
     conn->size += size;
@@ -85,14 +85,14 @@ static void answer(struct echo_conn *conn)
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct echo_conn *conn = owner;
-    const uint8_t *feed = memchr(data, '\n', size);
-    size_t taken = feed != NULL ? (size_t)(feed - data) + 1 : size;
+    const uint8_t *newline = memchr(data, '\n', size);
+    size_t taken = newline != NULL ? (size_t)(newline - data) + 1 : size;
 
     if (taken > ECHO_LINE_MAX - conn->size)
         give_up(conn, "line longer than 65536 bytes");
     else if (!add(conn, data, taken))
         give_up(conn, status_text(STATUS_NOMEM));
-    else if (feed != NULL)
+    else if (newline != NULL)
         answer(conn);
 }
 

@@ -60,9 +60,9 @@ static void shed(struct listener *listener, int error)
 
 static const char *limit_reached(const struct listener *listener, struct in_addr ip)
 {
-    if (scoreboard_connections(listener->scoreboard) >= listener->most)
+    if (scoreboard_connections(listener->scoreboard) >= listener->max)
         return "too many connections";
-    if (scoreboard_connections_from(listener->scoreboard, ip) >= listener->most_per_ip)
+    if (scoreboard_connections_from(listener->scoreboard, ip) >= listener->max_per_ip)
         return "too many connections from this address";
     return NULL;
 }

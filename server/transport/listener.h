@@ -18,9 +18,9 @@ struct listener {
     uint32_t worker;               /* our row in it */
     struct conn_set *conns;        /* borrowed; takes what is accepted */
     int fd;                        /* listens, not blocking; the supervisor's */
-    int reserve_fd;       /* given up for a moment to get rid of a connection when fds are out */
-    uint32_t most;        /* connections in all */
-    uint32_t most_per_ip; /* connections from one address */
+    int reserve_fd;      /* given up for a moment to get rid of a connection when fds are out */
+    uint32_t max;        /* connections in all */
+    uint32_t max_per_ip; /* connections from one address */
     uint64_t waiting_since_ms;  /* since when a connection is being left to the others */
     uint64_t left_ms;           /* when one was last left to them */
     uint64_t logged_refusal_ms; /* when the last refusal was logged */

@@ -115,7 +115,7 @@ static void run(struct agency *agencies, size_t connections, uint64_t count, int
 
     for (size_t i = 0; i < connections; i++)
         send_bet(&agencies[i]);
-    while (samples->count < samples->room) {
+    while (samples->count < samples->capacity) {
         int ready = net_wait(epoll, events, EVENTS_MAX);
         for (int i = 0; i < ready; i++)
             on_readable(events[i].data.ptr, count);

@@ -108,12 +108,12 @@ void net_read(int fd, void *out, size_t size)
     }
 }
 
-int net_wait(int epoll, struct epoll_event *events, int room)
+int net_wait(int epoll, struct epoll_event *events, int capacity)
 {
     int count;
 
     do
-        count = epoll_wait(epoll, events, room, -1);
+        count = epoll_wait(epoll, events, capacity, -1);
     while (count < 0 && errno == EINTR); /* also after a SIGSTOP and SIGCONT */
     if (count < 0)
         die("epoll_wait");

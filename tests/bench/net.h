@@ -25,7 +25,7 @@ void net_write(int fd, const void *data, size_t size);
 void net_read(int fd, void *out, size_t size);
 
 /* Waits for events of `epoll`; returns how many were written to `events`, at least 1. */
-int net_wait(int epoll, struct epoll_event *events, int room);
+int net_wait(int epoll, struct epoll_event *events, int capacity);
 
 /* Forks a child that is killed when its parent dies. Returns as fork does. */
 int fork_tied(void);

@@ -35,7 +35,7 @@ static void ask(uint16_t port, size_t size, struct samples *samples)
     char answer;
     int fd = net_connect(port);
 
-    while (samples->count < samples->room) {
+    while (samples->count < samples->capacity) {
         uint64_t begin = now_ns();
         net_write(fd, message, size);
         net_read(fd, &answer, 1);

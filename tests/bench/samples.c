@@ -9,11 +9,11 @@
 #define NS_PER_S 1e9
 #define NS_PER_US 1e3
 
-void samples_init(struct samples *samples, size_t room)
+void samples_init(struct samples *samples, size_t capacity)
 {
-    samples->ns = calloc(room, sizeof(*samples->ns));
+    samples->ns = calloc(capacity, sizeof(*samples->ns));
     samples->count = 0;
-    samples->room = room;
+    samples->capacity = capacity;
     if (samples->ns == NULL)
         die("samples");
 }

@@ -8,11 +8,11 @@
 struct samples {
     uint64_t *ns; /* one per round trip */
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
 /* Room for `room` round trips; ends the program when there is no memory. */
-void samples_init(struct samples *samples, size_t room);
+void samples_init(struct samples *samples, size_t capacity);
 void samples_fini(struct samples *samples);
 
 /* Adds one; there has to be room. */

@@ -23,12 +23,12 @@ uint64_t fuzz_uint(struct fuzz_input *input, unsigned bytes)
     return value;
 }
 
-struct text fuzz_text(struct fuzz_input *input, size_t most, bool has_nul)
+struct text fuzz_text(struct fuzz_input *input, size_t max, bool has_nul)
 {
     size_t size = fuzz_byte(input);
 
-    if (size > most)
-        size = most;
+    if (size > max)
+        size = max;
     if (size > input->size)
         size = input->size;
     char *copy = malloc(size + has_nul);

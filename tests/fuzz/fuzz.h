@@ -39,10 +39,10 @@ uint8_t fuzz_byte(struct fuzz_input *input);
 /* The next number of `bytes` bytes, little endian; 0 bits at the end. */
 uint64_t fuzz_uint(struct fuzz_input *input, unsigned bytes);
 
-/* A text of at most `most` bytes (its length is one byte of the input) in a block of its own, so
+/* A text of at most `max` bytes (its length is one byte of the input) in a block of its own, so
  * that a sanitizer sees one byte too many being read. It ends with a NUL that is not part of it
  * when `has_nul`. The caller frees text.data with fuzz_text_free. */
-struct text fuzz_text(struct fuzz_input *input, size_t most, bool has_nul);
+struct text fuzz_text(struct fuzz_input *input, size_t max, bool has_nul);
 void fuzz_text_free(struct text text);
 
 /* The path of a regular file in memory that holds these bytes, until the next call. */

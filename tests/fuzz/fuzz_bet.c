@@ -7,7 +7,7 @@
  * and then asks whether that was the only way to write it. */
 static bool decode(struct text text, uint32_t *out, size_t *size)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *p = (const unsigned char *)text.data;
 
     *size = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
@@ -20,7 +20,7 @@ static bool decode(struct text text, uint32_t *out, size_t *size)
         c = c << 6 | (p[i] & 0x3fu);
     }
     *out = c;
-    return c >= least[*size] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+    return c >= min[*size] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
 }
 
 static bool is_printable(struct text text)

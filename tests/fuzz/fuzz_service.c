@@ -16,7 +16,7 @@
 #define CONNECTIONS 2
 #define ON_THE_WAY_MAX 4096 /* messages that the store has not ended */
 #define WINNER_NUMBER 7574
-#define ARENA_ROOM ((size_t)2 * 1024 * 1024)
+#define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
 #define STORE_DECIDES LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED
 #define MALFORMED LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED
 
@@ -336,7 +336,7 @@ static void take_step(uint8_t around, const struct frame *frame)
     if ((around & RAFFLE) != 0)
         hold_raffle();
     if ((around & COORDINATOR_LOST) != 0)
-        service_tell_waiting(service);
+        service_report_waiting(service);
     if ((around & HANG_UP) != 0) {
         session_fini(&connection->session);
         connect(connection);
@@ -361,7 +361,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     fuzz_silence_log();
     fuzz_fix_clock();
-    FUZZ_CHECK(arena_init(&arena, ARENA_ROOM));
+    FUZZ_CHECK(arena_init(&arena, ARENA_CAPACITY));
     return 0;
 }
 

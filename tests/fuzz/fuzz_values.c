@@ -6,8 +6,8 @@
 
 static void check_uint(struct text text)
 {
-    uint64_t least = 3;
-    uint64_t most = 70000;
+    uint64_t min = 3;
+    uint64_t max = 70000;
     uint64_t value = 0;
     unsigned long long wanted = 0;
     bool is_good = text.size > 0;
@@ -19,9 +19,9 @@ static void check_uint(struct text text)
         memcpy(copy, text.data, text.size);
         copy[text.size] = '\0';
         wanted = strtoull(copy, NULL, 10); /* ULLONG_MAX beyond that */
-        is_good = wanted >= least && wanted <= most;
+        is_good = wanted >= min && wanted <= max;
     }
-    FUZZ_CHECK(value_uint(text, least, most, &value) == is_good);
+    FUZZ_CHECK(value_uint(text, min, max, &value) == is_good);
     FUZZ_CHECK(value == (is_good ? wanted : 0));
 }
 

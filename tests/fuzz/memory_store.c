@@ -17,10 +17,10 @@ static void hand_in(struct memory_store *self, struct store_op *op)
 
 static void make_room(struct memory_store *self, size_t size)
 {
-    if (size <= self->room - self->used)
+    if (size <= self->capacity - self->used)
         return;
-    self->room = 2 * self->room + size;
-    self->lines = realloc(self->lines, self->room);
+    self->capacity = 2 * self->capacity + size;
+    self->lines = realloc(self->lines, self->capacity);
     FUZZ_CHECK(self->lines != NULL);
 }
 

@@ -19,7 +19,7 @@ struct memory_store {
     char *lines; /* of all bets; those of operations on their way lie behind them */
     size_t size; /* bytes that are stored */
     size_t used; /* bytes in all */
-    size_t room;
+    size_t capacity;
     uint32_t winner_number;
     bool has_draw;
     bool is_full; /* what would have to be written ends with NOSPACE */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define FILES_MAX 16
-#define FILE_ROOM                                                                                  \
+#define FILE_CAPACITY                                                                              \
     ((size_t)64 * 1024) /* what the model keeps of a file; beyond it knows nothing                 \
                          */
 #define PIECE 64
@@ -21,9 +21,9 @@
 struct disk_file {
     dev_t device;
     ino_t inode;
-    unsigned char bytes[FILE_ROOM];
+    unsigned char bytes[FILE_CAPACITY];
     size_t size;
-    bool is_dirty[FILE_ROOM / PIECE]; /* written since the last sync */
+    bool is_dirty[FILE_CAPACITY / PIECE]; /* written since the last sync */
 };
 
 /* Shared with the processes forked after the first fault_reset: the disk outlives them. */
@@ -221,7 +221,7 @@ static struct disk_file *file_of(int fd)
 static void mark_dirty(struct disk_file *file, off_t from, off_t to)
 {
     for (off_t piece = from / PIECE; piece * PIECE < to; piece++) {
-        if (piece < (off_t)(FILE_ROOM / PIECE))
+        if (piece < (off_t)(FILE_CAPACITY / PIECE))
             file->is_dirty[piece] = true;
     }
 }
@@ -237,7 +237,7 @@ static void reach_disk(struct disk_file *file, int fd, struct prng *prng)
     int reading = open(path, O_RDONLY | O_CLOEXEC);
     if (reading < 0 || fstat(fd, &info) < 0)
         abort();
-    for (size_t piece = 0; piece < FILE_ROOM / PIECE; piece++) {
+    for (size_t piece = 0; piece < FILE_CAPACITY / PIECE; piece++) {
         if (!file->is_dirty[piece] || (prng != NULL && prng_below(prng, 2) == 0))
             continue;
         memset(file->bytes + piece * PIECE, 0, PIECE);
@@ -246,7 +246,7 @@ static void reach_disk(struct disk_file *file, int fd, struct prng *prng)
         file->is_dirty[piece] = false;
     }
     if (prng == NULL || prng_below(prng, 2) == 0)
-        file->size = (size_t)info.st_size < FILE_ROOM ? (size_t)info.st_size : FILE_ROOM;
+        file->size = (size_t)info.st_size < FILE_CAPACITY ? (size_t)info.st_size : FILE_CAPACITY;
     (void)close(reading);
 }
 
@@ -383,7 +383,7 @@ const struct file_ops fault_file_ops = {
     .renameat = do_renameat,
 };
 
-long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t room,
+long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed)
 {
     char path[512];
@@ -401,7 +401,7 @@ long fault_disk_read(const char *dir, const char *name, unsigned char *out, size
         *copy = *file;
         if (seed != 0)
             reach_disk(copy, fd, &prng);
-        size = copy->size <= room ? (long)copy->size : -1;
+        size = copy->size <= capacity ? (long)copy->size : -1;
         if (size > 0)
             memcpy(out, copy->bytes, (size_t)size);
     }

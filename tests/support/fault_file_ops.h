@@ -66,7 +66,7 @@ void fault_watch(void (*on_call)(void *context), void *context);
 /* What the disk holds of the file `name` in `dir`: its size, or -1 when it never saw it. `out` has
  * room for `room` bytes. With a seed other than 0, half of what was written but not synced since
  * has reached the disk too, in pieces of 64 bytes. Callable from the watch. */
-long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t room,
+long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed);
 
 #endif

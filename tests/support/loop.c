@@ -52,19 +52,19 @@ void loop_until(uv_loop_t *loop, bool (*is_true)(void *context), void *context, 
 
 struct count {
     const unsigned *counter;
-    unsigned least;
+    unsigned min;
 };
 
 static bool has_reached(void *context)
 {
     const struct count *count = context;
 
-    return *count->counter >= count->least;
+    return *count->counter >= count->min;
 }
 
-void loop_until_count(uv_loop_t *loop, const unsigned *counter, unsigned least, const char *what)
+void loop_until_count(uv_loop_t *loop, const unsigned *counter, unsigned min, const char *what)
 {
-    struct count count = {counter, least};
+    struct count count = {counter, min};
 
     loop_until(loop, has_reached, &count, what);
 }

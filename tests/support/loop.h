@@ -19,8 +19,8 @@ void loop_begin(uv_loop_t *loop);
  * test, naming `what`, when LOOP_WAIT_MS have passed. */
 void loop_until(uv_loop_t *loop, bool (*is_true)(void *context), void *context, const char *what);
 
-/* Runs the loop until the counter is at least `least`; bounded like loop_until. */
-void loop_until_count(uv_loop_t *loop, const unsigned *counter, unsigned least, const char *what);
+/* Runs the loop until the counter is at least `min`; bounded like loop_until. */
+void loop_until_count(uv_loop_t *loop, const unsigned *counter, unsigned min, const char *what);
 
 /* One turn without waiting: callbacks that are due run, nothing else. */
 void loop_turn(uv_loop_t *loop);

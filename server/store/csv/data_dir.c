@@ -204,7 +204,7 @@ static enum status load(const struct store_files *files, int dir_fd, uint32_t ag
     }
     atomic_store(&state->bets_size, replay->bets_end);
     atomic_store(&state->journal_size, replay->journal_end);
-    atomic_store(&state->journal_room, replay->journal_size);
+    atomic_store(&state->journal_capacity, replay->journal_size);
     *out = state;
     return STATUS_OK;
 }
@@ -294,7 +294,7 @@ static enum status settle(const struct store_files *files, int dir_fd, struct st
          ops->ftruncate(files->journal_fd, (off_t)report->journal_bytes) < 0))
         return fail(err, "cutting the torn tail", errno);
     if (report->journal_cut > 0)
-        atomic_store(&state->journal_room, report->journal_bytes);
+        atomic_store(&state->journal_capacity, report->journal_bytes);
     enum status status = rewrite_unsynced(files, replay);
     if (status != STATUS_OK) {
         errbuf_set(err, "writing again what may not be on disk: %s", status_text(status));

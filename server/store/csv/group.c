@@ -22,10 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_ROOM ((size_t)8 * 1024 * 1024)
-#define FIRST_ROOM ((size_t)256 * 1024)
-#define ROOM_PIECE 4096                /* bytes that the journal's file grows by at least */
-#define ROOM_MOST ((size_t)256 * 1024) /* and at most */
+#define KEPT_CAPACITY ((size_t)8 * 1024 * 1024)
+#define FIRST_CAPACITY ((size_t)256 * 1024)
+#define RESERVE_PIECE 4096               /* bytes that the journal's file grows by at least */
+#define RESERVE_MAX ((size_t)256 * 1024) /* and at most */
 
 /* An agency's numbers as they will be after the group; meaningful when `round` is the current one.
  * Kept beside the shared state, which must not change before the files have. */
@@ -53,10 +53,10 @@ void group_reset(struct group *group)
     group->end = &group->first;
     group->count = 0;
     group->size = 0;
-    if (group->room > KEPT_ROOM) {
+    if (group->capacity > KEPT_CAPACITY) {
         free(group->bytes);
         group->bytes = NULL;
-        group->room = 0;
+        group->capacity = 0;
     }
 }
 
@@ -70,17 +70,17 @@ void group_add(struct group *group, struct store_op *op)
 
 enum status group_format(struct group *group, struct store_op *op, const struct bet *bets)
 {
-    size_t most = (size_t)op->count * BETS_CSV_LINE_MAX;
+    size_t max = (size_t)op->count * BETS_CSV_LINE_MAX;
 
-    if (most > group->room - group->size) {
-        size_t room = group->room == 0 ? FIRST_ROOM : group->room;
-        while (room - group->size < most)
-            room *= 2;
-        char *grown = realloc(group->bytes, room);
+    if (max > group->capacity - group->size) {
+        size_t capacity = group->capacity == 0 ? FIRST_CAPACITY : group->capacity;
+        while (capacity - group->size < max)
+            capacity *= 2;
+        char *grown = realloc(group->bytes, capacity);
         if (grown == NULL)
             return STATUS_NOMEM;
         group->bytes = grown;
-        group->room = room;
+        group->capacity = capacity;
     }
     char *lines = group->bytes + group->size;
     op->bytes_at = group->size;
@@ -117,18 +117,18 @@ void committing_fini(struct committing *committing)
 
 static bool reserve(struct committing *committing, size_t count)
 {
-    if (count <= committing->room)
+    if (count <= committing->capacity)
         return true;
-    size_t room = count * 2;
-    struct iovec *parts = realloc(committing->parts, room * sizeof(*parts));
+    size_t capacity = count * 2;
+    struct iovec *parts = realloc(committing->parts, capacity * sizeof(*parts));
     if (parts == NULL)
         return false;
     committing->parts = parts;
-    uint8_t *records = realloc(committing->records, room * JOURNAL_RECORD_SIZE);
+    uint8_t *records = realloc(committing->records, capacity * JOURNAL_RECORD_SIZE);
     if (records == NULL)
         return false;
     committing->records = records;
-    committing->room = room;
+    committing->capacity = capacity;
     return true;
 }
 
@@ -137,26 +137,28 @@ static bool reserve(struct committing *committing, size_t count)
  * takes half of the time. */
 static enum status reserve_journal(const struct committing *committing, uint64_t end)
 {
-    static const uint8_t zeros[ROOM_PIECE] = {0};
+    static const uint8_t zeros[RESERVE_PIECE] = {0};
     const struct store_files *files = &committing->files;
-    struct iovec parts[ROOM_MOST / ROOM_PIECE];
+    struct iovec parts[RESERVE_MAX / RESERVE_PIECE];
     uint64_t size = atomic_load(&committing->state->journal_size);
-    uint64_t room = atomic_load(&committing->state->journal_room);
+    uint64_t capacity = atomic_load(&committing->state->journal_capacity);
 
-    if (room < size) /* on a full disk records go on without room of their own */
-        room = size;
-    while (room < end) {
-        size_t count = (size_t)(room / ROOM_PIECE);
-        count = count < 1 ? 1 : count > ROOM_MOST / ROOM_PIECE ? ROOM_MOST / ROOM_PIECE : count;
+    if (capacity < size) /* on a full disk records go on without room of their own */
+        capacity = size;
+    while (capacity < end) {
+        size_t count = (size_t)(capacity / RESERVE_PIECE);
+        count = count < 1                             ? 1
+                : count > RESERVE_MAX / RESERVE_PIECE ? RESERVE_MAX / RESERVE_PIECE
+                                                      : count;
         for (size_t i = 0; i < count; i++)
-            parts[i] = (struct iovec){(void *)(uintptr_t)zeros, ROOM_PIECE};
-        enum status status = file_write(files->ops, files->journal_fd, parts, count, room);
+            parts[i] = (struct iovec){(void *)(uintptr_t)zeros, RESERVE_PIECE};
+        enum status status = file_write(files->ops, files->journal_fd, parts, count, capacity);
         if (status == STATUS_NOSPACE)
             return STATUS_OK; /* what is to be written may still fit */
         if (status != STATUS_OK)
             return status;
-        room += count * ROOM_PIECE;
-        atomic_store(&committing->state->journal_room, room);
+        capacity += count * RESERVE_PIECE;
+        atomic_store(&committing->state->journal_capacity, capacity);
     }
     return STATUS_OK;
 }
@@ -170,7 +172,7 @@ static enum status cut_back(const struct committing *committing)
     if (files->ops->ftruncate(files->bets_fd, (off_t)atomic_load(&state->bets_size)) < 0 ||
         files->ops->ftruncate(files->journal_fd, (off_t)atomic_load(&state->journal_size)) < 0)
         return STATUS_IO;
-    atomic_store(&state->journal_room, atomic_load(&state->journal_size));
+    atomic_store(&state->journal_capacity, atomic_load(&state->journal_size));
     return STATUS_OK;
 }
 

@@ -17,7 +17,7 @@ struct group {
     size_t count;           /* operations */
     char *bytes;            /* the formatted lines of its batches */
     size_t size;
-    size_t room;
+    size_t capacity;
     struct group *next; /* in the list it is in */
 };
 
@@ -42,7 +42,7 @@ struct committing {
     uint32_t round;          /* number of the group being planned */
     struct iovec *parts;     /* runs of bytes for bets.csv */
     uint8_t *records;        /* encoded journal records */
-    size_t room;             /* operations that parts and records have room for */
+    size_t capacity;         /* operations that parts and records have room for */
 };
 
 enum status committing_init(struct committing *committing, const struct data_dir *data_dir,

@@ -101,13 +101,13 @@ static enum status take_record(struct run *run, const uint8_t *bytes, uint64_t a
     struct replay *replay = run->replay;
     struct journal_record record;
 
-    bool is_sound = journal_decode(bytes, &record) && record.at == at &&
+    bool is_valid = journal_decode(bytes, &record) && record.at == at &&
                     record.id == replay->state->id && record.type != JOURNAL_HEADER;
-    if (is_sound && record.synced > replay->synced)
+    if (is_valid && record.synced > replay->synced)
         replay->synced = record.synced;
     if (run->is_bad) /* beyond the good part only `synced` is of interest */
         return STATUS_OK;
-    if (!is_sound) {
+    if (!is_valid) {
         mark_bad(run, JOURNAL_NAME, at, "record that is not sound");
         return STATUS_OK;
     }

@@ -22,12 +22,12 @@ struct state_agency {
 };
 
 struct state {
-    pthread_mutex_t lock;          /* robust, between processes; guards all writing below */
-    uint64_t id;                   /* of the folder, see journal.h */
-    uint64_t header_writes;        /* how often the journal's header was written */
-    _Atomic uint64_t bets_size;    /* committed bytes of bets.csv */
-    _Atomic uint64_t journal_size; /* committed bytes of the journal */
-    _Atomic uint64_t journal_room; /* bytes of the journal's file: zeros behind journal_size */
+    pthread_mutex_t lock;              /* robust, between processes; guards all writing below */
+    uint64_t id;                       /* of the folder, see journal.h */
+    uint64_t header_writes;            /* how often the journal's header was written */
+    _Atomic uint64_t bets_size;        /* committed bytes of bets.csv */
+    _Atomic uint64_t journal_size;     /* committed bytes of the journal */
+    _Atomic uint64_t journal_capacity; /* bytes of the journal's file: zeros behind journal_size */
     _Atomic uint64_t next_bets; /* where state_commit moves them: a holder of the lock that dies */
     _Atomic uint64_t next_journal; /* between the two leaves a pair that does not belong together */
     _Atomic uint32_t is_moving;    /* bool: next_* are set, the move is to be finished */

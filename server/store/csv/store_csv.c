@@ -147,8 +147,8 @@ static enum status find_line(struct scan *scan, struct errbuf *err)
         errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), from);
         return status;
     }
-    const char *feed = memchr(scan->block, '\n', size);
-    scan->at = feed != NULL ? from + (uint64_t)(feed - scan->block) + 1 : scan->end;
+    const char *newline = memchr(scan->block, '\n', size);
+    scan->at = newline != NULL ? from + (uint64_t)(newline - scan->block) + 1 : scan->end;
     return STATUS_OK;
 }
 
@@ -168,18 +168,18 @@ static enum status scan_block(struct scan *scan, store_lines_cb on_lines, void *
     }
     /* Up to the line end that closes the last line of this part, if it is here, or of this block.
      */
-    const char *feed = NULL;
+    const char *newline = NULL;
     if (scan->until - scan->at < size) {
         size_t from = (size_t)(scan->until - scan->at) - 1;
-        feed = memchr(scan->block + from, '\n', size - from);
+        newline = memchr(scan->block + from, '\n', size - from);
     }
-    if (feed == NULL)
-        feed = memrchr(scan->block, '\n', size);
-    if (feed == NULL) {
+    if (newline == NULL)
+        newline = memrchr(scan->block, '\n', size);
+    if (newline == NULL) {
         errbuf_set(err, BETS_NAME ": no line end after byte %" PRIu64, scan->at);
         return STATUS_DAMAGED;
     }
-    size_t lines = (size_t)(feed - scan->block) + 1;
+    size_t lines = (size_t)(newline - scan->block) + 1;
     status = on_lines(context, scan->block, lines, &bad_at);
     if (status == STATUS_DAMAGED)
         errbuf_set(err, BETS_NAME ": bad line at byte %" PRIu64, scan->at + bad_at);

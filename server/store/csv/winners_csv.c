@@ -111,15 +111,16 @@ static enum status load(const struct file_ops *ops, int dir_fd, const struct jou
 static bool read_line(char **at, const char *end, struct winner *out)
 {
     char *comma = memchr(*at, ',', (size_t)(end - *at));
-    char *feed = memchr(*at, '\n', (size_t)(end - *at));
+    char *newline = memchr(*at, '\n', (size_t)(end - *at));
 
-    if (comma == NULL || feed == NULL || feed - comma < 3 || feed - comma - 2 > BET_DOCUMENT_MAX)
+    if (comma == NULL || newline == NULL || newline - comma < 3 ||
+        newline - comma - 2 > BET_DOCUMENT_MAX)
         return false;
-    *out = (struct winner){.document_size = (uint8_t)(feed - comma - 2)};
+    *out = (struct winner){.document_size = (uint8_t)(newline - comma - 2)};
     for (const char *p = *at; p < comma; p++)
         out->agency = out->agency * 10 + (uint32_t)(*p - '0');
     memcpy(out->document, comma + 1, out->document_size);
-    *at = feed + 1;
+    *at = newline + 1;
     return true;
 }
 

@@ -151,14 +151,14 @@ static void test_frame_filled_to_the_byte(void **state)
     batch_begin(&probe, 1, 0);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));
-    size_t least = probe.size - empty;
+    size_t min = probe.size - empty;
     assert_true(batch_add(&probe, &bet));
-    size_t usual = probe.size - empty - least;
+    size_t usual = probe.size - empty - min;
 
     batch_begin(&batch, 1, 0);
-    while (FRAME_MAX_SIZE - batch.size >= usual + least)
+    while (FRAME_MAX_SIZE - batch.size >= usual + min)
         assert_true(batch_add(&batch, &bet));
-    size_t grow = FRAME_MAX_SIZE - batch.size - least;
+    size_t grow = FRAME_MAX_SIZE - batch.size - min;
     assert_true(grow + 2 < sizeof(name));
     memset(name, 'x', grow + 2);
     name[grow + 2] = '\0'; /* one byte too many */

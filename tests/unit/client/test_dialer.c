@@ -424,7 +424,7 @@ static void test_pauses_grow(void **state)
     dialer_connect(&f->dialer);
     loop_until(&f->loop, is_waiting, f, "a pause");
     assert_true(f->dialer.backoff.ceiling_ms > first);
-    assert_true(f->dialer.backoff.most_ms > f->dialer.backoff.ceiling_ms);
+    assert_true(f->dialer.backoff.max_ms > f->dialer.backoff.ceiling_ms);
     dialer_made_progress(&f->dialer);
     assert_true(f->dialer.backoff.ceiling_ms <= first);
 }

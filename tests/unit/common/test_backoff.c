@@ -41,18 +41,18 @@ static int restore(void **state)
 /* The ceiling doubles from the first wait up to the cap and stays there. */
 static void test_ceiling_doubles_up_to_the_cap(void **state)
 {
-    static const uint32_t least[] = {50, 100, 200, 400, 500, 500, 500};
-    static const uint32_t most[] = {100, 200, 400, 800, 1000, 1000, 1000};
-    struct backoff low = {.first_ms = 100, .most_ms = 1000};
+    static const uint32_t min[] = {50, 100, 200, 400, 500, 500, 500};
+    static const uint32_t max[] = {100, 200, 400, 800, 1000, 1000, 1000};
+    struct backoff low = {.first_ms = 100, .max_ms = 1000};
     struct backoff high = low;
 
     (void)state;
     clock_replace(&fixed);
-    for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
+    for (size_t i = 0; i < sizeof(min) / sizeof(min[0]); i++) {
         next_random = 0;
-        assert_int_equal(backoff_next_ms(&low), least[i]);
-        next_random = most[i] - least[i];
-        assert_int_equal(backoff_next_ms(&high), most[i]);
+        assert_int_equal(backoff_next_ms(&low), min[i]);
+        next_random = max[i] - min[i];
+        assert_int_equal(backoff_next_ms(&high), max[i]);
     }
 }
 
@@ -67,17 +67,17 @@ static void test_bounds(void **state)
     for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
         for (int most_kind = 0; most_kind < 3; most_kind++) {
             uint32_t first = firsts[i];
-            uint32_t most = most_kind == 0 ? first : UINT32_MAX;
+            uint32_t max = most_kind == 0 ? first : UINT32_MAX;
             if (most_kind == 1 && first < UINT32_MAX / 3)
-                most = 3 * first;
-            struct backoff backoff = {.first_ms = first, .most_ms = most};
+                max = 3 * first;
+            struct backoff backoff = {.first_ms = first, .max_ms = max};
             uint64_t ceiling = first;
             for (int turn = 0; turn < 40; turn++) {
                 uint64_t wait = backoff_next_ms(&backoff);
                 assert_true(wait >= 1);
                 assert_true(2 * wait >= ceiling);
                 assert_true(wait <= ceiling);
-                ceiling = 2 * ceiling < most ? 2 * ceiling : most;
+                ceiling = 2 * ceiling < max ? 2 * ceiling : max;
             }
         }
     }
@@ -92,7 +92,7 @@ static void test_jitter_reaches_every_value(void **state)
     clock_replace(&uniform);
     prng.state = 2;
     for (int i = 0; i < 2000; i++) {
-        struct backoff backoff = {.first_ms = 20, .most_ms = 20};
+        struct backoff backoff = {.first_ms = 20, .max_ms = 20};
         seen[backoff_next_ms(&backoff)] = true;
     }
     for (int wait = 0; wait <= 20; wait++)
@@ -102,7 +102,7 @@ static void test_jitter_reaches_every_value(void **state)
 /* After a reset the next wait is a first one again. */
 static void test_reset(void **state)
 {
-    struct backoff backoff = {.first_ms = 100, .most_ms = 10000};
+    struct backoff backoff = {.first_ms = 100, .max_ms = 10000};
 
     (void)state;
     clock_replace(&fixed);

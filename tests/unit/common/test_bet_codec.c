@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_BETS 20
-#define MESSAGE_ROOM 8192
+#define MAX_BETS 20
+#define MESSAGE_CAPACITY 8192
 
 /* A bet with room for its texts, NUL-terminated for protobuf-c. */
 struct sample {
@@ -20,9 +20,9 @@ struct sample {
     Lottery__V1__Bet message;
 };
 
-static void fill(struct prng *prng, char *out, size_t least, size_t most)
+static void fill(struct prng *prng, char *out, size_t min, size_t max)
 {
-    size_t size = least + prng_below(prng, (uint32_t)(most - least + 1));
+    size_t size = min + prng_below(prng, (uint32_t)(max - min + 1));
 
     for (size_t i = 0; i < size; i++)
         out[i] = (char)(1 + prng_below(prng, 255));
@@ -49,16 +49,16 @@ static void make_sample(struct prng *prng, struct sample *out)
 }
 
 /* A NewBets of random bets, as protobuf-c writes it. */
-static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_ROOM])
+static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
 {
     static const uint64_t numbers[] = {0, 1, 128, 78697, UINT32_MAX, INT64_MAX};
-    static struct sample samples[MOST_BETS];
-    Lottery__V1__Bet *bets[MOST_BETS];
+    static struct sample samples[MAX_BETS];
+    Lottery__V1__Bet *bets[MAX_BETS];
     Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
 
     message.agency_id = (uint32_t)numbers[prng_below(prng, 5)];
     message.offset = numbers[prng_below(prng, 6)];
-    message.n_bets = prng_below(prng, MOST_BETS + 1);
+    message.n_bets = prng_below(prng, MAX_BETS + 1);
     message.bets = bets;
     for (size_t i = 0; i < message.n_bets; i++) {
         make_sample(prng, &samples[i]);
@@ -79,7 +79,7 @@ static void assert_text(struct text ours, const char *theirs)
 /* What we read, protobuf-c reads, too, and the same. Returns whether we read it. */
 static bool assert_agree(const uint8_t *bytes, size_t size)
 {
-    static struct bet bets[MESSAGE_ROOM / 2];
+    static struct bet bets[MESSAGE_CAPACITY / 2];
     struct guarded copy = guarded_copy(bytes, size);
     struct new_bets head;
 
@@ -158,7 +158,7 @@ static void test_encode(void **state)
 /* Whatever protobuf-c writes is read; but for offsets of 64 bits, which no agency gets to. */
 static void test_decode(void **state)
 {
-    static uint8_t bytes[MESSAGE_ROOM];
+    static uint8_t bytes[MESSAGE_CAPACITY];
     struct prng prng = {2};
 
     (void)state;
@@ -172,7 +172,7 @@ static void test_decode(void **state)
 /* A message that is cut, or has any byte changed, is read as protobuf-c reads it or not at all. */
 static void test_decode_damaged(void **state)
 {
-    static uint8_t bytes[MESSAGE_ROOM];
+    static uint8_t bytes[MESSAGE_CAPACITY];
     struct prng prng = {3};
     size_t refused = 0;
 

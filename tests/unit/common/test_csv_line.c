@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define MOST_FIELDS 8
+#define MAX_FIELDS 8
 
 /* The reference: byte by byte, as the header says. */
 static size_t split_slowly(const char *text, size_t size, struct text *fields, size_t count)
@@ -38,8 +38,8 @@ static size_t assert_agree(const char *text, size_t size, size_t count)
 {
     struct guarded copy = guarded_copy(text, size);
     const char *bytes = (const char *)copy.bytes;
-    struct text expected[MOST_FIELDS];
-    struct text fields[MOST_FIELDS];
+    struct text expected[MAX_FIELDS];
+    struct text fields[MAX_FIELDS];
 
     size_t line = split_slowly(bytes, size, expected, count);
     assert_int_equal(csv_line_split(bytes, size, fields, count), line);
@@ -123,7 +123,7 @@ static void test_random(void **state)
             text[i] = letters[prng_below(&prng, round % 2 ? sizeof(letters) - 1 : 19)];
         if (size > 0 && round % 4 == 0)
             text[size - 1] = '\n';
-        lines += assert_agree(text, size, 1 + prng_below(&prng, MOST_FIELDS)) > 0;
+        lines += assert_agree(text, size, 1 + prng_below(&prng, MAX_FIELDS)) > 0;
     }
     assert_true(lines > 1000);
 }

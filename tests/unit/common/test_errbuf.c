@@ -57,23 +57,23 @@ static void test_cut_at_every_size(void **state)
         struct errbuf err;
         char behind;
     } box;
-    const size_t most = sizeof(box.err.text) - 1;
+    const size_t max = sizeof(box.err.text) - 1;
 
     (void)state;
     box.behind = 'b';
-    for (size_t size = most - 3; size <= most + 600; size++) {
+    for (size_t size = max - 3; size <= max + 600; size++) {
         errbuf_set(&box.err, "%s", repeated('a', size));
         size_t is = strlen(box.err.text);
-        assert_int_equal(is, size < most ? size : most);
+        assert_int_equal(is, size < max ? size : max);
         errbuf_wrap(&box.err, "cc");
         assert_memory_equal(box.err.text, "cc: aaaa", 8);
-        assert_int_equal(strlen(box.err.text), is + 4 < most ? is + 4 : most);
+        assert_int_equal(strlen(box.err.text), is + 4 < max ? is + 4 : max);
     }
-    for (size_t size = most - 3; size <= most + 600; size++) {
+    for (size_t size = max - 3; size <= max + 600; size++) {
         errbuf_set(&box.err, "inner");
         errbuf_wrap(&box.err, "%s", repeated('o', size));
-        assert_int_equal(strlen(box.err.text), most);
-        assert_memory_equal(box.err.text, repeated('o', most - 3), most - 3);
+        assert_int_equal(strlen(box.err.text), max);
+        assert_memory_equal(box.err.text, repeated('o', max - 3), max - 3);
     }
     assert_int_equal(box.behind, 'b');
 }

@@ -164,12 +164,12 @@ static void test_values_are_tamed(void **state)
 static void test_cut_keeps_line_end(void **state)
 {
     const char *prefix = TIME " INFO     action: a | result: success | k: ";
-    const size_t room = LOG_LINE_MAX - 1 - strlen(prefix);
+    const size_t capacity = LOG_LINE_MAX - 1 - strlen(prefix);
     static char text[LOG_LINE_MAX + 100];
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    for (size_t size = room - 20; size < room + 20; size++) {
+    for (size_t size = capacity - 20; size < capacity + 20; size++) {
         struct capture capture;
         capture_begin(&capture);
         LOG(INFO, "a", SUCCESS, LOG_SIZED("k", text, size), LOG_TEXT("next", "y"));
@@ -187,7 +187,7 @@ static void test_cut_keeps_utf8_whole(void **state)
 {
     static const char *const characters[] = {"\xc2\xb0", "\xe2\x82\xac", "\xf0\x9f\x8e\xb0"};
     const char *prefix = TIME " INFO     action: a | result: success | k: ";
-    const size_t room = LOG_LINE_MAX - 1 - strlen(prefix);
+    const size_t capacity = LOG_LINE_MAX - 1 - strlen(prefix);
     static char text[LOG_LINE_MAX + 100];
 
     (void)state;
@@ -196,7 +196,7 @@ static void test_cut_keeps_utf8_whole(void **state)
         for (size_t fits = 0; fits <= size; fits++) {
             struct capture capture;
             memset(text, 'x', sizeof(text));
-            memcpy(text + room - fits, characters[c], size);
+            memcpy(text + capacity - fits, characters[c], size);
             capture_begin(&capture);
             LOG(INFO, "a", SUCCESS, LOG_SIZED("k", text, sizeof(text)), LOG_TEXT("next", "y"));
             capture_end(&capture);

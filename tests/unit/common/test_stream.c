@@ -235,10 +235,10 @@ static bool peer_reads(void *context)
 {
     struct fixture *f = context;
     uint8_t piece[STREAM_READ_SIZE];
-    size_t most = f->at_a_time;
+    size_t max = f->at_a_time;
 
-    assert_true(most <= sizeof(piece));
-    ssize_t count = recv(f->peers[0], piece, most, 0);
+    assert_true(max <= sizeof(piece));
+    ssize_t count = recv(f->peers[0], piece, max, 0);
     if (count == 0) {
         f->has_ended = true;
     } else if (count < 0 && errno == ECONNRESET) {

@@ -16,13 +16,13 @@
 static const uint64_t untouched = 4711;
 
 /* Reads from right before a page that can not be touched; the output is kept on failure. */
-static bool read_uint(const char *text, size_t size, uint64_t least, uint64_t most, uint64_t *out)
+static bool read_uint(const char *text, size_t size, uint64_t min, uint64_t max, uint64_t *out)
 {
     struct guarded guarded = guarded_copy(text, size);
     struct text view = {(const char *)guarded.bytes, size};
 
     *out = untouched;
-    bool is_read = value_uint(view, least, most, out);
+    bool is_read = value_uint(view, min, max, out);
     guarded_free(&guarded);
     if (!is_read)
         assert_int_equal(*out, untouched);

@@ -107,19 +107,19 @@ static void test_unpack_shows_nul_bytes(void **state)
 static void test_unpack_without_room(void **state)
 {
     static const uint8_t body[] = {0x0a, 3, 'A', 'n', 'a', 0x12, 2, 'L', 'o', 0x1a, 1, '1'};
-    size_t room = 0;
+    size_t capacity = 0;
     Lottery__V1__Bet *bet = NULL;
 
     (void)state;
-    for (; bet == NULL && room < 4096; room += 8) {
+    for (; bet == NULL && capacity < 4096; capacity += 8) {
         struct arena arena;
-        assert_true(arena_init(&arena, room + 1));
+        assert_true(arena_init(&arena, capacity + 1));
         bet = lottery__v1__bet__unpack(&arena.allocator, sizeof(body), body);
-        assert_true(arena.used <= arena.room);
+        assert_true(arena.used <= arena.capacity);
         arena_fini(&arena);
     }
     assert_non_null(bet);
-    assert_true(room > sizeof(Lottery__V1__Bet));
+    assert_true(capacity > sizeof(Lottery__V1__Bet));
 }
 
 int main(void)

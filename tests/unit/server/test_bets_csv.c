@@ -186,12 +186,12 @@ static size_t random_name(struct prng *prng, char out[BET_NAME_MAX])
     static const char *const pieces[] = {
         "a", "Z", " ", ",", "\"", "\"\"", ",\"", "'", ";", "|", "\xc3\xb1", "\xf0\x9f\x8e\xb0",
     };
-    size_t most = 1 + prng_below(prng, BET_NAME_MAX);
+    size_t max = 1 + prng_below(prng, BET_NAME_MAX);
     size_t size = 0;
 
     for (int tries = 0; tries < 100 || size == 0; tries++) {
         const char *piece = pieces[prng_below(prng, COUNT(pieces))];
-        if (strlen(piece) <= most - size) {
+        if (strlen(piece) <= max - size) {
             memcpy(out + size, piece, strlen(piece));
             size += strlen(piece);
         }

@@ -17,9 +17,9 @@
 
 #define AGENCIES 3
 #define SESSIONS 3
-#define OPS 64             /* operations that a case may have on their way */
-#define SENT_MAX 1024      /* answers that a session may get in one case */
-#define TELL_BACKLOG 65536 /* winners are held back while so many bytes wait */
+#define OPS 64                    /* operations that a case may have on their way */
+#define SENT_MAX 1024             /* answers that a session may get in one case */
+#define WINNERS_BACKLOG_MAX 65536 /* winners are held back while so many bytes wait */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What was handed in. */
@@ -793,14 +793,14 @@ static void test_many_winners(void **state)
     assert_true(send_finished(side, 2, 1));
     end_op(f, STATUS_OK, 1, 0);
     hold_raffle(f, winners, MANY);
-    assert_int_equal(side->session.state, SESSION_TELLING);
+    assert_int_equal(side->session.state, SESSION_SENDING);
     assert_false(session_is_idle(&side->session));
-    assert_true(side->backlog >= TELL_BACKLOG);
-    assert_true(side->backlog < TELL_BACKLOG + FRAME_MAX_SIZE);
+    assert_true(side->backlog >= WINNERS_BACKLOG_MAX);
+    assert_true(side->backlog < WINNERS_BACKLOG_MAX + FRAME_MAX_SIZE);
     size_t held = side->count;
     session_continue(&side->session); /* no room yet */
     assert_int_equal(side->count, held);
-    for (int i = 0; i < 1000 && side->session.state == SESSION_TELLING; i++) {
+    for (int i = 0; i < 1000 && side->session.state == SESSION_SENDING; i++) {
         side->backlog = 0;
         session_continue(&side->session);
     }
@@ -879,7 +879,7 @@ static void test_unreadable_winners(void **state)
 }
 
 /* A new holder of the raffle is told of who waits: all that still do, each once. */
-static void test_tell_waiting(void **state)
+static void test_report_waiting(void **state)
 {
     struct fixture *f = *state;
 
@@ -888,15 +888,15 @@ static void test_tell_waiting(void **state)
         end_op(f, STATUS_OK, 5, 0);
     }
     f->waitings = 0;
-    service_tell_waiting(f->service);
+    service_report_waiting(f->service);
     assert_int_equal(f->waitings, 3);
     session_fini(&f->sides[1].session); /* from the middle of the list */
     f->waitings = 0;
-    service_tell_waiting(f->service);
+    service_report_waiting(f->service);
     assert_int_equal(f->waitings, 2);
     assert_false(session_receive(&f->sides[0].session, 99, NULL, 0));
     f->waitings = 0;
-    service_tell_waiting(f->service);
+    service_report_waiting(f->service);
     assert_int_equal(f->waitings, 1);
     assert_int_equal(f->waiting_agency, 3);
     hold_raffle(f, NULL, 0);
@@ -904,7 +904,7 @@ static void test_tell_waiting(void **state)
     assert_silent(&f->sides[0]);
     assert_silent(&f->sides[1]);
     f->waitings = 0;
-    service_tell_waiting(f->service);
+    service_report_waiting(f->service);
     assert_int_equal(f->waitings, 0);
 }
 
@@ -921,7 +921,7 @@ static void test_gone_while_told(void **state)
     assert_true(send_finished(side, 1, 1));
     end_op(f, STATUS_OK, 1, 0);
     hold_raffle(f, winners, MANY);
-    assert_int_equal(side->session.state, SESSION_TELLING);
+    assert_int_equal(side->session.state, SESSION_SENDING);
     session_fini(&side->session);
     size_t count = side->count;
     side->backlog = 0;
@@ -1012,7 +1012,7 @@ int main(void)
         CASE(test_many_winners),
         CASE(test_frames_of_winners),
         CASE(test_unreadable_winners),
-        CASE(test_tell_waiting),
+        CASE(test_report_waiting),
         CASE(test_gone_while_told),
         CASE(test_log),
     };

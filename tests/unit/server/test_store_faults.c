@@ -93,7 +93,7 @@ static void expect_bets(struct store_fixture *f, uint64_t first, uint64_t second
 }
 
 /* The folder is as good as ever, with the kernel's own operations. */
-static void expect_sound(const char *dir, uint64_t first, uint64_t second, bool has_draw)
+static void expect_valid(const char *dir, uint64_t first, uint64_t second, bool has_draw)
 {
     struct store_fixture f = open_store(dir, &file_ops_system);
 
@@ -131,7 +131,7 @@ static void opening_a_new_folder(void **state)
                 store_fixture_close(&f);
             }
             assert_int_equal(open_descriptors(), before);
-            expect_sound(dir, 0, 0, false);
+            expect_valid(dir, 0, 0, false);
         }
         assert_true(w > 0 || fault_count(FAULT_OPENAT) > 5);
     }
@@ -187,7 +187,7 @@ static void recovering_a_folder(void **state)
                 store_fixture_close(&f);
             }
             assert_int_equal(open_descriptors(), before);
-            expect_sound(dir, 3, 0, false);
+            expect_valid(dir, 3, 0, false);
         }
         if (ways[w].op != FAULT_RENAMEAT)
             assert_true(after > 2);
@@ -211,7 +211,7 @@ static void recovering_on_a_dead_disk(void **state)
         assert_int_equal(status, has_struck ? STATUS_IO : STATUS_OK);
         if (!has_struck)
             store_fixture_close(&f);
-        expect_sound(dir, 3, 0, false);
+        expect_valid(dir, 3, 0, false);
     }
 }
 
@@ -257,7 +257,7 @@ static void storing(void **state)
             assert_int_equal(store_fixture_finish(&f, 3, 0), STATUS_OK);
             assert_int_equal(store_finished(f.store), 1);
             store_fixture_close(&f);
-            expect_sound(dir, first + 1, second, false);
+            expect_valid(dir, first + 1, second, false);
         }
     }
 }
@@ -324,7 +324,7 @@ static void failing_for_good(void **state)
             assert_true(stored == (uint64_t)acked || stored == (uint64_t)acked + 1);
             assert_true(!with_cut || status == 0 || stored == (uint64_t)acked);
             store_fixture_close(&f);
-            expect_sound(dir, stored, 0, false);
+            expect_valid(dir, stored, 0, false);
         }
         assert_true(deaths >= 6);
     }
@@ -365,7 +365,7 @@ static void saving_the_draw(void **state)
             assert_int_equal(status, STATUS_OK);
             assert_true(store_has_draw(f.store));
             store_fixture_close(&f);
-            expect_sound(dir, 1, has_struck ? 1 : 0, true);
+            expect_valid(dir, 1, has_struck ? 1 : 0, true);
         }
     }
 }
@@ -401,7 +401,7 @@ static void saving_the_draw_without_a_sync(void **state)
                          has_draw ? STATUS_OK : STATUS_NOTFOUND);
         winner_list_fini(&read.winners);
         store_fixture_close(&f);
-        expect_sound(dir, 0, 0, has_draw);
+        expect_valid(dir, 0, 0, has_draw);
     }
 }
 
@@ -427,7 +427,7 @@ static void dying_within_the_draw(void **state)
     }
     assert_int_equal(wait_status(pid), FAULT_EXIT_STATUS);
     data_dir_close(f.data_dir);
-    expect_sound(*state, 0, 0, true);
+    expect_valid(*state, 0, 0, true);
 }
 
 /* A disk that has no room to spare still takes what fits. */
@@ -444,7 +444,7 @@ static void storing_without_spare_room(void **state)
     for (uint64_t i = 0; i < 200; i++) /* from then on with room again */
         assert_int_equal(store_fixture_append(&f, 1, 2 + i, 1), STATUS_OK);
     store_fixture_close(&f);
-    expect_sound(*state, 202, 1, false);
+    expect_valid(*state, 202, 1, false);
 }
 
 /* Reading the draw and scanning: a failing read is the result, and nothing else is harmed. */
@@ -496,7 +496,7 @@ static void closing(void **state)
             data_dir_close(f.data_dir);
             has_struck = fault_end();
             assert_int_equal(open_descriptors(), before);
-            expect_sound(dir, 3, 0, false);
+            expect_valid(dir, 3, 0, false);
         }
     }
 }
@@ -551,7 +551,7 @@ static void opening_without_memory(void **state)
         else
             assert_true(err.text[0] != '\0');
         assert_int_equal(open_descriptors(), before);
-        expect_sound(dir, 3, 0, false);
+        expect_valid(dir, 3, 0, false);
     }
     assert_true(after > 2);
 }
@@ -611,7 +611,7 @@ static void working_without_memory(void **state)
                 assert_int_equal(store_fixture_append(&f, 1, 0, 3), STATUS_OK);
             assert_int_equal(store_backlog(f.store), 0);
             store_fixture_close(&f);
-            expect_sound(dir, what < 3 ? 3 : 0, 0, what >= 4 || (what == 3 && !has_failed));
+            expect_valid(dir, what < 3 ? 3 : 0, 0, what >= 4 || (what == 3 && !has_failed));
         }
     }
     assert_true(failures >= 8);

@@ -145,10 +145,10 @@ struct tally {
     unsigned refused;
 };
 
-/* Opens the damaged folder: it is refused with a reason and left alone, or holds between `least`
- * and `most` steps and goes on. The check says the same and changes nothing. */
-static void try_damaged(const char *dir, const struct folder *damaged, size_t file, size_t least,
-                        size_t most, struct tally *tally)
+/* Opens the damaged folder: it is refused with a reason and left alone, or holds between `min`
+ * and `max` steps and goes on. The check says the same and changes nothing. */
+static void try_damaged(const char *dir, const struct folder *damaged, size_t file, size_t min,
+                        size_t max, struct tally *tally)
 {
     struct store_fixture f;
     struct store_report report;
@@ -171,8 +171,8 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
         return;
     }
     size_t done = steps_in(&f);
-    if (done < least || done > most)
-        fail_msg("%s: %zu steps, not %zu to %zu", folder_names[file], done, least, most);
+    if (done < min || done > max)
+        fail_msg("%s: %zu steps, not %zu to %zu", folder_names[file], done, min, max);
     assert_int_equal(report.bets, f.report.bets);
     assert_int_equal(report.journal_cut, f.report.journal_cut);
     goes_on(&f, dir, done);
@@ -222,13 +222,13 @@ static void cut_everywhere(const char *dir, size_t count, bool is_closed)
     for (size_t file = 0; file < FOLDER_FILES; file++) {
         for (size_t size = 0; size < whole.sizes[file]; size = next_place(&whole, file, size)) {
             struct folder cut = whole;
-            size_t least = count;
+            size_t min = count;
             cut.sizes[file] = size;
             if (!is_closed && file == JOURNAL && size >= JOURNAL_START && size < records)
-                least = (size - JOURNAL_START) / JOURNAL_RECORD_SIZE;
+                min = (size - JOURNAL_START) / JOURNAL_RECORD_SIZE;
             if (!is_closed && file == BETS && ends_with_bets && size >= last_bets)
-                least = count - 1;
-            try_damaged(dir, &cut, file, least, least, &tally);
+                min = count - 1;
+            try_damaged(dir, &cut, file, min, min, &tally);
         }
     }
     assert_true(tally.refused > 0);
@@ -271,12 +271,12 @@ static void flip_everywhere(const char *dir, size_t count, bool is_closed)
             bool is_last =
                 (file == JOURNAL && at >= records - JOURNAL_RECORD_SIZE && at < records) ||
                 (file == BETS && ends_with_bets && at >= last_bets);
-            size_t least = is_last && !is_closed ? count - 1 : count;
+            size_t min = is_last && !is_closed ? count - 1 : count;
             bool is_unused = file == JOURNAL && at < JOURNAL_START &&
                              at % JOURNAL_HEADER_B >= JOURNAL_RECORD_SIZE;
             for (size_t p = 0; p < (is_unused ? 1 : sizeof(patterns)); p++) {
                 whole.bytes[file][at] ^= patterns[p];
-                try_damaged(dir, &whole, file, least, least, &tally);
+                try_damaged(dir, &whole, file, min, min, &tally);
                 whole.bytes[file][at] ^= patterns[p];
             }
         }
@@ -507,13 +507,13 @@ static struct store_fixture open_data_dir(const char *dir)
 /* The power goes: the folder holds what the disk has. */
 static void cut_power(const char *dir, unsigned seed)
 {
-    static unsigned char room[FOLDER_FILES][64 * 1024];
+    static unsigned char capacity[FOLDER_FILES][64 * 1024];
     struct folder folder = {{NULL}, {0}};
 
     for (size_t i = 0; i < FOLDER_FILES; i++) {
-        long size = fault_disk_read(dir, folder_names[i], room[i], sizeof(room[i]), seed);
+        long size = fault_disk_read(dir, folder_names[i], capacity[i], sizeof(capacity[i]), seed);
         if (size >= 0) {
-            folder.bytes[i] = room[i];
+            folder.bytes[i] = capacity[i];
             folder.sizes[i] = (size_t)size;
         }
     }
@@ -738,11 +738,11 @@ static void keep_moment(void *context)
 {
     (void)context;
     for (unsigned seed = 0; seed < 3 && history.count < 800; seed++) {
-        static unsigned char room[64 * 1024];
+        static unsigned char capacity[64 * 1024];
         struct moment *moment = &history.moments[history.count];
         *moment = (struct moment){.acked = atomic_load(&history.acked)};
         for (size_t i = 0; i < FOLDER_FILES; i++) {
-            long size = fault_disk_read(history.dir, folder_names[i], room, sizeof(room),
+            long size = fault_disk_read(history.dir, folder_names[i], capacity, sizeof(capacity),
                                         seed * (unsigned)history.count);
             if (size < 0)
                 continue;
@@ -750,7 +750,7 @@ static void keep_moment(void *context)
             moment->folder.bytes[i] = malloc((size_t)size + 1);
             if (moment->folder.bytes[i] == NULL)
                 abort();
-            memcpy(moment->folder.bytes[i], room, (size_t)size);
+            memcpy(moment->folder.bytes[i], capacity, (size_t)size);
         }
         history.count++;
     }
