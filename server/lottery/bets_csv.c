@@ -60,7 +60,7 @@ static char *put_name(char *out, struct text name)
     return out;
 }
 
-size_t store_bets(uint32_t agency, const struct bet *bets, size_t count, char *out)
+size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out)
 {
     char *at = out;
     char agency_text[11];
@@ -188,13 +188,14 @@ static bool read_last_field(const char *text, const char *end, uint32_t *out)
     return p > text && bet_number_read((struct text){p, (size_t)(end - p)}, out) == BET_FAULT_NONE;
 }
 
-size_t load_number(const char *text, size_t size, uint32_t *out)
+size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
 {
     const char *newline = memchr(text, '\n', size);
 
     if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
-    /* As store_bets writes it: one to four digits behind a comma, read from the last one on. */
+    /* As bets_csv_format writes it: one to four digits behind a comma, read from the last one on.
+     */
     const char *p = newline - 1;
     uint32_t value = 0;
     uint32_t weight = 1;
@@ -209,7 +210,8 @@ size_t load_number(const char *text, size_t size, uint32_t *out)
     return (size_t)(newline + 1 - text);
 }
 
-enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at)
+enum status bets_csv_parse(char *text, size_t size, bets_csv_bet_cb on_bet, void *context,
+                           size_t *bad_at)
 {
     size_t at = 0;
 

@@ -21,19 +21,21 @@
 
 /* Writes the lines of `count` valid bets of `agency` to `out`, which has room for
  * count * BETS_CSV_LINE_MAX bytes. Returns the bytes written. */
-size_t store_bets(uint32_t agency, const struct bet *bets, size_t count, char *out);
+size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out);
 
 /* Reads only the number of the first bet of a text of `size` bytes, which is the last field of its
  * line. Returns the line's bytes, 0 when there is no such line. */
-size_t load_number(const char *text, size_t size, uint32_t *out);
+size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out);
 
-/* Takes one bet of a text; the bet's texts are valid during the call. false stops load_bets. */
-typedef bool (*load_bets_cb)(void *context, uint32_t agency, const struct bet *bet);
+/* Takes one bet of a text; the bet's texts are valid during the call. false stops bets_csv_parse.
+ */
+typedef bool (*bets_csv_bet_cb)(void *context, uint32_t agency, const struct bet *bet);
 
 /* Calls `on_bet` for every line of `text`, which must consist of whole lines. `text` is changed
  * (quoted fields are unquoted in place) and lent until the call returns. Returns STATUS_OK;
  * STATUS_DAMAGED with the offset of the bad line in *bad_at; STATUS_STOPPED when on_bet said so,
  * with the offset of that bet's line in *bad_at. */
-enum status load_bets(char *text, size_t size, load_bets_cb on_bet, void *context, size_t *bad_at);
+enum status bets_csv_parse(char *text, size_t size, bets_csv_bet_cb on_bet, void *context,
+                           size_t *bad_at);
 
 #endif

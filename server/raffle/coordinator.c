@@ -50,7 +50,7 @@ static void reconcile(struct coordinator *self)
         link_set_notify(&self->links);
         return;
     }
-    if (!raffle_is_due(store_agencies(self->store), store_finished(self->store)))
+    if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
         return;
     LOG(INFO, "sorteo", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
         LOG_UINT("ganador", self->draw_job.winner_number));

@@ -16,7 +16,7 @@ static enum status on_lines(void *context, char *lines, size_t size, size_t *bad
 
     if (atomic_load(&part->job->is_cancelled))
         return STATUS_STOPPED;
-    return raffle_collect(lines, size, part->job->winner_number, &part->winners, bad_at);
+    return winners_collect(lines, size, part->job->winner_number, &part->winners, bad_at);
 }
 
 static void scan(uv_work_t *work)

@@ -6,8 +6,8 @@
 #ifndef LOTTERY_DRAW_JOB_H
 #define LOTTERY_DRAW_JOB_H
 
-#include "raffle.h"
 #include "store.h"
+#include "winners.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

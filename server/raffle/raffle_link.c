@@ -30,7 +30,7 @@ static bool on_frame(void *context, const struct frame *frame)
 
     if (frame->opcode != LOTTERY__V1__OPCODE__OPCODE_ACK)
         return false;
-    if (service_raffle_held(link->service, &err) != STATUS_OK) {
+    if (service_send_winners(link->service, &err) != STATUS_OK) {
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
         return false; /* a new connection brings the Ack again */
     }

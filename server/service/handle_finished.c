@@ -26,7 +26,7 @@ static void accept(struct request *request)
     if (session == NULL || session->state == SESSION_CLOSED)
         return;
     session_wait(session, request->op.received);
-    if (store_has_draw(service->store) && service_raffle_held(service, &err) != STATUS_OK)
+    if (store_has_draw(service->store) && service_send_winners(service, &err) != STATUS_OK)
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
 }
 

@@ -45,7 +45,7 @@ static void log_stored(const struct request *request)
     size_t bad_at;
 
     if (log_enabled(is_only_one ? LOG_INFO : LOG_DEBUG))
-        (void)load_bets(op->lines, op->lines_size, log_stored_bet, &is_only_one, &bad_at);
+        (void)bets_csv_parse(op->lines, op->lines_size, log_stored_bet, &is_only_one, &bad_at);
     LOG(INFO, "apuesta_recibida", SUCCESS, LOG_UINT("cantidad", op->stored),
         LOG_UINT("agencia", request->agency), LOG_UINT("total", op->received));
 }

@@ -58,7 +58,7 @@ size_t service_outstanding(const struct service *service)
     return service->outstanding;
 }
 
-enum status service_raffle_held(struct service *service, struct errbuf *err)
+enum status service_send_winners(struct service *service, struct errbuf *err)
 {
     if (!service->has_winners) {
         enum status status = winner_index_load(service->store, &service->winners, err);

@@ -74,7 +74,7 @@ size_t service_outstanding(const struct service *service);
 
 /* The raffle was held: every waiting session gets its winners. Returns why they can not be read, if
  * so; the sessions go on waiting then. Blocks on the file of winners, once. */
-enum status service_raffle_held(struct service *service, struct errbuf *err);
+enum status service_send_winners(struct service *service, struct errbuf *err);
 
 /* Calls service_events.waiting for every session that waits: after a coordinator was lost. */
 void service_report_waiting(struct service *service);

@@ -3,8 +3,8 @@
 #define LOTTERY_WINNER_INDEX_H
 
 #include "errbuf.h"
-#include "raffle.h"
 #include "store.h"
+#include "winners.h"
 
 struct winner_index {
     struct winner *winners; /* grouped by agency, each group in the order of the bets */

@@ -9,8 +9,8 @@
 
 #include "bet.h"
 #include "errbuf.h"
-#include "raffle.h"
 #include "status.h"
+#include "winners.h"
 
 #include <stdbool.h>
 #include <stddef.h>

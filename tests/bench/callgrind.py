@@ -1,7 +1,7 @@
 """Reads a profile of callgrind: which of our own functions cost how many instructions.
 
 Written for profiles that were taken with --separate-callers, where the name of a function goes on with
-those of its callers: memcpy'put_name'store_bets. What a library costs counts for the nearest of our
+those of its callers: memcpy'put_name'bets_csv_format. What a library costs counts for the nearest of our
 functions that called it. The format: https://valgrind.org/docs/manual/cl-format.html
 """
 import collections

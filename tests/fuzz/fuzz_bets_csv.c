@@ -46,7 +46,7 @@ static void read_anything(struct fuzz_input input)
         text[i] = (char)input.data[i];
         feeds += text[i] == '\n';
     }
-    enum status status = load_bets(text, input.size, count_line, &reading, &bad_at);
+    enum status status = bets_csv_parse(text, input.size, count_line, &reading, &bad_at);
     FUZZ_CHECK(status == STATUS_OK ? reading.count == feeds
                                    : status == STATUS_DAMAGED && bad_at < input.size &&
                                          (bad_at == 0 || input.data[bad_at - 1] == '\n'));
@@ -76,8 +76,8 @@ static void there_and_back(struct fuzz_input input)
     }
     char *text = malloc(count * BETS_CSV_LINE_MAX + 1);
     FUZZ_CHECK(text != NULL);
-    size_t size = store_bets(reading.agency, bets, count, text);
-    FUZZ_CHECK(load_bets(text, size, compare, &reading, &bad_at) == STATUS_OK);
+    size_t size = bets_csv_format(reading.agency, bets, count, text);
+    FUZZ_CHECK(bets_csv_parse(text, size, compare, &reading, &bad_at) == STATUS_OK);
     FUZZ_CHECK(reading.count == count);
     free(text);
     for (size_t i = 0; i < count; i++) {

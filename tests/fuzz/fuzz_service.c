@@ -101,7 +101,7 @@ static uint64_t winners_of(uint32_t agency)
     FUZZ_CHECK(copy != NULL);
     if (store.size > 0)
         memcpy(copy, store.lines, store.size);
-    FUZZ_CHECK(load_bets(copy, store.size, count_winner, counts, &bad_at) == STATUS_OK);
+    FUZZ_CHECK(bets_csv_parse(copy, store.size, count_winner, counts, &bad_at) == STATUS_OK);
     free(copy);
     return counts[agency];
 }
@@ -265,7 +265,7 @@ static void check_handed_in(size_t before, size_t count, uint32_t agency)
     char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);
 
     FUZZ_CHECK(lines != NULL);
-    size_t size = count == 0 ? 0 : store_bets(agency, bets, count, lines);
+    size_t size = count == 0 ? 0 : bets_csv_format(agency, bets, count, lines);
     FUZZ_CHECK(store.used - before == size);
     FUZZ_CHECK(size == 0 || memcmp(store.lines + before, lines, size) == 0);
     free(lines);
@@ -310,10 +310,10 @@ static void hold_raffle(void)
 
     for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++)
         finished += store.agencies[i].has_finished;
-    if (!raffle_is_due(MEMORY_AGENCIES, finished))
+    if (!draw_is_due(MEMORY_AGENCIES, finished))
         return;
     store.has_draw = true;
-    FUZZ_CHECK(service_raffle_held(service, &err) == STATUS_OK);
+    FUZZ_CHECK(service_send_winners(service, &err) == STATUS_OK);
 }
 
 static void take_step(uint8_t around, const struct frame *frame)

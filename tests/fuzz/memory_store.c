@@ -39,7 +39,7 @@ static enum status append(struct store *store, struct store_op *op, uint32_t age
     for (size_t i = 0; i < count; i++)
         FUZZ_CHECK(bet_check(&bets[i], FUZZ_TODAY) == BET_FAULT_NONE);
     if (count > 0)
-        self->used += store_bets(agency, bets, count, self->lines + self->used);
+        self->used += bets_csv_format(agency, bets, count, self->lines + self->used);
     op->bytes = (uint32_t)(self->used - op->bytes_at);
     hand_in(self, op);
     return STATUS_OK;
@@ -163,7 +163,7 @@ static enum status read_draw(struct store *store, struct draw *out, struct errbu
     if (self->size > 0)
         memcpy(copy, self->lines, self->size);
     enum status status =
-        raffle_collect(copy, self->size, self->winner_number, &out->winners, &bad_at);
+        winners_collect(copy, self->size, self->winner_number, &out->winners, &bad_at);
     FUZZ_CHECK(status == STATUS_OK); /* what was stored can be read */
     free(copy);
     return status;

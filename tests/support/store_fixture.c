@@ -212,7 +212,7 @@ static bool count_bet(void *context, uint32_t agency, const struct bet *bet)
 
 static enum status count_lines(void *context, char *lines, size_t size, size_t *bad_at)
 {
-    return load_bets(lines, size, count_bet, context, bad_at);
+    return bets_csv_parse(lines, size, count_bet, context, bad_at);
 }
 
 bool store_fixture_count(struct store_fixture *self, uint32_t agencies, uint64_t *counts)

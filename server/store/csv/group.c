@@ -84,7 +84,7 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
     }
     char *lines = group->bytes + group->size;
     op->bytes_at = group->size;
-    op->bytes = (uint32_t)store_bets(op->agency, bets, op->count, lines);
+    op->bytes = (uint32_t)bets_csv_format(op->agency, bets, op->count, lines);
     op->crc = crc32c(0, lines, op->bytes);
     group->size += op->bytes;
     return STATUS_OK;

@@ -5,7 +5,7 @@
 #include "errbuf.h"
 #include "file_ops.h"
 #include "journal.h"
-#include "raffle.h"
+#include "winners.h"
 
 #define WINNERS_NAME "winners.csv"
 

@@ -10,7 +10,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MANY 2000
 
-/* A bet as load_bets told it, with texts of its own. */
+/* A bet as bets_csv_parse told it, with texts of its own. */
 struct told {
     uint32_t agency;
     uint32_t number;
@@ -60,14 +60,14 @@ static void assert_told(const struct told *told, uint32_t agency, const struct b
     }
 }
 
-/* load_number reads the same number from each line that load_bets took. */
+/* bets_csv_parse_number reads the same number from each line that bets_csv_parse took. */
 static void assert_numbers(const char *text, size_t size)
 {
     size_t at = 0;
 
     for (size_t i = 0; i < listener.count; i++) {
         uint32_t number = UINT32_MAX;
-        size_t line = load_number(text + at, size - at, &number);
+        size_t line = bets_csv_parse_number(text + at, size - at, &number);
         assert_true(line > 0);
         assert_int_equal(text[at + line - 1], '\n');
         assert_int_equal(number, listener.told[i].number);
@@ -81,7 +81,7 @@ static enum status load(const char *text, size_t size, size_t *bad_at)
     struct guarded guarded = guarded_copy(text, size);
 
     listener.count = 0;
-    enum status status = load_bets((char *)guarded.bytes, size, on_bet, &listener, bad_at);
+    enum status status = bets_csv_parse((char *)guarded.bytes, size, on_bet, &listener, bad_at);
     guarded_free(&guarded);
     assert_numbers(text, size);
     return status;
@@ -136,7 +136,7 @@ static void test_lines_like_python(void **state)
         size_t bad_at;
         struct bet bet = make_bet(cases[i].first_name, cases[i].last_name, cases[i].document,
                                   cases[i].birthdate, cases[i].number);
-        size_t size = store_bets(cases[i].agency, &bet, 1, out);
+        size_t size = bets_csv_format(cases[i].agency, &bet, 1, out);
         out[size] = '\0';
         assert_string_equal(out, cases[i].line);
         assert_int_equal(load(out, size, &bad_at), STATUS_OK);
@@ -157,10 +157,11 @@ static void test_longest_line(void **state)
     struct bet bet = make_bet(quotes, quotes, "ABCDEFGHIJKLMNOP", "1999-03-17", 9999);
     assert_int_equal(bet_check(&bet, 20240821), BET_FAULT_NONE);
     struct guarded out = guarded_copy(fresh, sizeof(fresh));
-    size_t size = store_bets(UINT32_MAX, &bet, 1, (char *)out.bytes);
+    size_t size = bets_csv_format(UINT32_MAX, &bet, 1, (char *)out.bytes);
     assert_int_equal(size, BETS_CSV_LINE_MAX);
     size_t bad_at;
-    assert_int_equal(load_bets((char *)out.bytes, size, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_int_equal(bets_csv_parse((char *)out.bytes, size, on_bet, &listener, &bad_at),
+                     STATUS_OK);
     assert_told(&listener.told[0], UINT32_MAX, &bet);
     guarded_free(&out);
 }
@@ -172,10 +173,10 @@ static void test_nothing(void **state)
     size_t bad_at = 4711;
 
     (void)state;
-    assert_int_equal(store_bets(1, NULL, 0, out), 0);
+    assert_int_equal(bets_csv_format(1, NULL, 0, out), 0);
     assert_int_equal(out[0], 'x');
-    assert_int_equal(load_bets(out, 0, on_bet, &listener, &bad_at), STATUS_OK);
-    assert_int_equal(load_bets(NULL, 0, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_int_equal(bets_csv_parse(out, 0, on_bet, &listener, &bad_at), STATUS_OK);
+    assert_int_equal(bets_csv_parse(NULL, 0, on_bet, &listener, &bad_at), STATUS_OK);
     assert_int_equal(listener.count, 0);
     assert_int_equal(bad_at, 4711);
 }
@@ -229,7 +230,7 @@ static void test_round_trip(void **state)
         bet->number = prng_below(&prng, BET_NUMBER_MAX + 1);
         assert_int_equal(bet_check(bet, 20240821), BET_FAULT_NONE);
         agencies[i] = prng_next(&prng) >> prng_below(&prng, 32);
-        size += store_bets(agencies[i], bet, 1, text + size);
+        size += bets_csv_format(agencies[i], bet, 1, text + size);
     }
     assert_int_equal(load(text, size, &bad_at), STATUS_OK);
     assert_int_equal(listener.count, MANY);
@@ -252,8 +253,8 @@ static void test_batch_is_its_lines(void **state)
 
     (void)state;
     for (size_t i = 0; i < 3; i++)
-        size += store_bets(77, &bets[i], 1, parts + size);
-    assert_int_equal(store_bets(77, bets, 3, whole), size);
+        size += bets_csv_format(77, &bets[i], 1, parts + size);
+    assert_int_equal(bets_csv_format(77, bets, 3, whole), size);
     assert_memory_equal(whole, parts, size);
 }
 
@@ -334,7 +335,7 @@ static void test_no_number(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct guarded guarded = guarded_copy(bad[i], strlen(bad[i]));
-        if (load_number((char *)guarded.bytes, guarded.size, &number) != 0)
+        if (bets_csv_parse_number((char *)guarded.bytes, guarded.size, &number) != 0)
             fail_msg("line %zu was taken", i);
         guarded_free(&guarded);
     }
@@ -354,7 +355,7 @@ static void test_cut_anywhere(void **state)
 
     (void)state;
     for (size_t i = 0; i < 3; i++)
-        ends[i + 1] = ends[i] + store_bets(9, &bets[i], 1, text + ends[i]);
+        ends[i + 1] = ends[i] + bets_csv_format(9, &bets[i], 1, text + ends[i]);
     for (size_t size = 0; size <= ends[3]; size++) {
         size_t bad_at = 4711;
         size_t whole = 0;
@@ -377,7 +378,7 @@ static void test_any_byte_changed(void **state)
     const struct bet bets[] = {make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
                                make_bet("x", "y", "333", "2001-12-31", 333)};
     char text[2 * BETS_CSV_LINE_MAX];
-    size_t size = store_bets(9, bets, 2, text);
+    size_t size = bets_csv_format(9, bets, 2, text);
 
     (void)state;
     for (size_t at = 0; at < size; at++) {
@@ -393,7 +394,7 @@ static void test_any_byte_changed(void **state)
     }
 }
 
-/* load_bets stops where on_bet says so. */
+/* bets_csv_parse stops where on_bet says so. */
 static void test_stop(void **state)
 {
     static const char good[] = "1,Ana,Lopez,1,1999-03-17,1\r\n1,Eva,Lopez,2,1999-03-17,2\r\n";

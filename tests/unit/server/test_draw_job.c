@@ -53,7 +53,7 @@ static enum status fake_scan(struct store *store, unsigned part, unsigned parts,
         (void)snprintf(document, sizeof(document), "%u", part * BETS_PER_PART + i);
         const struct bet bet = {text_of("Ana"), text_of("Paz"), text_of(document),
                                 text_of("1999-03-17"), i % 2 == 0 ? WINNER : i};
-        size += store_bets(part + 1, &bet, 1, text + size);
+        size += bets_csv_format(part + 1, &bet, 1, text + size);
     }
     return on_lines(context, text, size, &bad_at);
 }

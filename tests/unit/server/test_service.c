@@ -386,7 +386,7 @@ static void hold_raffle(struct fixture *f, const struct winner *winners, size_t 
     f->fake.has_draw = true;
     f->fake.winners = winners;
     f->fake.winners_count = count;
-    assert_int_equal(service_raffle_held(f->service, &err), STATUS_OK);
+    assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
 }
 
 /* A batch gets to the store as it came, and is answered when the store has ended it. */
@@ -870,7 +870,7 @@ static void test_unreadable_winners(void **state)
     end_op(f, STATUS_OK, 1, 0);
     assert_silent(side);
     assert_int_equal(side->session.state, SESSION_WAITING);
-    assert_int_equal(service_raffle_held(f->service, &err), STATUS_IO);
+    assert_int_equal(service_send_winners(f->service, &err), STATUS_IO);
     assert_string_equal(err.text, "winners.csv: gone");
     assert_silent(side);
     f->fake.draw_status = STATUS_OK;

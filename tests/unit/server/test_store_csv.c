@@ -520,7 +520,7 @@ static bool take_next(void *context, uint32_t agency, const struct bet *bet)
 static enum status take_lines(void *context, char *lines, size_t size, size_t *bad_at)
 {
     ((struct ordered *)context)->pieces++;
-    return load_bets(lines, size, take_next, context, bad_at);
+    return bets_csv_parse(lines, size, take_next, context, bad_at);
 }
 
 /* A scan in any number of parts gives every line once and in order, for any number of bets. */

@@ -1,6 +1,6 @@
-/* raffle.h - the rule of the raffle: when it may be held and which bets win. Pure. */
-#ifndef LOTTERY_RAFFLE_H
-#define LOTTERY_RAFFLE_H
+/* winners.h - the rule of the draw: when it is due and which bets win. Pure. */
+#ifndef LOTTERY_WINNERS_H
+#define LOTTERY_WINNERS_H
 
 #include "bet.h"
 #include "status.h"
@@ -27,12 +27,12 @@ struct winner_list {
 bool has_won(const struct bet *bet, uint32_t winner_number);
 
 /* May the raffle be held: are there agencies, and have all of them finished? */
-bool raffle_is_due(uint32_t agencies, uint32_t finished);
+bool draw_is_due(uint32_t agencies, uint32_t finished);
 
-/* Appends the winners among the bets of `text`, whole lines of bets.csv (see load_bets). Returns
- * STATUS_OK, STATUS_NOMEM, or STATUS_DAMAGED with the bad line's offset in *bad_at. */
-enum status raffle_collect(char *text, size_t size, uint32_t winner_number,
-                           struct winner_list *winners, size_t *bad_at);
+/* Appends the winners among the bets of `text`, whole lines of bets.csv (see bets_csv_parse).
+ * Returns STATUS_OK, STATUS_NOMEM, or STATUS_DAMAGED with the bad line's offset in *bad_at. */
+enum status winners_collect(char *text, size_t size, uint32_t winner_number,
+                            struct winner_list *winners, size_t *bad_at);
 
 /* Appends one winner. STATUS_NOMEM: the list is as it was. */
 enum status winner_list_add(struct winner_list *list, const struct winner *winner);

@@ -1,7 +1,7 @@
 #include "alloc_fault.h"
 #include "bets_csv.h"
 #include "cmocka_all.h"
-#include "raffle.h"
+#include "winners.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static enum status collect(const char *text, struct winner_list *winners, size_t
 {
     char *copy = copy_of(text);
 
-    enum status status = raffle_collect(copy, strlen(copy), WINNER, winners, bad_at);
+    enum status status = winners_collect(copy, strlen(copy), WINNER, winners, bad_at);
     free(copy); /* winners have copies of their own */
     return status;
 }
@@ -50,12 +50,12 @@ static void test_is_due(void **state)
     (void)state;
     for (uint32_t agencies = 1; agencies < 50; agencies++) {
         for (uint32_t finished = 0; finished < 50; finished++)
-            assert_int_equal(raffle_is_due(agencies, finished), finished >= agencies);
+            assert_int_equal(draw_is_due(agencies, finished), finished >= agencies);
     }
-    assert_false(raffle_is_due(0, 0));
-    assert_false(raffle_is_due(0, 1));
-    assert_false(raffle_is_due(10000, 9999));
-    assert_true(raffle_is_due(10000, 10000));
+    assert_false(draw_is_due(0, 0));
+    assert_false(draw_is_due(0, 1));
+    assert_false(draw_is_due(10000, 9999));
+    assert_true(draw_is_due(10000, 10000));
 }
 
 /* Winners come in the order of their bets, one for each winning bet, whatever else is the same. */
@@ -115,7 +115,7 @@ static void test_many_winners(void **state)
     assert_non_null(text);
     for (int i = 0; i < MANY; i++)
         size += (size_t)sprintf(text + size, "7,A,B,%08d,1999-03-17,7574\r\n", i);
-    assert_int_equal(raffle_collect(text, size, WINNER, &winners, &bad_at), STATUS_OK);
+    assert_int_equal(winners_collect(text, size, WINNER, &winners, &bad_at), STATUS_OK);
     assert_int_equal(winners.count, MANY);
     for (int i = 0; i < MANY; i++) {
         char document[16];
@@ -187,7 +187,7 @@ static void test_no_memory(void **state)
     char *text = copy_of("1,A,B,1,1999-03-17,7574\r\n");
     size_t bad_at;
     alloc_fault_after(0);
-    enum status status = raffle_collect(text, strlen(text), WINNER, &winners, &bad_at);
+    enum status status = winners_collect(text, strlen(text), WINNER, &winners, &bad_at);
     assert_true(alloc_fault_end());
     assert_int_equal(status, STATUS_NOMEM);
     free(text);
@@ -202,5 +202,5 @@ int main(void)
         cmocka_unit_test(test_damaged_document), cmocka_unit_test(test_no_memory),
     };
 
-    return cmocka_run_group_tests_name("raffle", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("winners", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "raffle.h"
+#include "winners.h"
 
 #include "bets_csv.h"
 
@@ -12,7 +12,7 @@ bool has_won(const struct bet *bet, uint32_t winner_number)
     return bet->number == winner_number;
 }
 
-bool raffle_is_due(uint32_t agencies, uint32_t finished)
+bool draw_is_due(uint32_t agencies, uint32_t finished)
 {
     return agencies > 0 && finished >= agencies;
 }
@@ -60,8 +60,8 @@ static bool collect_one(void *context, uint32_t agency, const struct bet *bet)
     return collector->status == STATUS_OK;
 }
 
-enum status raffle_collect(char *text, size_t size, uint32_t winner_number,
-                           struct winner_list *winners, size_t *bad_at)
+enum status winners_collect(char *text, size_t size, uint32_t winner_number,
+                            struct winner_list *winners, size_t *bad_at)
 {
     struct collector collector = {winners, winner_number, STATUS_OK};
     enum status status = STATUS_OK;
@@ -72,11 +72,11 @@ enum status raffle_collect(char *text, size_t size, uint32_t winner_number,
         struct bet bet = {.number = 0};
         size_t bad_in_line;
         *bad_at = at;
-        line = load_number(text + at, size - at, &bet.number);
+        line = bets_csv_parse_number(text + at, size - at, &bet.number);
         if (line == 0)
             status = STATUS_DAMAGED;
         else if (has_won(&bet, winner_number))
-            status = load_bets(text + at, line, collect_one, &collector, &bad_in_line);
+            status = bets_csv_parse(text + at, line, collect_one, &collector, &bad_in_line);
     }
     return collector.status != STATUS_OK ? collector.status : status;
 }
