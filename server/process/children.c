@@ -10,7 +10,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "process.h"
+#include "store_failure.h"
 
 #include <errno.h>
 #include <signal.h>

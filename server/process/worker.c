@@ -15,9 +15,9 @@
 #include "listener.h"
 #include "log.h"
 #include "lottery_conn.h"
-#include "process.h"
-#include "raffle_link.h"
+#include "raffle_client.h"
 #include "stop_signals.h"
+#include "store_failure.h"
 
 #include <string.h>
 

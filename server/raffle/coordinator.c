@@ -11,10 +11,10 @@
 
 #include "backoff.h"
 #include "draw_job.h"
-#include "link.h"
 #include "log.h"
-#include "process.h"
 #include "stop_signals.h"
+#include "store_failure.h"
+#include "worker_links.h"
 
 #include <errno.h>
 #include <stdio.h>

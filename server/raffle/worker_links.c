@@ -7,10 +7,10 @@
  * storing a Finished and telling so. Anything but Finished: the line is closed, the worker connects
  * anew.
  */
-#include "link.h"
+#include "worker_links.h"
 
 #include "lottery.pb-c.h"
-#include "process.h"
+#include "store_failure.h"
 #include "wire.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "process.h"
+#include "store_failure.h"
 
 #include "log.h"
 

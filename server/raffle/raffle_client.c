@@ -8,10 +8,10 @@
  * winners can not be read: logged, tried again. Somebody else listens there: hung up on, tried
  * again.
  */
-#include "raffle_link.h"
+#include "raffle_client.h"
 
 #include "log.h"
-#include "process.h"
+#include "store_failure.h"
 #include "wire.h"
 
 #include <errno.h>
