@@ -16,6 +16,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define LINGER_MS 1000
 #define LINGER_CHECK_MS 100
@@ -92,6 +94,14 @@ enum status stream_open(struct stream *stream, int fd)
     if (code == 0)
         set_nodelay(stream);
     return status_from_uv(code);
+}
+
+bool stream_is_own_user(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
 static void on_connect(uv_connect_t *request, int code)

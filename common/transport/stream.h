@@ -96,6 +96,10 @@ enum status stream_init_unix(struct stream *stream, struct stream_hub *hub,
 /* Takes over a connected socket. On failure `fd` stays the caller's. */
 enum status stream_open(struct stream *stream, int fd);
 
+/* Does the other end of this connected Unix socket belong to a process of our own user? An abstract
+ * socket name is open to everybody on the machine. */
+bool stream_is_own_user(int fd);
+
 /* Begins to connect a TCP stream; on_connect tells the outcome. */
 enum status stream_connect(struct stream *stream, const struct sockaddr *address);
 

@@ -122,7 +122,7 @@ bool children_reap(struct children *children, bool is_stopping)
             continue;
         log_end(child, status, is_stopping);
         child->pid = 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == PROCESS_EXIT_STORE)
+        if (WIFEXITED(status) && WEXITSTATUS(status) == STORE_FAILURE_EXIT)
             has_store_failed = true;
         if (child->on_death != NULL)
             child->on_death(child->context);

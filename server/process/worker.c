@@ -5,8 +5,8 @@
  * was read, answer it, close every connection, end.
  *
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
- * later. A sync fails: the process ends at once (process.h). A peer does not read its last answers:
- * it is closed when STOP_MS are over.
+ * later. A sync fails: the process ends at once (store_failure.h). A peer does not read its last
+ * answers: it is closed when STOP_MS are over.
  */
 #include "worker.h"
 
@@ -31,7 +31,7 @@ struct worker {
     struct stream_hub hub;
     struct store *store; /* NULL in mode echo, as the next two */
     struct service *service;
-    struct raffle_link raffle;
+    struct raffle_client raffle;
     struct lottery_conns connections;
     struct echo_conn_limits echo_conn_limits;
     struct conn_set conns;
@@ -46,7 +46,7 @@ static void on_waiting(void *owner, uint32_t agency, uint64_t total)
 {
     struct worker *worker = owner;
 
-    raffle_link_finished(&worker->raffle, agency, total);
+    raffle_client_finished(&worker->raffle, agency, total);
 }
 
 static const struct service_events service_events = {.waiting = on_waiting};
@@ -71,7 +71,7 @@ static void close_all(struct worker *worker)
     stop_signals_close(&worker->signals);
     stream_hub_close(&worker->hub);
     if (is_lottery(worker)) {
-        raffle_link_close(&worker->raffle);
+        raffle_client_close(&worker->raffle);
         store_csv_detach(worker->store);
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
             LOG_UINT("worker", worker->job->index));
@@ -108,7 +108,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
     const struct server_settings *settings = job->settings;
 
     enum status status =
-        store_csv_attach(job->data_dir, &worker->loop, process_store_failed, &worker->store, err);
+        store_csv_attach(job->data_dir, &worker->loop, store_failed, &worker->store, err);
     if (status != STATUS_OK)
         return status;
     status = service_create(worker->store, &service_events, worker, &worker->service);
@@ -129,7 +129,7 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
     worker->raffle.service = worker->service;
     worker->raffle.address = &job->coordinator;
     worker->raffle.address_size = job->coordinator_size;
-    raffle_link_start(&worker->raffle);
+    raffle_client_start(&worker->raffle);
     return STATUS_OK;
 }
 

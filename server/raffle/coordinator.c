@@ -5,7 +5,7 @@
  *
  * Failure modes: killed at any point: the draw is saved in one step, so its successor finds either
  * a draw, and only tells about it, or none, and holds it. The draw fails: logged, tried again
- * with backoff. A sync fails: the process ends (process.h).
+ * with backoff. A sync fails: the process ends (store_failure.h).
  */
 #include "coordinator.h"
 
@@ -31,7 +31,7 @@ struct coordinator {
     uv_loop_t loop;
     struct stream_hub hub;
     struct store *store;
-    struct link_set links;
+    struct worker_links links;
     struct draw_job draw_job;
     struct backoff backoff;
     struct stop_signals signals;
@@ -47,7 +47,7 @@ static void reconcile(struct coordinator *self)
     if (self->is_stopping || self->draw_job.is_active || uv_is_active((uv_handle_t *)&self->retry))
         return;
     if (store_has_draw(self->store)) {
-        link_set_notify(&self->links);
+        worker_links_notify(&self->links);
         return;
     }
     if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
@@ -122,7 +122,7 @@ static void on_link_waiting(uv_poll_t *poll, int status, int events)
     (void)events;
     int fd = accept4(self->job->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        link_accept(&self->links, fd);
+        worker_links_accept(&self->links, fd);
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         rest(self, strerror(errno));
 }
@@ -138,7 +138,7 @@ static void on_stop(void *context)
     uv_close((uv_handle_t *)&self->accept_poll, NULL);
     uv_close((uv_handle_t *)&self->retry, NULL);
     uv_close((uv_handle_t *)&self->rest, NULL);
-    link_set_close(&self->links);
+    worker_links_close(&self->links);
     stop_signals_close(&self->signals);
     stream_hub_close(&self->hub);
     if (!self->draw_job.is_active)
@@ -155,11 +155,11 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->retry.data = self;
     self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    self->links = (struct link_set){.hub = &self->hub, .on_news = on_news, .owner = self};
+    self->links = (struct worker_links){.hub = &self->hub, .on_news = on_news, .owner = self};
     self->signals.on_stop = on_stop;
     self->signals.context = self;
     enum status status =
-        store_csv_attach(job->data_dir, &self->loop, process_store_failed, &self->store, err);
+        store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
     self->draw_job.store = self->store;

@@ -11,7 +11,6 @@
 #include "raffle_client.h"
 
 #include "log.h"
-#include "store_failure.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -21,16 +20,16 @@
 #define FIRST_RETRY_MS 20
 #define MAX_RETRY_MS 1000
 
-static void try_later(struct raffle_link *link);
+static void try_later(struct raffle_client *client);
 
 static bool on_frame(void *context, const struct frame *frame)
 {
-    struct raffle_link *link = context;
+    struct raffle_client *client = context;
     struct errbuf err = {{0}};
 
     if (frame->opcode != LOTTERY__V1__OPCODE__OPCODE_ACK)
         return false;
-    if (service_send_winners(link->service, &err) != STATUS_OK) {
+    if (service_send_winners(client->service, &err) != STATUS_OK) {
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
         return false; /* a new connection brings the Ack again */
     }
@@ -39,21 +38,21 @@ static bool on_frame(void *context, const struct frame *frame)
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    struct raffle_link *link = owner;
+    struct raffle_client *client = owner;
 
-    if (frame_reader_feed(&link->reader, data, size, on_frame, link) == STATUS_OK)
-        backoff_reset(&link->backoff);
+    if (frame_reader_feed(&client->reader, data, size, on_frame, client) == STATUS_OK)
+        backoff_reset(&client->backoff);
     else
-        stream_close(&link->stream);
+        stream_close(&client->stream);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    struct raffle_link *link = owner;
+    struct raffle_client *client = owner;
 
     (void)status;
     (void)detail;
-    stream_close(&link->stream);
+    stream_close(&client->stream);
 }
 
 static void on_drain(void *owner)
@@ -63,12 +62,12 @@ static void on_drain(void *owner)
 
 static void on_closed(void *owner)
 {
-    struct raffle_link *link = owner;
+    struct raffle_client *client = owner;
 
-    link->is_open = false;
-    frame_reader_fini(&link->reader);
-    if (!link->is_closing)
-        try_later(link);
+    client->is_open = false;
+    frame_reader_fini(&client->reader);
+    if (!client->is_closing)
+        try_later(client);
 }
 
 static const struct stream_events events = {
@@ -78,41 +77,41 @@ static const struct stream_events events = {
     .on_closed = on_closed,
 };
 
-static int connect_to(const struct raffle_link *link)
+static int connect_to(const struct raffle_client *client)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -1;
-    if (connect(fd, (const struct sockaddr *)link->address, link->address_size) == 0 &&
-        process_is_own_socket(fd))
+    if (connect(fd, (const struct sockaddr *)client->address, client->address_size) == 0 &&
+        stream_is_own_user(fd))
         return fd;
     (void)close(fd);
     return -1;
 }
 
-static void attempt(struct raffle_link *link)
+static void attempt(struct raffle_client *client)
 {
-    int fd = connect_to(link);
+    int fd = connect_to(client);
 
-    if (fd < 0 || stream_init_unix(&link->stream, link->hub, &events, link) != STATUS_OK) {
+    if (fd < 0 || stream_init_unix(&client->stream, client->hub, &events, client) != STATUS_OK) {
         if (fd >= 0)
             (void)close(fd);
-        try_later(link);
+        try_later(client);
         return;
     }
-    link->is_open = true;
-    frame_reader_init(&link->reader);
-    enum status status = stream_open(&link->stream, fd);
+    client->is_open = true;
+    frame_reader_init(&client->reader);
+    enum status status = stream_open(&client->stream, fd);
     if (status != STATUS_OK)
         (void)close(fd);
     else
-        status = stream_read_start(&link->stream);
+        status = stream_read_start(&client->stream);
     if (status != STATUS_OK) {
-        stream_close(&link->stream);
+        stream_close(&client->stream);
         return;
     }
-    service_report_waiting(link->service);
+    service_report_waiting(client->service);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -120,34 +119,34 @@ static void on_retry(uv_timer_t *timer)
     attempt(timer->data);
 }
 
-static void try_later(struct raffle_link *link)
+static void try_later(struct raffle_client *client)
 {
-    (void)uv_timer_start(&link->retry, on_retry, backoff_next_ms(&link->backoff), 0);
+    (void)uv_timer_start(&client->retry, on_retry, backoff_next_ms(&client->backoff), 0);
 }
 
-void raffle_link_start(struct raffle_link *link)
+void raffle_client_start(struct raffle_client *client)
 {
-    link->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    (void)uv_timer_init(link->hub->loop, &link->retry);
-    link->retry.data = link;
-    attempt(link);
+    client->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
+    (void)uv_timer_init(client->hub->loop, &client->retry);
+    client->retry.data = client;
+    attempt(client);
 }
 
-void raffle_link_finished(struct raffle_link *link, uint32_t agency, uint64_t total)
+void raffle_client_finished(struct raffle_client *client, uint32_t agency, uint64_t total)
 {
     uint8_t frame[FRAME_MAX_SIZE];
 
-    if (!link->is_open)
+    if (!client->is_open)
         return;
     size_t size = wire_pack_finished(agency, total, frame);
-    if (stream_send(&link->stream, frame, size) != STATUS_OK)
-        stream_close(&link->stream);
+    if (stream_send(&client->stream, frame, size) != STATUS_OK)
+        stream_close(&client->stream);
 }
 
-void raffle_link_close(struct raffle_link *link)
+void raffle_client_close(struct raffle_client *client)
 {
-    link->is_closing = true;
-    uv_close((uv_handle_t *)&link->retry, NULL);
-    if (link->is_open)
-        stream_close(&link->stream);
+    client->is_closing = true;
+    uv_close((uv_handle_t *)&client->retry, NULL);
+    if (client->is_open)
+        stream_close(&client->stream);
 }

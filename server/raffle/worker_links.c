@@ -10,7 +10,6 @@
 #include "worker_links.h"
 
 #include "lottery.pb-c.h"
-#include "store_failure.h"
 #include "wire.h"
 
 #include <stdlib.h>
@@ -24,7 +23,7 @@ static bool on_frame(void *context, const struct frame *frame)
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
 {
-    struct link *link = owner;
+    struct worker_link *link = owner;
 
     if (frame_reader_feed(&link->reader, data, size, on_frame, link) == STATUS_OK)
         link->set->on_news(link->set->owner);
@@ -34,7 +33,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
 
 static void on_end(void *owner, enum status status, const char *detail)
 {
-    struct link *link = owner;
+    struct worker_link *link = owner;
 
     (void)status;
     (void)detail;
@@ -48,8 +47,8 @@ static void on_drain(void *owner)
 
 static void on_closed(void *owner)
 {
-    struct link *link = owner;
-    struct link_set *set = link->set;
+    struct worker_link *link = owner;
+    struct worker_links *set = link->set;
 
     *link->at = link->next;
     if (link->next != NULL)
@@ -66,9 +65,9 @@ static const struct stream_events events = {
     .on_closed = on_closed,
 };
 
-void link_accept(struct link_set *set, int fd)
+void worker_links_accept(struct worker_links *set, int fd)
 {
-    struct link *link = process_is_own_socket(fd) ? calloc(1, sizeof(*link)) : NULL;
+    struct worker_link *link = stream_is_own_user(fd) ? calloc(1, sizeof(*link)) : NULL;
 
     if (link == NULL || stream_init_unix(&link->stream, set->hub, &events, link) != STATUS_OK) {
         free(link);
@@ -91,19 +90,19 @@ void link_accept(struct link_set *set, int fd)
         stream_close(&link->stream);
 }
 
-void link_set_notify(struct link_set *set)
+void worker_links_notify(struct worker_links *set)
 {
     uint8_t frame[FRAME_MAX_SIZE];
     size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0, NULL, frame);
 
-    for (struct link *link = set->first; link != NULL; link = link->next) {
+    for (struct worker_link *link = set->first; link != NULL; link = link->next) {
         if (stream_send(&link->stream, frame, size) != STATUS_OK)
             stream_close(&link->stream);
     }
 }
 
-void link_set_close(struct link_set *set)
+void worker_links_close(struct worker_links *set)
 {
-    for (struct link *link = set->first; link != NULL; link = link->next)
+    for (struct worker_link *link = set->first; link != NULL; link = link->next)
         stream_close(&link->stream);
 }

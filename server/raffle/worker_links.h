@@ -1,24 +1,24 @@
-/* link.h - a worker's line as the coordinator sees it. */
-#ifndef LOTTERY_LINK_H
-#define LOTTERY_LINK_H
+/* worker_links.h - the workers' links, as the coordinator sees them. */
+#ifndef LOTTERY_WORKER_LINKS_H
+#define LOTTERY_WORKER_LINKS_H
 
 #include "frame_reader.h"
 #include "stream.h"
 
-struct link_set;
+struct worker_links;
 
-struct link {
+struct worker_link {
     struct stream stream;
     struct frame_reader reader;
-    struct link_set *set;
-    struct link *next;
-    struct link **at; /* what points here */
+    struct worker_links *set;
+    struct worker_link *next;
+    struct worker_link **at; /* what points here */
 };
 
 /* All lines. Owned by the coordinator. */
-struct link_set {
+struct worker_links {
     struct stream_hub *hub;
-    struct link *first;
+    struct worker_link *first;
     /* A worker told that an agency has finished, or its line came up or ended: look at the store.
      */
     void (*on_news)(void *owner);
@@ -27,12 +27,12 @@ struct link_set {
 
 /* Takes over an accepted socket; closes it when it is not from this server's user, or on failure.
  */
-void link_accept(struct link_set *set, int fd);
+void worker_links_accept(struct worker_links *set, int fd);
 
 /* Tells every worker that the raffle was held. */
-void link_set_notify(struct link_set *set);
+void worker_links_notify(struct worker_links *set);
 
 /* Closes all lines. */
-void link_set_close(struct link_set *set);
+void worker_links_close(struct worker_links *set);
 
 #endif
