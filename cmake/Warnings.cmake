@@ -4,7 +4,8 @@ target_compile_definitions(lottery_flags INTERFACE _GNU_SOURCE)
 target_compile_options(lottery_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wcast-qual -Wpointer-arith
-  -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wswitch-enum -fno-common)
+  -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wswitch-enum -fno-common
+  -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=) # __FILE__ is a path within the project
 # Texts for humans are cut where they do not fit, on purpose.
 if(CMAKE_C_COMPILER_ID STREQUAL GNU)
   target_compile_options(lottery_flags INTERFACE -Wno-format-truncation)

@@ -1,0 +1,12 @@
+#include "assertion.h"
+
+#include "log.h"
+
+#include <stdlib.h>
+
+void assertion_failed(const char *condition, const char *file, unsigned line)
+{
+    LOG(CRITICAL, "assert", FAIL, LOG_TEXT("condition", condition), LOG_TEXT("file", file),
+        LOG_UINT("line", line));
+    abort();
+}
