@@ -7,6 +7,7 @@
  */
 #include "agency.h"
 
+#include "clock.h"
 #include "log.h"
 #include "mode.h"
 
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #define GRACE_MS 300
-#define NS_PER_MS 1000000
 
 static void on_grace(uv_timer_t *timer)
 {

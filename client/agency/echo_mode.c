@@ -58,7 +58,7 @@ static void next_message(struct agency *agency)
         return;
     }
     self->number++;
-    self->next_ms = clock_monotonic_ms() + (uint64_t)(agency->settings->loop_period / 1000000);
+    self->next_ms = clock_monotonic_ms() + (uint64_t)(agency->settings->loop_period / NS_PER_MS);
     self->answer_size = 0;
     self->is_answered = false;
     self->failure = NULL;

@@ -1,5 +1,6 @@
 #include "client_settings.h"
 
+#include "clock.h"
 #include "settings.h"
 #include "values.h"
 #include "yaml_file.h"
@@ -9,7 +10,6 @@
 _Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
 
-#define SECOND INT64_C(1000000000)
 #define FIELD(name) offsetof(struct client_settings, name)
 
 static const struct setting settings[] = {
@@ -31,12 +31,12 @@ static const struct client_settings defaults = {
     .id = 0, /* none: it has to be given */
     .server_address = "server:12345",
     .loop_amount = 5,
-    .loop_period = 5 * SECOND,
+    .loop_period = 5 * NS_PER_S,
     .log_level = LOG_INFO,
     .batch_max_amount = 150,
     .mode = CLIENT_MODE_LOTTERY,
     .bets_file = "./bets.csv",
-    .connect_timeout = 120 * SECOND,
+    .connect_timeout = 120 * NS_PER_S,
 };
 
 enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err)

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
 struct clock_source {
     uint64_t (*monotonic_ms)(void); /* milliseconds since some fixed point */
     time_t (*wall_s)(void);         /* seconds since 1970 */

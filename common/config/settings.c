@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "clock.h"
 #include "log.h"
 #include "values.h"
 
@@ -53,7 +54,7 @@ static bool set_value(const struct setting *setting, void *target, const char *v
         return log_level_from_name(value, slot);
     case SETTING_DURATION: {
         int64_t ns;
-        if (!value_duration(text_of(value), &ns) || ns / 1000000 < (int64_t)setting->min)
+        if (!value_duration(text_of(value), &ns) || ns / NS_PER_MS < (int64_t)setting->min)
             return false;
         *(int64_t *)slot = ns;
         return true;

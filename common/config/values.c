@@ -1,11 +1,10 @@
 #include "values.h"
 
+#include "clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NS_PER_US INT64_C(1000)
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MIN (60 * NS_PER_S)
 #define NS_PER_H (60 * NS_PER_MIN)
 

@@ -1,5 +1,6 @@
 #include "server_settings.h"
 
+#include "clock.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@ _Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "
 _Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_SIZE,
                "text setting");
 
-#define SECOND INT64_C(1000000000)
 #define FIELD(name) offsetof(struct server_settings, name)
 #define NAMED(name) name, name
 
@@ -46,9 +46,9 @@ static const struct server_settings defaults = {
     .max_connections = 20000,
     .max_connections_per_ip = 12000,
     .max_buffered = 1024 * 1024,
-    .handshake_timeout = 30 * SECOND,
-    .frame_timeout = 30 * SECOND,
-    .idle_timeout = 600 * SECOND,
+    .handshake_timeout = 30 * NS_PER_S,
+    .frame_timeout = 30 * NS_PER_S,
+    .idle_timeout = 600 * NS_PER_S,
     .agencies = 5,
     .winner_number = 7574,
     .data_dir = ".",

@@ -23,7 +23,6 @@
 
 #define STOP_CHECK_MS 5
 #define STOP_MS 600 /* with the lingering of streams cut short, a stop stays within a second */
-#define NS_PER_MS 1000000
 
 struct worker {
     const struct worker_job *job;
