@@ -28,12 +28,12 @@ void agency_end(struct agency *agency, enum agency_exit status)
         return;
     agency->is_ending = true;
     agency->exit_status = status;
-    if (agency->dialer.has_stream)
+    if (agency->dialer.stream != NULL)
         LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
     agency->mode->close(agency);
     dialer_close(&agency->dialer);
     stop_signals_close(&agency->signals);
-    stream_hub_close(&agency->hub);
+    stream_hub_close(agency->hub);
     (void)uv_timer_start(&agency->grace, on_grace, GRACE_MS, 0);
     uv_unref((uv_handle_t *)&agency->grace);
 }
@@ -75,11 +75,12 @@ static bool start(struct agency *agency)
     agency->own = calloc(1, agency->mode->size);
     if (agency->own == NULL)
         return false;
-    stream_hub_init(&agency->hub, &agency->loop);
+    if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
+        return false;
     agency->signals.on_stop = on_stop;
     agency->signals.context = agency;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer, &agency->hub, settings->server_address,
+    dialer_init(&agency->dialer, agency->hub, settings->server_address,
                 (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
     return stop_signals_start(&agency->signals, &agency->loop) == STATUS_OK;
 }

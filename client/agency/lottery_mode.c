@@ -288,7 +288,7 @@ static bool on_frame(void *context, const struct frame *frame)
     } else {
         return false;
     }
-    return !agency->is_ending && !agency->dialer.stream.is_closing;
+    return !agency->is_ending && !dialer_is_closing(&agency->dialer);
 }
 
 static void on_open(void *owner)

@@ -26,7 +26,7 @@ struct agency {
     const struct mode *mode;
     void *own; /* the mode's struct */
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct dialer dialer;
     struct stop_signals signals;
     uv_timer_t grace; /* for what can not be interrupted, at the end */

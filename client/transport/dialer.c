@@ -55,7 +55,7 @@ void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *addr
     dialer->progress_ms = clock_monotonic_ms();
     (void)value_address(address, dialer->host, sizeof(dialer->host), &port);
     (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);
-    (void)uv_timer_init(hub->loop, &dialer->timer);
+    (void)uv_timer_init(stream_hub_loop(hub), &dialer->timer);
     dialer->timer.data = dialer;
     dialer->lookup.data = dialer;
 }
@@ -101,7 +101,7 @@ static void on_connect(void *owner, enum status status, const char *detail)
 
     if (status != STATUS_OK) {
         dialer->end_detail = detail;
-        stream_close(&dialer->stream);
+        stream_close(dialer->stream);
         return;
     }
     free_addresses(dialer);
@@ -109,8 +109,8 @@ static void on_connect(void *owner, enum status status, const char *detail)
     dialer->state = DIALER_OPEN;
     dialer->was_open = true;
     /* A central whose machine is gone would otherwise be waited for until the end of days. */
-    (void)uv_tcp_keepalive(&dialer->stream.handle.tcp, 1, KEEPALIVE_S);
-    if (stream_read_start(&dialer->stream) != STATUS_OK) {
+    stream_set_keepalive(dialer->stream, KEEPALIVE_S);
+    if (stream_read_start(dialer->stream) != STATUS_OK) {
         dialer_drop(dialer, STATUS_IO, "can not read");
         return;
     }
@@ -142,7 +142,7 @@ static void on_closed(void *owner)
 {
     struct dialer *dialer = owner;
 
-    dialer->has_stream = false;
+    dialer->stream = NULL;
     if (dialer->is_closing)
         return;
     if (dialer->was_open) {
@@ -168,17 +168,16 @@ static const struct stream_events events = {
 
 static void try_address(struct dialer *dialer)
 {
-    if (stream_init_tcp(&dialer->stream, dialer->hub, &events, dialer) != STATUS_OK) {
+    if (stream_create_tcp(dialer->hub, &events, dialer, &dialer->stream) != STATUS_OK) {
         attempt_failed(dialer, status_text(STATUS_NOMEM));
         return;
     }
-    dialer->has_stream = true;
     dialer->end_status = STATUS_OK;
     dialer->end_detail = "";
     dialer->state = DIALER_CONNECTING;
-    if (stream_connect(&dialer->stream, dialer->address->ai_addr) != STATUS_OK) {
+    if (stream_connect(dialer->stream, dialer->address->ai_addr) != STATUS_OK) {
         dialer->end_detail = "can not connect";
-        stream_close(&dialer->stream);
+        stream_close(dialer->stream);
     }
 }
 
@@ -205,8 +204,8 @@ static void attempt(struct dialer *dialer)
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
     dialer->state = DIALER_RESOLVING;
-    int code = uv_getaddrinfo(dialer->hub->loop, &dialer->lookup, on_resolved, dialer->host,
-                              dialer->port, &hints);
+    int code = uv_getaddrinfo(stream_hub_loop(dialer->hub), &dialer->lookup, on_resolved,
+                              dialer->host, dialer->port, &hints);
     if (code < 0) {
         attempt_failed(dialer, uv_strerror(code));
         return;
@@ -239,28 +238,33 @@ void dialer_send(struct dialer *dialer, const void *data, size_t size)
 {
     if (dialer->state != DIALER_OPEN)
         return;
-    if (stream_send(&dialer->stream, data, size) != STATUS_OK)
+    if (stream_send(dialer->stream, data, size) != STATUS_OK)
         dialer_drop(dialer, STATUS_NOMEM, status_text(STATUS_NOMEM));
 }
 
 size_t dialer_backlog(const struct dialer *dialer)
 {
-    return dialer->state == DIALER_OPEN ? stream_backlog(&dialer->stream) : 0;
+    return dialer->state == DIALER_OPEN ? stream_backlog(dialer->stream) : 0;
 }
 
 void dialer_finish(struct dialer *dialer)
 {
     if (dialer->state == DIALER_OPEN)
-        stream_finish(&dialer->stream);
+        stream_finish(dialer->stream);
 }
 
 void dialer_drop(struct dialer *dialer, enum status status, const char *detail)
 {
-    if (!dialer->has_stream || dialer->stream.is_closing)
+    if (dialer->stream == NULL || stream_is_closing(dialer->stream))
         return;
     dialer->end_status = status;
     dialer->end_detail = detail;
-    stream_close(&dialer->stream);
+    stream_close(dialer->stream);
+}
+
+bool dialer_is_closing(const struct dialer *dialer)
+{
+    return dialer->stream != NULL && stream_is_closing(dialer->stream);
 }
 
 void dialer_close(struct dialer *dialer)
@@ -271,7 +275,7 @@ void dialer_close(struct dialer *dialer)
     uv_close((uv_handle_t *)&dialer->timer, NULL);
     if (dialer->is_lookup_running)
         (void)uv_cancel((uv_req_t *)&dialer->lookup);
-    if (dialer->has_stream)
-        stream_close(&dialer->stream);
+    if (dialer->stream != NULL)
+        stream_close(dialer->stream);
     free_addresses(dialer);
 }

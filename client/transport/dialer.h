@@ -52,8 +52,7 @@ struct dialer {
     uv_getaddrinfo_t lookup;
     struct addrinfo *addresses; /* what the name resolved to, while connecting */
     struct addrinfo *address;   /* the one being tried */
-    struct stream stream;
-    bool has_stream; /* it is open or closing */
+    struct stream *stream;      /* connecting, open or closing; NULL = none */
     bool is_lookup_running;
     bool is_closing;        /* dialer_close was called */
     bool was_open;          /* the stream that is closing */
@@ -89,6 +88,9 @@ void dialer_finish(struct dialer *dialer);
 
 /* Closes the connection now; on_closed follows with `status` and the static text `detail`. */
 void dialer_drop(struct dialer *dialer, enum status status, const char *detail);
+
+/* Is the connection being closed, with on_closed still to come? */
+bool dialer_is_closing(const struct dialer *dialer);
 
 /* Closes everything for good; no callback follows. */
 void dialer_close(struct dialer *dialer);

@@ -1,11 +1,12 @@
 /* stream.h - a byte stream over libuv: TCP between agency and central, Unix between processes.
  *
- * The one place that reads from and writes to connections; TLS would slot in here. It carries
- * bytes; frames are cut by frame_reader.h.
+ * The one place that reads from and writes to connections. It carries bytes; frame_reader.h cuts
+ * them into frames. How one kind of stream differs from another is in a table of operations
+ * (stream_impl.h).
  *
- * Rules (they are libuv's): after a successful init the stream must be closed; its memory may be
- * reused or freed only from on_closed, which comes exactly once. All calls and all callbacks happen
- * on the loop's thread; no call blocks.
+ * After a successful create the stream must be closed. It frees itself once on_closed, which comes
+ * exactly once, has returned. All calls and all callbacks happen on the loop's thread; no call
+ * blocks.
  *
  * Memory: a stream that has nothing to send holds no buffer; reading goes through one buffer of the
  * hub. Output is copied and collected, and leaves in one write per turn of the loop. It is bounded
@@ -35,72 +36,38 @@ struct stream_events {
     void (*on_end)(void *owner, enum status status, const char *detail);
     /* Everything sent so far has been taken by the kernel. */
     void (*on_drain)(void *owner);
-    /* The stream is gone; its memory is the owner's again. */
+    /* The stream is gone: the owner must not use it any more. */
     void (*on_closed)(void *owner);
 };
 
-/* What the streams of one loop share. Owned by the caller; lives until the loop has ended. */
-struct stream_hub {
-    uv_loop_t *loop;
-    uv_idle_t flusher;        /* active while `dirty` is not empty */
-    uv_timer_t linger_timer;  /* active while `lingering` is not empty */
-    struct stream *dirty;     /* streams with collected output, linked by next_dirty */
-    struct stream *lingering; /* streams that wait for their peer's end, by next_lingering */
-    char read_buffer[STREAM_READ_SIZE];
-};
+/* What the streams of one loop share: the buffer that is read into, and who has output. */
+struct stream_hub;
 
-struct stream {
-    union {
-        uv_handle_t any;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } handle;
-    union { /* never two at a time */
-        uv_connect_t connect;
-        uv_write_t write;
-        uv_shutdown_t shutdown;
-    } request;
-    struct stream_hub *hub;
-    const struct stream_events *events;
-    void *owner;
-    uint8_t *out;        /* collected output, or NULL */
-    size_t out_size;     /* bytes of it */
-    size_t out_capacity; /* bytes allocated for it */
-    uint8_t *writing;    /* what libuv is writing, or NULL */
-    size_t writing_size;
-    struct stream *next_dirty;
-    struct stream *next_lingering;
-    uint64_t linger_until_ms; /* monotonic: when to stop waiting for the peer's end */
-    bool is_dirty;
-    bool is_connecting; /* stream_connect was called, the outcome is not known yet */
-    bool has_ended;     /* on_end was called */
-    bool is_finishing;  /* stream_finish was called */
-    bool is_lingering;  /* our side is shut down, the peer's is not yet */
-    bool is_closing;    /* stream_close was called */
-};
+/* Creates the hub of `loop`, which is borrowed. STATUS_NOMEM. */
+enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out);
 
-/* Prepares what the streams of `loop` share. */
-void stream_hub_init(struct stream_hub *hub, uv_loop_t *loop);
-
-/* Closes the hub's handles; all its streams must be closed or closing. */
+/* Closes the hub and frees it in a later turn of the loop. All its streams must be closed or
+ * closing by now. */
 void stream_hub_close(struct stream_hub *hub);
 
-/* Starts the life of a TCP (or Unix) stream on caller memory. `events` and `owner` are borrowed
- * until on_closed. On failure nothing has to be closed. */
-enum status stream_init_tcp(struct stream *stream, struct stream_hub *hub,
-                            const struct stream_events *events, void *owner);
-enum status stream_init_unix(struct stream *stream, struct stream_hub *hub,
-                             const struct stream_events *events, void *owner);
+/* The loop that it was created with. */
+uv_loop_t *stream_hub_loop(const struct stream_hub *hub);
+
+/* Creates a TCP (or Unix) stream that is not connected yet: stream_open() or stream_connect() is
+ * next. `events` and `owner` are borrowed until on_closed. On failure nothing has to be closed. */
+enum status stream_create_tcp(struct stream_hub *hub, const struct stream_events *events,
+                              void *owner, struct stream **out);
+enum status stream_create_unix(struct stream_hub *hub, const struct stream_events *events,
+                               void *owner, struct stream **out);
 
 /* Takes over a connected socket. On failure `fd` stays the caller's. */
 enum status stream_open(struct stream *stream, int fd);
 
-/* Does the other end of this connected Unix socket belong to a process of our own user? An abstract
- * socket name is open to everybody on the machine. */
+/* Does the other end of the connected Unix socket `fd` belong to a process of our own user? An
+ * abstract socket name is open to everybody on the machine. */
 bool stream_is_own_user(int fd);
 
-/* Begins to connect a TCP stream; on_connect tells the outcome. */
+/* Begins to connect a TCP stream; on_connect has the outcome. */
 enum status stream_connect(struct stream *stream, const struct sockaddr *address);
 
 /* Lets data come (again), or holds it back in the kernel, where TCP slows the peer down. After
@@ -124,5 +91,20 @@ void stream_finish(struct stream *stream);
 
 /* Closes now; collected output is lost. May be called again. */
 void stream_close(struct stream *stream);
+
+/* Was stream_close called, by whomever? */
+bool stream_is_closing(const struct stream *stream);
+
+/* Was stream_finish called? Also true once it is closing. */
+bool stream_is_finishing(const struct stream *stream);
+
+/* Has the peer's machine answer from time to time, so that one that is gone is noticed: on_end
+ * comes then. For TCP, after open or connect. `idle_s` is how long the connection may be quiet
+ * before it is asked, in seconds. */
+void stream_set_keepalive(struct stream *stream, unsigned idle_s);
+
+/* Has the peer reset a connection that is not being read from? Reading would tell; this asks the
+ * kernel. Always false for Unix streams. */
+bool stream_was_reset(const struct stream *stream);
 
 #endif

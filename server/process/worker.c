@@ -27,7 +27,7 @@
 struct worker {
     const struct worker_job *job;
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct store *store; /* NULL in mode echo, as the next two */
     struct service *service;
     struct raffle_client raffle;
@@ -68,13 +68,13 @@ static void close_all(struct worker *worker)
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
     conn_set_close(&worker->conns);
     stop_signals_close(&worker->signals);
-    stream_hub_close(&worker->hub);
     if (is_lottery(worker)) {
         raffle_client_close(&worker->raffle);
         store_csv_detach(worker->store);
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
             LOG_UINT("worker", worker->job->index));
     }
+    stream_hub_close(worker->hub);
 }
 
 /* Once everything that was read is stored, the connections can say their last words. */
@@ -123,8 +123,8 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
         .buffered_max = settings->max_buffered,
     };
-    conn_set_init(&worker->conns, &lottery_conn_ops, &worker->hub, &worker->connections);
-    worker->raffle.hub = &worker->hub;
+    conn_set_init(&worker->conns, &lottery_conn_ops, worker->hub, &worker->connections);
+    worker->raffle.hub = worker->hub;
     worker->raffle.service = worker->service;
     worker->raffle.address = &job->coordinator;
     worker->raffle.address_size = job->coordinator_size;
@@ -136,7 +136,7 @@ static void start_echo(struct worker *worker)
 {
     worker->echo_conn_limits.timeout_ms =
         (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
-    conn_set_init(&worker->conns, &echo_conn_ops, &worker->hub, &worker->echo_conn_limits);
+    conn_set_init(&worker->conns, &echo_conn_ops, worker->hub, &worker->echo_conn_limits);
 }
 
 static enum status start_listening(struct worker *worker, struct errbuf *err)
@@ -159,12 +159,16 @@ static enum status start_listening(struct worker *worker, struct errbuf *err)
 
 static enum status start(struct worker *worker, struct errbuf *err)
 {
-    stream_hub_init(&worker->hub, &worker->loop);
+    enum status status = stream_hub_create(&worker->loop, &worker->hub);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
     worker->signals.on_stop = on_stop;
     worker->signals.context = worker;
-    enum status status = stop_signals_start(&worker->signals, &worker->loop);
+    status = stop_signals_start(&worker->signals, &worker->loop);
     if (status != STATUS_OK) {
         errbuf_set(err, "signals can not be watched");
         return status;

@@ -29,7 +29,7 @@
 struct coordinator {
     const struct coordinator_job *job;
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct store *store;
     struct worker_links links;
     struct draw_job draw_job;
@@ -140,7 +140,7 @@ static void on_stop(void *context)
     uv_close((uv_handle_t *)&self->rest, NULL);
     worker_links_close(&self->links);
     stop_signals_close(&self->signals);
-    stream_hub_close(&self->hub);
+    stream_hub_close(self->hub);
     if (!self->draw_job.is_active)
         finish_stop(self);
 }
@@ -149,17 +149,20 @@ static enum status start(struct coordinator *self, struct errbuf *err)
 {
     const struct coordinator_job *job = self->job;
 
-    stream_hub_init(&self->hub, &self->loop);
+    enum status status = stream_hub_create(&self->loop, &self->hub);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "%s", status_text(status));
+        return status;
+    }
     (void)uv_timer_init(&self->loop, &self->retry);
     (void)uv_timer_init(&self->loop, &self->rest);
     self->retry.data = self;
     self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    self->links = (struct worker_links){.hub = &self->hub, .on_news = on_news, .owner = self};
+    self->links = (struct worker_links){.hub = self->hub, .on_news = on_news, .owner = self};
     self->signals.on_stop = on_stop;
     self->signals.context = self;
-    enum status status =
-        store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
+    status = store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
     self->draw_job.store = self->store;

@@ -43,7 +43,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     if (frame_reader_feed(&client->reader, data, size, on_frame, client) == STATUS_OK)
         backoff_reset(&client->backoff);
     else
-        stream_close(&client->stream);
+        stream_close(client->stream);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
@@ -52,7 +52,7 @@ static void on_end(void *owner, enum status status, const char *detail)
 
     (void)status;
     (void)detail;
-    stream_close(&client->stream);
+    stream_close(client->stream);
 }
 
 static void on_drain(void *owner)
@@ -94,7 +94,7 @@ static void attempt(struct raffle_client *client)
 {
     int fd = connect_to(client);
 
-    if (fd < 0 || stream_init_unix(&client->stream, client->hub, &events, client) != STATUS_OK) {
+    if (fd < 0 || stream_create_unix(client->hub, &events, client, &client->stream) != STATUS_OK) {
         if (fd >= 0)
             (void)close(fd);
         try_later(client);
@@ -102,13 +102,13 @@ static void attempt(struct raffle_client *client)
     }
     client->is_open = true;
     frame_reader_init(&client->reader);
-    enum status status = stream_open(&client->stream, fd);
+    enum status status = stream_open(client->stream, fd);
     if (status != STATUS_OK)
         (void)close(fd);
     else
-        status = stream_read_start(&client->stream);
+        status = stream_read_start(client->stream);
     if (status != STATUS_OK) {
-        stream_close(&client->stream);
+        stream_close(client->stream);
         return;
     }
     service_report_waiting(client->service);
@@ -127,7 +127,7 @@ static void try_later(struct raffle_client *client)
 void raffle_client_start(struct raffle_client *client)
 {
     client->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    (void)uv_timer_init(client->hub->loop, &client->retry);
+    (void)uv_timer_init(stream_hub_loop(client->hub), &client->retry);
     client->retry.data = client;
     attempt(client);
 }
@@ -139,8 +139,8 @@ void raffle_client_finished(struct raffle_client *client, uint32_t agency, uint6
     if (!client->is_open)
         return;
     size_t size = wire_pack_finished(agency, total, frame);
-    if (stream_send(&client->stream, frame, size) != STATUS_OK)
-        stream_close(&client->stream);
+    if (stream_send(client->stream, frame, size) != STATUS_OK)
+        stream_close(client->stream);
 }
 
 void raffle_client_close(struct raffle_client *client)
@@ -148,5 +148,5 @@ void raffle_client_close(struct raffle_client *client)
     client->is_closing = true;
     uv_close((uv_handle_t *)&client->retry, NULL);
     if (client->is_open)
-        stream_close(&client->stream);
+        stream_close(client->stream);
 }

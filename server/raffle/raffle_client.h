@@ -21,7 +21,7 @@ struct raffle_client {
     struct service *service;           /* borrowed; learns that the raffle was held */
     const struct sockaddr_un *address; /* borrowed: the coordinator's */
     socklen_t address_size;
-    struct stream stream;
+    struct stream *stream;
     struct frame_reader reader;
     uv_timer_t retry; /* for the next attempt to connect, or to tell the service */
     struct backoff backoff;

@@ -28,7 +28,7 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     if (frame_reader_feed(&link->reader, data, size, on_frame, link) == STATUS_OK)
         link->set->on_news(link->set->owner);
     else
-        stream_close(&link->stream);
+        stream_close(link->stream);
 }
 
 static void on_end(void *owner, enum status status, const char *detail)
@@ -37,7 +37,7 @@ static void on_end(void *owner, enum status status, const char *detail)
 
     (void)status;
     (void)detail;
-    stream_close(&link->stream);
+    stream_close(link->stream);
 }
 
 static void on_drain(void *owner)
@@ -69,7 +69,7 @@ void worker_links_accept(struct worker_links *set, int fd)
 {
     struct worker_link *link = stream_is_own_user(fd) ? calloc(1, sizeof(*link)) : NULL;
 
-    if (link == NULL || stream_init_unix(&link->stream, set->hub, &events, link) != STATUS_OK) {
+    if (link == NULL || stream_create_unix(set->hub, &events, link, &link->stream) != STATUS_OK) {
         free(link);
         (void)close(fd);
         return;
@@ -81,13 +81,13 @@ void worker_links_accept(struct worker_links *set, int fd)
     if (link->next != NULL)
         link->next->at = &link->next;
     set->first = link;
-    enum status status = stream_open(&link->stream, fd);
+    enum status status = stream_open(link->stream, fd);
     if (status != STATUS_OK)
         (void)close(fd);
     else
-        status = stream_read_start(&link->stream);
+        status = stream_read_start(link->stream);
     if (status != STATUS_OK)
-        stream_close(&link->stream);
+        stream_close(link->stream);
 }
 
 void worker_links_notify(struct worker_links *set)
@@ -96,13 +96,13 @@ void worker_links_notify(struct worker_links *set)
     size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0, NULL, frame);
 
     for (struct worker_link *link = set->first; link != NULL; link = link->next) {
-        if (stream_send(&link->stream, frame, size) != STATUS_OK)
-            stream_close(&link->stream);
+        if (stream_send(link->stream, frame, size) != STATUS_OK)
+            stream_close(link->stream);
     }
 }
 
 void worker_links_close(struct worker_links *set)
 {
     for (struct worker_link *link = set->first; link != NULL; link = link->next)
-        stream_close(&link->stream);
+        stream_close(link->stream);
 }

@@ -8,7 +8,7 @@
 struct worker_links;
 
 struct worker_link {
-    struct stream stream;
+    struct stream *stream;
     struct frame_reader reader;
     struct worker_links *set;
     struct worker_link *next;

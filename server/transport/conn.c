@@ -30,7 +30,7 @@ void conn_set_init(struct conn_set *set, const struct conn_ops *ops, struct stre
                    void *context)
 {
     *set = (struct conn_set){.ops = ops, .hub = hub, .context = context};
-    (void)uv_timer_init(hub->loop, &set->check_timer);
+    (void)uv_timer_init(stream_hub_loop(hub), &set->check_timer);
     set->check_timer.data = set;
     (void)uv_timer_start(&set->check_timer, on_check, CHECK_MS, CHECK_MS);
     uv_unref((uv_handle_t *)&set->check_timer);
@@ -45,7 +45,7 @@ void conn_set_stop(struct conn_set *set)
 void conn_set_close(struct conn_set *set)
 {
     for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
-        stream_close(&conn->stream);
+        stream_close(conn->stream);
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
@@ -71,22 +71,22 @@ enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
 
     if (conn == NULL)
         goto err_close_fd;
-    status = stream_init_tcp(&conn->stream, set->hub, set->ops->events, conn);
+    status = stream_create_tcp(set->hub, set->ops->events, conn, &conn->stream);
     if (status != STATUS_OK)
         goto err_free;
     /* From here on the stream has to be closed, and its on_closed frees the connection. */
     conn->set = set;
     conn->ip = ip;
     link_to_set(conn, set);
-    status = stream_open(&conn->stream, fd);
+    status = stream_open(conn->stream, fd);
     if (status != STATUS_OK) {
         (void)close(fd);
-        stream_close(&conn->stream);
+        stream_close(conn->stream);
         return status;
     }
     status = set->ops->start(conn);
     if (status != STATUS_OK)
-        stream_close(&conn->stream);
+        stream_close(conn->stream);
     return status;
 
 err_free:

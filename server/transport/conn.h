@@ -41,7 +41,7 @@ struct conn_set {
 };
 
 struct conn {
-    struct stream stream;
+    struct stream *stream;
     struct conn_set *set;
     struct conn *next;
     struct conn **link; /* what points here */

@@ -56,7 +56,7 @@ static void give_up(struct echo_conn *conn, const char *reason)
     LOG(ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
         LOG_TEXT("reason", reason));
     conn->end_reason = reason;
-    stream_close(&conn->base.stream);
+    stream_close(conn->base.stream);
 }
 
 /* The message for the log: without the white space at its end. */
@@ -75,11 +75,11 @@ static void answer(struct echo_conn *conn)
 
     LOG(INFO, "receive_message", SUCCESS, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
         LOG_SIZED("msg", conn->line, trimmed_size(conn)));
-    if (stream_send(&conn->base.stream, conn->line, conn->size) != STATUS_OK) {
+    if (stream_send(conn->base.stream, conn->line, conn->size) != STATUS_OK) {
         give_up(conn, status_text(STATUS_NOMEM));
         return;
     }
-    stream_finish(&conn->base.stream);
+    stream_finish(conn->base.stream);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
@@ -105,7 +105,7 @@ static void on_end(void *owner, enum status status, const char *detail)
     else if (conn->size > 0)
         answer(conn);
     else
-        stream_close(&conn->base.stream);
+        stream_close(conn->base.stream);
 }
 
 static void on_drain(void *owner)
@@ -131,7 +131,7 @@ static const struct stream_events stream_events = {
 static enum status start(struct conn *base)
 {
     from_base(base)->since_ms = clock_monotonic_ms();
-    return stream_read_start(&base->stream);
+    return stream_read_start(base->stream);
 }
 
 static void check(struct conn *base, uint64_t now)
@@ -139,7 +139,7 @@ static void check(struct conn *base, uint64_t now)
     const struct echo_conn_limits *limits = base->set->context;
     struct echo_conn *conn = from_base(base);
 
-    if (!base->stream.is_closing && now - conn->since_ms >= limits->timeout_ms)
+    if (!stream_is_closing(base->stream) && now - conn->since_ms >= limits->timeout_ms)
         give_up(conn, "no whole line in time, or the answer was not read");
 }
 
@@ -148,10 +148,10 @@ static void stop(struct conn *base)
 {
     struct echo_conn *conn = from_base(base);
 
-    if (base->stream.is_finishing)
+    if (stream_is_finishing(base->stream))
         return;
     conn->end_reason = "the server stops";
-    stream_close(&base->stream);
+    stream_close(base->stream);
 }
 
 const struct conn_ops echo_conn_ops = {

@@ -15,9 +15,6 @@
 #include "clock.h"
 #include "frame_reader.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #define OUTSTANDING_MAX 1024                 /* messages */
 #define BACKLOG_MAX ((size_t)64 * 1024)      /* bytes that the peer has not read */
 #define STORE_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
@@ -54,7 +51,7 @@ static void close_now(struct lottery_conn *conn, const char *reason)
     if (conn->end_reason == NULL)
         conn->end_reason = reason;
     session_fini(&conn->session);
-    stream_close(&conn->base.stream);
+    stream_close(conn->base.stream);
 }
 
 /* Says what is left to say, then closes. */
@@ -63,14 +60,14 @@ static void finish(struct lottery_conn *conn, const char *reason)
     if (conn->end_reason == NULL)
         conn->end_reason = reason;
     conn->is_reading = false;
-    stream_finish(&conn->base.stream);
+    stream_finish(conn->base.stream);
 }
 
 static bool has_much_outstanding(const struct lottery_conn *conn)
 {
     return conn->session.outstanding >= OUTSTANDING_MAX ||
            conn->session.outstanding_bytes >= shared(conn)->buffered_max ||
-           stream_backlog(&conn->base.stream) >= BACKLOG_MAX;
+           stream_backlog(conn->base.stream) >= BACKLOG_MAX;
 }
 
 static void start_reading(struct lottery_conn *conn)
@@ -78,14 +75,14 @@ static void start_reading(struct lottery_conn *conn)
     if (conn->is_reading || conn->has_ended)
         return;
     conn->is_reading = true;
-    if (stream_read_start(&conn->base.stream) != STATUS_OK)
+    if (stream_read_start(conn->base.stream) != STATUS_OK)
         close_now(conn, "can not read");
 }
 
 static void stop_reading(struct lottery_conn *conn)
 {
     conn->is_reading = false;
-    stream_read_stop(&conn->base.stream);
+    stream_read_stop(conn->base.stream);
 }
 
 static void pause_for_store(struct lottery_conn *conn)
@@ -117,7 +114,7 @@ static void regulate(struct lottery_conn *conn)
 {
     struct lottery_conns *all = shared(conn);
 
-    if (conn->base.stream.is_finishing || conn->base.stream.is_closing ||
+    if (stream_is_finishing(conn->base.stream) || stream_is_closing(conn->base.stream) ||
         conn->session.state == SESSION_CLOSED)
         return;
     if (store_backlog(all->store) >= STORE_HIGH)
@@ -147,15 +144,15 @@ static void on_session_send(void *owner, const uint8_t *frame, size_t size)
 {
     struct lottery_conn *conn = owner;
 
-    if (stream_send(&conn->base.stream, frame, size) != STATUS_OK)
-        stream_close(&conn->base.stream); /* the agency asks again on its next connection */
+    if (stream_send(conn->base.stream, frame, size) != STATUS_OK)
+        stream_close(conn->base.stream); /* the agency asks again on its next connection */
 }
 
 static size_t on_session_backlog(void *owner)
 {
     struct lottery_conn *conn = owner;
 
-    return stream_backlog(&conn->base.stream);
+    return stream_backlog(conn->base.stream);
 }
 
 static void finish_if_idle(struct lottery_conn *conn)
@@ -272,20 +269,9 @@ static enum status start(struct conn *base)
     conn->heard_ms = clock_monotonic_ms();
     conn->drained_ms = conn->heard_ms;
     /* A peer whose machine is gone would otherwise be waited for until the raffle. */
-    (void)uv_tcp_keepalive(&base->stream.handle.tcp, 1, KEEPALIVE_S);
+    stream_set_keepalive(base->stream, KEEPALIVE_S);
     start_reading(conn);
     return STATUS_OK;
-}
-
-/* The peer has ended its side; does anybody still hold the other end? Reading would not tell. */
-static bool is_reset(const struct lottery_conn *conn)
-{
-    struct tcp_info info;
-    socklen_t size = sizeof(info);
-    int fd;
-
-    return uv_fileno(&conn->base.stream.handle.any, &fd) == 0 &&
-           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
 static const char *overdue(const struct lottery_conn *conn, uint64_t now)
@@ -293,9 +279,9 @@ static const char *overdue(const struct lottery_conn *conn, uint64_t now)
     const struct lottery_conns *all = shared(conn);
     const struct session *session = &conn->session;
 
-    if (stream_backlog(&conn->base.stream) > 0)
+    if (stream_backlog(conn->base.stream) > 0)
         return now - conn->drained_ms >= all->frame_ms ? "answers are not read" : NULL;
-    if (conn->base.stream.is_finishing)
+    if (stream_is_finishing(conn->base.stream))
         return NULL; /* all is said; the stream sees to the rest */
     if (session->outstanding > 0 || conn->is_paused)
         return NULL; /* it is we who owe */
@@ -312,14 +298,14 @@ static void check(struct conn *base, uint64_t now)
 {
     struct lottery_conn *conn = from_base(base);
 
-    if (base->stream.is_closing)
+    if (stream_is_closing(base->stream))
         return;
     /* The last operations in the store may have been those of connections that are gone. */
     wake_paused(shared(conn));
-    if (stream_backlog(&base->stream) == 0)
+    if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;
     const char *reason =
-        conn->has_ended && is_reset(conn) ? "the peer is gone" : overdue(conn, now);
+        conn->has_ended && stream_was_reset(base->stream) ? "the peer is gone" : overdue(conn, now);
     if (reason != NULL)
         close_now(conn, reason);
 }

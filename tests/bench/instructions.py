@@ -29,7 +29,7 @@ NOISE = 8  # instructions per bet that a stage may differ by: groups come as the
 UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
 # Which stage a function is: the first line whose pattern is found in "file:function".
-READING = r"transport/stream.*:(on_read|on_alloc|stream_read)|transport/frame.*:frame_(reader|decode)"
+READING = r"transport/stream.*:stream_(on_)?(read|alloc)|transport/frame.*:frame_(reader|decode)"
 VALIDATE = r"common/bet/(bet|utf8)\.|common/base/word\.h:(utf8|bet)_"
 CODEC = r"common/transport/(bet_codec|wire)|gen/"
 TRANSPORT = r"common/transport/(stream|frame)"

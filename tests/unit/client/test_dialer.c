@@ -22,7 +22,7 @@
 
 struct fixture {
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct dialer dialer;
     struct sockaddr_in address; /* where the listener is, or was */
     int listener;               /* -1 = closed */
@@ -114,7 +114,7 @@ static void init_central(struct fixture *f, uint64_t patience_ms)
     char address[64];
 
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(f->address.sin_port));
-    dialer_init(&f->dialer, &f->hub, address, patience_ms, &events, f);
+    dialer_init(&f->dialer, f->hub, address, patience_ms, &events, f);
 }
 
 static int begin(void **state)
@@ -126,7 +126,7 @@ static int begin(void **state)
     step_ms = 0;
     clock_replace(&fake_clock);
     loop_begin(&f->loop);
-    stream_hub_init(&f->hub, &f->loop);
+    assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     f->listener = sockets_listen(&f->address);
     assert_int_equal(fcntl(f->listener, F_SETFL, O_NONBLOCK), 0);
     f->peer = -1;
@@ -151,7 +151,7 @@ static int end(void **state)
 
     dialer_close(&f->dialer);
     dialer_close(&f->dialer); /* once more is fine */
-    stream_hub_close(&f->hub);
+    stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->opens + f->closes + f->give_ups, calls);
     close_fd(&f->listener);
@@ -436,7 +436,7 @@ static void test_unknown_name(void **state)
 
     dialer_close(&f->dialer);
     loop_turn(&f->loop);
-    dialer_init(&f->dialer, &f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
+    dialer_init(&f->dialer, f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_RESOLVING);
     loop_until(&f->loop, is_waiting, f, "a pause");

@@ -8,6 +8,7 @@
 #include "cmocka_all.h"
 #include "loop.h"
 #include "stream.h"
+#include "stream_impl.h"
 #include "test_sockets.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ struct fixture;
 
 /* A stream and what happened to it. The hooks run inside the callbacks of the same name. */
 struct side {
-    struct stream stream;
+    struct stream *stream;
     struct fixture *f;
     uint8_t *got; /* what came */
     size_t got_size;
@@ -48,7 +49,7 @@ struct side {
 
 struct fixture {
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct side sides[SIDES];
     int peers[SIDES]; /* the other ends; -1 = closed */
     uint8_t *read;    /* what peer 0 has read */
@@ -125,7 +126,7 @@ static void on_drain(void *owner)
     struct side *side = owner;
 
     assert_int_equal(side->closes, 0);
-    assert_int_equal(stream_backlog(&side->stream), 0);
+    assert_int_equal(stream_backlog(side->stream), 0);
     side->drains++;
     if (side->on_drain != NULL)
         side->on_drain(side);
@@ -136,7 +137,7 @@ static void on_closed(void *owner)
     struct side *side = owner;
 
     side->closes++;
-    memset(&side->stream, 0xdd, sizeof(side->stream)); /* the memory is the owner's again */
+    side->stream = NULL; /* the memory is the owner's again */
 }
 
 static const struct stream_events events = {on_connect, on_data, on_end, on_drain, on_closed};
@@ -150,7 +151,7 @@ static int begin(void **state)
     fake_asked = 0;
     clock_replace(&fake_clock);
     loop_begin(&f->loop);
-    stream_hub_init(&f->hub, &f->loop);
+    assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     for (int i = 0; i < SIDES; i++) {
         f->sides[i].f = f;
         f->peers[i] = -1;
@@ -166,9 +167,9 @@ static int end(void **state)
 
     for (int i = 0; i < SIDES; i++) {
         if (f->sides[i].is_open && f->sides[i].closes == 0)
-            stream_close(&f->sides[i].stream);
+            stream_close(f->sides[i].stream);
     }
-    stream_hub_close(&f->hub);
+    stream_hub_close(f->hub);
     loop_end(&f->loop);
     for (int i = 0; i < SIDES; i++) {
         assert_int_equal(f->sides[i].closes, f->sides[i].is_open ? 1 : 0);
@@ -191,13 +192,13 @@ static struct side *open_side(struct fixture *f, int i, bool is_tcp, int buffer)
 
     if (is_tcp) {
         sockets_pair_tcp(fds, buffer);
-        assert_int_equal(stream_init_tcp(&side->stream, &f->hub, &events, side), STATUS_OK);
+        assert_int_equal(stream_create_tcp(f->hub, &events, side, &side->stream), STATUS_OK);
     } else {
         sockets_pair_unix(fds, buffer);
-        assert_int_equal(stream_init_unix(&side->stream, &f->hub, &events, side), STATUS_OK);
+        assert_int_equal(stream_create_unix(f->hub, &events, side, &side->stream), STATUS_OK);
     }
     side->is_open = true;
-    assert_int_equal(stream_open(&side->stream, fds[0]), STATUS_OK);
+    assert_int_equal(stream_open(side->stream, fds[0]), STATUS_OK);
     f->peers[i] = fds[1];
     return side;
 }
@@ -227,7 +228,7 @@ static uint8_t *pattern(size_t size)
 
 static void send_ok(struct side *side, const void *data, size_t size)
 {
-    assert_int_equal(stream_send(&side->stream, data, size), STATUS_OK);
+    assert_int_equal(stream_send(side->stream, data, size), STATUS_OK);
 }
 
 /* Peer 0 reads a little; true when it has all it wants or has seen the end. */
@@ -295,13 +296,13 @@ static void test_exchange(void **state)
     for (int i = 0; i < 2; i++) {
         struct side *side = open_side(f, i, i == 0, 0);
         uint8_t answer[16];
-        assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
         sockets_write(f->peers[i], "question", 8);
         loop_until_count(&f->loop, &side->datas, 1, "data");
         assert_int_equal(side->got_size, 8);
         assert_memory_equal(side->got, "question", 8);
         send_ok(side, "answer", 6);
-        assert_int_equal(stream_backlog(&side->stream), 6);
+        assert_int_equal(stream_backlog(side->stream), 6);
         loop_until_count(&f->loop, &side->drains, 1, "drain");
         bool has_ended = false;
         assert_int_equal(sockets_read(f->peers[i], answer, sizeof(answer), &has_ended), 6);
@@ -321,14 +322,14 @@ static void test_sends_of_a_turn_are_one_write(void **state)
 
     /* A packet socket shows what was one write. */
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    assert_int_equal(stream_init_unix(&side->stream, &f->hub, &events, side), STATUS_OK);
+    assert_int_equal(stream_create_unix(f->hub, &events, side, &side->stream), STATUS_OK);
     side->is_open = true;
-    assert_int_equal(stream_open(&side->stream, fds[0]), STATUS_OK);
+    assert_int_equal(stream_open(side->stream, fds[0]), STATUS_OK);
     f->peers[0] = fds[1];
     for (int i = 0; i < 100; i++)
         send_ok(side, "0123456789", 10);
     send_ok(side, NULL, 0);
-    assert_int_equal(stream_backlog(&side->stream), 1000);
+    assert_int_equal(stream_backlog(side->stream), 1000);
     assert_int_equal(recv(fds[1], packet, sizeof(packet), 0), -1);
     loop_until_count(&f->loop, &side->drains, 1, "drain");
     assert_int_equal(recv(fds[1], packet, sizeof(packet), 0), 1000);
@@ -347,7 +348,7 @@ static void test_slow_reader_gets_everything(void **state)
         struct side *side = open_side(f, 0, is_tcp != 0, SMALL_BUFFER);
         send_ok(side, bytes, half);
         some_turns(f);
-        size_t held = stream_backlog(&side->stream);
+        size_t held = stream_backlog(side->stream);
         assert_true(held > half / 2); /* the kernel has not taken much */
         assert_int_equal(side->drains, 0);
         for (size_t at = half; at < 2 * half; at += 1000) { /* collected beside what is written */
@@ -355,12 +356,12 @@ static void test_slow_reader_gets_everything(void **state)
             send_ok(side, bytes + at, size);
             loop_turn(&f->loop);
         }
-        assert_int_equal(stream_backlog(&side->stream), held + half);
+        assert_int_equal(stream_backlog(side->stream), held + half);
         let_peer_read(f, 2 * half, 777);
         assert_int_equal(f->read_size, 2 * half);
         assert_memory_equal(f->read, bytes, 2 * half);
         loop_until_count(&f->loop, &side->drains, 1, "drain");
-        assert_int_equal(stream_backlog(&side->stream), 0);
+        assert_int_equal(stream_backlog(side->stream), 0);
         assert_int_equal(side->drains, 1);
         if (is_tcp == 0) {
             assert_int_equal(end(state), 0);
@@ -377,15 +378,15 @@ static void test_idle_stream_holds_no_buffer(void **state)
     uint8_t *bytes = pattern(50000);
 
     struct side *side = open_side(f, 0, true, SMALL_BUFFER);
-    assert_null(side->stream.out);
+    assert_null(side->stream->out.data);
     send_ok(side, "x", 1);
     loop_until_count(&f->loop, &side->drains, 1, "drain");
-    assert_null(side->stream.out);
+    assert_null(side->stream->out.data);
     send_ok(side, bytes, 50000);
     let_peer_read(f, 50001, 5000);
     loop_until_count(&f->loop, &side->drains, 2, "drain");
-    assert_null(side->stream.out);
-    assert_null(side->stream.writing);
+    assert_null(side->stream->out.data);
+    assert_null(side->stream->writing.data);
     free(bytes);
 }
 
@@ -397,7 +398,7 @@ static void test_much_input(void **state)
     uint8_t *bytes = pattern(size);
 
     struct side *side = open_side(f, 0, true, 0);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     for (size_t at = 0; at < size; at += 5000) {
         sockets_write(f->peers[0], bytes + at, 5000);
         loop_turn(&f->loop);
@@ -411,7 +412,7 @@ static void test_much_input(void **state)
 
 static void stop_reading(struct side *side)
 {
-    stream_read_stop(&side->stream);
+    stream_read_stop(side->stream);
 }
 
 /* Input that is held back stays in the kernel and comes when it is wanted again, also when reading
@@ -422,15 +423,15 @@ static void test_read_stop_and_start(void **state)
 
     struct side *side = open_side(f, 0, true, 0);
     side->on_data = stop_reading;
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     sockets_write(f->peers[0], "one", 3);
     loop_until_count(&f->loop, &side->datas, 1, "data");
-    stream_read_stop(&side->stream);
+    stream_read_stop(side->stream);
     sockets_write(f->peers[0], "two", 3);
     some_turns(f);
     assert_int_equal(side->got_size, 3);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     loop_until_count(&f->loop, &side->datas, 2, "data");
     assert_int_equal(side->got_size, 6);
     assert_memory_equal(side->got, "onetwo", 6);
@@ -465,14 +466,14 @@ static void test_send_without_memory(void **state)
 
     struct side *side = open_side(f, 0, true, 0);
     alloc_fault_after(0);
-    assert_int_equal(stream_send(&side->stream, "x", 1), STATUS_NOMEM);
+    assert_int_equal(stream_send(side->stream, "x", 1), STATUS_NOMEM);
     assert_true(alloc_fault_end());
-    assert_int_equal(stream_backlog(&side->stream), 0);
+    assert_int_equal(stream_backlog(side->stream), 0);
     send_ok(side, bytes, 200);
     alloc_fault_after(0);
-    assert_int_equal(stream_send(&side->stream, bytes, 10000), STATUS_NOMEM);
+    assert_int_equal(stream_send(side->stream, bytes, 10000), STATUS_NOMEM);
     assert_true(alloc_fault_end());
-    assert_int_equal(stream_backlog(&side->stream), 200);
+    assert_int_equal(stream_backlog(side->stream), 200);
     send_ok(side, bytes + 200, 9800);
     let_peer_read(f, 10000, 10000);
     assert_memory_equal(f->read, bytes, 10000);
@@ -487,14 +488,14 @@ static void test_peer_ends(void **state)
     struct fixture *f = *state;
 
     struct side *side = open_side(f, 0, true, 0);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     sockets_write(f->peers[0], "last", 4);
     assert_int_equal(shutdown(f->peers[0], SHUT_WR), 0);
     loop_until_count(&f->loop, &side->ends, 1, "end");
     assert_int_equal(side->end_status, STATUS_OK);
     assert_string_equal(side->end_detail, "");
     assert_int_equal(side->got_size, 4);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK); /* nothing to read any more */
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK); /* nothing to read any more */
     send_ok(side, "still here", 10);
     let_peer_read(f, 10, 100);
     assert_memory_equal(f->read, "still here", 10);
@@ -508,7 +509,7 @@ static void test_peer_resets(void **state)
     struct fixture *f = *state;
 
     struct side *side = open_side(f, 0, true, 0);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     reset_peer(f, 0);
     loop_until_count(&f->loop, &side->ends, 1, "end");
     assert_int_equal(side->end_status, STATUS_IO);
@@ -529,7 +530,7 @@ static void test_reset_while_writing(void **state)
     struct side *side = open_side(f, 0, true, SMALL_BUFFER);
     send_ok(side, bytes, 200000);
     some_turns(f);
-    assert_true(stream_backlog(&side->stream) > 0);
+    assert_true(stream_backlog(side->stream) > 0);
     reset_peer(f, 0);
     loop_until_count(&f->loop, &side->ends, 1, "end");
     assert_int_equal(side->end_status, STATUS_IO);
@@ -557,14 +558,14 @@ static void test_finish_delivers_everything(void **state)
     for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
         struct fixture *f = *state;
         struct side *side = open_side(f, 0, is_tcp != 0, SMALL_BUFFER);
-        assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
         send_ok(side, bytes, size - 1000);
         some_turns(f);
         send_ok(side, bytes + size - 1000, 1000);
-        stream_finish(&side->stream);
-        stream_finish(&side->stream);
+        stream_finish(side->stream);
+        stream_finish(side->stream);
         send_ok(side, "too late", 8);
-        assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
         let_peer_read_to_end(f, 1111);
         assert_false(f->is_reset);
         assert_int_equal(f->read_size, size);
@@ -589,7 +590,7 @@ static void test_finish_without_output(void **state)
     struct fixture *f = *state;
 
     struct side *side = open_side(f, 0, true, 0);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     let_peer_read_to_end(f, 100);
     assert_false(f->is_reset);
     assert_int_equal(f->read_size, 0);
@@ -608,7 +609,7 @@ static void test_finish_with_unread_input(void **state)
     for (int i = 0; i < 4; i++)
         sockets_write(f->peers[0], bytes, 25000);
     send_ok(side, "last words", 10);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     let_peer_read_to_end(f, 100);
     assert_false(f->is_reset);
     assert_int_equal(f->read_size, 10);
@@ -629,11 +630,11 @@ static void test_linger_is_bounded(void **state)
     struct side *second = open_side(f, 1, true, 0);
     struct side *third = open_side(f, 2, true, 0);
 
-    stream_finish(&first->stream);
+    stream_finish(first->stream);
     let_peer_read_to_end(f, 100);
     fake_now += LINGER_MS / 2;
-    stream_finish(&second->stream);
-    stream_finish(&third->stream);
+    stream_finish(second->stream);
+    stream_finish(third->stream);
     let_linger_timer_look(f);
     fake_now += LINGER_MS / 2 - 1;
     let_linger_timer_look(f);
@@ -652,7 +653,7 @@ static void test_linger_is_bounded(void **state)
 
 static void finish(struct side *side)
 {
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
 }
 
 /* The peer has ended its side already: finishing delivers and closes without waiting. */
@@ -663,7 +664,7 @@ static void test_finish_after_peer_ended(void **state)
     struct side *side = open_side(f, 0, true, 0);
     side->on_end = finish;
     send_ok(side, "bye", 3);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     assert_int_equal(shutdown(f->peers[0], SHUT_WR), 0);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
     let_peer_read_to_end(f, 100);
@@ -680,13 +681,13 @@ static void test_finish_after_peer_ended_then_reset(void **state)
     uint8_t *bytes = pattern(200000);
 
     struct side *side = open_side(f, 0, true, SMALL_BUFFER);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     assert_int_equal(shutdown(f->peers[0], SHUT_WR), 0);
     loop_until_count(&f->loop, &side->ends, 1, "end");
     send_ok(side, bytes, 200000);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     some_turns(f);
-    assert_true(stream_backlog(&side->stream) > 0);
+    assert_true(stream_backlog(side->stream) > 0);
     reset_peer(f, 0);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
     assert_int_equal(side->ends, 1);
@@ -701,14 +702,14 @@ static void test_reset_while_finishing(void **state)
 
     struct side *side = open_side(f, 0, true, SMALL_BUFFER);
     send_ok(side, bytes, 200000);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     some_turns(f);
     reset_peer(f, 0);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
     assert_int_equal(side->ends, 0);
 
     side = open_side(f, 1, true, 0);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     some_turns(f); /* lingers now */
     reset_peer(f, 1);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
@@ -724,11 +725,11 @@ static void test_finish_while_last_write_completes(void **state)
 
     struct side *side = open_side(f, 0, false, SMALL_BUFFER);
     side->on_data = finish;
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     send_ok(side, bytes, 30000);
     some_turns(f);
     /* Leave less than the buffers take, then make room and input at once: the loop sees both. */
-    while (stream_backlog(&side->stream) > 0 && f->read_size < 30000) {
+    while (stream_backlog(side->stream) > 0 && f->read_size < 30000) {
         f->wanted = SIZE_MAX;
         f->at_a_time = 500;
         struct pollfd poll_fd = {.fd = f->peers[0], .events = POLLIN};
@@ -767,8 +768,8 @@ static void test_finish_in_on_drain(void **state)
 
 static void close_it(struct side *side)
 {
-    stream_close(&side->stream);
-    stream_close(&side->stream);
+    stream_close(side->stream);
+    stream_close(side->stream);
     assert_int_equal(side->closes, 0); /* never from within the call */
 }
 
@@ -779,7 +780,7 @@ static void test_close_in_on_data(void **state)
 
     struct side *side = open_side(f, 0, true, 0);
     side->on_data = close_it;
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     sockets_write(f->peers[0], "one", 3);
     close_peer(f, 0);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
@@ -797,7 +798,7 @@ static void test_close_in_on_end(void **state)
     for (int i = 0; i < 2; i++) {
         struct side *side = open_side(f, i, true, 0);
         side->on_end = close_it;
-        assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
         if (i == 0)
             close_peer(f, i);
         else
@@ -839,15 +840,15 @@ static void test_close_with_output(void **state)
         if (i >= 1) {
             send_ok(side, bytes, 100000);
             some_turns(f);
-            assert_true(stream_backlog(&side->stream) > 0);
+            assert_true(stream_backlog(side->stream) > 0);
         }
         if (i != 1)
             send_ok(side, bytes, 1000);
-        stream_close(&side->stream);
+        stream_close(side->stream);
         send_ok(side, bytes, 1000);
-        stream_finish(&side->stream);
-        stream_read_stop(&side->stream);
-        assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+        stream_finish(side->stream);
+        stream_read_stop(side->stream);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
         loop_until_count(&f->loop, &side->closes, 1, "closed");
         assert_int_equal(side->drains, 0);
         assert_int_equal(side->ends, 0);
@@ -863,15 +864,15 @@ static void test_close_while_finishing(void **state)
 
     struct side *side = open_side(f, 1, true, SMALL_BUFFER);
     send_ok(side, bytes, 100000);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     some_turns(f);
-    stream_close(&side->stream);
+    stream_close(side->stream);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
 
     side = open_side(f, 0, true, 0);
-    stream_finish(&side->stream);
+    stream_finish(side->stream);
     let_peer_read_to_end(f, 100);
-    stream_close(&side->stream);
+    stream_close(side->stream);
     loop_until_count(&f->loop, &side->closes, 1, "closed");
     free(bytes);
 }
@@ -879,7 +880,7 @@ static void test_close_while_finishing(void **state)
 static void close_other(struct side *side)
 {
     if (side->other->closes == 0)
-        stream_close(&side->other->stream);
+        stream_close(side->other->stream);
 }
 
 /* One stream's callback may close another that was about to be written to; whichever comes first,
@@ -917,20 +918,20 @@ static void test_close_at_once(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(stream_init_tcp(&f->sides[0].stream, &f->hub, &events, &f->sides[0]),
+    assert_int_equal(stream_create_tcp(f->hub, &events, &f->sides[0], &f->sides[0].stream),
                      STATUS_OK);
     f->sides[0].is_open = true;
-    assert_int_equal(stream_init_unix(&f->sides[1].stream, &f->hub, &events, &f->sides[1]),
+    assert_int_equal(stream_create_unix(f->hub, &events, &f->sides[1], &f->sides[1].stream),
                      STATUS_OK);
     f->sides[1].is_open = true;
-    stream_close(&f->sides[0].stream);
-    stream_close(&f->sides[1].stream);
+    stream_close(f->sides[0].stream);
+    stream_close(f->sides[1].stream);
     loop_until_count(&f->loop, &f->sides[1].closes, 1, "closed");
     assert_int_equal(f->sides[0].closes, 1);
 }
 
-/* The memory of a closed stream can be used for a new one. */
-static void test_memory_is_reused(void **state)
+/* The hub serves stream after stream of the same owner. */
+static void test_one_stream_after_another(void **state)
 {
     struct fixture *f = *state;
 
@@ -939,7 +940,7 @@ static void test_memory_is_reused(void **state)
         side->closes = 0;
         send_ok(side, "x", 1);
         loop_until_count(&f->loop, &side->drains, i + 1, "drain");
-        stream_close(&side->stream);
+        stream_close(side->stream);
         loop_until_count(&f->loop, &side->closes, 1, "closed");
         close_peer(f, 0);
     }
@@ -951,9 +952,9 @@ static void test_open_refused(void **state)
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
-    assert_int_equal(stream_init_tcp(&side->stream, &f->hub, &events, side), STATUS_OK);
+    assert_int_equal(stream_create_tcp(f->hub, &events, side, &side->stream), STATUS_OK);
     side->is_open = true;
-    assert_int_not_equal(stream_open(&side->stream, -1), STATUS_OK);
+    assert_int_not_equal(stream_open(side->stream, -1), STATUS_OK);
 }
 
 /* ---------------------------------------------------------------------------------- connecting */
@@ -962,9 +963,9 @@ static struct side *connect_side(struct fixture *f, int i, const struct sockaddr
 {
     struct side *side = &f->sides[i];
 
-    assert_int_equal(stream_init_tcp(&side->stream, &f->hub, &events, side), STATUS_OK);
+    assert_int_equal(stream_create_tcp(f->hub, &events, side, &side->stream), STATUS_OK);
     side->is_open = true;
-    assert_int_equal(stream_connect(&side->stream, (const struct sockaddr *)address), STATUS_OK);
+    assert_int_equal(stream_connect(side->stream, (const struct sockaddr *)address), STATUS_OK);
     assert_int_equal(side->connects, 0);
     return side;
 }
@@ -982,7 +983,7 @@ static void test_connect(void **state)
     f->peers[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(f->peers[0] >= 0);
     assert_int_equal(close(listener), 0);
-    assert_int_equal(stream_read_start(&side->stream), STATUS_OK);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     send_ok(side, "ping", 4);
     let_peer_read(f, 4, 100);
     sockets_write(f->peers[0], "pong", 4);
@@ -1016,9 +1017,9 @@ static void test_close_while_connecting(void **state)
         struct side *side = connect_side(f, i, &address);
         send_ok(side, "never", 5);
         if (i == 0)
-            stream_close(&side->stream);
+            stream_close(side->stream);
         else
-            stream_finish(&side->stream);
+            stream_finish(side->stream);
         loop_until_count(&f->loop, &side->closes, 1, "closed");
         assert_int_equal(side->connects, 0);
         assert_int_equal(side->drains, 0);
@@ -1084,7 +1085,7 @@ int main(void)
         CASE(test_close_while_finishing),
         CASE(test_close_another_that_is_dirty),
         CASE(test_close_at_once),
-        CASE(test_memory_is_reused),
+        CASE(test_one_stream_after_another),
         CASE(test_open_refused),
         CASE(test_connect),
         CASE(test_connect_refused),

@@ -16,7 +16,7 @@
 
 struct fixture {
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct conn_set set;
     int others[PEERS]; /* the other ends; -1 = none */
     unsigned starts;
@@ -32,7 +32,7 @@ static enum status on_start(struct conn *conn)
     struct fixture *f = conn->set->context;
 
     f->starts++;
-    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(&conn->stream);
+    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(conn->stream);
 }
 
 static void on_check(struct conn *conn, uint64_t now_ms)
@@ -44,7 +44,7 @@ static void on_check(struct conn *conn, uint64_t now_ms)
 static void on_stop(struct conn *conn)
 {
     ((struct fixture *)conn->set->context)->stops++;
-    stream_close(&conn->stream);
+    stream_close(conn->stream);
 }
 
 static void on_data(void *owner, const uint8_t *data, size_t size)
@@ -60,7 +60,7 @@ static void on_end(void *owner, enum status status, const char *detail)
 
     (void)status;
     (void)detail;
-    stream_close(&conn->stream);
+    stream_close(conn->stream);
 }
 
 static void on_drain(void *owner)
@@ -91,8 +91,8 @@ static int begin(void **state)
     assert_non_null(f);
     log_set_level(LOG_CRITICAL);
     loop_begin(&f->loop);
-    stream_hub_init(&f->hub, &f->loop);
-    conn_set_init(&f->set, &kind, &f->hub, f);
+    assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
+    conn_set_init(&f->set, &kind, f->hub, f);
     f->set.on_gone = on_gone;
     f->set.owner = f;
     for (int i = 0; i < PEERS; i++)
@@ -107,7 +107,7 @@ static int end(void **state)
     struct fixture *f = *state;
 
     conn_set_close(&f->set);
-    stream_hub_close(&f->hub);
+    stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->set.count, 0);
     assert_null(f->set.first);

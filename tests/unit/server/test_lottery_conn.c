@@ -23,7 +23,7 @@ struct fixture {
     struct store_op *ops[MESSAGES]; /* handed in and not ended */
     unsigned taken;                 /* messages that came to the store */
     uv_loop_t loop;
-    struct stream_hub hub;
+    struct stream_hub *hub;
     struct service *service;
     struct lottery_conns connections;
     struct conn_set conns;
@@ -75,7 +75,7 @@ static int begin(void **state)
     log_set_level(LOG_CRITICAL);
     f->store.backend = &backend;
     loop_begin(&f->loop);
-    stream_hub_init(&f->hub, &f->loop);
+    assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     assert_int_equal(service_create(&f->store, &service_events, f, &f->service), STATUS_OK);
     f->connections = (struct lottery_conns){.service = f->service,
                                             .store = &f->store,
@@ -83,7 +83,7 @@ static int begin(void **state)
                                             .frame_ms = 60000,
                                             .idle_ms = 60000,
                                             .buffered_max = 1024 * 1024};
-    conn_set_init(&f->conns, &lottery_conn_ops, &f->hub, &f->connections);
+    conn_set_init(&f->conns, &lottery_conn_ops, f->hub, &f->connections);
     f->conns.on_gone = on_gone;
     f->conns.owner = f;
     sockets_pair_tcp(fds, 0);
@@ -108,7 +108,7 @@ static int end(void **state)
 
     end_operations(f);
     conn_set_close(&f->conns);
-    stream_hub_close(&f->hub);
+    stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->gone, 1);
     service_destroy(f->service);

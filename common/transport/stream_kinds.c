@@ -1,0 +1,81 @@
+/* The two kinds of streams: TCP and Unix sockets. */
+#include "stream_impl.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+static int tcp_init(uv_loop_t *loop, struct stream *stream)
+{
+    return uv_tcp_init(loop, &stream->handle.tcp);
+}
+
+static int tcp_open(struct stream *stream, int fd)
+{
+    return uv_tcp_open(&stream->handle.tcp, fd);
+}
+
+/* Acks are small and are already collected into one write: waiting for more only adds latency. */
+static void tcp_on_connected(struct stream *stream)
+{
+    (void)uv_tcp_nodelay(&stream->handle.tcp, 1);
+}
+
+static void tcp_set_keepalive(struct stream *stream, unsigned idle_s)
+{
+    (void)uv_tcp_keepalive(&stream->handle.tcp, 1, idle_s);
+}
+
+static bool tcp_was_reset(const struct stream *stream)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+    int fd;
+
+    return uv_fileno(&stream->handle.any, &fd) == 0 &&
+           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
+}
+
+const struct stream_ops stream_tcp_ops = {
+    .init = tcp_init,
+    .open = tcp_open,
+    .on_connected = tcp_on_connected,
+    .set_keepalive = tcp_set_keepalive,
+    .was_reset = tcp_was_reset,
+};
+
+static int unix_init(uv_loop_t *loop, struct stream *stream)
+{
+    return uv_pipe_init(loop, &stream->handle.pipe, 0);
+}
+
+static int unix_open(struct stream *stream, int fd)
+{
+    return uv_pipe_open(&stream->handle.pipe, fd);
+}
+
+static void unix_on_connected(struct stream *stream)
+{
+    (void)stream;
+}
+
+/* The kernel tells of the other process's end by itself. */
+static void unix_set_keepalive(struct stream *stream, unsigned idle_s)
+{
+    (void)stream;
+    (void)idle_s;
+}
+
+static bool unix_was_reset(const struct stream *stream)
+{
+    (void)stream;
+    return false;
+}
+
+const struct stream_ops stream_unix_ops = {
+    .init = unix_init,
+    .open = unix_open,
+    .on_connected = unix_on_connected,
+    .set_keepalive = unix_set_keepalive,
+    .was_reset = unix_was_reset,
+};
