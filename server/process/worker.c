@@ -31,8 +31,8 @@ struct worker {
     struct store *store; /* NULL in mode echo, as the next two */
     struct service *service;
     struct raffle_client raffle;
-    struct lottery_conns connections;
-    struct echo_conn_limits echo_conn_limits;
+    struct lottery_conns lottery_conns; /* what the connections share, by mode */
+    struct echo_conns echo_conns;
     struct conn_set conns;
     struct listener listener;
     struct stop_signals signals;
@@ -101,6 +101,15 @@ static void on_stop(void *context)
     (void)uv_timer_start(&worker->stop_timer, on_stop_check, 0, STOP_CHECK_MS);
 }
 
+static void start_conns(struct worker *worker, const struct conn_ops *ops, void *context)
+{
+    conn_set_init(&worker->conns, &(struct conn_set_config){.ops = ops,
+                                                            .hub = worker->hub,
+                                                            .context = context,
+                                                            .on_gone = on_conn_gone,
+                                                            .owner = worker});
+}
+
 static enum status start_lottery(struct worker *worker, struct errbuf *err)
 {
     const struct worker_job *job = worker->job;
@@ -115,15 +124,16 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         errbuf_set(err, "%s", status_text(status));
         return status;
     }
-    worker->connections = (struct lottery_conns){
-        .service = worker->service,
-        .store = worker->store,
-        .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
-        .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
-        .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
-        .buffered_max = settings->max_buffered,
-    };
-    conn_set_init(&worker->conns, &lottery_conn_ops, worker->hub, &worker->connections);
+    lottery_conns_init(&worker->lottery_conns,
+                       &(struct lottery_conns_config){
+                           .service = worker->service,
+                           .store = worker->store,
+                           .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
+                           .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
+                           .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
+                           .buffered_max = settings->max_buffered,
+                       });
+    start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
     worker->raffle.hub = worker->hub;
     worker->raffle.service = worker->service;
     worker->raffle.address = &job->coordinator;
@@ -134,24 +144,22 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
 
 static void start_echo(struct worker *worker)
 {
-    worker->echo_conn_limits.timeout_ms =
-        (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
-    conn_set_init(&worker->conns, &echo_conn_ops, worker->hub, &worker->echo_conn_limits);
+    worker->echo_conns.timeout_ms = (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
+    start_conns(worker, &echo_conn_ops, &worker->echo_conns);
 }
 
 static enum status start_listening(struct worker *worker, struct errbuf *err)
 {
     const struct worker_job *job = worker->job;
 
-    worker->conns.on_gone = on_conn_gone;
-    worker->conns.owner = worker;
-    worker->listener.scoreboard = job->scoreboard;
-    worker->listener.worker = job->index;
-    worker->listener.conns = &worker->conns;
-    worker->listener.fd = job->listen_fd;
-    worker->listener.max = job->settings->max_connections;
-    worker->listener.max_per_ip = job->settings->max_connections_per_ip;
-    enum status status = listener_start(&worker->listener, &worker->loop);
+    enum status status = listener_start(
+        &worker->listener, &worker->loop,
+        &(struct listener_config){.scoreboard = job->scoreboard,
+                                  .worker = job->index,
+                                  .conns = &worker->conns,
+                                  .fd = job->listen_fd,
+                                  .max_connections = job->settings->max_connections,
+                                  .max_per_ip = job->settings->max_connections_per_ip});
     if (status != STATUS_OK)
         errbuf_set(err, "the listening socket can not be watched");
     return status;

@@ -1,13 +1,15 @@
 /* The connections of a worker.
  *
- * Happy path: conn_accept wraps the socket and starts the conversation; the ops' on_closed
- * calls conn_free, which takes it from its set and tells the listener's bookkeeping.
+ * Happy path: conn_accept wraps the socket and starts the conversation; the ops' on_closed calls
+ * conn_free, which takes the connection from its set and tells the set's owner.
  *
- * Failure modes: no memory, or the loop refuses the socket: it is closed and the connection never
- * was.
+ * Failure modes: no memory, or the loop refuses the socket: it is closed, and the set's owner is
+ * told at once. The conversation cannot start: the stream is closed, and conn_free follows as
+ * always.
  */
 #include "conn.h"
 
+#include "assertion.h"
 #include "clock.h"
 #include "log.h"
 
@@ -17,35 +19,44 @@
 
 #define CHECK_MS 1000
 
-static void on_check(uv_timer_t *timer)
+static struct conn *conn_of(struct list_node *node)
+{
+    return LIST_ITEM(node, struct conn, in_set);
+}
+
+static void conn_set_on_check(uv_timer_t *timer)
 {
     struct conn_set *set = timer->data;
     uint64_t now = clock_monotonic_ms();
 
-    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
-        set->ops->check(conn, now); /* closing only begins here: the list stays as it is */
+    LIST_FOR_EACH (node, &set->conns) {
+        set->config.ops->check(conn_of(node), now);
+    }
 }
 
-void conn_set_init(struct conn_set *set, const struct conn_ops *ops, struct stream_hub *hub,
-                   void *context)
+void conn_set_init(struct conn_set *set, const struct conn_set_config *config)
 {
-    *set = (struct conn_set){.ops = ops, .hub = hub, .context = context};
-    (void)uv_timer_init(stream_hub_loop(hub), &set->check_timer);
+    set->config = *config;
+    list_init(&set->conns);
+    set->count = 0;
+    (void)uv_timer_init(stream_hub_loop(config->hub), &set->check_timer);
     set->check_timer.data = set;
-    (void)uv_timer_start(&set->check_timer, on_check, CHECK_MS, CHECK_MS);
+    (void)uv_timer_start(&set->check_timer, conn_set_on_check, CHECK_MS, CHECK_MS);
     uv_unref((uv_handle_t *)&set->check_timer);
 }
 
 void conn_set_stop(struct conn_set *set)
 {
-    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
-        set->ops->stop(conn);
+    LIST_FOR_EACH (node, &set->conns) {
+        set->config.ops->stop(conn_of(node));
+    }
 }
 
 void conn_set_close(struct conn_set *set)
 {
-    for (struct conn *conn = set->first; conn != NULL; conn = conn->next)
-        stream_close(conn->stream);
+    LIST_FOR_EACH (node, &set->conns) {
+        stream_close(conn_of(node)->stream);
+    }
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
@@ -54,37 +65,29 @@ const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE])
     return inet_ntop(AF_INET, &conn->ip, out, CONN_IP_SIZE);
 }
 
-static void link_to_set(struct conn *conn, struct conn_set *set)
-{
-    conn->next = set->first;
-    conn->link = &set->first;
-    if (conn->next != NULL)
-        conn->next->link = &conn->next;
-    set->first = conn;
-    set->count++;
-}
-
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
 {
-    struct conn *conn = calloc(1, set->ops->size);
+    const struct conn_ops *ops = set->config.ops;
+    struct conn *conn = calloc(1, ops->size);
     enum status status = STATUS_NOMEM;
 
     if (conn == NULL)
         goto err_close_fd;
-    status = stream_create_tcp(set->hub, set->ops->events, conn, &conn->stream);
+    status = stream_create_tcp(set->config.hub, ops->events, conn, &conn->stream);
     if (status != STATUS_OK)
         goto err_free;
     /* From here on the stream has to be closed, and its on_closed frees the connection. */
     conn->set = set;
     conn->ip = ip;
-    link_to_set(conn, set);
+    list_append(&set->conns, &conn->in_set);
+    set->count++;
     status = stream_open(conn->stream, fd);
     if (status != STATUS_OK) {
         (void)close(fd);
         stream_close(conn->stream);
         return status;
     }
-    status = set->ops->start(conn);
+    status = ops->start(conn);
     if (status != STATUS_OK)
         stream_close(conn->stream);
     return status;
@@ -93,6 +96,7 @@ err_free:
     free(conn);
 err_close_fd:
     (void)close(fd);
+    set->config.on_gone(set->config.owner, ip);
     return status;
 }
 
@@ -101,12 +105,11 @@ void conn_free(struct conn *conn, const char *reason)
     struct conn_set *set = conn->set;
     char ip[CONN_IP_SIZE];
 
+    ASSERT(stream_is_closing(conn->stream) && set->count > 0);
     LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
         LOG_TEXT("reason", reason));
-    *conn->link = conn->next;
-    if (conn->next != NULL)
-        conn->next->link = conn->link;
+    list_remove(&conn->in_set);
     set->count--;
-    set->on_gone(set->owner, conn->ip);
+    set->config.on_gone(set->config.owner, conn->ip);
     free(conn);
 }

@@ -6,6 +6,7 @@
 #ifndef LOTTERY_CONN_H
 #define LOTTERY_CONN_H
 
+#include "list.h"
 #include "status.h"
 #include "stream.h"
 
@@ -14,45 +15,47 @@
 
 struct conn;
 
-/* What kind of connection it is; begins the life of one on an accepted socket. */
+/* What a connection of one kind does in its own way. */
 struct conn_ops {
     size_t size; /* bytes of the struct that begins with its struct conn; comes zeroed */
-    const struct stream_events
-        *events; /* owner is the connection; on_closed must end in conn_free() */
-    /* The stream is open, nothing was read yet. */
+    const struct stream_events *events; /* owner is the conn; on_closed must end in conn_free() */
+    /* The stream is open, nothing has been read yet. */
     enum status (*start)(struct conn *conn);
     /* Once a second, `now_ms` monotonic; for whatever has a time limit. */
     void (*check)(struct conn *conn, uint64_t now_ms);
-    /* The worker stops: read nothing more, finish what was begun, close. */
+    /* The worker stops: read nothing more, finish what has begun, close. May come several times. */
     void (*stop)(struct conn *conn);
 };
 
-/* All connections of one worker. Owned by the worker. */
-struct conn_set {
+/* What the owner of a set has to give. All pointers are borrowed for the set's life. */
+struct conn_set_config {
     const struct conn_ops *ops;
     struct stream_hub *hub;
-    void *context;      /* of the ops */
-    struct conn *first; /* by conn.next */
-    size_t count;
-    uv_timer_t check_timer;
+    void *context; /* what the connections share, as their ops know it */
     /* A connection is gone; `ip` is where it came from. */
     void (*on_gone)(void *owner, struct in_addr ip);
     void *owner;
 };
 
+/* All connections of one worker, of one kind. On the owner's memory. */
+struct conn_set {
+    struct conn_set_config config;
+    struct list conns; /* by conn.in_set */
+    size_t count;
+    uv_timer_t check_timer;
+};
+
 struct conn {
     struct stream *stream;
     struct conn_set *set;
-    struct conn *next;
-    struct conn **link; /* what points here */
+    struct list_node in_set;
     struct in_addr ip;
 };
 
 #define CONN_IP_SIZE INET_ADDRSTRLEN
 
-/* Prepares an empty set and starts its timer. All pointers are borrowed for its life. */
-void conn_set_init(struct conn_set *set, const struct conn_ops *ops, struct stream_hub *hub,
-                   void *context);
+/* Makes the set empty and starts its timer. */
+void conn_set_init(struct conn_set *set, const struct conn_set_config *config);
 
 /* Tells every connection to stop. */
 void conn_set_stop(struct conn_set *set);
@@ -60,10 +63,13 @@ void conn_set_stop(struct conn_set *set);
 /* Closes every connection now, and the set's timer. */
 void conn_set_close(struct conn_set *set);
 
-/* Takes over the accepted socket `fd` (closed on failure, too) and starts its conversation. */
+/* Takes over the accepted socket `fd` (closed on failure, too) and starts the conversation. on_gone
+ * comes once for every call, when the connection is gone; after a failure maybe before this
+ * returns.
+ */
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);
 
-/* The peer's address as text. */
+/* The peer's address as text, written to `out`. */
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE]);
 
 /* Logs that the connection was closed and why, takes it from its set and frees it. */

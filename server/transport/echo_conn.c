@@ -9,47 +9,26 @@
  */
 #include "echo_conn.h"
 
+#include "buffer.h"
 #include "clock.h"
 #include "log.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CAPACITY 1024
-
 struct echo_conn {
-    struct conn base; /* first: so a conn of these ops is an echo_conn */
-    char *line;       /* what has come of it, or NULL */
-    size_t size;
-    size_t capacity;
-    uint64_t since_ms;      /* when the connection began */
-    const char *end_reason; /* static */
+    struct conn base;       /* first: a conn of these ops is an echo_conn */
+    struct buffer line;     /* what has come of it */
+    uint64_t since_ms;      /* monotonic: when the connection began */
+    const char *end_reason; /* for the log; static; NULL until it ends otherwise than usual */
 };
 
-static struct echo_conn *from_base(struct conn *base)
+static struct echo_conn *echo_conn_of(struct conn *base)
 {
     return (struct echo_conn *)base;
 }
 
-static bool add(struct echo_conn *conn, const uint8_t *data, size_t size)
-{
-    if (size > conn->capacity - conn->size) {
-        size_t capacity = conn->capacity == 0 ? FIRST_CAPACITY : conn->capacity;
-        while (capacity - conn->size < size)
-            capacity *= 2;
-        char *grown = realloc(conn->line, capacity);
-        if (grown == NULL)
-            return false;
-        conn->line = grown;
-        conn->capacity = capacity;
-    }
-    memcpy(conn->line + conn->size, data, size);
-    conn->size += size;
-    return true;
-}
-
-static void give_up(struct echo_conn *conn, const char *reason)
+static void echo_conn_fail(struct echo_conn *conn, const char *reason)
 {
     char ip[CONN_IP_SIZE];
 
@@ -60,104 +39,102 @@ static void give_up(struct echo_conn *conn, const char *reason)
 }
 
 /* The message for the log: without the white space at its end. */
-static size_t trimmed_size(const struct echo_conn *conn)
+static size_t echo_conn_trimmed_size(const struct echo_conn *conn)
 {
-    size_t size = conn->size;
+    size_t size = conn->line.size;
 
-    while (size > 0 && isspace((unsigned char)conn->line[size - 1]))
+    while (size > 0 && isspace((unsigned char)conn->line.data[size - 1]))
         size--;
     return size;
 }
 
-static void answer(struct echo_conn *conn)
+static void echo_conn_answer(struct echo_conn *conn)
 {
     char ip[CONN_IP_SIZE];
 
     LOG(INFO, "receive_message", SUCCESS, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
-        LOG_SIZED("msg", conn->line, trimmed_size(conn)));
-    if (stream_send(conn->base.stream, conn->line, conn->size) != STATUS_OK) {
-        give_up(conn, status_text(STATUS_NOMEM));
+        LOG_SIZED("msg", conn->line.data, echo_conn_trimmed_size(conn)));
+    if (stream_send(conn->base.stream, conn->line.data, conn->line.size) != STATUS_OK) {
+        echo_conn_fail(conn, status_text(STATUS_NOMEM));
         return;
     }
     stream_finish(conn->base.stream);
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
+static void echo_conn_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct echo_conn *conn = owner;
     const uint8_t *newline = memchr(data, '\n', size);
     size_t taken = newline != NULL ? (size_t)(newline - data) + 1 : size;
 
-    if (taken > ECHO_LINE_MAX - conn->size)
-        give_up(conn, "line longer than 65536 bytes");
-    else if (!add(conn, data, taken))
-        give_up(conn, status_text(STATUS_NOMEM));
+    if (taken > ECHO_LINE_MAX - conn->line.size)
+        echo_conn_fail(conn, "line longer than 65536 bytes");
+    else if (buffer_append(&conn->line, data, taken) != STATUS_OK)
+        echo_conn_fail(conn, status_text(STATUS_NOMEM));
     else if (newline != NULL)
-        answer(conn);
+        echo_conn_answer(conn);
 }
 
-static void on_end(void *owner, enum status status, const char *detail)
+static void echo_conn_on_end(void *owner, enum status status, const char *detail)
 {
     struct echo_conn *conn = owner;
 
     if (status != STATUS_OK)
-        give_up(conn, detail);
-    else if (conn->size > 0)
-        answer(conn);
+        echo_conn_fail(conn, detail);
+    else if (conn->line.size > 0)
+        echo_conn_answer(conn);
     else
         stream_close(conn->base.stream);
 }
 
-static void on_drain(void *owner)
+static void echo_conn_on_drain(void *owner)
 {
     (void)owner;
 }
 
-static void on_closed(void *owner)
+static void echo_conn_on_closed(void *owner)
 {
     struct echo_conn *conn = owner;
 
-    free(conn->line);
+    buffer_fini(&conn->line);
     conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }
 
-static const struct stream_events stream_events = {
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
+static const struct stream_events echo_conn_events = {
+    .on_data = echo_conn_on_data,
+    .on_end = echo_conn_on_end,
+    .on_drain = echo_conn_on_drain,
+    .on_closed = echo_conn_on_closed,
 };
 
-static enum status start(struct conn *base)
+static enum status echo_conn_start(struct conn *base)
 {
-    from_base(base)->since_ms = clock_monotonic_ms();
+    echo_conn_of(base)->since_ms = clock_monotonic_ms();
     return stream_read_start(base->stream);
 }
 
-static void check(struct conn *base, uint64_t now)
+static void echo_conn_check(struct conn *base, uint64_t now)
 {
-    const struct echo_conn_limits *limits = base->set->context;
-    struct echo_conn *conn = from_base(base);
+    const struct echo_conns *all = base->set->config.context;
+    struct echo_conn *conn = echo_conn_of(base);
 
-    if (!stream_is_closing(base->stream) && now - conn->since_ms >= limits->timeout_ms)
-        give_up(conn, "no whole line in time, or the answer was not read");
+    if (!stream_is_closing(base->stream) && now - conn->since_ms >= all->timeout_ms)
+        echo_conn_fail(conn, "no whole line in time, or the answer was not read");
 }
 
-/* A line that is not whole can not be answered any more. */
-static void stop(struct conn *base)
+/* A line that is not whole cannot be answered any more. */
+static void echo_conn_stop(struct conn *base)
 {
-    struct echo_conn *conn = from_base(base);
-
     if (stream_is_finishing(base->stream))
         return;
-    conn->end_reason = "the server stops";
+    echo_conn_of(base)->end_reason = "the server stops";
     stream_close(base->stream);
 }
 
 const struct conn_ops echo_conn_ops = {
     .size = sizeof(struct echo_conn),
-    .events = &stream_events,
-    .start = start,
-    .check = check,
-    .stop = stop,
+    .events = &echo_conn_events,
+    .start = echo_conn_start,
+    .check = echo_conn_check,
+    .stop = echo_conn_stop,
 };

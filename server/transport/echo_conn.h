@@ -10,8 +10,8 @@
 
 #define ECHO_LINE_MAX ((size_t)64 * 1024) /* bytes, with the line end */
 
-/* The context of the conn_set. */
-struct echo_conn_limits {
+/* What the echo connections of one worker share: the context of their conn_set. */
+struct echo_conns {
     uint64_t timeout_ms; /* for the whole line to come, and for the answer to be read */
 };
 

@@ -24,9 +24,9 @@
 #define BURST 64 /* accepted per turn of the loop, so that it gets to its connections */
 #define REFUSAL_LOG_MS 1000
 
-static void on_readable(uv_poll_t *poll, int status, int events);
+static void listener_on_readable(uv_poll_t *poll, int status, int events);
 
-static void log_refusal(struct listener *listener, struct in_addr ip, const char *reason)
+static void listener_log_refusal(struct listener *listener, struct in_addr ip, const char *reason)
 {
     uint64_t now = clock_monotonic_ms();
     char text[CONN_IP_SIZE];
@@ -41,73 +41,71 @@ static void log_refusal(struct listener *listener, struct in_addr ip, const char
     listener->refusals = 0;
 }
 
-static int open_reserve(void)
+static int listener_open_reserve(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* Out of descriptors: the reserve makes room to take the connection and turn it away. */
-static void shed(struct listener *listener, int error)
+static void listener_shed(struct listener *listener, int error)
 {
     if (listener->reserve_fd >= 0)
         (void)close(listener->reserve_fd);
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(listener->config.fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         (void)close(fd);
-    listener->reserve_fd = open_reserve();
-    log_refusal(listener, (struct in_addr){0}, strerror(error));
+    listener->reserve_fd = listener_open_reserve();
+    listener_log_refusal(listener, (struct in_addr){0}, strerror(error));
 }
 
-static const char *limit_reached(const struct listener *listener, struct in_addr ip)
+static const char *listener_limit_reached(const struct listener_config *config, struct in_addr ip)
 {
-    if (scoreboard_connections(listener->scoreboard) >= listener->max)
+    if (scoreboard_connections(config->scoreboard) >= config->max_connections)
         return "too many connections";
-    if (scoreboard_connections_from(listener->scoreboard, ip) >= listener->max_per_ip)
+    if (scoreboard_connections_from(config->scoreboard, ip) >= config->max_per_ip)
         return "too many connections from this address";
     return NULL;
 }
 
-static void take(struct listener *listener, int fd, struct in_addr ip)
+static void listener_take(struct listener *listener, int fd, struct in_addr ip)
 {
-    const char *limit = limit_reached(listener, ip);
+    const struct listener_config *config = &listener->config;
+    const char *limit = listener_limit_reached(config, ip);
     char text[CONN_IP_SIZE] = "";
 
     if (limit != NULL) {
         (void)close(fd);
-        log_refusal(listener, ip, limit);
+        listener_log_refusal(listener, ip, limit);
         return;
     }
     (void)inet_ntop(AF_INET, &ip, text, sizeof(text));
     LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", text));
-    scoreboard_add(listener->scoreboard, listener->worker, ip);
-    size_t count = listener->conns->count;
-    enum status status = conn_accept(listener->conns, fd, ip);
-    if (status != STATUS_OK) {
+    scoreboard_add(config->scoreboard, config->worker, ip);
+    enum status status = conn_accept(config->conns, fd, ip);
+    if (status != STATUS_OK)
         LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("ip", text),
             LOG_TEXT("reason", status_text(status)));
-        if (listener->conns->count == count) /* it never came to be: nobody will call _gone */
-            listener_gone(listener, ip);
-    }
     LOG(INFO, "accept_connections", IN_PROGRESS);
 }
 
-static void leave_to_others(struct listener *listener);
+static void listener_leave_to_others(struct listener *listener);
 
 /* Accepts one. Returns whether there may be another. */
-static bool accept_one(struct listener *listener)
+static bool listener_accept_one(struct listener *listener)
 {
     struct sockaddr_in from = {0};
     socklen_t size = sizeof(from);
 
-    int fd = accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd =
+        accept4(listener->config.fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        take(listener, fd, from.sin_addr);
+        listener_take(listener, fd, from.sin_addr);
         return true;
     }
     switch (errno) {
     case EMFILE:
     case ENFILE:
-        shed(listener, errno);
+        listener_shed(listener, errno);
         return false;
     case ECONNABORTED:
     case EINTR:
@@ -115,28 +113,28 @@ static bool accept_one(struct listener *listener)
     case EAGAIN:
         return false;
     default: /* what waits stays there: it must not keep the loop busy */
-        log_refusal(listener, from.sin_addr, strerror(errno));
-        leave_to_others(listener);
+        listener_log_refusal(listener, from.sin_addr, strerror(errno));
+        listener_leave_to_others(listener);
         return false;
     }
 }
 
-static bool is_our_turn(const struct listener *listener)
+static bool listener_is_our_turn(const struct listener_config *config)
 {
-    uint32_t own = atomic_load(&listener->scoreboard->row[listener->worker].connections);
+    uint32_t own = atomic_load(&config->scoreboard->row[config->worker].connections);
 
-    return own - own / 16 <= scoreboard_fewest_of_others(listener->scoreboard, listener->worker);
+    return own - own / 16 <= scoreboard_fewest_of_others(config->scoreboard, config->worker);
 }
 
-static void on_retry(uv_timer_t *timer)
+static void listener_on_retry(uv_timer_t *timer)
 {
     struct listener *listener = timer->data;
 
-    (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_readable);
 }
 
 /* Have the others been given PATIENCE_MS without a break to take what is there? */
-static bool is_patience_over(struct listener *listener)
+static bool listener_is_patience_over(struct listener *listener)
 {
     uint64_t now = clock_monotonic_ms();
     bool is_new =
@@ -148,53 +146,55 @@ static bool is_patience_over(struct listener *listener)
     return now - listener->waiting_since_ms >= PATIENCE_MS;
 }
 
-static void leave_to_others(struct listener *listener)
+static void listener_leave_to_others(struct listener *listener)
 {
     (void)uv_poll_stop(&listener->poll);
-    (void)uv_timer_start(&listener->retry, on_retry, RETRY_MS, 0);
+    (void)uv_timer_start(&listener->retry, listener_on_retry, RETRY_MS, 0);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void listener_on_readable(uv_poll_t *poll, int status, int events)
 {
     struct listener *listener = poll->data;
 
     (void)status; /* accept tells more */
     (void)events;
     for (int i = 0; i < BURST; i++) {
-        if (!is_our_turn(listener) && !is_patience_over(listener)) {
-            leave_to_others(listener);
+        if (!listener_is_our_turn(&listener->config) && !listener_is_patience_over(listener)) {
+            listener_leave_to_others(listener);
             return;
         }
-        if (!accept_one(listener))
+        if (!listener_accept_one(listener))
             return;
     }
 }
 
-enum status listener_start(struct listener *listener, uv_loop_t *loop)
+enum status listener_start(struct listener *listener, uv_loop_t *loop,
+                           const struct listener_config *config)
 {
-    if (uv_poll_init(loop, &listener->poll, listener->fd) < 0)
+    *listener = (struct listener){.config = *config};
+    if (uv_poll_init(loop, &listener->poll, listener->config.fd) < 0)
         return STATUS_IO;
     (void)uv_timer_init(loop, &listener->retry);
     listener->poll.data = listener;
     listener->retry.data = listener;
-    listener->reserve_fd = open_reserve();
-    (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
-    atomic_store(&listener->scoreboard->row[listener->worker].is_alive, 1);
+    listener->reserve_fd = listener_open_reserve();
+    (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_readable);
+    atomic_store(&listener->config.scoreboard->row[listener->config.worker].is_alive, 1);
     LOG(INFO, "accept_connections", IN_PROGRESS);
     return STATUS_OK;
 }
 
 void listener_close(struct listener *listener)
 {
-    atomic_store(&listener->scoreboard->row[listener->worker].is_alive, 0);
+    atomic_store(&listener->config.scoreboard->row[listener->config.worker].is_alive, 0);
     uv_close((uv_handle_t *)&listener->poll, NULL);
     uv_close((uv_handle_t *)&listener->retry, NULL);
     if (listener->reserve_fd >= 0)
         (void)close(listener->reserve_fd);
-    LOG(INFO, "close_listener", SUCCESS, LOG_UINT("worker", listener->worker));
+    LOG(INFO, "close_listener", SUCCESS, LOG_UINT("worker", listener->config.worker));
 }
 
 void listener_gone(struct listener *listener, struct in_addr ip)
 {
-    scoreboard_remove(listener->scoreboard, listener->worker, ip);
+    scoreboard_remove(listener->config.scoreboard, listener->config.worker, ip);
 }

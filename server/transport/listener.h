@@ -13,14 +13,19 @@
 
 #include <uv.h>
 
-struct listener {
+/* What the owner of a listener has to give. */
+struct listener_config {
     struct scoreboard *scoreboard; /* borrowed */
     uint32_t worker;               /* our row in it */
     struct conn_set *conns;        /* borrowed; takes what is accepted */
-    int fd;                        /* listens, not blocking; the supervisor's */
-    int reserve_fd;      /* given up for a moment to get rid of a connection when fds are out */
-    uint32_t max;        /* connections in all */
-    uint32_t max_per_ip; /* connections from one address */
+    int fd;                        /* listens, not blocking; stays the caller's */
+    uint32_t max_connections;      /* of all workers */
+    uint32_t max_per_ip;           /* from one address */
+};
+
+struct listener {
+    struct listener_config config;
+    int reserve_fd; /* given up for a moment to get rid of a connection when descriptors are out */
     uint64_t waiting_since_ms;  /* since when a connection is being left to the others */
     uint64_t left_ms;           /* when one was last left to them */
     uint64_t logged_refusal_ms; /* when the last refusal was logged */
@@ -29,14 +34,15 @@ struct listener {
     uv_timer_t retry; /* ends the moment in which others may take a connection */
 };
 
-/* Begins to accept. The struct's first six fields but reserve_fd are filled in by the caller, and
- * most, most_per_ip. STATUS_IO when the loop does not take the socket. */
-enum status listener_start(struct listener *listener, uv_loop_t *loop);
+/* Begins to accept, on `loop`. STATUS_IO when the loop does not take the socket: nothing has to be
+ * closed then. */
+enum status listener_start(struct listener *listener, uv_loop_t *loop,
+                           const struct listener_config *config);
 
-/* Accepts no more and closes the handles; the socket itself stays the supervisor's. */
+/* Accepts no more and closes the handles; the socket itself stays the caller's. */
 void listener_close(struct listener *listener);
 
-/* A connection that was accepted is gone. */
+/* A connection that was accepted is gone; `ip` is where it came from. */
 void listener_gone(struct listener *listener, struct in_addr ip);
 
 #endif

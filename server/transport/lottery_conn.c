@@ -7,11 +7,12 @@
  * is closed; what the store was given is still stored. The peer sends faster than the store syncs,
  * or does not read: it is not read from until that has changed. It takes too long: it is closed.
  *
- * Closing: on_closed comes once, from the stream, whatever began the
- * closing; the session has left by then and the memory goes with conn_free.
+ * Closing: whatever begins it, lottery_conn_on_closed comes once, from the stream; the session has
+ * left by then and the memory goes with conn_free.
  */
 #include "lottery_conn.h"
 
+#include "assertion.h"
 #include "clock.h"
 #include "frame_reader.h"
 
@@ -21,168 +22,172 @@
 #define STORE_LOW (STORE_HIGH / 2)
 #define KEEPALIVE_S 60
 
-struct lottery_conn {
-    struct conn base; /* first: so a conn of these ops is a lottery_conn */
-    struct session session;
-    struct frame_reader reader;
-    struct lottery_conn *next_paused; /* in lottery_conns.paused */
-    const char *end_reason;           /* for the log; static */
-    uint64_t now_ms;                  /* when the bytes that are being looked at came */
-    uint64_t heard_ms;                /* when the last message was whole, or the connection began */
-    uint64_t frame_ms;                /* when the frame that is incomplete now began */
-    uint64_t drained_ms;              /* when nothing was left to send, for the last time */
-    bool is_reading;
-    bool is_paused; /* in lottery_conns.paused */
-    bool has_ended; /* the peer's side is over */
+enum lottery_conn_state {
+    LOTTERY_CONN_HELD,    /* not read from: too much is outstanding or unread, or it was refused */
+    LOTTERY_CONN_READING, /* messages are read as they come */
+    LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the store to catch up */
+    LOTTERY_CONN_ENDED,   /* nothing more will be read; what is owed still leaves */
+    LOTTERY_CONN_CLOSING  /* nothing more will be said */
 };
 
-static struct lottery_conn *from_base(struct conn *base)
+struct lottery_conn {
+    struct conn base; /* first: a conn of these ops is a lottery_conn */
+    struct session session;
+    struct frame_reader reader;
+    enum lottery_conn_state state;
+    struct list_node in_paused; /* linked in LOTTERY_CONN_PAUSED, and only then */
+    const char *end_reason;     /* for the log; static; NULL until the end begins */
+    uint64_t now_ms;            /* when the bytes that are being looked at came */
+    uint64_t heard_ms;          /* when the last message was whole, or the connection began */
+    uint64_t frame_ms;          /* when the frame that is incomplete now began */
+    uint64_t drained_ms;        /* when nothing was left to send, for the last time */
+};
+
+void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config)
+{
+    conns->config = *config;
+    list_init(&conns->paused);
+}
+
+static struct lottery_conn *lottery_conn_of(struct conn *base)
 {
     return (struct lottery_conn *)base;
 }
 
-static struct lottery_conns *shared(const struct lottery_conn *conn)
+static struct lottery_conns *lottery_conn_shared(const struct lottery_conn *conn)
 {
-    return conn->base.set->context;
+    return conn->base.set->config.context;
 }
 
-static void close_now(struct lottery_conn *conn, const char *reason)
+static void lottery_conn_set_state(struct lottery_conn *conn, enum lottery_conn_state state)
+{
+    ASSERT(state >= conn->state || conn->state < LOTTERY_CONN_ENDED);
+    if (conn->state == LOTTERY_CONN_PAUSED)
+        list_remove(&conn->in_paused);
+    conn->state = state;
+    if (state == LOTTERY_CONN_PAUSED)
+        list_append(&lottery_conn_shared(conn)->paused, &conn->in_paused);
+}
+
+static void lottery_conn_note_reason(struct lottery_conn *conn, const char *reason)
 {
     if (conn->end_reason == NULL)
         conn->end_reason = reason;
+}
+
+static void lottery_conn_close(struct lottery_conn *conn, const char *reason)
+{
+    lottery_conn_note_reason(conn, reason);
+    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     session_fini(&conn->session);
     stream_close(conn->base.stream);
 }
 
 /* Says what is left to say, then closes. */
-static void finish(struct lottery_conn *conn, const char *reason)
+static void lottery_conn_finish(struct lottery_conn *conn, const char *reason)
 {
-    if (conn->end_reason == NULL)
-        conn->end_reason = reason;
-    conn->is_reading = false;
+    lottery_conn_note_reason(conn, reason);
+    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     stream_finish(conn->base.stream);
 }
 
-static bool has_much_outstanding(const struct lottery_conn *conn)
+static bool lottery_conn_has_much_outstanding(const struct lottery_conn *conn)
 {
     return conn->session.outstanding >= OUTSTANDING_MAX ||
-           conn->session.outstanding_bytes >= shared(conn)->buffered_max ||
+           conn->session.outstanding_bytes >= lottery_conn_shared(conn)->config.buffered_max ||
            stream_backlog(conn->base.stream) >= BACKLOG_MAX;
 }
 
-static void start_reading(struct lottery_conn *conn)
+static void lottery_conn_read(struct lottery_conn *conn)
 {
-    if (conn->is_reading || conn->has_ended)
+    if (conn->state == LOTTERY_CONN_READING)
         return;
-    conn->is_reading = true;
+    lottery_conn_set_state(conn, LOTTERY_CONN_READING);
     if (stream_read_start(conn->base.stream) != STATUS_OK)
-        close_now(conn, "can not read");
+        lottery_conn_close(conn, "cannot read");
 }
 
-static void stop_reading(struct lottery_conn *conn)
+/* Reads no more, in the state that says why. */
+static void lottery_conn_read_stop(struct lottery_conn *conn, enum lottery_conn_state state)
 {
-    conn->is_reading = false;
+    lottery_conn_set_state(conn, state);
     stream_read_stop(conn->base.stream);
 }
 
-static void pause_for_store(struct lottery_conn *conn)
-{
-    struct lottery_conns *all = shared(conn);
-
-    stop_reading(conn);
-    if (conn->is_paused)
-        return;
-    conn->is_paused = true;
-    conn->next_paused = all->paused;
-    all->paused = conn;
-}
-
-static void leave_paused(struct lottery_conn *conn)
-{
-    struct lottery_conn **link = &shared(conn)->paused;
-
-    if (!conn->is_paused)
-        return;
-    while (*link != conn)
-        link = &(*link)->next_paused;
-    *link = conn->next_paused;
-    conn->is_paused = false;
-}
-
 /* Reads on or holds back, as the limits say. */
-static void regulate(struct lottery_conn *conn)
+static void lottery_conn_regulate(struct lottery_conn *conn)
 {
-    struct lottery_conns *all = shared(conn);
-
-    if (stream_is_finishing(conn->base.stream) || stream_is_closing(conn->base.stream) ||
-        conn->session.state == SESSION_CLOSED)
+    if (conn->state >= LOTTERY_CONN_ENDED || conn->session.state == SESSION_CLOSED ||
+        conn->state == LOTTERY_CONN_PAUSED)
         return;
-    if (store_backlog(all->store) >= STORE_HIGH)
-        pause_for_store(conn);
-    else if (has_much_outstanding(conn))
-        stop_reading(conn);
-    else if (!conn->is_paused)
-        start_reading(conn);
+    if (store_backlog(lottery_conn_shared(conn)->config.store) >= STORE_HIGH)
+        lottery_conn_read_stop(conn, LOTTERY_CONN_PAUSED);
+    else if (lottery_conn_has_much_outstanding(conn))
+        lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
+    else
+        lottery_conn_read(conn);
 }
 
 /* The store has caught up: all that waited for it may go on. */
-static void wake_paused(struct lottery_conns *all)
+static void lottery_conns_wake_paused(struct lottery_conns *all)
 {
-    if (all->paused == NULL || store_backlog(all->store) > STORE_LOW)
+    if (list_is_empty(&all->paused) || store_backlog(all->config.store) > STORE_LOW)
         return;
-    struct lottery_conn *conn = all->paused;
-    all->paused = NULL;
-    while (conn != NULL) {
-        struct lottery_conn *next = conn->next_paused;
-        conn->is_paused = false;
-        regulate(conn);
-        conn = next;
+    struct list paused;
+    list_move(&paused, &all->paused);
+    for (struct list_node *node; (node = list_pop(&paused)) != NULL;) {
+        struct lottery_conn *conn = LIST_ITEM(node, struct lottery_conn, in_paused);
+        lottery_conn_set_state(conn, LOTTERY_CONN_HELD);
+        lottery_conn_regulate(conn);
     }
 }
 
-static void on_session_send(void *owner, const uint8_t *frame, size_t size)
+static void lottery_conn_on_send(void *owner, const uint8_t *frame, size_t size)
 {
     struct lottery_conn *conn = owner;
 
-    if (stream_send(conn->base.stream, frame, size) != STATUS_OK)
-        stream_close(conn->base.stream); /* the agency asks again on its next connection */
+    if (stream_send(conn->base.stream, frame, size) == STATUS_OK)
+        return;
+    /* The agency asks again on its next connection. */
+    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
+    stream_close(conn->base.stream);
 }
 
-static size_t on_session_backlog(void *owner)
+static size_t lottery_conn_on_backlog(void *owner)
 {
-    struct lottery_conn *conn = owner;
+    const struct lottery_conn *conn = owner;
 
     return stream_backlog(conn->base.stream);
 }
 
-static void finish_if_idle(struct lottery_conn *conn)
+static void lottery_conn_finish_if_idle(struct lottery_conn *conn)
 {
-    if (conn->has_ended && session_is_idle(&conn->session))
-        finish(conn, "the peer is done");
+    if (conn->state == LOTTERY_CONN_ENDED && session_is_idle(&conn->session))
+        lottery_conn_finish(conn, "the peer is done");
 }
 
-static void on_session_progress(void *owner)
+static void lottery_conn_on_progress(void *owner)
 {
     struct lottery_conn *conn = owner;
 
-    wake_paused(shared(conn));
-    regulate(conn);
-    finish_if_idle(conn);
+    lottery_conns_wake_paused(lottery_conn_shared(conn));
+    lottery_conn_regulate(conn);
+    lottery_conn_finish_if_idle(conn);
 }
 
-static void on_session_finish(void *owner)
+static void lottery_conn_on_finish(void *owner)
 {
-    finish(owner, "refused");
+    lottery_conn_finish(owner, "refused");
 }
 
-static const struct session_events session_events = {
-    .send = on_session_send,
-    .backlog = on_session_backlog,
-    .progress = on_session_progress,
-    .finish = on_session_finish,
+static const struct session_events lottery_conn_session_events = {
+    .send = lottery_conn_on_send,
+    .backlog = lottery_conn_on_backlog,
+    .progress = lottery_conn_on_progress,
+    .finish = lottery_conn_on_finish,
 };
 
-static bool on_frame(void *context, const struct frame *frame)
+static bool lottery_conn_on_frame(void *context, const struct frame *frame)
 {
     struct lottery_conn *conn = context;
 
@@ -193,141 +198,139 @@ static bool on_frame(void *context, const struct frame *frame)
     return goes_on;
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
+static void lottery_conn_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct lottery_conn *conn = owner;
 
     conn->now_ms = clock_monotonic_ms();
     if (!frame_reader_is_inside(&conn->reader))
         conn->frame_ms = conn->now_ms;
-    enum status status = frame_reader_feed(&conn->reader, data, size, on_frame, conn);
-    switch ((int)status) {
-    case STATUS_OK:
-        break;
-    case STATUS_MALFORMED:
-        session_malformed(&conn->session, "frame over the limit of 8192 bytes");
-        stop_reading(conn);
-        return;
-    case STATUS_STOPPED:
-        stop_reading(conn);
-        return;
-    default:
-        close_now(conn, status_text(status));
-        return;
+    enum status status = frame_reader_feed(&conn->reader, data, size, lottery_conn_on_frame, conn);
+    if (status == STATUS_OK) {
+        lottery_conn_regulate(conn);
+    } else if (status == STATUS_NOMEM) {
+        lottery_conn_close(conn, status_text(status));
+    } else { /* the last answer is on its way: nothing more is read */
+        if (status == STATUS_MALFORMED)
+            session_malformed(&conn->session, "frame over the limit of 8192 bytes");
+        if (conn->state < LOTTERY_CONN_ENDED)
+            lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
     }
-    regulate(conn);
 }
 
-static void on_end(void *owner, enum status status, const char *detail)
+static void lottery_conn_on_end(void *owner, enum status status, const char *detail)
 {
     struct lottery_conn *conn = owner;
 
     (void)detail;
-    conn->has_ended = true;
-    conn->is_reading = false;
+    if (conn->state == LOTTERY_CONN_CLOSING)
+        return;
     if (status != STATUS_OK) {
-        close_now(conn, "the connection broke");
+        lottery_conn_close(conn, "the connection broke");
         return;
     }
-    finish_if_idle(conn);
+    lottery_conn_set_state(conn, LOTTERY_CONN_ENDED);
+    lottery_conn_finish_if_idle(conn);
 }
 
-static void on_drain(void *owner)
+static void lottery_conn_on_drain(void *owner)
 {
     struct lottery_conn *conn = owner;
 
     conn->drained_ms = clock_monotonic_ms();
     session_continue(&conn->session);
-    regulate(conn);
-    finish_if_idle(conn);
+    lottery_conn_regulate(conn);
+    lottery_conn_finish_if_idle(conn);
 }
 
-static void on_closed(void *owner)
+static void lottery_conn_on_closed(void *owner)
 {
     struct lottery_conn *conn = owner;
 
-    leave_paused(conn);
+    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING); /* the worker closes streams by itself */
     session_fini(&conn->session);
     frame_reader_fini(&conn->reader);
     conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }
 
-static const struct stream_events stream_events = {
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
+static const struct stream_events lottery_conn_events = {
+    .on_data = lottery_conn_on_data,
+    .on_end = lottery_conn_on_end,
+    .on_drain = lottery_conn_on_drain,
+    .on_closed = lottery_conn_on_closed,
 };
 
-static enum status start(struct conn *base)
+static enum status lottery_conn_start(struct conn *base)
 {
-    struct lottery_conn *conn = from_base(base);
-    struct lottery_conns *all = shared(conn);
+    struct lottery_conn *conn = lottery_conn_of(base);
+    struct lottery_conns *all = lottery_conn_shared(conn);
 
-    session_init(&conn->session, all->service, &session_events, conn);
+    session_init(&conn->session, all->config.service, &lottery_conn_session_events, conn);
     frame_reader_init(&conn->reader);
     conn->heard_ms = clock_monotonic_ms();
     conn->drained_ms = conn->heard_ms;
-    /* A peer whose machine is gone would otherwise be waited for until the raffle. */
+    /* A peer whose machine is gone would otherwise be waited for until the draw. */
     stream_set_keepalive(base->stream, KEEPALIVE_S);
-    start_reading(conn);
+    lottery_conn_read(conn);
     return STATUS_OK;
 }
 
-static const char *overdue(const struct lottery_conn *conn, uint64_t now)
+static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_t now)
 {
-    const struct lottery_conns *all = shared(conn);
+    const struct lottery_conns_config *limits = &lottery_conn_shared(conn)->config;
     const struct session *session = &conn->session;
 
     if (stream_backlog(conn->base.stream) > 0)
-        return now - conn->drained_ms >= all->frame_ms ? "answers are not read" : NULL;
+        return now - conn->drained_ms >= limits->frame_ms ? "answers are not read" : NULL;
     if (stream_is_finishing(conn->base.stream))
         return NULL; /* all is said; the stream sees to the rest */
-    if (session->outstanding > 0 || conn->is_paused)
+    if (session->outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED)
         return NULL; /* it is we who owe */
-    if (frame_reader_is_inside(&conn->reader) && now - conn->frame_ms >= all->frame_ms)
+    if (frame_reader_is_inside(&conn->reader) && now - conn->frame_ms >= limits->frame_ms)
         return "a frame was not completed in time";
-    if (session->agency == 0 && now - conn->heard_ms >= all->handshake_ms)
+    if (session->agency == 0 && now - conn->heard_ms >= limits->handshake_ms)
         return "no message in time";
-    if (session->state == SESSION_BETTING && now - conn->heard_ms >= all->idle_ms)
+    if (session->state == SESSION_BETTING && now - conn->heard_ms >= limits->idle_ms)
         return "idle for too long";
     return NULL;
 }
 
-static void check(struct conn *base, uint64_t now)
+static void lottery_conn_check(struct conn *base, uint64_t now)
 {
-    struct lottery_conn *conn = from_base(base);
+    struct lottery_conn *conn = lottery_conn_of(base);
 
     if (stream_is_closing(base->stream))
         return;
     /* The last operations in the store may have been those of connections that are gone. */
-    wake_paused(shared(conn));
+    lottery_conns_wake_paused(lottery_conn_shared(conn));
     if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;
-    const char *reason =
-        conn->has_ended && stream_was_reset(base->stream) ? "the peer is gone" : overdue(conn, now);
+    /* A peer that has ended its side is not read from, which would tell whether it is still there.
+     */
+    const char *reason = conn->state >= LOTTERY_CONN_ENDED && stream_was_reset(base->stream)
+                             ? "the peer is gone"
+                             : lottery_conn_overdue(conn, now);
     if (reason != NULL)
-        close_now(conn, reason);
+        lottery_conn_close(conn, reason);
 }
 
 /* What was read is finished and answered: the worker waits for the store, then closes. */
-static void stop(struct conn *base)
+static void lottery_conn_stop(struct conn *base)
 {
-    struct lottery_conn *conn = from_base(base);
+    struct lottery_conn *conn = lottery_conn_of(base);
 
-    stop_reading(conn);
-    conn->has_ended = true;
-    leave_paused(conn);
-    if (conn->end_reason == NULL)
-        conn->end_reason = "the server stops";
+    if (conn->state == LOTTERY_CONN_CLOSING)
+        return;
+    lottery_conn_read_stop(conn, LOTTERY_CONN_ENDED);
+    lottery_conn_note_reason(conn, "the server stops");
     if (conn->session.outstanding == 0)
-        finish(conn, NULL);
+        lottery_conn_finish(conn, NULL);
 }
 
 const struct conn_ops lottery_conn_ops = {
     .size = sizeof(struct lottery_conn),
-    .events = &stream_events,
-    .start = start,
-    .check = check,
-    .stop = stop,
+    .events = &lottery_conn_events,
+    .start = lottery_conn_start,
+    .check = lottery_conn_check,
+    .stop = lottery_conn_stop,
 };

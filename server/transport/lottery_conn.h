@@ -1,6 +1,6 @@
 /* lottery_conn.h - a lottery connection: stream, frames and session put together.
  *
- * Memory of one connection: the struct; one block of 8 KiB while it is within a frame; what it has
+ * Memory of one connection: its structs; one block of 8 KiB while it is within a frame; what it has
  * sent and the store has not taken, up to OUTSTANDING_MAX messages or buffered_max bytes plus one
  * read of 64 KiB; what it has not read of our answers, up to BACKLOG_MAX plus the answers to that.
  * Beyond any of these it is not read from.
@@ -14,18 +14,24 @@
 
 #include <stdint.h>
 
-struct lottery_conn;
+/* What the lottery connections of one worker share has to be given: */
+struct lottery_conns_config {
+    struct service *service; /* borrowed */
+    struct store *store;     /* borrowed */
+    uint64_t handshake_ms;   /* time limits: until the first message is whole */
+    uint64_t frame_ms;       /* for a frame that has begun, and for answers to be read */
+    uint64_t idle_ms;        /* between messages, while the agency is betting */
+    size_t buffered_max;     /* bytes of a connection's messages that wait for the store */
+};
 
 /* What the lottery connections of one worker share: the context of their conn_set. */
 struct lottery_conns {
-    struct service *service;     /* borrowed */
-    struct store *store;         /* borrowed */
-    struct lottery_conn *paused; /* wait for the store to catch up, by next_paused */
-    uint64_t handshake_ms;       /* time limits: until the first message is whole */
-    uint64_t frame_ms;           /* for a frame that has begun, and for answers to be read */
-    uint64_t idle_ms;            /* between messages, while the agency is betting */
-    size_t buffered_max;         /* bytes of a connection's messages that wait for the store */
+    struct lottery_conns_config config;
+    struct list paused; /* connections that wait for the store to catch up */
 };
+
+/* To be called before the conn_set's first connection. */
+void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config);
 
 extern const struct conn_ops lottery_conn_ops;
 

@@ -1,4 +1,4 @@
-/* Peers on accepted sockets: a kind of the test's own, which logs nothing and answers nothing. */
+/* Connections on accepted sockets, with operations of the test's own that say nothing. */
 #include "alloc_fault.h"
 #include "cmocka_all.h"
 #include "conn.h"
@@ -19,17 +19,18 @@ struct fixture {
     struct stream_hub *hub;
     struct conn_set set;
     int others[PEERS]; /* the other ends; -1 = none */
+    unsigned accepts;  /* sockets handed over */
     unsigned starts;
     unsigned checks;
     unsigned stops;
     unsigned gones;
     struct in_addr last_gone;
-    enum status start_status; /* what the kind says to the next ones */
+    enum status start_status; /* what start() says to the next ones */
 };
 
 static enum status on_start(struct conn *conn)
 {
-    struct fixture *f = conn->set->context;
+    struct fixture *f = conn->set->config.context;
 
     f->starts++;
     return f->start_status != STATUS_OK ? f->start_status : stream_read_start(conn->stream);
@@ -38,12 +39,12 @@ static enum status on_start(struct conn *conn)
 static void on_check(struct conn *conn, uint64_t now_ms)
 {
     (void)now_ms;
-    ((struct fixture *)conn->set->context)->checks++;
+    ((struct fixture *)conn->set->config.context)->checks++;
 }
 
 static void on_stop(struct conn *conn)
 {
-    ((struct fixture *)conn->set->context)->stops++;
+    ((struct fixture *)conn->set->config.context)->stops++;
     stream_close(conn->stream);
 }
 
@@ -74,7 +75,7 @@ static void on_closed(void *owner)
 }
 
 static const struct stream_events events = {NULL, on_data, on_end, on_drain, on_closed};
-static const struct conn_ops kind = {sizeof(struct conn), &events, on_start, on_check, on_stop};
+static const struct conn_ops ops = {sizeof(struct conn), &events, on_start, on_check, on_stop};
 
 static void on_gone(void *owner, struct in_addr ip)
 {
@@ -92,16 +93,16 @@ static int begin(void **state)
     log_set_level(LOG_CRITICAL);
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
-    conn_set_init(&f->set, &kind, f->hub, f);
-    f->set.on_gone = on_gone;
-    f->set.owner = f;
+    conn_set_init(&f->set,
+                  &(struct conn_set_config){
+                      .ops = &ops, .hub = f->hub, .context = f, .on_gone = on_gone, .owner = f});
     for (int i = 0; i < PEERS; i++)
         f->others[i] = -1;
     *state = f;
     return 0;
 }
 
-/* Every peer that began has gone, once. */
+/* Every connection that was handed over is gone, once. */
 static int end(void **state)
 {
     struct fixture *f = *state;
@@ -110,8 +111,8 @@ static int end(void **state)
     stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->set.count, 0);
-    assert_null(f->set.first);
-    assert_int_equal(f->gones, f->starts);
+    assert_true(list_is_empty(&f->set.conns));
+    assert_int_equal(f->gones, f->accepts);
     for (int i = 0; i < PEERS; i++) {
         if (f->others[i] >= 0)
             assert_int_equal(close(f->others[i]), 0);
@@ -132,6 +133,7 @@ static enum status accept_one(struct fixture *f, int i)
 
     sockets_pair_tcp(fds, 0);
     f->others[i] = fds[1];
+    f->accepts++;
     return conn_accept(&f->set, fds[0], ip_of(i));
 }
 
@@ -144,7 +146,7 @@ static bool other_has_ended(void *context)
     return has_ended;
 }
 
-/* Peers come and go in any order; the set counts them and tells where each came from. */
+/* Connections come and go in any order; the set counts them and says where each came from. */
 static void test_come_and_go(void **state)
 {
     static const int order[] = {1, 0, 2}; /* the middle of the list first */
@@ -155,7 +157,8 @@ static void test_come_and_go(void **state)
         assert_int_equal(accept_one(f, i), STATUS_OK);
         assert_int_equal(f->set.count, (size_t)i + 1);
     }
-    assert_string_equal(conn_ip(f->set.first, ip), "10.0.0.3");
+    assert_string_equal(conn_ip(LIST_ITEM(f->set.conns.ring.prev, struct conn, in_set), ip),
+                        "10.0.0.3");
     for (unsigned i = 0; i < PEERS; i++) {
         int gone = order[i];
         assert_int_equal(close(f->others[gone]), 0);
@@ -177,7 +180,7 @@ static void test_checked(void **state)
     assert_int_equal(f->checks, PEERS);
 }
 
-/* Stopping and closing reach every peer; its other end sees it. */
+/* Stopping and closing reach every connection; its other end sees it. */
 static void test_stop(void **state)
 {
     struct fixture *f = *state;
@@ -191,7 +194,7 @@ static void test_stop(void **state)
         loop_until(&f->loop, other_has_ended, &f->others[i], "the end");
 }
 
-/* A kind that refuses: the connection is closed and was counted in and out. */
+/* Operations that refuse: the connection is closed and was counted in and out. */
 static void test_start_fails(void **state)
 {
     struct fixture *f = *state;
@@ -204,21 +207,28 @@ static void test_start_fails(void **state)
     assert_int_equal(accept_one(f, 1), STATUS_OK);
 }
 
-/* Without memory the peer never was, and its socket is closed. */
+/* Without memory, for either of its two structs, the connection never was: its socket is closed,
+ * and its end is told. */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;
     int fds[2];
 
-    sockets_pair_tcp(fds, 0);
-    f->others[0] = fds[1];
-    alloc_fault_after(0);
-    enum status status = conn_accept(&f->set, fds[0], ip_of(0));
-    assert_true(alloc_fault_end());
-    assert_int_equal(status, STATUS_NOMEM);
-    assert_int_equal(fcntl(fds[0], F_GETFD), -1);
-    assert_int_equal(f->set.count, 0);
-    loop_until(&f->loop, other_has_ended, &f->others[0], "the end");
+    for (unsigned i = 0; i < 2; i++) {
+        sockets_pair_tcp(fds, 0);
+        f->others[i] = fds[1];
+        f->accepts++;
+        alloc_fault_after(i);
+        enum status status = conn_accept(&f->set, fds[0], ip_of((int)i));
+        assert_true(alloc_fault_end());
+        assert_int_equal(status, STATUS_NOMEM);
+        assert_int_equal(fcntl(fds[0], F_GETFD), -1);
+        assert_int_equal(f->set.count, 0);
+        assert_int_equal(f->gones, i + 1);
+        assert_int_equal(f->last_gone.s_addr, ip_of((int)i).s_addr);
+        loop_until(&f->loop, other_has_ended, &f->others[i], "the end");
+    }
+    assert_int_equal(f->starts, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)

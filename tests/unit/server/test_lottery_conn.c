@@ -25,7 +25,7 @@ struct fixture {
     uv_loop_t loop;
     struct stream_hub *hub;
     struct service *service;
-    struct lottery_conns connections;
+    struct lottery_conns lottery_conns;
     struct conn_set conns;
     int other; /* the agency's end */
     unsigned gone;
@@ -77,15 +77,18 @@ static int begin(void **state)
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     assert_int_equal(service_create(&f->store, &service_events, f, &f->service), STATUS_OK);
-    f->connections = (struct lottery_conns){.service = f->service,
-                                            .store = &f->store,
-                                            .handshake_ms = 60000,
-                                            .frame_ms = 60000,
-                                            .idle_ms = 60000,
-                                            .buffered_max = 1024 * 1024};
-    conn_set_init(&f->conns, &lottery_conn_ops, f->hub, &f->connections);
-    f->conns.on_gone = on_gone;
-    f->conns.owner = f;
+    lottery_conns_init(&f->lottery_conns,
+                       &(struct lottery_conns_config){.service = f->service,
+                                                      .store = &f->store,
+                                                      .handshake_ms = 60000,
+                                                      .frame_ms = 60000,
+                                                      .idle_ms = 60000,
+                                                      .buffered_max = 1024 * 1024});
+    conn_set_init(&f->conns, &(struct conn_set_config){.ops = &lottery_conn_ops,
+                                                       .hub = f->hub,
+                                                       .context = &f->lottery_conns,
+                                                       .on_gone = on_gone,
+                                                       .owner = f});
     sockets_pair_tcp(fds, 0);
     f->other = fds[1];
     assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
@@ -140,8 +143,9 @@ static void assert_not_read(struct fixture *f, unsigned taken)
 /* What the set does once a second. */
 static void check(struct fixture *f)
 {
-    for (struct conn *conn = f->conns.first; conn != NULL; conn = conn->next)
-        lottery_conn_ops.check(conn, clock_monotonic_ms());
+    LIST_FOR_EACH (node, &f->conns.conns) {
+        lottery_conn_ops.check(LIST_ITEM(node, struct conn, in_set), clock_monotonic_ms());
+    }
 }
 
 /* Too much on its way to the disk: nothing more is read, until an answer finds that it has gone. */
@@ -183,7 +187,7 @@ static void test_waits_for_its_own(void **state)
 {
     struct fixture *f = *state;
 
-    f->connections.buffered_max = 1;
+    f->lottery_conns.config.buffered_max = 1;
     ask(f);
     loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
     assert_not_read(f, 1);

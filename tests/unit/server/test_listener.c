@@ -1,0 +1,330 @@
+/* A listener on a real socket, with connections of the test's own and a scoreboard on which the
+ * test plays the other worker. The clock is a fake one.
+ */
+#include "clock.h"
+#include "cmocka_all.h"
+#include "listener.h"
+#include "log.h"
+#include "loop.h"
+#include "test_sockets.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OURS 0
+#define THEIRS 1
+#define CLIENTS 40
+#define PATIENCE_MS 100 /* after which a connection is taken although it is another's turn */
+
+struct fixture {
+    uv_loop_t loop;
+    struct stream_hub *hub;
+    struct conn_set conns;
+    struct scoreboard *scoreboard;
+    struct listener listener;
+    struct sockaddr_in address;
+    int clients[CLIENTS]; /* -1 = none */
+    size_t count;         /* of them */
+    unsigned starts;
+    enum status start_status; /* what the next connections' start() returns */
+};
+
+static uint64_t fake_now;
+static unsigned fake_asked; /* how often somebody looked at the clock */
+
+static uint64_t monotonic(void)
+{
+    fake_asked++;
+    return fake_now;
+}
+
+static time_t wall(void)
+{
+    return 0;
+}
+
+static uint32_t random_bits(void)
+{
+    return 0;
+}
+
+static const struct clock_source fake_clock = {monotonic, wall, random_bits};
+
+static enum status on_start(struct conn *conn)
+{
+    struct fixture *f = conn->set->config.context;
+
+    f->starts++;
+    return f->start_status != STATUS_OK ? f->start_status : stream_read_start(conn->stream);
+}
+
+static void on_check(struct conn *conn, uint64_t now_ms)
+{
+    (void)conn;
+    (void)now_ms;
+}
+
+static void on_data(void *owner, const uint8_t *data, size_t size)
+{
+    (void)owner;
+    (void)data;
+    (void)size;
+}
+
+static void on_end(void *owner, enum status status, const char *detail)
+{
+    struct conn *conn = owner;
+
+    (void)status;
+    (void)detail;
+    stream_close(conn->stream);
+}
+
+static void on_drain(void *owner)
+{
+    (void)owner;
+}
+
+static void on_closed(void *owner)
+{
+    conn_free(owner, "closed by the test");
+}
+
+static const struct stream_events events = {NULL, on_data, on_end, on_drain, on_closed};
+static const struct conn_ops ops = {sizeof(struct conn), &events, on_start, on_check, NULL};
+
+static void on_gone(void *owner, struct in_addr ip)
+{
+    struct fixture *f = owner;
+
+    listener_gone(&f->listener, ip);
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    log_set_level(LOG_CRITICAL);
+    fake_now = 1000000;
+    clock_replace(&fake_clock);
+    loop_begin(&f->loop);
+    assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
+    conn_set_init(&f->conns,
+                  &(struct conn_set_config){
+                      .ops = &ops, .hub = f->hub, .context = f, .on_gone = on_gone, .owner = f});
+    assert_int_equal(scoreboard_create(2, &f->scoreboard), STATUS_OK);
+    for (int i = 0; i < CLIENTS; i++)
+        f->clients[i] = -1;
+    assert_int_equal(listener_start(&f->listener, &f->loop,
+                                    &(struct listener_config){
+                                        .scoreboard = f->scoreboard,
+                                        .worker = OURS,
+                                        .conns = &f->conns,
+                                        .fd = sockets_listen(&f->address),
+                                        .max_connections = 8,
+                                        .max_per_ip = 6,
+                                    }),
+                     STATUS_OK);
+    *state = f;
+    return 0;
+}
+
+/* Whatever was counted in was counted out again. */
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(f->scoreboard->row[OURS].is_alive, 1);
+    listener_close(&f->listener);
+    assert_int_equal(f->scoreboard->row[OURS].is_alive, 0);
+    conn_set_close(&f->conns);
+    stream_hub_close(f->hub);
+    loop_end(&f->loop);
+    assert_int_equal(f->conns.count, 0);
+    assert_int_equal(f->scoreboard->row[OURS].connections, 0);
+    assert_int_equal(close(f->listener.config.fd), 0); /* it is still ours */
+    for (int i = 0; i < CLIENTS; i++) {
+        if (f->clients[i] >= 0)
+            assert_int_equal(close(f->clients[i]), 0);
+    }
+    scoreboard_destroy(f->scoreboard);
+    clock_replace(NULL);
+    log_set_level(LOG_INFO);
+    free(f);
+    return 0;
+}
+
+/* A client that connects from 127.0.0.`host`. Returns its number. */
+static size_t connect_from(struct fixture *f, uint32_t host)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && f->count < CLIENTS);
+    f->clients[f->count] = fd;
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return f->count++;
+}
+
+static bool has_ended(void *context)
+{
+    bool ended = false;
+    char byte;
+
+    (void)sockets_read(*(const int *)context, &byte, 1, &ended);
+    return ended;
+}
+
+static void assert_turned_away(struct fixture *f, size_t client)
+{
+    loop_until(&f->loop, has_ended, &f->clients[client], "the end");
+}
+
+/* The listener decides some times more (each time it asks how long it has waited) and accepts none.
+ */
+static void assert_left_waiting(struct fixture *f, unsigned starts)
+{
+    loop_until_count(&f->loop, &fake_asked, fake_asked + 3, "decisions");
+    assert_int_equal(f->starts, starts);
+}
+
+/* Whoever connects is accepted, counted for its address, and counted out when it goes. */
+static void test_accepts(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 1; i <= 3; i++) {
+        (void)connect_from(f, i);
+        loop_until_count(&f->loop, &f->starts, i, "a connection");
+        assert_int_equal(scoreboard_connections(f->scoreboard), i);
+        assert_int_equal(
+            scoreboard_connections_from(f->scoreboard, (struct in_addr){htonl(0x7f000000 + i)}), 1);
+    }
+    assert_int_equal(close(f->clients[1]), 0);
+    f->clients[1] = -1;
+    for (int i = 0; scoreboard_connections(f->scoreboard) == 3; i++) {
+        assert_true(i < 100000);
+        loop_turn(&f->loop);
+    }
+    assert_int_equal(scoreboard_connections(f->scoreboard), 2);
+    assert_int_equal(
+        scoreboard_connections_from(f->scoreboard, (struct in_addr){htonl(0x7f000002)}), 0);
+}
+
+/* While another worker has fewer connections, it is its turn. */
+static void test_leaves_to_who_has_fewer(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scoreboard->row[THEIRS].is_alive = 1;
+    (void)connect_from(f, 1); /* none each: ours */
+    loop_until_count(&f->loop, &f->starts, 1, "the first");
+    (void)connect_from(f, 2);
+    assert_left_waiting(f, 1);
+    f->scoreboard->row[THEIRS].connections = 1; /* it took another one */
+    loop_until_count(&f->loop, &f->starts, 2, "the second");
+    f->scoreboard->row[THEIRS].connections = 0;
+}
+
+/* A worker that is not alive takes no turns. */
+static void test_the_dead_take_no_turns(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 1; i <= 3; i++) {
+        (void)connect_from(f, i);
+        loop_until_count(&f->loop, &f->starts, i, "a connection");
+    }
+}
+
+/* Whoever's turn it is may hang: after PATIENCE_MS the connection is taken after all. */
+static void test_patience(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scoreboard->row[THEIRS].is_alive = 1;
+    f->scoreboard->row[OURS].connections = 1;
+    (void)connect_from(f, 1);
+    for (unsigned waited = 0; waited < PATIENCE_MS; waited += 20, fake_now += 20)
+        assert_left_waiting(f, 0);
+    loop_until_count(&f->loop, &f->starts, 1, "the connection");
+    f->scoreboard->row[OURS].connections--;
+}
+
+/* Over a limit, from one address or in all, newcomers are turned away and those inside stay; when
+ * one leaves, another may come. */
+static void test_limits(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 1; i <= 6; i++)
+        (void)connect_from(f, 1);
+    loop_until_count(&f->loop, &f->starts, 6, "all that one address may have");
+    assert_turned_away(f, connect_from(f, 1));
+    (void)connect_from(f, 2);
+    (void)connect_from(f, 3);
+    loop_until_count(&f->loop, &f->starts, 8, "all that there may be");
+    assert_turned_away(f, connect_from(f, 4));
+    assert_int_equal(f->starts, 8);
+    assert_int_equal(f->conns.count, 8);
+    assert_int_equal(close(f->clients[0]), 0);
+    f->clients[0] = -1;
+    while (f->conns.count == 8)
+        loop_turn(&f->loop);
+    (void)connect_from(f, 1);
+    loop_until_count(&f->loop, &f->starts, 9, "the one that there is a place for now");
+}
+
+/* A conversation that cannot start is counted out again. */
+static void test_start_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    f->start_status = STATUS_NOMEM;
+    assert_turned_away(f, connect_from(f, 1));
+    assert_int_equal(scoreboard_connections(f->scoreboard), 0);
+}
+
+/* Out of descriptors: the newcomer is turned away instead of staying in the queue, where it would
+ * keep the loop spinning; and with descriptors again, there are connections again. */
+static void test_out_of_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+
+    size_t client = connect_from(f, 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = (rlim_t)f->clients[client] + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    loop_turn(&f->loop);
+    loop_turn(&f->loop);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_turned_away(f, client);
+    assert_int_equal(f->starts, 0);
+    (void)connect_from(f, 1);
+    loop_until_count(&f->loop, &f->starts, 1, "a connection");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_accepts),
+        CASE(test_leaves_to_who_has_fewer),
+        CASE(test_the_dead_take_no_turns),
+        CASE(test_patience),
+        CASE(test_limits),
+        CASE(test_start_fails),
+        CASE(test_out_of_descriptors),
+    };
+
+    return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}
