@@ -14,12 +14,12 @@
 #define BET_NUMBER KEY(5, 0)
 
 /* Of numbers and lengths that fit two bytes, as all of a bet's do. */
-static size_t varint_size(size_t value)
+static size_t bet_codec_varint_size(size_t value)
 {
     return value < 0x80 ? 1 : 2;
 }
 
-static uint8_t *put_varint(uint8_t *out, size_t value)
+static uint8_t *bet_codec_put_varint(uint8_t *out, size_t value)
 {
     if (value >= 0x80) {
         *out++ = (uint8_t)(value | 0x80);
@@ -34,17 +34,17 @@ static uint8_t *put_varint(uint8_t *out, size_t value)
 static size_t body_size(const struct bet *bet)
 {
     return 2 + bet->first_name.size + 2 + bet->last_name.size + 2 + bet->document.size + 2 +
-           bet->birthdate.size + (bet->number > 0 ? 1 + varint_size(bet->number) : 0);
+           bet->birthdate.size + (bet->number > 0 ? 1 + bet_codec_varint_size(bet->number) : 0);
 }
 
 size_t bet_encoded_size(const struct bet *bet)
 {
     size_t size = body_size(bet);
 
-    return 1 + varint_size(size) + size;
+    return 1 + bet_codec_varint_size(size) + size;
 }
 
-static uint8_t *put_text(uint8_t *out, uint8_t key, struct text text)
+static uint8_t *bet_codec_put_text(uint8_t *out, uint8_t key, struct text text)
 {
     *out++ = key;
     *out++ = (uint8_t)text.size;
@@ -55,14 +55,14 @@ static uint8_t *put_text(uint8_t *out, uint8_t key, struct text text)
 uint8_t *bet_encode(const struct bet *bet, uint8_t *out)
 {
     *out++ = NEW_BETS_BETS;
-    out = put_varint(out, body_size(bet));
-    out = put_text(out, BET_FIRST_NAME, bet->first_name);
-    out = put_text(out, BET_LAST_NAME, bet->last_name);
-    out = put_text(out, BET_DOCUMENT, bet->document);
-    out = put_text(out, BET_BIRTHDATE, bet->birthdate);
+    out = bet_codec_put_varint(out, body_size(bet));
+    out = bet_codec_put_text(out, BET_FIRST_NAME, bet->first_name);
+    out = bet_codec_put_text(out, BET_LAST_NAME, bet->last_name);
+    out = bet_codec_put_text(out, BET_DOCUMENT, bet->document);
+    out = bet_codec_put_text(out, BET_BIRTHDATE, bet->birthdate);
     if (bet->number > 0) {
         *out++ = BET_NUMBER;
-        out = put_varint(out, bet->number);
+        out = bet_codec_put_varint(out, bet->number);
     }
     return out;
 }
@@ -106,7 +106,7 @@ static bool take_varint(struct reader *reader, uint64_t max, uint64_t *out)
     return *out <= max;
 }
 
-/* A length that what is left has room for. */
+/* A length that is no longer than what is left. */
 static bool take_length(struct reader *reader, size_t *out)
 {
     uint64_t length;

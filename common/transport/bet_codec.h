@@ -1,9 +1,9 @@
 /* bet_codec.h - bets to and from the bytes of NewBets, without a copy.
  *
- * protobuf-c is what defines the messages; this is the short way for the one message that comes by
- * the million. It writes what protobuf-c writes, and reads exactly that: fields in the order of
- * their numbers, each at most once. Anything else it leaves to protobuf-c. The tests hold both
- * against each other, and against the schema. Pure: no allocation, no I/O.
+ * protobuf-c defines the messages; this is a short cut for the one message that comes by the
+ * million. It writes what protobuf-c writes, and reads exactly that: fields in the order of their
+ * numbers, each at most once. Anything else it leaves to protobuf-c. The tests compare the two with
+ * each other, and with the schema. Pure: no allocation, no I/O.
  *
  * The format: https://protobuf.dev/programming-guides/encoding/
  */
@@ -29,9 +29,9 @@ size_t bet_encoded_size(const struct bet *bet);
 /* Writes a valid bet as an item of NewBets.bets: bet_encoded_size() bytes. Returns their end. */
 uint8_t *bet_encode(const struct bet *bet, uint8_t *out);
 
-/* Reads a NewBets. The bets' texts point into `body`; `bets` has room for size / 2 bets, as an
+/* Reads a NewBets. The bets' texts point into `body`; `bets` has space for size / 2 bets, as an
  * empty one takes two bytes. False when it is not written the way bet_encode and protobuf-c write:
- * ask protobuf-c then. Whether the bets keep the rules is not looked at. */
+ * ask protobuf-c then. Does not check whether the bets keep the rules. */
 bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, struct bet *bets);
 
 #endif

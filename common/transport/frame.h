@@ -15,7 +15,7 @@
 enum frame_result {
     FRAME_OK,        /* a whole frame is there */
     FRAME_NEED_MORE, /* a prefix of a frame; nothing is consumed */
-    FRAME_BAD        /* its length is over the limit: the stream can not be followed any more */
+    FRAME_BAD        /* its length is over the limit: there is no way to find the next frame */
 };
 
 struct frame {

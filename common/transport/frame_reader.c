@@ -19,13 +19,13 @@ bool frame_reader_is_inside(const struct frame_reader *reader)
     return reader->partial != NULL;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t frame_reader_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* Moves bytes from the piece to the kept beginning: first up to the end of the header, which tells
- * the length, then up to the end of the frame and not further. */
+/* Moves bytes from the piece to the kept beginning: first up to the end of the header, which has
+ * the length, then up to the end of the frame and no further. */
 static enum frame_result complete_partial(struct frame_reader *reader, const uint8_t **data,
                                           size_t *size, struct frame *frame)
 {
@@ -40,7 +40,7 @@ static enum frame_result complete_partial(struct frame_reader *reader, const uin
         }
         if (*size == 0)
             return FRAME_NEED_MORE;
-        size_t taken = smaller(want - reader->partial_size, *size);
+        size_t taken = frame_reader_smaller(want - reader->partial_size, *size);
         memcpy(reader->partial + reader->partial_size, *data, taken);
         reader->partial_size += taken;
         *data += taken;

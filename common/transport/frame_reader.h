@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 struct frame_reader {
-    uint8_t *partial;    /* the beginning of a frame, FRAME_MAX_SIZE bytes of room; NULL = none */
+    uint8_t *partial;    /* the beginning of a frame, in FRAME_MAX_SIZE bytes; NULL = none */
     size_t partial_size; /* bytes in it */
 };
 
@@ -31,7 +31,7 @@ bool frame_reader_is_inside(const struct frame_reader *reader);
 
 /* Feeds the next `size` bytes of the stream and calls `on_frame` for every frame they complete.
  * Returns STATUS_OK; STATUS_MALFORMED when a length is over the limit; STATUS_NOMEM; STATUS_STOPPED
- * when on_frame returned false. After anything but STATUS_OK the stream can not go on. */
+ * when on_frame returned false. After anything but STATUS_OK the stream cannot go on. */
 enum status frame_reader_feed(struct frame_reader *reader, const uint8_t *data, size_t size,
                               frame_reader_cb on_frame, void *context);
 

@@ -103,8 +103,8 @@ bool stream_is_finishing(const struct stream *stream);
  * before it is asked, in seconds. */
 void stream_set_keepalive(struct stream *stream, unsigned idle_s);
 
-/* Has the peer reset a connection that is not being read from? Reading would tell; this asks the
- * kernel. Always false for Unix streams. */
+/* Has the peer reset a connection that is not being read from? Reading would show it; this asks
+ * the kernel. Always false for Unix streams. */
 bool stream_was_reset(const struct stream *stream);
 
 #endif

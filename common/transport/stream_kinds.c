@@ -59,7 +59,7 @@ static void unix_on_connected(struct stream *stream)
     (void)stream;
 }
 
-/* The kernel tells of the other process's end by itself. */
+/* The kernel reports the end of the other process by itself. */
 static void unix_set_keepalive(struct stream *stream, unsigned idle_s)
 {
     (void)stream;

@@ -3,8 +3,8 @@
  * Happy path: conn_accept wraps the socket and starts the conversation; the ops' on_closed calls
  * conn_free, which takes the connection from its set and tells the set's owner.
  *
- * Failure modes: no memory, or the loop refuses the socket: it is closed, and the set's owner is
- * told at once. The conversation cannot start: the stream is closed, and conn_free follows as
+ * Failure modes: no memory, or the loop refuses the socket: it is closed, and on_gone comes
+ * at once. The conversation cannot start: the stream is closed, and conn_free follows as
  * always.
  */
 #include "conn.h"

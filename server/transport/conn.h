@@ -64,7 +64,7 @@ void conn_set_stop(struct conn_set *set);
 void conn_set_close(struct conn_set *set);
 
 /* Takes over the accepted socket `fd` (closed on failure, too) and starts the conversation. on_gone
- * comes once for every call, when the connection is gone; after a failure maybe before this
+ * comes once for every call, when the connection is gone; after a failure it may come before this
  * returns.
  */
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);

@@ -46,7 +46,8 @@ static int listener_open_reserve(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Out of descriptors: the reserve makes room to take the connection and turn it away. */
+/* Out of descriptors: closing the reserve frees one with which to accept the connection and turn it
+ * away. */
 static void listener_shed(struct listener *listener, int error)
 {
     if (listener->reserve_fd >= 0)
@@ -156,7 +157,7 @@ static void listener_on_readable(uv_poll_t *poll, int status, int events)
 {
     struct listener *listener = poll->data;
 
-    (void)status; /* accept tells more */
+    (void)status; /* accept says more */
     (void)events;
     for (int i = 0; i < BURST; i++) {
         if (!listener_is_our_turn(&listener->config) && !listener_is_patience_over(listener)) {

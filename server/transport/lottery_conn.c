@@ -305,7 +305,7 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
     lottery_conns_wake_paused(lottery_conn_shared(conn));
     if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;
-    /* A peer that has ended its side is not read from, which would tell whether it is still there.
+    /* A peer that has ended its side is not read from, which would show whether it is still there.
      */
     const char *reason = conn->state >= LOTTERY_CONN_ENDED && stream_was_reset(base->stream)
                              ? "the peer is gone"

@@ -27,7 +27,7 @@ struct scoreboard {
     struct scoreboard_row row[]; /* [0..workers-1] */
 };
 
-/* Maps an empty scoreboard. STATUS_NOMEM when it can not. */
+/* Maps an empty scoreboard. STATUS_NOMEM when there is no memory for it. */
 enum status scoreboard_create(uint32_t workers, struct scoreboard **out);
 
 /* Unmaps it from this process. NULL is fine. */
