@@ -24,10 +24,13 @@ struct list {
 /* The member of type `type` whose field `field` is `node`. */
 #define LIST_ITEM(node, type, field) ((type *)(void *)((char *)(node)-offsetof(type, field)))
 
-/* Goes over the nodes in order. The member at hand may be removed, no other one. */
+/* Goes over the nodes in order; `node` is the name of the loop's variable. The member at hand may
+ * be removed, no other one. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared cannot stand in parentheses */
 #define LIST_FOR_EACH(node, list)                                                                  \
     for (struct list_node *node = (list)->ring.next, *next_##node = node->next;                    \
          node != &(list)->ring; node = next_##node, next_##node = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Makes the list empty. To be called before anything else. */
 static inline void list_init(struct list *list)
