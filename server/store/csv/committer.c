@@ -21,7 +21,7 @@
 static const char fatal_files[] =
     "a write that failed can not be undone, or another process could not sync";
 
-static void wait_for_change(struct committer *committer, bool with_timeout, bool *out_timed_out)
+static void committer_wait(struct committer *committer, bool with_timeout, bool *out_timed_out)
 {
     struct timespec until;
 
@@ -40,7 +40,7 @@ static void wait_for_change(struct committer *committer, bool with_timeout, bool
         pthread_cond_timedwait(&committer->changed, &committer->mutex, &until) == ETIMEDOUT;
 }
 
-static void commit(struct committer *committer, struct group *group)
+static void committer_commit(struct committer *committer, struct group *group)
 {
     struct committing *committing = &committer->committing;
     uint64_t need;
@@ -54,7 +54,7 @@ static void commit(struct committer *committer, struct group *group)
     state_raise_synced(committing->state, need);
 }
 
-static void append(struct group **list, struct group *group)
+static void committer_list_append(struct group **list, struct group *group)
 {
     while (*list != NULL)
         list = &(*list)->next;
@@ -62,7 +62,7 @@ static void append(struct group **list, struct group *group)
     *list = group;
 }
 
-static struct group *pop(struct group **list)
+static struct group *committer_list_pop(struct group **list)
 {
     struct group *group = *list;
 
@@ -71,7 +71,7 @@ static struct group *pop(struct group **list)
     return group;
 }
 
-static void *run(void *argument)
+static void *committer_run(void *argument)
 {
     struct committer *committer = argument;
     bool has_unnoted = false;
@@ -81,12 +81,13 @@ static void *run(void *argument)
         bool has_work = committer->filling != NULL && committer->filling->count > 0;
         if (has_work && (committer->spare != NULL || committer->is_stopping)) {
             struct group *group = committer->filling;
-            committer->filling = committer->spare != NULL ? pop(&committer->spare) : NULL;
+            committer->filling =
+                committer->spare != NULL ? committer_list_pop(&committer->spare) : NULL;
             (void)pthread_mutex_unlock(&committer->mutex);
-            commit(committer, group);
+            committer_commit(committer, group);
             has_unnoted = true;
             (void)pthread_mutex_lock(&committer->mutex);
-            append(&committer->done, group);
+            committer_list_append(&committer->done, group);
             (void)uv_async_send(&committer->wake_loop);
         } else if (!has_work && committer->is_stopping) {
             break;
@@ -94,7 +95,7 @@ static void *run(void *argument)
             bool is_idle;
             committer->waits_for_work = !has_work;
             committer->waits_for_spare = has_work;
-            wait_for_change(committer, has_unnoted && !has_work, &is_idle);
+            committer_wait(committer, has_unnoted && !has_work, &is_idle);
             committer->waits_for_work = false;
             committer->waits_for_spare = false;
             if (is_idle) {
@@ -109,14 +110,14 @@ static void *run(void *argument)
 }
 
 /* Signals are the loop's business: the thread is started with all of them blocked. */
-static int start_thread(struct committer *committer)
+static int committer_start_thread(struct committer *committer)
 {
     sigset_t all;
     sigset_t before;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&committer->thread, NULL, run, committer);
+    int code = pthread_create(&committer->thread, NULL, committer_run, committer);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
@@ -134,9 +135,9 @@ enum status committer_start(struct committer *committer, const struct data_dir *
         return status;
     for (size_t i = 0; i < COMMITTER_GROUPS; i++) {
         group_init(&committer->groups[i]);
-        append(&committer->spare, &committer->groups[i]);
+        committer_list_append(&committer->spare, &committer->groups[i]);
     }
-    committer->filling = pop(&committer->spare);
+    committer->filling = committer_list_pop(&committer->spare);
     (void)pthread_mutex_init(&committer->mutex, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -148,7 +149,7 @@ enum status committer_start(struct committer *committer, const struct data_dir *
         goto err_fini;
     }
     committer->wake_loop.data = context;
-    code = start_thread(committer);
+    code = committer_start_thread(committer);
     if (code != 0) {
         uv_close((uv_handle_t *)&committer->wake_loop, NULL);
         status = status_from_errno(code);
@@ -206,7 +207,7 @@ void committer_give_back(struct committer *committer, struct group *group)
 {
     group_reset(group);
     (void)pthread_mutex_lock(&committer->mutex);
-    append(&committer->spare, group);
+    committer_list_append(&committer->spare, group);
     if (committer->waits_for_spare)
         (void)pthread_cond_signal(&committer->changed);
     (void)pthread_mutex_unlock(&committer->mutex);

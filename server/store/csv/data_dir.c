@@ -28,7 +28,7 @@
 #define LOCK_WAIT_MS 1000
 #define LOCK_TRY_MS 20
 
-static enum status fail(struct errbuf *err, const char *name, int error)
+static enum status data_dir_fail(struct errbuf *err, const char *name, int error)
 {
     errbuf_set(err, "%s: %s", name, strerror(error));
     return status_from_errno(error);
@@ -39,10 +39,10 @@ enum status store_files_open(const struct data_dir *data_dir, struct store_files
 {
     int bets_fd = data_dir->ops->openat(data_dir->dir_fd, BETS_NAME, O_RDWR, 0);
     if (bets_fd < 0)
-        return fail(err, BETS_NAME, errno);
+        return data_dir_fail(err, BETS_NAME, errno);
     int journal_fd = data_dir->ops->openat(data_dir->dir_fd, JOURNAL_NAME, O_RDWR, 0);
     if (journal_fd < 0) {
-        enum status status = fail(err, JOURNAL_NAME, errno);
+        enum status status = data_dir_fail(err, JOURNAL_NAME, errno);
         (void)close(bets_fd);
         return status;
     }
@@ -66,8 +66,8 @@ enum status store_files_sync(const struct store_files *files)
     return STATUS_OK;
 }
 
-static enum status header_write(const struct file_ops *ops, int fd, uint64_t id, uint64_t writes,
-                                uint64_t synced)
+static enum status data_dir_write_header(const struct file_ops *ops, int fd, uint64_t id,
+                                         uint64_t writes, uint64_t synced)
 {
     uint64_t at = writes % 2 == 0 ? 0 : JOURNAL_HEADER_B;
     struct journal_record header = {
@@ -81,28 +81,29 @@ static enum status header_write(const struct file_ops *ops, int fd, uint64_t id,
 
 enum status store_header_write(const struct store_files *files, struct state *state)
 {
-    return header_write(files->ops, files->journal_fd, state->id, ++state->header_writes,
-                        atomic_load(&state->synced));
+    return data_dir_write_header(files->ops, files->journal_fd, state->id, ++state->header_writes,
+                                 atomic_load(&state->synced));
 }
 
-static uint64_t new_id(void)
+static uint64_t data_dir_new_id(void)
 {
     return (uint64_t)clock_random() << 32 | clock_random();
 }
 
 /* The journal appears under its name only when it is whole and on disk. */
-static enum status journal_create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+static enum status data_dir_create_journal(const struct file_ops *ops, int dir_fd,
+                                           struct errbuf *err)
 {
     static const uint8_t zeros[JOURNAL_START];
-    uint64_t id = new_id();
+    uint64_t id = data_dir_new_id();
 
     int fd = ops->openat(dir_fd, JOURNAL_TEMPORARY, O_RDWR | O_CREAT | O_TRUNC, 0644);
     if (fd < 0)
-        return fail(err, JOURNAL_TEMPORARY, errno);
+        return data_dir_fail(err, JOURNAL_TEMPORARY, errno);
     struct iovec part = {(void *)(uintptr_t)zeros, sizeof(zeros)};
     enum status status = file_write(ops, fd, &part, 1, 0);
     for (uint64_t writes = 0; status == STATUS_OK && writes < 2; writes++)
-        status = header_write(ops, fd, id, writes, JOURNAL_START);
+        status = data_dir_write_header(ops, fd, id, writes, JOURNAL_START);
     if (status == STATUS_OK && ops->fdatasync(fd) < 0)
         status = STATUS_IO;
     (void)close(fd);
@@ -111,18 +112,18 @@ static enum status journal_create(const struct file_ops *ops, int dir_fd, struct
         return status;
     }
     if (ops->renameat(dir_fd, JOURNAL_TEMPORARY, JOURNAL_NAME) < 0)
-        return fail(err, JOURNAL_NAME, errno);
-    return STATUS_OK; /* settle() syncs the folder, also if we die before */
+        return data_dir_fail(err, JOURNAL_NAME, errno);
+    return STATUS_OK; /* data_dir_settle() syncs the folder, also if we die before */
 }
 
 /* A folder without a journal: fine when it has no bets either. */
-static enum status create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+static enum status data_dir_create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
 {
     uint64_t size = 0;
 
     int fd = ops->openat(dir_fd, BETS_NAME, O_RDWR | O_CREAT, 0644);
     if (fd < 0)
-        return fail(err, BETS_NAME, errno);
+        return data_dir_fail(err, BETS_NAME, errno);
     enum status status = file_size(ops, fd, &size);
     (void)close(fd);
     if (status == STATUS_OK && size > 0) {
@@ -135,12 +136,12 @@ static enum status create(const struct file_ops *ops, int dir_fd, struct errbuf 
         errbuf_set(err, BETS_NAME ": %s", status_text(status));
         return status;
     }
-    return journal_create(ops, dir_fd, err);
+    return data_dir_create_journal(ops, dir_fd, err);
 }
 
 /* Reads both headers and takes the younger sound one. */
-static enum status read_header(const struct file_ops *ops, int fd, struct journal_record *out,
-                               struct errbuf *err)
+static enum status data_dir_read_header(const struct file_ops *ops, int fd,
+                                        struct journal_record *out, struct errbuf *err)
 {
     bool is_found = false;
 
@@ -172,13 +173,13 @@ static enum status read_header(const struct file_ops *ops, int fd, struct journa
 }
 
 /* Reads a folder's files into a new state. Changes nothing. */
-static enum status load(const struct store_files *files, int dir_fd, uint32_t agencies,
-                        struct state **out, struct replay *replay, struct errbuf *err)
+static enum status data_dir_load(const struct store_files *files, int dir_fd, uint32_t agencies,
+                                 struct state **out, struct replay *replay, struct errbuf *err)
 {
     struct journal_record header = {0};
     struct state *state = NULL;
 
-    enum status status = read_header(files->ops, files->journal_fd, &header, err);
+    enum status status = data_dir_read_header(files->ops, files->journal_fd, &header, err);
     if (status != STATUS_OK)
         return status;
     status = state_create(agencies, &state);
@@ -209,7 +210,7 @@ static enum status load(const struct store_files *files, int dir_fd, uint32_t ag
     return STATUS_OK;
 }
 
-static void fill_report(const struct replay *replay, struct store_report *report)
+static void data_dir_fill_report(const struct replay *replay, struct store_report *report)
 {
     *report = (struct store_report){
         .bets = replay->bets,
@@ -225,7 +226,7 @@ static void fill_report(const struct replay *replay, struct store_report *report
 }
 
 /* Writes the bytes of a file from `at` up to `end` again, as they are. */
-static enum status rewrite(const struct file_ops *ops, int fd, uint64_t at, uint64_t end)
+static enum status data_dir_rewrite(const struct file_ops *ops, int fd, uint64_t at, uint64_t end)
 {
     static uint8_t bytes[REWRITE_SIZE];
     enum status status = STATUS_OK;
@@ -245,8 +246,8 @@ static enum status rewrite(const struct file_ops *ops, int fd, uint64_t at, uint
 }
 
 /* Where the first batch begins that is not known to be on disk. */
-static enum status unsynced_bets(const struct store_files *files, const struct replay *replay,
-                                 uint64_t *out)
+static enum status data_dir_unsynced_bets(const struct store_files *files,
+                                          const struct replay *replay, uint64_t *out)
 {
     *out = replay->bets_end;
     for (uint64_t at = replay->synced; at < replay->journal_end; at += JOURNAL_RECORD_SIZE) {
@@ -269,50 +270,52 @@ static enum status unsynced_bets(const struct store_files *files, const struct r
 
 /* After a sync that failed the kernel may hold what never reached the disk for written, and another
  * sync would tell nothing: only writing it again makes it the kernel's duty again. */
-static enum status rewrite_unsynced(const struct store_files *files, const struct replay *replay)
+static enum status data_dir_rewrite_unsynced(const struct store_files *files,
+                                             const struct replay *replay)
 {
     uint64_t bets_at;
 
-    enum status status = unsynced_bets(files, replay, &bets_at);
+    enum status status = data_dir_unsynced_bets(files, replay, &bets_at);
     if (status == STATUS_OK)
-        status = rewrite(files->ops, files->bets_fd, bets_at, replay->bets_end);
+        status = data_dir_rewrite(files->ops, files->bets_fd, bets_at, replay->bets_end);
     if (status == STATUS_OK)
-        status = rewrite(files->ops, files->journal_fd, replay->synced, replay->journal_end);
+        status =
+            data_dir_rewrite(files->ops, files->journal_fd, replay->synced, replay->journal_end);
     return status;
 }
 
 /* Cuts the torn tail and puts all that was found on disk before anything builds on it. The folder
  * too: whoever made the files may have died before they were certain to keep their names. */
-static enum status settle(const struct store_files *files, int dir_fd, struct state *state,
-                          const struct replay *replay, const struct store_report *report,
-                          struct errbuf *err)
+static enum status data_dir_settle(const struct store_files *files, int dir_fd, struct state *state,
+                                   const struct replay *replay, const struct store_report *report,
+                                   struct errbuf *err)
 {
     const struct file_ops *ops = files->ops;
 
     if ((report->bets_cut > 0 && ops->ftruncate(files->bets_fd, (off_t)report->bets_bytes) < 0) ||
         (report->journal_cut > 0 &&
          ops->ftruncate(files->journal_fd, (off_t)report->journal_bytes) < 0))
-        return fail(err, "cutting the torn tail", errno);
+        return data_dir_fail(err, "cutting the torn tail", errno);
     if (report->journal_cut > 0)
         atomic_store(&state->journal_capacity, report->journal_bytes);
-    enum status status = rewrite_unsynced(files, replay);
+    enum status status = data_dir_rewrite_unsynced(files, replay);
     if (status != STATUS_OK) {
         errbuf_set(err, "writing again what may not be on disk: %s", status_text(status));
         return status;
     }
     if (store_files_sync(files) != STATUS_OK || ops->fdatasync(dir_fd) < 0)
-        return fail(err, "syncing the files", errno);
+        return data_dir_fail(err, "syncing the files", errno);
     atomic_store(&state->synced, report->journal_bytes);
     status = store_header_write(files, state);
     if (status != STATUS_OK)
         errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
     else if (ops->fdatasync(files->journal_fd) < 0)
-        status = fail(err, JOURNAL_NAME, errno);
+        status = data_dir_fail(err, JOURNAL_NAME, errno);
     return status;
 }
 
-static enum status recover(struct data_dir *data_dir, uint32_t agencies,
-                           struct store_report *report, struct errbuf *err)
+static enum status data_dir_recover(struct data_dir *data_dir, uint32_t agencies,
+                                    struct store_report *report, struct errbuf *err)
 {
     struct store_files files = {data_dir->ops, -1, -1};
     struct replay replay;
@@ -321,26 +324,26 @@ static enum status recover(struct data_dir *data_dir, uint32_t agencies,
     if (fd >= 0) {
         (void)close(fd);
     } else if (errno != ENOENT) {
-        return fail(err, JOURNAL_NAME, errno);
+        return data_dir_fail(err, JOURNAL_NAME, errno);
     } else {
-        enum status status = create(data_dir->ops, data_dir->dir_fd, err);
+        enum status status = data_dir_create(data_dir->ops, data_dir->dir_fd, err);
         if (status != STATUS_OK)
             return status;
     }
     enum status status = store_files_open(data_dir, &files, err);
     if (status != STATUS_OK)
         return status == STATUS_NOTFOUND ? STATUS_DAMAGED : status;
-    status = load(&files, data_dir->dir_fd, agencies, &data_dir->state, &replay, err);
+    status = data_dir_load(&files, data_dir->dir_fd, agencies, &data_dir->state, &replay, err);
     if (status == STATUS_OK) {
-        fill_report(&replay, report);
-        status = settle(&files, data_dir->dir_fd, data_dir->state, &replay, report, err);
+        data_dir_fill_report(&replay, report);
+        status = data_dir_settle(&files, data_dir->dir_fd, data_dir->state, &replay, report, err);
     }
     store_files_close(&files);
     return status;
 }
 
 /* A server that was killed leaves children that die at once but hold the lock until then. */
-static enum status take_lock(int fd, int kind, struct errbuf *err)
+static enum status data_dir_take_lock(int fd, int kind, struct errbuf *err)
 {
     for (int waited_ms = 0;; waited_ms += LOCK_TRY_MS) {
         if (flock(fd, kind | LOCK_NB) == 0)
@@ -353,7 +356,7 @@ static enum status take_lock(int fd, int kind, struct errbuf *err)
         errbuf_set(err, LOCK_NAME ": another server works on this folder");
         return STATUS_INUSE;
     }
-    return fail(err, LOCK_NAME, errno);
+    return data_dir_fail(err, LOCK_NAME, errno);
 }
 
 enum status data_dir_open(const char *dir, uint32_t agencies, const struct file_ops *ops,
@@ -375,12 +378,12 @@ enum status data_dir_open(const char *dir, uint32_t agencies, const struct file_
     }
     data_dir->lock_fd = ops->openat(data_dir->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0644);
     if (data_dir->lock_fd < 0) {
-        status = fail(err, LOCK_NAME, errno);
+        status = data_dir_fail(err, LOCK_NAME, errno);
         goto err_close_dir;
     }
-    status = take_lock(data_dir->lock_fd, LOCK_EX, err);
+    status = data_dir_take_lock(data_dir->lock_fd, LOCK_EX, err);
     if (status == STATUS_OK)
-        status = recover(data_dir, agencies, report, err);
+        status = data_dir_recover(data_dir, agencies, report, err);
     if (status != STATUS_OK)
         goto err_close_lock;
     *out = data_dir;
@@ -399,7 +402,7 @@ err_free:
 
 /* Gives the journal's spare room back and notes that all is on disk. Without it the next start has
  * a less sharp look and nothing else: failures are let be. */
-static void note_end(struct data_dir *data_dir)
+static void data_dir_note_end(struct data_dir *data_dir)
 {
     struct store_files files = {data_dir->ops, -1, -1};
     uint64_t journal_size = atomic_load(&data_dir->state->journal_size);
@@ -426,7 +429,7 @@ void data_dir_close(struct data_dir *data_dir)
      * failed sync another one that succeeds would prove nothing. */
     state_lock(state, &has_died);
     if (!has_died && atomic_load(&state->sync_failed) == 0)
-        note_end(data_dir);
+        data_dir_note_end(data_dir);
     state_unlock(state);
     state_destroy(data_dir->state);
     (void)close(data_dir->lock_fd);
@@ -436,12 +439,12 @@ void data_dir_close(struct data_dir *data_dir)
 
 /* What a server is writing would look damaged. The lock is let go of at once: a server that starts
  * meanwhile may do so. */
-static enum status check_lock(const struct file_ops *ops, int dir_fd, struct errbuf *err)
+static enum status data_dir_check_lock(const struct file_ops *ops, int dir_fd, struct errbuf *err)
 {
     int fd = ops->openat(dir_fd, LOCK_NAME, O_RDONLY, 0);
     if (fd < 0)
-        return errno == ENOENT ? STATUS_OK : fail(err, LOCK_NAME, errno);
-    enum status status = take_lock(fd, LOCK_SH, err);
+        return errno == ENOENT ? STATUS_OK : data_dir_fail(err, LOCK_NAME, errno);
+    enum status status = data_dir_take_lock(fd, LOCK_SH, err);
     (void)close(fd);
     return status;
 }
@@ -459,21 +462,21 @@ enum status data_dir_check(const char *dir, uint32_t agencies, const struct file
         errbuf_set(err, "%s", strerror(errno));
         return status_from_errno(errno);
     }
-    enum status status = check_lock(ops, dir_fd, err);
+    enum status status = data_dir_check_lock(ops, dir_fd, err);
     if (status == STATUS_OK) {
         files.bets_fd = ops->openat(dir_fd, BETS_NAME, O_RDONLY, 0);
         if (files.bets_fd < 0)
-            status = fail(err, BETS_NAME, errno);
+            status = data_dir_fail(err, BETS_NAME, errno);
     }
     if (status == STATUS_OK) {
         files.journal_fd = ops->openat(dir_fd, JOURNAL_NAME, O_RDONLY, 0);
         if (files.journal_fd < 0)
-            status = fail(err, JOURNAL_NAME, errno);
+            status = data_dir_fail(err, JOURNAL_NAME, errno);
     }
     if (status == STATUS_OK)
-        status = load(&files, dir_fd, agencies, &state, &replay, err);
+        status = data_dir_load(&files, dir_fd, agencies, &state, &replay, err);
     if (status == STATUS_OK) {
-        fill_report(&replay, report);
+        data_dir_fill_report(&replay, report);
         for (uint32_t i = 1; i <= agencies; i++) {
             if (received != NULL)
                 received[i] = atomic_load(&state->agency[i].received);

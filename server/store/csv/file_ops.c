@@ -6,31 +6,31 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int open_at(int dir, const char *name, int flags, mode_t mode)
+static int file_ops_openat(int dir, const char *name, int flags, mode_t mode)
 {
     return openat(dir, name, flags | O_CLOEXEC, mode);
 }
 
-static int rename_at(int dir, const char *from, const char *to)
+static int file_ops_renameat(int dir, const char *from, const char *to)
 {
     return renameat(dir, from, dir, to);
 }
 
 /* Only a hint: whether the writing succeeds is for fdatasync to tell. */
-static void start_write(int fd)
+static void file_ops_start_write(int fd)
 {
     (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 const struct file_ops file_ops_system = {
-    .openat = open_at,
+    .openat = file_ops_openat,
     .fstat = fstat,
     .pread = pread,
     .pwritev = pwritev,
     .fdatasync = fdatasync,
-    .start_write = start_write,
+    .start_write = file_ops_start_write,
     .ftruncate = ftruncate,
-    .renameat = rename_at,
+    .renameat = file_ops_renameat,
 };
 
 enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,

@@ -115,7 +115,7 @@ void committing_fini(struct committing *committing)
     free(committing->records);
 }
 
-static bool reserve(struct committing *committing, size_t count)
+static bool committing_reserve(struct committing *committing, size_t count)
 {
     if (count <= committing->capacity)
         return true;
@@ -135,7 +135,7 @@ static bool reserve(struct committing *committing, size_t count)
 /* Makes room in the journal's file up to `end`, of zeros and in steps that grow with it: a record
  * that is written into bytes the file has already is synced without its inode and its blocks, which
  * takes half of the time. */
-static enum status reserve_journal(const struct committing *committing, uint64_t end)
+static enum status committing_reserve_journal(const struct committing *committing, uint64_t end)
 {
     static const uint8_t zeros[RESERVE_PIECE] = {0};
     const struct store_files *files = &committing->files;
@@ -164,7 +164,7 @@ static enum status reserve_journal(const struct committing *committing, uint64_t
 }
 
 /* Cuts both files back to the commit point. */
-static enum status cut_back(const struct committing *committing)
+static enum status committing_cut_back(const struct committing *committing)
 {
     const struct store_files *files = &committing->files;
     struct state *state = committing->state;
@@ -177,7 +177,7 @@ static enum status cut_back(const struct committing *committing)
 }
 
 /* Under a lock whose last holder died: see the head of this file. */
-static enum status repair(const struct committing *committing)
+static enum status committing_repair(const struct committing *committing)
 {
     struct state *state = committing->state;
     struct errbuf err = {{0}};
@@ -193,7 +193,7 @@ static enum status repair(const struct committing *committing)
     enum status status = replay_run(&replay, &err);
     if (status == STATUS_OK) {
         state_commit(state, replay.bets_end, replay.journal_end);
-        status = cut_back(committing);
+        status = committing_cut_back(committing);
     }
     /* What was found counts from now on, the raffle too: nobody may tell of it before it is safe.
      */
@@ -212,14 +212,14 @@ static enum status repair(const struct committing *committing)
 }
 
 /* On failure the lock stays taken and the process must end: the next holder is told to repair. */
-static enum status lock(const struct committing *committing)
+static enum status committing_lock(const struct committing *committing)
 {
     struct state *state = committing->state;
     bool must_repair;
 
     state_lock(state, &must_repair);
     if (must_repair) {
-        enum status status = repair(committing);
+        enum status status = committing_repair(committing);
         if (status != STATUS_OK)
             return status;
         state_lock_repaired(state);
@@ -238,7 +238,7 @@ enum status committing_sync(const struct committing *committing)
 
 enum status committing_note_synced(struct committing *committing)
 {
-    enum status status = lock(committing);
+    enum status status = committing_lock(committing);
 
     if (status != STATUS_OK)
         return status;
@@ -248,7 +248,7 @@ enum status committing_note_synced(struct committing *committing)
     return STATUS_OK;
 }
 
-static struct planned *planned_of(struct committing *committing, uint32_t agency)
+static struct planned *committing_planned(struct committing *committing, uint32_t agency)
 {
     struct planned *planned = &committing->planned[agency];
 
@@ -261,7 +261,7 @@ static struct planned *planned_of(struct committing *committing, uint32_t agency
 }
 
 /* Leaves out the first `known` lines of a batch, which are stored already. */
-static void skip_lines(const struct group *group, struct store_op *op, uint64_t known)
+static void group_skip_lines(const struct group *group, struct store_op *op, uint64_t known)
 {
     const char *at = group->bytes + op->bytes_at;
     const char *end = at + op->bytes;
@@ -273,7 +273,7 @@ static void skip_lines(const struct group *group, struct store_op *op, uint64_t 
     op->crc = crc32c(0, at, op->bytes);
 }
 
-static void plan_finish(struct store_op *op, struct planned *planned)
+static void group_plan_finish(struct store_op *op, struct planned *planned)
 {
     op->received = planned->received;
     op->status = op->offset == planned->received ? STATUS_OK : STATUS_INCOMPLETE;
@@ -283,8 +283,8 @@ static void plan_finish(struct store_op *op, struct planned *planned)
     }
 }
 
-static void plan_append(const struct group *group, struct store_op *op, struct planned *planned,
-                        bool is_drawn)
+static void group_plan_append(const struct group *group, struct store_op *op,
+                              struct planned *planned, bool is_drawn)
 {
     op->received = planned->received;
     op->status = STATUS_OK;
@@ -299,14 +299,14 @@ static void plan_append(const struct group *group, struct store_op *op, struct p
     else {
         uint64_t known = planned->received - op->offset;
         if (known > 0)
-            skip_lines(group, op, known);
+            group_skip_lines(group, op, known);
         op->stored = op->count - (uint32_t)known;
         planned->received += op->stored;
         op->received = planned->received;
     }
 }
 
-static void plan(struct committing *committing, const struct group *group)
+static void group_plan(struct committing *committing, const struct group *group)
 {
     bool is_drawn = atomic_load(&committing->state->has_draw) != 0;
 
@@ -317,13 +317,13 @@ static void plan(struct committing *committing, const struct group *group)
         if (op->agency < 1 || op->agency > committing->state->agencies)
             op->status = STATUS_UNKNOWN_AGENCY;
         else if (op->is_finish)
-            plan_finish(op, planned_of(committing, op->agency));
+            group_plan_finish(op, committing_planned(committing, op->agency));
         else
-            plan_append(group, op, planned_of(committing, op->agency), is_drawn);
+            group_plan_append(group, op, committing_planned(committing, op->agency), is_drawn);
     }
 }
 
-/* What plan() decided, as bytes for both files. */
+/* What group_plan() decided, as bytes for both files. */
 struct writing {
     size_t parts;
     size_t records;
@@ -331,8 +331,8 @@ struct writing {
     uint64_t journal_end;
 };
 
-static void add_part(struct committing *committing, struct writing *writing,
-                     const struct group *group, const struct store_op *op)
+static void group_add_part(struct committing *committing, struct writing *writing,
+                           const struct group *group, const struct store_op *op)
 {
     char *bytes = group->bytes + op->bytes_at;
     size_t size = op->bytes;
@@ -344,7 +344,7 @@ static void add_part(struct committing *committing, struct writing *writing,
         committing->parts[writing->parts++] = (struct iovec){bytes, size};
 }
 
-static struct writing prepare(struct committing *committing, const struct group *group)
+static struct writing group_prepare(struct committing *committing, const struct group *group)
 {
     struct state *state = committing->state;
     struct writing writing = {0, 0, atomic_load(&state->bets_size),
@@ -365,7 +365,7 @@ static struct writing prepare(struct committing *committing, const struct group 
             record.data_at = writing.bets_end;
             record.data_size = op->bytes;
             record.data_crc = op->crc;
-            add_part(committing, &writing, group, op);
+            group_add_part(committing, &writing, group, op);
             writing.bets_end += op->bytes;
         }
         journal_encode(&record, committing->records + writing.records * JOURNAL_RECORD_SIZE);
@@ -375,13 +375,13 @@ static struct writing prepare(struct committing *committing, const struct group 
     return writing;
 }
 
-static enum status write_both(struct committing *committing, const struct writing *writing)
+static enum status group_write(struct committing *committing, const struct writing *writing)
 {
     const struct store_files *files = &committing->files;
     struct state *state = committing->state;
     struct iovec records = {committing->records, writing->records * JOURNAL_RECORD_SIZE};
 
-    enum status status = reserve_journal(committing, writing->journal_end);
+    enum status status = committing_reserve_journal(committing, writing->journal_end);
     if (status == STATUS_OK)
         status = file_write(files->ops, files->bets_fd, committing->parts, writing->parts,
                             atomic_load(&state->bets_size));
@@ -391,8 +391,8 @@ static enum status write_both(struct committing *committing, const struct writin
     return status;
 }
 
-static void apply(struct committing *committing, const struct group *group,
-                  const struct writing *writing)
+static void group_apply(struct committing *committing, const struct group *group,
+                        const struct writing *writing)
 {
     struct state *state = committing->state;
 
@@ -410,8 +410,8 @@ static void apply(struct committing *committing, const struct group *group,
     state_commit(state, writing->bets_end, writing->journal_end);
 }
 
-static void fail_all(const struct committing *committing, const struct group *group,
-                     enum status status)
+static void group_fail(const struct committing *committing, const struct group *group,
+                       enum status status)
 {
     for (struct store_op *op = group->first; op != NULL; op = op->next) {
         bool is_known = op->agency >= 1 && op->agency <= committing->state->agencies;
@@ -421,7 +421,7 @@ static void fail_all(const struct committing *committing, const struct group *gr
     }
 }
 
-static void outcome_lines(const struct group *group)
+static void group_set_lines(const struct group *group)
 {
     for (struct store_op *op = group->first; op != NULL; op = op->next) {
         bool has_lines = op->stored > 0 && !op->is_finish;
@@ -437,30 +437,30 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     struct state *state = committing->state;
 
     *need = 0;
-    if (!reserve(committing, group->count)) {
-        fail_all(committing, group, STATUS_NOMEM);
-        outcome_lines(group);
+    if (!committing_reserve(committing, group->count)) {
+        group_fail(committing, group, STATUS_NOMEM);
+        group_set_lines(group);
         return STATUS_OK;
     }
-    enum status status = lock(committing);
+    enum status status = committing_lock(committing);
     if (status != STATUS_OK)
         return status;
-    plan(committing, group);
-    struct writing writing = prepare(committing, group);
+    group_plan(committing, group);
+    struct writing writing = group_prepare(committing, group);
     if (writing.records > 0) {
-        enum status written = write_both(committing, &writing);
+        enum status written = group_write(committing, &writing);
         if (written == STATUS_OK) {
-            apply(committing, group, &writing);
+            group_apply(committing, group, &writing);
         } else {
-            status = cut_back(committing);
+            status = committing_cut_back(committing);
             if (status != STATUS_OK)
                 return status; /* holding the lock */
-            fail_all(committing, group, written);
+            group_fail(committing, group, written);
         }
     }
     *need = atomic_load(&state->journal_size);
     state_unlock(state);
-    outcome_lines(group);
+    group_set_lines(group);
     return STATUS_OK;
 }
 
@@ -473,7 +473,7 @@ enum status draw_commit(struct committing *committing, const struct journal_reco
     struct iovec part = {bytes, sizeof(bytes)};
 
     *must_end = true;
-    enum status status = lock(committing);
+    enum status status = committing_lock(committing);
     if (status != STATUS_OK)
         return status;
     *must_end = false;
@@ -487,11 +487,11 @@ enum status draw_commit(struct committing *committing, const struct journal_reco
     whole.at = end;
     whole.id = state->id;
     journal_encode(&whole, bytes);
-    status = reserve_journal(committing, end + JOURNAL_RECORD_SIZE);
+    status = committing_reserve_journal(committing, end + JOURNAL_RECORD_SIZE);
     if (status == STATUS_OK)
         status = file_write(committing->files.ops, committing->files.journal_fd, &part, 1, end);
     if (status != STATUS_OK) {
-        if (cut_back(committing) != STATUS_OK) {
+        if (committing_cut_back(committing) != STATUS_OK) {
             *must_end = true;
             return status; /* holding the lock */
         }

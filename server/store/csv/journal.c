@@ -6,13 +6,13 @@
 
 #define VERSION 1
 
-static void put(uint8_t *at, uint64_t value, unsigned bytes)
+static void journal_put(uint8_t *at, uint64_t value, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++)
         at[i] = (uint8_t)(value >> (8 * i));
 }
 
-static uint64_t get(const uint8_t *at, unsigned bytes)
+static uint64_t journal_get(const uint8_t *at, unsigned bytes)
 {
     uint64_t value = 0;
 
@@ -42,42 +42,42 @@ void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_REC
     memset(out, 0, JOURNAL_RECORD_SIZE);
     out[AT_TYPE] = (uint8_t)record->type;
     out[AT_VERSION] = VERSION;
-    put(out + AT_AGENCY, record->agency, 4);
-    put(out + AT_COUNT, record->count, 4);
-    put(out + AT_RECEIVED, record->received, 8);
-    put(out + AT_DATA, record->data_at, 8);
-    put(out + AT_SIZE, record->data_size, 4);
-    put(out + AT_DATA_CRC, record->data_crc, 4);
-    put(out + AT_SYNCED, record->synced, 8);
-    put(out + AT_SELF, record->at, 8);
-    put(out + AT_ID, record->id, 8);
-    put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
+    journal_put(out + AT_AGENCY, record->agency, 4);
+    journal_put(out + AT_COUNT, record->count, 4);
+    journal_put(out + AT_RECEIVED, record->received, 8);
+    journal_put(out + AT_DATA, record->data_at, 8);
+    journal_put(out + AT_SIZE, record->data_size, 4);
+    journal_put(out + AT_DATA_CRC, record->data_crc, 4);
+    journal_put(out + AT_SYNCED, record->synced, 8);
+    journal_put(out + AT_SELF, record->at, 8);
+    journal_put(out + AT_ID, record->id, 8);
+    journal_put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
 }
 
 /* Can so many bytes of a journal be on disk: whole records behind the headers? */
-static bool is_synced_size(uint64_t synced)
+static bool journal_is_synced_size(uint64_t synced)
 {
     return synced >= JOURNAL_START && (synced - JOURNAL_START) % JOURNAL_RECORD_SIZE == 0;
 }
 
 bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out)
 {
-    if (get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE))
+    if (journal_get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE))
         return false;
     if (bytes[AT_VERSION] != VERSION || bytes[AT_TYPE] < JOURNAL_HEADER ||
-        bytes[AT_TYPE] > JOURNAL_DRAW || !is_synced_size(get(bytes + AT_SYNCED, 8)))
+        bytes[AT_TYPE] > JOURNAL_DRAW || !journal_is_synced_size(journal_get(bytes + AT_SYNCED, 8)))
         return false;
     *out = (struct journal_record){
         .type = (enum journal_type)bytes[AT_TYPE],
-        .agency = (uint32_t)get(bytes + AT_AGENCY, 4),
-        .count = (uint32_t)get(bytes + AT_COUNT, 4),
-        .received = get(bytes + AT_RECEIVED, 8),
-        .data_at = get(bytes + AT_DATA, 8),
-        .data_size = (uint32_t)get(bytes + AT_SIZE, 4),
-        .data_crc = (uint32_t)get(bytes + AT_DATA_CRC, 4),
-        .synced = get(bytes + AT_SYNCED, 8),
-        .at = get(bytes + AT_SELF, 8),
-        .id = get(bytes + AT_ID, 8),
+        .agency = (uint32_t)journal_get(bytes + AT_AGENCY, 4),
+        .count = (uint32_t)journal_get(bytes + AT_COUNT, 4),
+        .received = journal_get(bytes + AT_RECEIVED, 8),
+        .data_at = journal_get(bytes + AT_DATA, 8),
+        .data_size = (uint32_t)journal_get(bytes + AT_SIZE, 4),
+        .data_crc = (uint32_t)journal_get(bytes + AT_DATA_CRC, 4),
+        .synced = journal_get(bytes + AT_SYNCED, 8),
+        .at = journal_get(bytes + AT_SELF, 8),
+        .id = journal_get(bytes + AT_ID, 8),
     };
     return true;
 }

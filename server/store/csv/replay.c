@@ -17,21 +17,21 @@ struct run {
     struct errbuf reason; /* why */
 };
 
-static void mark_bad(struct run *run, const char *file, uint64_t at, const char *what)
+static void replay_mark_bad(struct run *run, const char *file, uint64_t at, const char *what)
 {
     run->is_bad = true;
     errbuf_set(&run->reason, "%s: %s at byte %" PRIu64, file, what, at);
 }
 
 /* Do the bets of `record` follow the last ones, and are they what was written? */
-static enum status check_bets(struct run *run, const struct journal_record *record,
-                              struct errbuf *err)
+static enum status replay_check_bets(struct run *run, const struct journal_record *record,
+                                     struct errbuf *err)
 {
     struct replay *replay = run->replay;
     uint32_t crc = 0;
 
     if (record->data_at != replay->bets_end) {
-        mark_bad(run, JOURNAL_NAME, record->at, "record that does not continue bets.csv");
+        replay_mark_bad(run, JOURNAL_NAME, record->at, "record that does not continue bets.csv");
         return STATUS_OK;
     }
     for (size_t done = 0, size; done < record->data_size; done += size) {
@@ -45,23 +45,23 @@ static enum status check_bets(struct run *run, const struct journal_record *reco
             return status;
         }
         if (size < want) {
-            mark_bad(run, BETS_NAME, record->data_at + done + size, "bets missing");
+            replay_mark_bad(run, BETS_NAME, record->data_at + done + size, "bets missing");
             return STATUS_OK;
         }
         crc = crc32c(crc, run->data, size);
     }
     if (crc != record->data_crc)
-        mark_bad(run, BETS_NAME, record->data_at, "checksum mismatch in the batch");
+        replay_mark_bad(run, BETS_NAME, record->data_at, "checksum mismatch in the batch");
     return STATUS_OK;
 }
 
-static enum status apply_bets(struct run *run, const struct journal_record *record,
-                              struct errbuf *err)
+static enum status replay_apply_bets(struct run *run, const struct journal_record *record,
+                                     struct errbuf *err)
 {
     struct replay *replay = run->replay;
     struct state_agency *agency = &replay->state->agency[record->agency];
 
-    enum status status = check_bets(run, record, err);
+    enum status status = replay_check_bets(run, record, err);
     if (status != STATUS_OK || run->is_bad)
         return status;
     atomic_store(&agency->received, record->received);
@@ -71,7 +71,8 @@ static enum status apply_bets(struct run *run, const struct journal_record *reco
 }
 
 /* Applies one sound record. The numbers in records are absolute, so doing it twice is harmless. */
-static enum status apply(struct run *run, const struct journal_record *record, struct errbuf *err)
+static enum status replay_apply(struct run *run, const struct journal_record *record,
+                                struct errbuf *err)
 {
     struct replay *replay = run->replay;
     struct state *state = replay->state;
@@ -89,14 +90,14 @@ static enum status apply(struct run *run, const struct journal_record *record, s
         return STATUS_INVALID;
     }
     if (record->type == JOURNAL_BETS)
-        return apply_bets(run, record, err);
+        return replay_apply_bets(run, record, err);
     if (record->type == JOURNAL_FINISHED)
         atomic_store(&state->agency[record->agency].has_finished, 1);
     return STATUS_OK;
 }
 
-static enum status take_record(struct run *run, const uint8_t *bytes, uint64_t at,
-                               struct errbuf *err)
+static enum status replay_take_record(struct run *run, const uint8_t *bytes, uint64_t at,
+                                      struct errbuf *err)
 {
     struct replay *replay = run->replay;
     struct journal_record record;
@@ -108,17 +109,17 @@ static enum status take_record(struct run *run, const uint8_t *bytes, uint64_t a
     if (run->is_bad) /* beyond the good part only `synced` is of interest */
         return STATUS_OK;
     if (!is_valid) {
-        mark_bad(run, JOURNAL_NAME, at, "record that is not sound");
+        replay_mark_bad(run, JOURNAL_NAME, at, "record that is not sound");
         return STATUS_OK;
     }
-    enum status status = apply(run, &record, err);
+    enum status status = replay_apply(run, &record, err);
     if (status == STATUS_OK && !run->is_bad)
         replay->journal_end = at + JOURNAL_RECORD_SIZE;
     return status;
 }
 
 /* Behind the records is room for more, all zeros. */
-static void note_used(struct replay *replay, const uint8_t *block, size_t size, uint64_t at)
+static void replay_note_used(struct replay *replay, const uint8_t *block, size_t size, uint64_t at)
 {
     while (size > 0 && block[size - 1] == 0)
         size--;
@@ -126,7 +127,7 @@ static void note_used(struct replay *replay, const uint8_t *block, size_t size, 
         replay->journal_used = at + size;
 }
 
-static enum status take_journal(struct run *run, struct errbuf *err)
+static enum status replay_take_journal(struct run *run, struct errbuf *err)
 {
     struct replay *replay = run->replay;
     uint64_t at = replay->journal_at;
@@ -139,9 +140,9 @@ static enum status take_journal(struct run *run, struct errbuf *err)
             errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
             return status;
         }
-        note_used(replay, run->block, size, at);
+        replay_note_used(replay, run->block, size, at);
         for (size_t i = 0; i + JOURNAL_RECORD_SIZE <= size; i += JOURNAL_RECORD_SIZE) {
-            status = take_record(run, run->block + i, at + i, err);
+            status = replay_take_record(run, run->block + i, at + i, err);
             if (status != STATUS_OK)
                 return status;
         }
@@ -152,7 +153,7 @@ static enum status take_journal(struct run *run, struct errbuf *err)
 }
 
 /* The agencies that finished, counted anew: a count that a dead process left may be half done. */
-static void count_finished(struct state *state)
+static void replay_count_finished(struct state *state)
 {
     uint32_t finished = 0;
 
@@ -182,7 +183,7 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
     if (status != STATUS_OK)
         errbuf_set(err, "can not tell the files' sizes: %s", status_text(status));
     else
-        status = take_journal(run, err);
+        status = replay_take_journal(run, err);
     if (replay->journal_used < replay->journal_end) /* a record may end in zeros */
         replay->journal_used = replay->journal_end;
     if (status == STATUS_OK && replay->journal_size < JOURNAL_START) {
@@ -194,14 +195,14 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
         status = STATUS_DAMAGED;
     } else if (status == STATUS_OK && replay->journal_end < replay->synced) {
         if (!run->is_bad)
-            mark_bad(run, JOURNAL_NAME, replay->journal_end, "records missing");
+            replay_mark_bad(run, JOURNAL_NAME, replay->journal_end, "records missing");
         errbuf_set(err,
                    "%s, and it was on disk once: bring the folder back from a copy, or move it away"
                    " to begin anew",
                    run->reason.text);
         status = STATUS_DAMAGED;
     }
-    count_finished(replay->state);
+    replay_count_finished(replay->state);
     free(run);
     return status;
 }

@@ -1,7 +1,7 @@
 /* The embedded backend behind store.h.
  *
  * Happy path: append and finish add an operation to the committer's filling group; the committer's
- * thread commits and syncs it; on_done runs the callbacks on the loop, in order.
+ * thread commits and syncs it; store_csv_on_done runs the callbacks on the loop, in order.
  *
  * Failure modes: no memory for a batch's lines (append says so at once); failures of files arrive
  * as the operation's status; failing syncs end the process (committer.c).
@@ -26,17 +26,17 @@ struct store_csv {
     size_t backlog;            /* bytes handed in whose callbacks have not run */
 };
 
-static struct store_csv *from_store(struct store *store)
+static struct store_csv *store_csv_of(struct store *store)
 {
     return (struct store_csv *)store;
 }
 
-static const struct state *state_of(const struct store *store)
+static const struct state *store_csv_state(const struct store *store)
 {
     return ((const struct store_csv *)store)->data_dir->state;
 }
 
-static void run_callbacks(struct store_csv *self, struct group *done)
+static void store_csv_run_callbacks(struct store_csv *self, struct group *done)
 {
     while (done != NULL) {
         struct group *group = done;
@@ -50,20 +50,20 @@ static void run_callbacks(struct store_csv *self, struct group *done)
     }
 }
 
-static void on_done(uv_async_t *async)
+static void store_csv_on_done(uv_async_t *async)
 {
     struct store_csv *self = async->data;
 
     /* The lines of a group leave together, and before the loop sends any of its answers. */
     log_hold();
-    run_callbacks(self, committer_take_done(&self->committer));
+    store_csv_run_callbacks(self, committer_take_done(&self->committer));
     log_release();
 }
 
-static enum status append(struct store *store, struct store_op *op, uint32_t agency,
-                          uint64_t offset, const struct bet *bets, size_t count)
+static enum status store_csv_append(struct store *store, struct store_op *op, uint32_t agency,
+                                    uint64_t offset, const struct bet *bets, size_t count)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
     enum status status = STATUS_OK;
 
     op->agency = agency;
@@ -83,9 +83,10 @@ static enum status append(struct store *store, struct store_op *op, uint32_t age
     return status;
 }
 
-static void finish(struct store *store, struct store_op *op, uint32_t agency, uint64_t total)
+static void store_csv_finish(struct store *store, struct store_op *op, uint32_t agency,
+                             uint64_t total)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
 
     op->agency = agency;
     op->offset = total;
@@ -98,24 +99,24 @@ static void finish(struct store *store, struct store_op *op, uint32_t agency, ui
     committer_release(&self->committer);
 }
 
-static size_t backlog(const struct store *store)
+static size_t store_csv_backlog(const struct store *store)
 {
     return ((const struct store_csv *)store)->backlog;
 }
 
-static uint32_t agencies(const struct store *store)
+static uint32_t store_csv_agencies(const struct store *store)
 {
-    return state_of(store)->agencies;
+    return store_csv_state(store)->agencies;
 }
 
-static uint32_t finished(const struct store *store)
+static uint32_t store_csv_finished(const struct store *store)
 {
-    return atomic_load(&state_of(store)->finished);
+    return atomic_load(&store_csv_state(store)->finished);
 }
 
-static bool has_draw(const struct store *store)
+static bool store_csv_has_draw(const struct store *store)
 {
-    return atomic_load(&state_of(store)->has_draw) != 0;
+    return atomic_load(&store_csv_state(store)->has_draw) != 0;
 }
 
 /* A reading position in bets.csv with its block. */
@@ -128,21 +129,22 @@ struct scan {
     char block[SCAN_BLOCK];
 };
 
-static size_t smaller(uint64_t a, size_t b)
+static size_t store_csv_smaller(uint64_t a, size_t b)
 {
     return a < b ? (size_t)a : b;
 }
 
 /* Moves to the first line that begins at or after scan->at. */
-static enum status find_line(struct scan *scan, struct errbuf *err)
+static enum status store_csv_find_line(struct scan *scan, struct errbuf *err)
 {
     size_t size;
 
     if (scan->at == 0)
         return STATUS_OK;
     uint64_t from = scan->at - 1; /* a line end just before means that a line begins right here */
-    enum status status = file_read(scan->ops, scan->fd, scan->block,
-                                   smaller(scan->end - from, sizeof(scan->block)), from, &size);
+    enum status status =
+        file_read(scan->ops, scan->fd, scan->block,
+                  store_csv_smaller(scan->end - from, sizeof(scan->block)), from, &size);
     if (status != STATUS_OK) {
         errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), from);
         return status;
@@ -153,15 +155,15 @@ static enum status find_line(struct scan *scan, struct errbuf *err)
 }
 
 /* Hands out the whole lines of the next block. */
-static enum status scan_block(struct scan *scan, store_lines_cb on_lines, void *context,
-                              struct errbuf *err)
+static enum status store_csv_scan_block(struct scan *scan, store_lines_cb on_lines, void *context,
+                                        struct errbuf *err)
 {
     size_t size;
     size_t bad_at = 0;
 
     enum status status =
         file_read(scan->ops, scan->fd, scan->block,
-                  smaller(scan->end - scan->at, sizeof(scan->block)), scan->at, &size);
+                  store_csv_smaller(scan->end - scan->at, sizeof(scan->block)), scan->at, &size);
     if (status != STATUS_OK) {
         errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), scan->at);
         return status;
@@ -189,10 +191,10 @@ static enum status scan_block(struct scan *scan, store_lines_cb on_lines, void *
     return status;
 }
 
-static enum status scan(struct store *store, unsigned part, unsigned parts, store_lines_cb on_lines,
-                        void *context, struct errbuf *err)
+static enum status store_csv_scan(struct store *store, unsigned part, unsigned parts,
+                                  store_lines_cb on_lines, void *context, struct errbuf *err)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
     uint64_t end = atomic_load(&self->data_dir->state->bets_size);
     struct scan *scan = malloc(sizeof(*scan));
 
@@ -205,21 +207,22 @@ static enum status scan(struct store *store, unsigned part, unsigned parts, stor
     scan->end = end;
     scan->at = end / parts * part;
     scan->until = part + 1 == parts ? end : end / parts * (part + 1);
-    enum status status = find_line(scan, err);
+    enum status status = store_csv_find_line(scan, err);
     while (status == STATUS_OK && scan->at < scan->until)
-        status = scan_block(scan, on_lines, context, err);
+        status = store_csv_scan_block(scan, on_lines, context, err);
     free(scan);
     return status;
 }
 
-static enum status save_draw(struct store *store, const struct draw *draw, struct errbuf *err)
+static enum status store_csv_save_draw(struct store *store, const struct draw *draw,
+                                       struct errbuf *err)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
     struct journal_record record = {.type = JOURNAL_DRAW, .count = draw->winner_number};
     struct committing committing;
     bool must_end;
 
-    if (has_draw(store)) {
+    if (store_csv_has_draw(store)) {
         errbuf_set(err, "the raffle was held already");
         return STATUS_CLOSED;
     }
@@ -240,12 +243,12 @@ static enum status save_draw(struct store *store, const struct draw *draw, struc
     return status;
 }
 
-static enum status read_draw(struct store *store, struct draw *out, struct errbuf *err)
+static enum status store_csv_read_draw(struct store *store, struct draw *out, struct errbuf *err)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
     const struct state *state = self->data_dir->state;
 
-    if (!has_draw(store)) {
+    if (!store_csv_has_draw(store)) {
         errbuf_set(err, "the raffle was not held yet");
         return STATUS_NOTFOUND;
     }
@@ -254,16 +257,16 @@ static enum status read_draw(struct store *store, struct draw *out, struct errbu
                             &out->winners, err);
 }
 
-static const struct store_backend backend = {
-    .append = append,
-    .finish = finish,
-    .backlog = backlog,
-    .agencies = agencies,
-    .finished = finished,
-    .has_draw = has_draw,
-    .scan = scan,
-    .save_draw = save_draw,
-    .read_draw = read_draw,
+static const struct store_backend store_csv_backend = {
+    .append = store_csv_append,
+    .finish = store_csv_finish,
+    .backlog = store_csv_backlog,
+    .agencies = store_csv_agencies,
+    .finished = store_csv_finished,
+    .has_draw = store_csv_has_draw,
+    .scan = store_csv_scan,
+    .save_draw = store_csv_save_draw,
+    .read_draw = store_csv_read_draw,
 };
 
 enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_fatal_cb on_fatal,
@@ -280,10 +283,10 @@ enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_f
         free(self);
         return STATUS_IO;
     }
-    self->store.backend = &backend;
+    self->store.backend = &store_csv_backend;
     self->data_dir = data_dir;
     enum status status =
-        committer_start(&self->committer, data_dir, loop, on_done, self, on_fatal, err);
+        committer_start(&self->committer, data_dir, loop, store_csv_on_done, self, on_fatal, err);
     if (status != STATUS_OK) {
         free(self);
         return status;
@@ -292,19 +295,19 @@ enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_f
     return STATUS_OK;
 }
 
-static void on_async_closed(uv_handle_t *handle)
+static void store_csv_on_closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
 
 void store_csv_detach(struct store *store)
 {
-    struct store_csv *self = from_store(store);
+    struct store_csv *self = store_csv_of(store);
 
     if (store == NULL)
         return;
     committer_stop(&self->committer);
-    run_callbacks(self, committer_take_done(&self->committer));
+    store_csv_run_callbacks(self, committer_take_done(&self->committer));
     committer_fini(&self->committer);
-    uv_close((uv_handle_t *)&self->committer.wake_loop, on_async_closed);
+    uv_close((uv_handle_t *)&self->committer.wake_loop, store_csv_on_closed);
 }

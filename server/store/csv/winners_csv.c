@@ -13,7 +13,7 @@
 #define TEMPORARY WINNERS_NAME ".new"
 #define LINE_MAX_SIZE (10 + 1 + BET_DOCUMENT_MAX + 2) /* agency, comma, document, CRLF */
 
-static char *format(const struct winner_list *winners, size_t *size)
+static char *winners_csv_format(const struct winner_list *winners, size_t *size)
 {
     char *text = calloc(winners->count + 1, LINE_MAX_SIZE);
     char *at = text;
@@ -32,7 +32,7 @@ static char *format(const struct winner_list *winners, size_t *size)
     return text;
 }
 
-static enum status fail(struct errbuf *err, enum status status)
+static enum status winners_csv_fail(struct errbuf *err, enum status status)
 {
     errbuf_set(err, WINNERS_NAME ": %s", status_text(status));
     return status;
@@ -43,10 +43,10 @@ enum status winners_csv_write(const struct file_ops *ops, int dir_fd,
                               struct errbuf *err)
 {
     size_t size;
-    char *text = format(winners, &size);
+    char *text = winners_csv_format(winners, &size);
 
     if (text == NULL)
-        return fail(err, STATUS_NOMEM);
+        return winners_csv_fail(err, STATUS_NOMEM);
     record->received = winners->count;
     record->data_at = size;
     record->data_crc = crc32c(0, text, size);
@@ -68,12 +68,13 @@ enum status winners_csv_write(const struct file_ops *ops, int dir_fd,
     if (status == STATUS_OK && ops->fdatasync(dir_fd) < 0)
         status = STATUS_IO;
     free(text);
-    return status == STATUS_OK ? STATUS_OK : fail(err, status);
+    return status == STATUS_OK ? STATUS_OK : winners_csv_fail(err, status);
 }
 
 /* The whole file, verified; the caller frees it. */
-static enum status load(const struct file_ops *ops, int dir_fd, const struct journal_record *record,
-                        char **out, struct errbuf *err)
+static enum status winners_csv_load(const struct file_ops *ops, int dir_fd,
+                                    const struct journal_record *record, char **out,
+                                    struct errbuf *err)
 {
     uint64_t size = 0;
     size_t got = 0;
@@ -81,7 +82,7 @@ static enum status load(const struct file_ops *ops, int dir_fd, const struct jou
 
     int fd = ops->openat(dir_fd, WINNERS_NAME, O_RDONLY, 0);
     if (fd < 0 && errno != ENOENT)
-        return fail(err, status_from_errno(errno));
+        return winners_csv_fail(err, status_from_errno(errno));
     enum status status = fd < 0 ? STATUS_DAMAGED : file_size(ops, fd, &size);
     if (status == STATUS_OK && size != record->data_at)
         status = STATUS_DAMAGED;
@@ -101,14 +102,14 @@ static enum status load(const struct file_ops *ops, int dir_fd, const struct jou
                                     " bytes): bring it back from a copy",
                        record->data_at);
         else
-            (void)fail(err, status);
+            (void)winners_csv_fail(err, status);
         return status;
     }
     *out = text;
     return STATUS_OK;
 }
 
-static bool read_line(char **at, const char *end, struct winner *out)
+static bool winners_csv_read_line(char **at, const char *end, struct winner *out)
 {
     char *comma = memchr(*at, ',', (size_t)(end - *at));
     char *newline = memchr(*at, '\n', (size_t)(end - *at));
@@ -131,18 +132,19 @@ enum status winners_csv_read(const struct file_ops *ops, int dir_fd,
     struct winner_list list = {NULL, 0, 0};
     char *text = NULL;
 
-    enum status status = load(ops, dir_fd, record, &text, err);
+    enum status status = winners_csv_load(ops, dir_fd, record, &text, err);
     if (status != STATUS_OK)
         return status;
     for (char *at = text; status == STATUS_OK && at < text + record->data_at;) {
         struct winner winner;
-        status = read_line(&at, text + record->data_at, &winner) ? winner_list_add(&list, &winner)
-                                                                 : STATUS_DAMAGED;
+        status = winners_csv_read_line(&at, text + record->data_at, &winner)
+                     ? winner_list_add(&list, &winner)
+                     : STATUS_DAMAGED;
     }
     free(text);
     if (status != STATUS_OK) {
         winner_list_fini(&list);
-        return fail(err, status);
+        return winners_csv_fail(err, status);
     }
     *out = list;
     return STATUS_OK;
@@ -153,7 +155,7 @@ enum status winners_csv_check(const struct file_ops *ops, int dir_fd,
 {
     char *text = NULL;
 
-    enum status status = load(ops, dir_fd, record, &text, err);
+    enum status status = winners_csv_load(ops, dir_fd, record, &text, err);
     if (status == STATUS_OK)
         free(text);
     return status;
