@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <sys/random.h>
 
-static uint64_t system_monotonic_ms(void)
+static uint64_t clock_system_monotonic_ms(void)
 {
     struct timespec now;
 
@@ -11,12 +11,12 @@ static uint64_t system_monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)(now.tv_nsec / NS_PER_MS);
 }
 
-static time_t system_wall_s(void)
+static time_t clock_system_wall_s(void)
 {
     return time(NULL);
 }
 
-static uint32_t system_random(void)
+static uint32_t clock_system_random(void)
 {
     uint32_t bits;
 
@@ -29,8 +29,8 @@ static uint32_t system_random(void)
     return bits;
 }
 
-static const struct clock_source system_source = {system_monotonic_ms, system_wall_s,
-                                                  system_random};
+static const struct clock_source system_source = {clock_system_monotonic_ms, clock_system_wall_s,
+                                                  clock_system_random};
 static const struct clock_source *current = &system_source;
 
 void clock_replace(const struct clock_source *source)

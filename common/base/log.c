@@ -56,7 +56,7 @@ bool log_level_from_name(const char *name, enum log_level *out)
 
 /* One byte stays free for the line end. A cut leaves no half of a UTF-8 sequence: readers of the
  * log would refuse it. */
-static void line_add(struct line *line, const char *bytes, size_t size)
+static void log_line_add(struct line *line, const char *bytes, size_t size)
 {
     size_t left = sizeof(line->bytes) - 1 - line->size;
 
@@ -72,17 +72,17 @@ static void line_add(struct line *line, const char *bytes, size_t size)
     line->size += size;
 }
 
-static void line_add_text(struct line *line, const char *text)
+static void log_line_add_text(struct line *line, const char *text)
 {
-    line_add(line, text, strlen(text));
+    log_line_add(line, text, strlen(text));
 }
 
 /* A value must not look like a further detail or a further line. */
-static void line_add_value(struct line *line, const char *value, size_t size)
+static void log_line_add_value(struct line *line, const char *value, size_t size)
 {
     size_t start = line->size;
 
-    line_add(line, value, size);
+    log_line_add(line, value, size);
     for (size_t i = start; i < line->size; i++) {
         unsigned char byte = (unsigned char)line->bytes[i];
         if (byte == '|')
@@ -93,7 +93,7 @@ static void line_add_value(struct line *line, const char *value, size_t size)
 }
 
 /* The time changes once a second and formatting it costs more than the rest of the line. */
-static void line_add_time(struct line *line)
+static void log_line_add_time(struct line *line)
 {
     static _Thread_local time_t cached_second = (time_t)-1;
     static _Thread_local char cached[32];
@@ -106,10 +106,10 @@ static void line_add_time(struct line *line)
             memcpy(cached, "0000-00-00 00:00:00", sizeof("0000-00-00 00:00:00"));
         cached_second = now;
     }
-    line_add_text(line, cached);
+    log_line_add_text(line, cached);
 }
 
-static void write_whole(const char *bytes, size_t size)
+static void log_write_whole(const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(STDOUT_FILENO, bytes, size);
@@ -123,9 +123,9 @@ static void write_whole(const char *bytes, size_t size)
     }
 }
 
-static void write_held(void)
+static void log_write_held(void)
 {
-    write_whole(held.bytes, held.size);
+    log_write_whole(held.bytes, held.size);
     held.size = 0;
 }
 
@@ -137,14 +137,14 @@ void log_hold(void)
 void log_release(void)
 {
     held.is_holding = false;
-    write_held();
+    log_write_held();
 }
 
 /* One write is never more than what a pipe takes as a whole. */
-static void hold(const struct line *line)
+static void log_hold_line(const struct line *line)
 {
     if (line->size > sizeof(held.bytes) - held.size)
-        write_held();
+        log_write_held();
     memcpy(held.bytes + held.size, line->bytes, line->size);
     held.size += line->size;
 }
@@ -160,24 +160,24 @@ void log_write(enum log_level level, const char *action, enum log_result result,
         return;
     line.size = 0;
     line.is_cut = false;
-    line_add_time(&line);
+    log_line_add_time(&line);
     (void)snprintf(padded, sizeof(padded), " %-8s ", log_level_name(level));
-    line_add_text(&line, padded);
-    line_add_text(&line, "action: ");
-    line_add_text(&line, action);
-    line_add_text(&line, " | result: ");
-    line_add_text(&line, result_names[result]);
+    log_line_add_text(&line, padded);
+    log_line_add_text(&line, "action: ");
+    log_line_add_text(&line, action);
+    log_line_add_text(&line, " | result: ");
+    log_line_add_text(&line, result_names[result]);
     for (size_t i = 0; i < count; i++) {
-        line_add_text(&line, " | ");
-        line_add_text(&line, fields[i].key);
-        line_add_text(&line, ": ");
-        line_add_value(&line, fields[i].value, fields[i].size);
+        log_line_add_text(&line, " | ");
+        log_line_add_text(&line, fields[i].key);
+        log_line_add_text(&line, ": ");
+        log_line_add_value(&line, fields[i].value, fields[i].size);
     }
     line.bytes[line.size++] = '\n';
     if (held.is_holding)
-        hold(&line);
+        log_hold_line(&line);
     else
-        write_whole(line.bytes, line.size);
+        log_write_whole(line.bytes, line.size);
     errno = saved_errno;
 }
 

@@ -21,40 +21,40 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_alphanumeric(char c)
+static bool bet_is_alphanumeric(char c)
 {
     return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 /* Digits alone? Theirs is the high nibble 3, also when 6 is added. */
-static bool is_digits(uint64_t word)
+static bool bet_is_digits(uint64_t word)
 {
     return (word & WORD_OF(0xf0)) == WORD_OF(0x30) &&
            ((word + WORD_OF(6)) & WORD_OF(0xf0)) == WORD_OF(0x30);
 }
 
-static bool is_document(struct text text)
+static bool bet_is_document(struct text text)
 {
     if (text.size < 1 || text.size > BET_DOCUMENT_MAX)
         return false;
     /* Nearly every document is a number of seven or eight digits. */
     if (text.size <= WORD_SIZE &&
-        is_digits(text.size == WORD_SIZE ? word_load(text.data)
-                                         : word_load_part(text.data, text.size, '0')))
+        bet_is_digits(text.size == WORD_SIZE ? word_load(text.data)
+                                             : word_load_part(text.data, text.size, '0')))
         return true;
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_alphanumeric(text.data[i]))
+        if (!bet_is_alphanumeric(text.data[i]))
             return false;
     }
     return true;
 }
 
-static uint32_t two_digits(const char *p)
+static uint32_t bet_two_digits(const char *p)
 {
     return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
 }
 
-static uint32_t days_in_month(uint32_t year, uint32_t month)
+static uint32_t bet_days_in_month(uint32_t year, uint32_t month)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
@@ -64,7 +64,7 @@ static uint32_t days_in_month(uint32_t year, uint32_t month)
 }
 
 /* The proleptic Gregorian calendar from year 1, as Python's date.fromisoformat takes it. */
-static enum bet_fault check_birthdate(struct text text, uint32_t today)
+static enum bet_fault bet_check_birthdate(struct text text, uint32_t today)
 {
     const char *p = text.data;
 
@@ -72,35 +72,35 @@ static enum bet_fault check_birthdate(struct text text, uint32_t today)
         return BET_FAULT_BIRTHDATE;
     /* A digit in the place of each hyphen, bytes 4 and 7, and then they are all digits. */
     uint64_t hyphen_to_digit = (uint64_t)('-' ^ '0') << 32 | (uint64_t)('-' ^ '0') << 56;
-    if (p[4] != '-' || p[7] != '-' || !is_digits(word_load(p) ^ hyphen_to_digit) ||
+    if (p[4] != '-' || p[7] != '-' || !bet_is_digits(word_load(p) ^ hyphen_to_digit) ||
         !is_digit(p[8]) || !is_digit(p[9]))
         return BET_FAULT_BIRTHDATE;
-    uint32_t year = two_digits(p) * 100 + two_digits(p + 2);
-    uint32_t month = two_digits(p + 5);
-    uint32_t day = two_digits(p + 8);
-    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+    uint32_t year = bet_two_digits(p) * 100 + bet_two_digits(p + 2);
+    uint32_t month = bet_two_digits(p + 5);
+    uint32_t day = bet_two_digits(p + 8);
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > bet_days_in_month(year, month))
         return BET_FAULT_BIRTHDATE;
     return year * 10000 + month * 100 + day > today ? BET_FAULT_BIRTHDATE_FUTURE : BET_FAULT_NONE;
 }
 
-static bool is_name_size(struct text name)
+static bool bet_is_name_size(struct text name)
 {
     return name.size >= 1 && name.size <= BET_NAME_MAX;
 }
 
 enum bet_fault bet_check(const struct bet *bet, uint32_t today)
 {
-    if (!is_name_size(bet->first_name))
+    if (!bet_is_name_size(bet->first_name))
         return BET_FAULT_FIRST_NAME_SIZE;
     if (!utf8_is_printable(bet->first_name))
         return BET_FAULT_FIRST_NAME_TEXT;
-    if (!is_name_size(bet->last_name))
+    if (!bet_is_name_size(bet->last_name))
         return BET_FAULT_LAST_NAME_SIZE;
     if (!utf8_is_printable(bet->last_name))
         return BET_FAULT_LAST_NAME_TEXT;
-    if (!is_document(bet->document))
+    if (!bet_is_document(bet->document))
         return BET_FAULT_DOCUMENT;
-    enum bet_fault fault = check_birthdate(bet->birthdate, today);
+    enum bet_fault fault = bet_check_birthdate(bet->birthdate, today);
     if (fault != BET_FAULT_NONE)
         return fault;
     return bet->number > BET_NUMBER_MAX ? BET_FAULT_NUMBER : BET_FAULT_NONE;
@@ -108,9 +108,9 @@ enum bet_fault bet_check(const struct bet *bet, uint32_t today)
 
 enum bet_fault bet_check_sizes(const struct bet *bet)
 {
-    if (!is_name_size(bet->first_name))
+    if (!bet_is_name_size(bet->first_name))
         return BET_FAULT_FIRST_NAME_SIZE;
-    if (!is_name_size(bet->last_name))
+    if (!bet_is_name_size(bet->last_name))
         return BET_FAULT_LAST_NAME_SIZE;
     if (bet->document.size < 1 || bet->document.size > BET_DOCUMENT_MAX)
         return BET_FAULT_DOCUMENT;

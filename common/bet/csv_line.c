@@ -7,11 +7,11 @@
 #endif
 
 /* Bytes that are looked at together: most lines are shorter, and then the processor guesses the way
- * through split() right, as each line has the same number of commas. */
+ * through csv_line_split() right, as each line has the same number of commas. */
 #define BLOCK_SIZE 64
 
 /* Bit i is set when byte i of the block is a comma, a double quote or a line feed. */
-static uint64_t find_special(const char block[BLOCK_SIZE])
+static uint64_t csv_line_find_special(const char block[BLOCK_SIZE])
 {
     uint64_t special = 0;
 
@@ -31,12 +31,12 @@ static uint64_t find_special(const char block[BLOCK_SIZE])
 }
 
 /* The same for the last bytes of a text, fewer than a block. */
-static uint64_t find_special_in_rest(const char *rest, size_t size)
+static uint64_t csv_line_find_special_in_rest(const char *rest, size_t size)
 {
     char block[BLOCK_SIZE] = {0};
 
     memcpy(block, rest, size);
-    return find_special(block);
+    return csv_line_find_special(block);
 }
 
 size_t csv_line_split(const char *text, size_t size, struct text *fields, size_t count)
@@ -46,8 +46,9 @@ size_t csv_line_split(const char *text, size_t size, struct text *fields, size_t
     size_t last = count - 1;
 
     for (size_t at = 0; at < size; at += BLOCK_SIZE) {
-        uint64_t special = size - at >= BLOCK_SIZE ? find_special(text + at)
-                                                   : find_special_in_rest(text + at, size - at);
+        uint64_t special = size - at >= BLOCK_SIZE
+                               ? csv_line_find_special(text + at)
+                               : csv_line_find_special_in_rest(text + at, size - at);
         for (; special != 0; special &= special - 1) {
             const char *p = text + at + __builtin_ctzll(special);
             if (*p != (found < last ? ',' : '\n'))

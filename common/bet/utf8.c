@@ -8,7 +8,7 @@
 
 /* Length of the well-formed sequence at `p` (RFC 3629, the table of section 4), 0 when there is
  * none within `left` bytes. Only for lead bytes >= 0x80. */
-static size_t sequence_size(const unsigned char *p, size_t left)
+static size_t utf8_sequence_size(const unsigned char *p, size_t left)
 {
     unsigned char low = 0x80;
     unsigned char high = 0xbf;
@@ -41,20 +41,20 @@ static size_t sequence_size(const unsigned char *p, size_t left)
 }
 
 /* Length of the printable character at `p`, 0 when there is none within `left` bytes. */
-static size_t character_size(const unsigned char *p, size_t left)
+static size_t utf8_character_size(const unsigned char *p, size_t left)
 {
     if (*p < 0x80)
         return *p >= 0x20 && *p != 0x7f;
     if (p[0] == 0xc2 && left > 1 && p[1] < 0xa0) /* C1 controls */
         return 0;
-    return sequence_size(p, left);
+    return utf8_sequence_size(p, left);
 }
 
 /* Goes on by whole characters up to `until` or a little beyond; NULL at one that is none. */
-static const char *skip_characters(const char *p, const char *until, const char *end)
+static const char *utf8_skip_characters(const char *p, const char *until, const char *end)
 {
     while (p < until) {
-        size_t size = character_size((const unsigned char *)p, (size_t)(end - p));
+        size_t size = utf8_character_size((const unsigned char *)p, (size_t)(end - p));
         if (size == 0)
             return NULL;
         p += size;
@@ -64,14 +64,14 @@ static const char *skip_characters(const char *p, const char *until, const char 
 
 /* Printable ASCII alone? With no high bit in the word, taking 0x20 from a byte sets its high bit
  * when it was below, and adding 1 does when it was 0x7f. */
-static bool is_ascii(uint64_t word)
+static bool utf8_is_ascii(uint64_t word)
 {
     return ((word | (word - WORD_OF(0x20)) | (word + WORD_OF(1))) & WORD_OF(0x80)) == 0;
 }
 
 /* Printable ASCII and the letters of U+00C0..U+00FF alone, which are 0xc3 and one byte more? So are
  * nearly all names of the country. */
-static bool is_latin(uint64_t word)
+static bool utf8_is_latin(uint64_t word)
 {
     uint64_t high = word & WORD_OF(0x80);
     uint64_t lead = word_find(word, LATIN_LEAD);
@@ -80,7 +80,7 @@ static bool is_latin(uint64_t word)
     uint64_t high_bytes = (high >> 7) * 0xff;
 
     return lead >> 63 == 0 && high == (lead | behind_lead) && (behind_lead & ~continuing) == 0 &&
-           is_ascii((word & ~high_bytes) | (WORD_OF(' ') & high_bytes));
+           utf8_is_ascii((word & ~high_bytes) | (WORD_OF(' ') & high_bytes));
 }
 
 bool utf8_is_printable(struct text text)
@@ -92,8 +92,8 @@ bool utf8_is_printable(struct text text)
         size_t left = (size_t)(end - p);
         const char *next = left < WORD_SIZE ? end : p + WORD_SIZE;
         uint64_t word = left < WORD_SIZE ? word_load_part(p, left, ' ') : word_load(p);
-        if (!is_latin(word))
-            next = skip_characters(p, next, end);
+        if (!utf8_is_latin(word))
+            next = utf8_skip_characters(p, next, end);
         if (next == NULL)
             return false;
         p = next;

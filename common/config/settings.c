@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool set_choice(const char *choices, const char *value, uint32_t *out)
+static bool settings_set_choice(const char *choices, const char *value, uint32_t *out)
 {
     size_t size = strlen(value);
     uint32_t index = 0;
@@ -25,7 +25,7 @@ static bool set_choice(const char *choices, const char *value, uint32_t *out)
     }
 }
 
-static bool set_text(const char *value, char *out)
+static bool settings_set_text(const char *value, char *out)
 {
     size_t size = strlen(value);
 
@@ -35,7 +35,7 @@ static bool set_text(const char *value, char *out)
     return true;
 }
 
-static bool set_value(const struct setting *setting, void *target, const char *value)
+static bool settings_set_value(const struct setting *setting, void *target, const char *value)
 {
     void *slot = (char *)target + setting->offset;
     char host[SETTING_TEXT_SIZE];
@@ -49,7 +49,7 @@ static bool set_value(const struct setting *setting, void *target, const char *v
         *(uint32_t *)slot = (uint32_t)number;
         return true;
     case SETTING_TEXT:
-        return set_text(value, slot);
+        return settings_set_text(value, slot);
     case SETTING_LEVEL:
         return log_level_from_name(value, slot);
     case SETTING_DURATION: {
@@ -60,15 +60,15 @@ static bool set_value(const struct setting *setting, void *target, const char *v
         return true;
     }
     case SETTING_CHOICE:
-        return set_choice(setting->choices, value, slot);
+        return settings_set_choice(setting->choices, value, slot);
     case SETTING_ADDRESS:
-        return value_address(value, host, sizeof(host), &port) && set_text(value, slot);
+        return value_address(value, host, sizeof(host), &port) && settings_set_text(value, slot);
     }
     return false;
 }
 
 /* What a setting takes, for the error's text. */
-static void expectation(const struct setting *setting, char *out, size_t size)
+static void settings_describe(const struct setting *setting, char *out, size_t size)
 {
     switch (setting->kind) {
     case SETTING_UINT:
@@ -92,14 +92,15 @@ static void expectation(const struct setting *setting, char *out, size_t size)
     }
 }
 
-static enum status set_checked(const struct setting *setting, void *target, const char *where,
-                               const char *name, const char *value, struct errbuf *err)
+static enum status settings_set_checked(const struct setting *setting, void *target,
+                                        const char *where, const char *name, const char *value,
+                                        struct errbuf *err)
 {
     char expected[128] = "";
 
-    if (set_value(setting, target, value))
+    if (settings_set_value(setting, target, value))
         return STATUS_OK;
-    expectation(setting, expected, sizeof(expected));
+    settings_describe(setting, expected, sizeof(expected));
     errbuf_set(err, "%s: %s: \"%.64s\" is not %s", where, name, value, expected);
     return STATUS_INVALID;
 }
@@ -117,7 +118,7 @@ enum status settings_set(const struct settings_table *table, void *target,
             return STATUS_INVALID;
         }
         seen->bits |= UINT64_C(1) << i;
-        return set_checked(setting, target, where, key, value, err);
+        return settings_set_checked(setting, target, where, key, value, err);
     }
     errbuf_set(err, "%s: %.64s: unknown key", where, key);
     return STATUS_INVALID;
@@ -132,7 +133,7 @@ enum status settings_read_environment(const struct settings_table *table, void *
         if (value == NULL)
             continue;
         enum status status =
-            set_checked(setting, target, "environment", setting->variable, value, err);
+            settings_set_checked(setting, target, "environment", setting->variable, value, err);
         if (status != STATUS_OK)
             return status;
     }

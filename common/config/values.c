@@ -42,7 +42,7 @@ static const struct {
     {"s", NS_PER_S}, {"m", NS_PER_MIN}, {"h", NS_PER_H},
 };
 
-static int64_t unit_at(struct text text, size_t *at)
+static int64_t value_unit_at(struct text text, size_t *at)
 {
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         size_t size = strlen(units[i].name);
@@ -55,7 +55,7 @@ static int64_t unit_at(struct text text, size_t *at)
 }
 
 /* One "number unit" of a duration; advances `at`. */
-static bool duration_part(struct text text, size_t *at, int64_t *out_ns)
+static bool value_duration_part(struct text text, size_t *at, int64_t *out_ns)
 {
     uint64_t whole = 0;
     uint64_t fraction = 0;
@@ -78,7 +78,7 @@ static bool duration_part(struct text text, size_t *at, int64_t *out_ns)
     }
     if (digits == 0)
         return false;
-    int64_t unit = unit_at(text, at);
+    int64_t unit = value_unit_at(text, at);
     if (unit == 0 || (int64_t)whole > INT64_MAX / unit)
         return false;
     int64_t ns = (int64_t)whole * unit;
@@ -103,7 +103,7 @@ bool value_duration(struct text text, int64_t *out_ns)
         return false;
     while (at < text.size) {
         int64_t part = 0;
-        if (!duration_part(text, &at, &part) || total > INT64_MAX - part)
+        if (!value_duration_part(text, &at, &part) || total > INT64_MAX - part)
             return false;
         total += part;
     }
@@ -112,7 +112,8 @@ bool value_duration(struct text text, int64_t *out_ns)
 }
 
 /* "1.5" for 1500 of 1000: the fraction without trailing zeros. */
-static int print_fraction(char *out, size_t size, int64_t value, int64_t unit, const char *name)
+static int value_print_fraction(char *out, size_t size, int64_t value, int64_t unit,
+                                const char *name)
 {
     int64_t rest = value % unit;
     char digits[16];
@@ -138,16 +139,17 @@ void value_duration_print(int64_t ns, char out[VALUE_DURATION_MAX])
     } else if (ns < NS_PER_US) {
         (void)snprintf(out, VALUE_DURATION_MAX, "%" PRId64 "ns", ns);
     } else if (ns < NS_PER_MS) {
-        (void)print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_US, "\xc2\xb5s");
+        (void)value_print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_US, "\xc2\xb5s");
     } else if (ns < NS_PER_S) {
-        (void)print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_MS, "ms");
+        (void)value_print_fraction(out, VALUE_DURATION_MAX, ns, NS_PER_MS, "ms");
     } else {
         if (ns >= NS_PER_H)
             used += (size_t)snprintf(out, VALUE_DURATION_MAX, "%" PRId64 "h", ns / NS_PER_H);
         if (ns >= NS_PER_MIN)
             used += (size_t)snprintf(out + used, VALUE_DURATION_MAX - used, "%" PRId64 "m",
                                      ns % NS_PER_H / NS_PER_MIN);
-        (void)print_fraction(out + used, VALUE_DURATION_MAX - used, ns % NS_PER_MIN, NS_PER_S, "s");
+        (void)value_print_fraction(out + used, VALUE_DURATION_MAX - used, ns % NS_PER_MIN, NS_PER_S,
+                                   "s");
     }
 }
 
