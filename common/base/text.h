@@ -2,6 +2,7 @@
 #ifndef LOTTERY_TEXT_H
 #define LOTTERY_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,6 +15,12 @@ struct text {
 static inline struct text text_of(const char *string)
 {
     return (struct text){string, strlen(string)};
+}
+
+/* Is it one of the ten ASCII digits, whatever the locale? */
+static inline bool text_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
 }
 
 #endif

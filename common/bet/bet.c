@@ -16,14 +16,9 @@ const char *bet_fault_text(enum bet_fault fault)
     return (unsigned)fault < BET_FAULT_COUNT ? fault_texts[fault] : "?";
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool bet_is_alphanumeric(char c)
 {
-    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    return text_is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 /* Digits alone? Theirs is the high nibble 3, also when 6 is added. */
@@ -73,7 +68,7 @@ static enum bet_fault bet_check_birthdate(struct text text, uint32_t today)
     /* A digit in the place of each hyphen, bytes 4 and 7, and then they are all digits. */
     uint64_t hyphen_to_digit = (uint64_t)('-' ^ '0') << 32 | (uint64_t)('-' ^ '0') << 56;
     if (p[4] != '-' || p[7] != '-' || !bet_is_digits(word_load(p) ^ hyphen_to_digit) ||
-        !is_digit(p[8]) || !is_digit(p[9]))
+        !text_is_digit(p[8]) || !text_is_digit(p[9]))
         return BET_FAULT_BIRTHDATE;
     uint32_t year = bet_two_digits(p) * 100 + bet_two_digits(p + 2);
     uint32_t month = bet_two_digits(p + 5);

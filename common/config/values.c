@@ -8,11 +8,6 @@
 #define NS_PER_MIN (60 * NS_PER_S)
 #define NS_PER_H (60 * NS_PER_MIN)
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
@@ -20,7 +15,7 @@ bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out)
     if (text.size == 0)
         return false;
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit(text.data[i]))
+        if (!text_is_digit(text.data[i]))
             return false;
         uint64_t digit = (uint64_t)(text.data[i] - '0');
         if (value > (UINT64_MAX - digit) / 10)
@@ -62,14 +57,14 @@ static bool value_duration_part(struct text text, size_t *at, int64_t *out_ns)
     double scale = 1;
     size_t digits = 0;
 
-    for (; *at < text.size && is_digit(text.data[*at]); (*at)++, digits++) {
+    for (; *at < text.size && text_is_digit(text.data[*at]); (*at)++, digits++) {
         uint64_t digit = (uint64_t)(text.data[*at] - '0');
         if (whole > (INT64_MAX - digit) / 10)
             return false;
         whole = whole * 10 + digit;
     }
     if (*at < text.size && text.data[*at] == '.') {
-        for ((*at)++; *at < text.size && is_digit(text.data[*at]); (*at)++, digits++) {
+        for ((*at)++; *at < text.size && text_is_digit(text.data[*at]); (*at)++, digits++) {
             if (fraction < INT64_MAX / 10) { /* what does not fit is far below a nanosecond */
                 fraction = fraction * 10 + (uint64_t)(text.data[*at] - '0');
                 scale *= 10;

@@ -30,7 +30,7 @@ UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
 # Which stage a function is: the first line whose pattern is found in "file:function".
 READING = r"transport/stream.*:stream_(on_)?(read|alloc)|transport/frame.*:frame_(reader|decode)"
-VALIDATE = r"common/bet/(bet|utf8)\.|common/base/word\.h:(utf8|bet)_"
+VALIDATE = r"common/bet/(bet|utf8)\.|common/base/(word|text)\.h:(utf8|bet)_"
 CODEC = r"common/transport/(bet_codec|wire)|gen/"
 TRANSPORT = r"common/transport/(stream|frame)"
 AGENCY = (
