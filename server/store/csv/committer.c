@@ -11,6 +11,8 @@
  */
 #include "committer.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -31,9 +33,9 @@ static void committer_wait(struct committer *committer, bool with_timeout, bool 
         return;
     }
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += IDLE_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
+    until.tv_nsec += IDLE_MS * NS_PER_MS;
+    if (until.tv_nsec >= NS_PER_S) {
+        until.tv_nsec -= NS_PER_S;
         until.tv_sec++;
     }
     *out_timed_out =

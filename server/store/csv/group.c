@@ -15,6 +15,7 @@
 #include "group.h"
 
 #include "bets_csv.h"
+#include "buffer.h"
 #include "crc32c.h"
 #include "log.h"
 #include "replay.h"
@@ -73,10 +74,8 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
     size_t max = (size_t)op->count * BETS_CSV_LINE_MAX;
 
     if (max > group->capacity - group->size) {
-        size_t capacity = group->capacity == 0 ? FIRST_CAPACITY : group->capacity;
-        while (capacity - group->size < max)
-            capacity *= 2;
-        char *grown = realloc(group->bytes, capacity);
+        size_t capacity = group->bytes == NULL ? FIRST_CAPACITY : group->capacity;
+        char *grown = array_grow(group->bytes, &capacity, group->size + max, 1);
         if (grown == NULL)
             return STATUS_NOMEM;
         group->bytes = grown;
@@ -117,18 +116,16 @@ void committing_fini(struct committing *committing)
 
 static bool committing_reserve(struct committing *committing, size_t count)
 {
-    if (count <= committing->capacity)
-        return true;
-    size_t capacity = count * 2;
-    struct iovec *parts = realloc(committing->parts, capacity * sizeof(*parts));
+    struct iovec *parts =
+        array_grow(committing->parts, &committing->parts_capacity, count, sizeof(*parts));
     if (parts == NULL)
         return false;
     committing->parts = parts;
-    uint8_t *records = realloc(committing->records, capacity * JOURNAL_RECORD_SIZE);
+    uint8_t *records =
+        array_grow(committing->records, &committing->records_capacity, count, JOURNAL_RECORD_SIZE);
     if (records == NULL)
         return false;
     committing->records = records;
-    committing->capacity = capacity;
     return true;
 }
 

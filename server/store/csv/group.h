@@ -42,7 +42,8 @@ struct committing {
     uint32_t round;          /* number of the group being planned */
     struct iovec *parts;     /* runs of bytes for bets.csv */
     uint8_t *records;        /* encoded journal records */
-    size_t capacity;         /* operations that parts and records have room for */
+    size_t parts_capacity;   /* runs that parts has room for */
+    size_t records_capacity; /* records that records has room for */
 };
 
 enum status committing_init(struct committing *committing, const struct data_dir *data_dir,
