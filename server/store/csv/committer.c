@@ -11,6 +11,7 @@
  */
 #include "committer.h"
 
+#include "assertion.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -186,6 +187,7 @@ void committer_fini(struct committer *committer)
 struct group *committer_acquire(struct committer *committer)
 {
     (void)pthread_mutex_lock(&committer->mutex);
+    ASSERT(committer->filling != NULL); /* handed in after committer_stop */
     return committer->filling;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "group.h"
 
+#include "assertion.h"
 #include "bets_csv.h"
 #include "buffer.h"
 #include "crc32c.h"
@@ -27,6 +28,8 @@
 #define FIRST_CAPACITY ((size_t)256 * 1024)
 #define RESERVE_PIECE 4096               /* bytes that the journal's file grows by at least */
 #define RESERVE_MAX ((size_t)256 * 1024) /* and at most */
+
+_Static_assert(RESERVE_MAX % RESERVE_PIECE == 0, "the journal grows by whole pieces");
 
 /* An agency's numbers as they will be after the group; meaningful when `round` is the current one.
  * Kept beside the shared state, which must not change before the files have. */
@@ -73,6 +76,7 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
 {
     size_t max = (size_t)op->count * BETS_CSV_LINE_MAX;
 
+    ASSERT(max <= UINT32_MAX); /* op->bytes and the journal's records have no more bits */
     if (max > group->capacity - group->size) {
         size_t capacity = group->bytes == NULL ? FIRST_CAPACITY : group->capacity;
         char *grown = array_grow(group->bytes, &capacity, group->size + max, 1);
@@ -86,6 +90,7 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
     op->bytes = (uint32_t)bets_csv_format(op->agency, bets, op->count, lines);
     op->crc = crc32c(0, lines, op->bytes);
     group->size += op->bytes;
+    ASSERT(group->size <= group->capacity);
     return STATUS_OK;
 }
 
@@ -263,8 +268,11 @@ static void group_skip_lines(const struct group *group, struct store_op *op, uin
     const char *at = group->bytes + op->bytes_at;
     const char *end = at + op->bytes;
 
-    for (; known > 0; known--)
-        at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+    for (; known > 0; known--) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        ASSERT(newline != NULL);
+        at = newline + 1;
+    }
     op->bytes_at = (size_t)(at - group->bytes);
     op->bytes = (uint32_t)(end - at);
     op->crc = crc32c(0, at, op->bytes);
@@ -369,6 +377,8 @@ static struct writing group_prepare(struct committing *committing, const struct 
         writing.records++;
         writing.journal_end += JOURNAL_RECORD_SIZE;
     }
+    ASSERT(writing.parts <= committing->parts_capacity);
+    ASSERT(writing.records <= committing->records_capacity);
     return writing;
 }
 

@@ -1,5 +1,6 @@
 #include "journal.h"
 
+#include "assertion.h"
 #include "crc32c.h"
 
 #include <string.h>
@@ -37,8 +38,14 @@ enum {
     AT_ID = 56        /* u64 */
 };
 
+_Static_assert(AT_ID + sizeof(uint64_t) == JOURNAL_RECORD_SIZE, "the id ends the record");
+_Static_assert(JOURNAL_RECORD_SIZE <= JOURNAL_HEADER_B &&
+                   JOURNAL_HEADER_B + JOURNAL_RECORD_SIZE <= JOURNAL_START,
+               "headers and records do not overlap");
+
 void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE])
 {
+    ASSERT(record->at % JOURNAL_RECORD_SIZE == 0);
     memset(out, 0, JOURNAL_RECORD_SIZE);
     out[AT_TYPE] = (uint8_t)record->type;
     out[AT_VERSION] = VERSION;

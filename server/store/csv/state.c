@@ -1,5 +1,7 @@
 #include "state.h"
 
+#include "assertion.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -52,6 +54,8 @@ void state_unlock(struct state *state)
 
 void state_commit(struct state *state, uint64_t bets_size, uint64_t journal_size)
 {
+    ASSERT(bets_size >= atomic_load(&state->bets_size));
+    ASSERT(journal_size >= atomic_load(&state->journal_size));
     atomic_store(&state->next_bets, bets_size);
     atomic_store(&state->next_journal, journal_size);
     atomic_store(&state->is_moving, 1);

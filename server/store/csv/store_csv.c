@@ -8,6 +8,7 @@
  */
 #include "store_csv.h"
 
+#include "assertion.h"
 #include "committer.h"
 #include "log.h"
 #include "winners_csv.h"
@@ -43,6 +44,7 @@ static void store_csv_run_callbacks(struct store_csv *self, struct group *done)
         done = group->next;
         for (struct store_op *op = group->first, *next; op != NULL; op = next) {
             next = op->next; /* done() may free the operation */
+            ASSERT(op->cost <= self->backlog);
             self->backlog -= op->cost;
             op->done(op);
         }
@@ -66,6 +68,7 @@ static enum status store_csv_append(struct store *store, struct store_op *op, ui
     struct store_csv *self = store_csv_of(store);
     enum status status = STATUS_OK;
 
+    ASSERT(count <= UINT32_MAX);
     op->agency = agency;
     op->offset = offset;
     op->count = (uint32_t)count;
@@ -198,6 +201,7 @@ static enum status store_csv_scan(struct store *store, unsigned part, unsigned p
     uint64_t end = atomic_load(&self->data_dir->state->bets_size);
     struct scan *scan = malloc(sizeof(*scan));
 
+    ASSERT(part < parts);
     if (scan == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;

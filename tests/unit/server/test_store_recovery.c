@@ -8,6 +8,7 @@
 #include "store_fixture.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -656,6 +657,34 @@ static void finishes_a_commit_point_half_moved(void **state)
     }
 }
 
+/* A commit point that would move back is a mistake in the program: it ends the process before
+ * either size has changed. */
+static void never_moves_the_commit_point_back(void **state)
+{
+    struct store_fixture f = open_store(*state);
+
+    assert_true(do_step(&f, 0));
+    store_fixture_detach(&f);
+    struct state *shared = f.data_dir->state;
+    uint64_t bets = atomic_load(&shared->bets_size);
+    uint64_t journal = atomic_load(&shared->journal_size);
+    for (uint64_t back = 0; back < 2; back++) {
+        pid_t pid = start_child();
+        if (pid == 0) {
+            (void)signal(SIGABRT, SIG_DFL); /* cmocka's own would go on with the test */
+            state_commit(shared, bets - back, journal - (1 - back) * JOURNAL_RECORD_SIZE);
+            _exit(0);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        assert_int_equal(atomic_load(&shared->bets_size), bets);
+        assert_int_equal(atomic_load(&shared->journal_size), journal);
+        assert_int_equal(atomic_load(&shared->is_moving), 0);
+    }
+    data_dir_close(f.data_dir);
+}
+
 /* A repair that fails leaves the repair to the next process. */
 static void leaves_a_failed_repair_to_the_next(void **state)
 {
@@ -827,6 +856,7 @@ int main(void)
         CASE(closing_after_a_failed_sync_claims_nothing),
         CASE(a_failed_sync_ends_every_process),
         CASE(finishes_a_commit_point_half_moved),
+        CASE(never_moves_the_commit_point_back),
         CASE(leaves_a_failed_repair_to_the_next),
         CASE(repairs_after_a_failed_repair),
         CASE(survives_a_power_cut_at_every_moment),
