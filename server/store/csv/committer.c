@@ -22,7 +22,7 @@
 #define IDLE_MS 200
 
 static const char fatal_files[] =
-    "a write that failed can not be undone, or another process could not sync";
+    "a failed write cannot be undone, or another process could not sync";
 
 static void committer_wait(struct committer *committer, bool with_timeout, bool *out_timed_out)
 {
@@ -162,7 +162,7 @@ enum status committer_start(struct committer *committer, const struct data_dir *
 
 err_fini:
     committer_fini(committer);
-    errbuf_set(err, "can not start the store's thread: %s", status_text(status));
+    errbuf_set(err, "cannot start the store's thread: %s", status_text(status));
     return status;
 }
 

@@ -127,9 +127,9 @@ static enum status data_dir_create(const struct file_ops *ops, int dir_fd, struc
     enum status status = file_size(ops, fd, &size);
     (void)close(fd);
     if (status == STATUS_OK && size > 0) {
-        errbuf_set(err, BETS_NAME " has bets but " JOURNAL_NAME
-                                  " is missing: bring it back, or move " BETS_NAME
-                                  " away to begin anew");
+        errbuf_set(err,
+                   BETS_NAME " has bets but " JOURNAL_NAME
+                             " is missing: restore it, or move " BETS_NAME " away to start over");
         return STATUS_DAMAGED;
     }
     if (status != STATUS_OK) {
@@ -164,8 +164,8 @@ static enum status data_dir_read_header(const struct file_ops *ops, int fd,
     }
     if (!is_found) {
         errbuf_set(err,
-                   JOURNAL_NAME ": no sound header at byte 0 or %d: bring the folder back from"
-                                " a copy, or move it away to begin anew",
+                   JOURNAL_NAME ": no valid header at byte 0 or %d: restore the folder from"
+                                " a copy, or move it away to start over",
                    JOURNAL_HEADER_B);
         return STATUS_DAMAGED;
     }
@@ -300,7 +300,7 @@ static enum status data_dir_settle(const struct store_files *files, int dir_fd, 
         atomic_store(&state->journal_capacity, report->journal_bytes);
     enum status status = data_dir_rewrite_unsynced(files, replay);
     if (status != STATUS_OK) {
-        errbuf_set(err, "writing again what may not be on disk: %s", status_text(status));
+        errbuf_set(err, "rewriting what may not be on disk: %s", status_text(status));
         return status;
     }
     if (store_files_sync(files) != STATUS_OK || ops->fdatasync(dir_fd) < 0)

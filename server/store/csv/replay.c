@@ -109,7 +109,7 @@ static enum status replay_take_record(struct run *run, const uint8_t *bytes, uin
     if (run->is_bad) /* beyond the good part only `synced` is of interest */
         return STATUS_OK;
     if (!is_valid) {
-        replay_mark_bad(run, JOURNAL_NAME, at, "record that is not sound");
+        replay_mark_bad(run, JOURNAL_NAME, at, "invalid record");
         return STATUS_OK;
     }
     enum status status = replay_apply(run, &record, err);
@@ -181,24 +181,23 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
     if (status == STATUS_OK)
         status = file_size(replay->ops, replay->journal_fd, &replay->journal_size);
     if (status != STATUS_OK)
-        errbuf_set(err, "can not tell the files' sizes: %s", status_text(status));
+        errbuf_set(err, "cannot read the files' sizes: %s", status_text(status));
     else
         status = replay_take_journal(run, err);
     if (replay->journal_used < replay->journal_end) /* a record may end in zeros */
         replay->journal_used = replay->journal_end;
     if (status == STATUS_OK && replay->journal_size < JOURNAL_START) {
         errbuf_set(err,
-                   JOURNAL_NAME ": ends at byte %" PRIu64
-                                ", within its header: bring the folder back"
-                                " from a copy, or move it away to begin anew",
+                   JOURNAL_NAME ": ends at byte %" PRIu64 ", within its header: restore the folder"
+                                " from a copy, or move it away to start over",
                    replay->journal_size);
         status = STATUS_DAMAGED;
     } else if (status == STATUS_OK && replay->journal_end < replay->synced) {
         if (!run->is_bad)
             replay_mark_bad(run, JOURNAL_NAME, replay->journal_end, "records missing");
         errbuf_set(err,
-                   "%s, and it was on disk once: bring the folder back from a copy, or move it away"
-                   " to begin anew",
+                   "%s, although it was on disk before: restore the folder from a copy, or move it"
+                   " away to start over",
                    run->reason.text);
         status = STATUS_DAMAGED;
     }

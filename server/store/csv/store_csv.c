@@ -181,7 +181,7 @@ static enum status store_csv_scan_block(struct scan *scan, store_lines_cb on_lin
     if (newline == NULL)
         newline = memrchr(scan->block, '\n', size);
     if (newline == NULL) {
-        errbuf_set(err, BETS_NAME ": no line end after byte %" PRIu64, scan->at);
+        errbuf_set(err, BETS_NAME ": no newline after byte %" PRIu64, scan->at);
         return STATUS_DAMAGED;
     }
     size_t lines = (size_t)(newline - scan->block) + 1;
@@ -227,7 +227,7 @@ static enum status store_csv_save_draw(struct store *store, const struct draw *d
     bool must_end;
 
     if (store_csv_has_draw(store)) {
-        errbuf_set(err, "the raffle was held already");
+        errbuf_set(err, "the draw has already taken place");
         return STATUS_CLOSED;
     }
     enum status status = winners_csv_write(self->data_dir->ops, self->data_dir->dir_fd,
@@ -241,7 +241,7 @@ static enum status store_csv_save_draw(struct store *store, const struct draw *d
     status = draw_commit(&committing, &record, &must_end);
     committing_fini(&committing);
     if (must_end)
-        self->committer.on_fatal("the raffle's record can not be synced");
+        self->committer.on_fatal("the record of the draw cannot be synced");
     if (status != STATUS_OK)
         errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
     return status;
@@ -253,7 +253,7 @@ static enum status store_csv_read_draw(struct store *store, struct draw *out, st
     const struct state *state = self->data_dir->state;
 
     if (!store_csv_has_draw(store)) {
-        errbuf_set(err, "the raffle was not held yet");
+        errbuf_set(err, "the draw has not taken place yet");
         return STATUS_NOTFOUND;
     }
     out->winner_number = state->draw.count;
@@ -283,7 +283,7 @@ enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_f
         return STATUS_NOMEM;
     }
     if (atomic_load(&data_dir->state->sync_failed) != 0) {
-        errbuf_set(err, "a sync failed: the data folder has to be opened anew");
+        errbuf_set(err, "a sync failed: the data folder has to be opened again");
         free(self);
         return STATUS_IO;
     }

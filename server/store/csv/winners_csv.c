@@ -98,8 +98,8 @@ static enum status winners_csv_load(const struct file_ops *ops, int dir_fd,
         free(text);
         if (status == STATUS_DAMAGED)
             errbuf_set(err,
-                       WINNERS_NAME ": not the file that the raffle wrote (%" PRIu64
-                                    " bytes): bring it back from a copy",
+                       WINNERS_NAME ": not the file that the draw wrote (%" PRIu64
+                                    " bytes): restore it from a copy",
                        record->data_at);
         else
             (void)winners_csv_fail(err, status);

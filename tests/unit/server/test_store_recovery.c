@@ -427,7 +427,7 @@ static void refuses_a_header_that_can_not_be(void **state)
         assert_int_equal(
             data_dir_open(*state, STORE_AGENCIES, &fault_file_ops, &data_dir, &report, &err),
             STATUS_DAMAGED);
-        assert_non_null(strstr(err.text, "no sound header"));
+        assert_non_null(strstr(err.text, "no valid header"));
         assert_true(folder_equals(*state, &folder));
     }
     folder_free(&folder);
