@@ -1,8 +1,9 @@
-/* A data folder with any bytes in its files: checking changes nothing; opening either refuses and
- * changes nothing, or gives what checking said, and the same again the next time.
+/* A data directory with any bytes in its files: checking changes nothing; opening either refuses
+ * and changes nothing, or finds what the check found, and the same again the next time.
  *
- * Checksums keep most changes from going far. So half of the inputs have their records sealed: each
- * gets its own offset, the folder's id and sound checksums, whatever else it says.
+ * Because of the checksums most inputs would not get far. So half of the inputs have their records
+ * sealed: each gets its own offset, the directory's id and correct checksums, whatever else it
+ * says.
  */
 #include "crc32c.h"
 #include "file_ops.h"
@@ -21,7 +22,7 @@ enum { BETS, JOURNAL, WINNERS }; /* in the order of folder_names */
 /* The first byte of an input. */
 enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8 };
 
-/* Where a record has what sealing changes; ARCHITECTURE.md has the whole layout. */
+/* Offsets of what sealing changes in a record; ARCHITECTURE.md has the whole layout. */
 enum { AT_TYPE = 4, AT_DATA = 24, AT_SIZE = 32, AT_DATA_CRC = 36, AT_SELF = 48, AT_ID = 56 };
 
 struct found {
@@ -132,7 +133,7 @@ static enum status open_and_close(struct store_report *report)
     return status;
 }
 
-/* Do both tell of the same lottery? What was cut is not compared. */
+/* Do both reports describe the same lottery? What was cut is not compared. */
 static void check_same(const struct store_report *a, const struct store_report *b)
 {
     FUZZ_CHECK(a->bets == b->bets && a->bets_bytes == b->bets_bytes);
@@ -167,7 +168,7 @@ static void check_opening(const struct folder *folder)
     check_same(&report, &after.report);
 }
 
-/* Any bytes as winners.csv, with a record that fits them. */
+/* Any bytes as winners.csv, with a record that matches them. */
 static void read_winners(const struct folder *folder)
 {
     size_t size = folder->sizes[WINNERS];

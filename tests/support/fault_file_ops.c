@@ -13,11 +13,10 @@
 
 #define FILES_MAX 16
 #define FILE_CAPACITY                                                                              \
-    ((size_t)64 * 1024) /* what the model keeps of a file; beyond it knows nothing                 \
-                         */
+    ((size_t)64 * 1024) /* bytes that the model keeps of a file, from its beginning */
 #define PIECE 64
 
-/* What the disk knows of one file. */
+/* What is on the disk of one file. */
 struct disk_file {
     dev_t device;
     ino_t inode;
@@ -26,7 +25,7 @@ struct disk_file {
     bool is_dirty[FILE_CAPACITY / PIECE]; /* written since the last sync */
 };
 
-/* Shared with the processes forked after the first fault_reset: the disk outlives them. */
+/* Shared with the processes forked after the first fault_reset, and outlives them. */
 static struct disk {
     struct disk_file files[FILES_MAX];
     size_t count;
@@ -44,7 +43,7 @@ static struct {
     bool is_armed;
     bool stays;
     bool has_struck;
-    bool half_done; /* a short write was, the next one fails */
+    bool half_done; /* there was a short write; the next write fails */
     bool holds_syncs;
     bool sync_waits;
     void (*on_call)(void *context);
@@ -148,7 +147,7 @@ void fault_watch(void (*on_call)(void *context), void *context)
     (void)pthread_mutex_unlock(&fault.mutex);
 }
 
-/* Counts the call and tells whether the plan strikes now. The mutex is held. */
+/* Counts the call and returns whether the plan strikes now. The caller holds the mutex. */
 static bool strikes(enum fault_op op)
 {
     fault.counts[index_of(op)]++;
@@ -164,7 +163,7 @@ static bool strikes(enum fault_op op)
     return true;
 }
 
-/* For operations without halves: true when the call fails. The mutex is held. */
+/* For operations that cannot be half done: does the call fail? The caller holds the mutex. */
 static bool fails(enum fault_op op)
 {
     if (!strikes(op) || fault.kind == FAULT_EXIT_AFTER)
@@ -175,7 +174,7 @@ static bool fails(enum fault_op op)
     return true;
 }
 
-/* After the call: a plan to end the process then. */
+/* After the call: ends the process if that is the plan. */
 static void end_after(enum fault_op op)
 {
     if (fault.is_armed && fault.has_struck && fault.kind == FAULT_EXIT_AFTER &&
@@ -212,7 +211,7 @@ static struct disk_file *file_of(int fd)
     memset(file, 0, sizeof(*file));
     file->device = info.st_dev;
     file->inode = info.st_ino;
-    /* A file that was there before the model: the disk has it. */
+    /* A file that was there before the model started is on the disk. */
     ssize_t size = pread(fd, file->bytes, sizeof(file->bytes), 0);
     file->size = size > 0 ? (size_t)size : 0;
     return file;
@@ -226,13 +225,13 @@ static void mark_dirty(struct disk_file *file, off_t from, off_t to)
     }
 }
 
-/* The pieces that were written reach the disk. */
+/* The pieces that were written reach the disk; with a prng, half of them. */
 static void reach_disk(struct disk_file *file, int fd, struct prng *prng)
 {
     struct stat info;
     char path[64];
 
-    /* `fd` may be for writing alone. */
+    /* `fd` may be open for writing only. */
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     int reading = open(path, O_RDONLY | O_CLOEXEC);
     if (reading < 0 || fstat(fd, &info) < 0)
@@ -276,7 +275,7 @@ static ssize_t do_pread(int fd, void *bytes, size_t size, off_t offset)
     return result;
 }
 
-/* Half of the bytes of the first part that has any. */
+/* Writes half of the bytes of the first part that is not empty. */
 static ssize_t write_half(int fd, const struct iovec *parts, int count, off_t offset)
 {
     for (int i = 0; i < count; i++) {
@@ -340,7 +339,7 @@ static int do_fdatasync(int fd)
     return result;
 }
 
-/* Nothing is on disk before a sync has said so. */
+/* In the model nothing reaches the disk before a sync. */
 static void do_start_write(int fd)
 {
     (void)fd;

@@ -1,8 +1,8 @@
-/* fault_file_ops.h - the store's file operations with faults, and with a disk that forgets.
+/* fault_file_ops.h - the store's file operations with planned faults, and a model of the disk.
  *
- * The operations are the kernel's own until a plan says otherwise. Beside them runs a model of the
- * disk: it learns what a file holds only when a sync succeeds, and after a sync that fails it takes
- * what was written for clean, as kernels do. What a power cut leaves can thus be looked at.
+ * The operations are the system calls until a plan makes one fail. The model of the disk gets what
+ * was written to a file only when a sync succeeds; after a failed sync it treats the data as clean,
+ * as kernels do. So a test can see what a power cut would leave.
  *
  * One plan per process; all functions may be called from any thread.
  */
@@ -28,20 +28,20 @@ enum fault_op {
 };
 
 enum fault_kind {
-    FAULT_ERROR,       /* fails with the given errno, having done nothing */
-    FAULT_SHORT,       /* a write takes half of its bytes; the next one fails with the errno */
-    FAULT_EXIT_BEFORE, /* the process is gone before the call */
+    FAULT_ERROR,       /* does nothing and fails with the given errno */
+    FAULT_SHORT,       /* a write takes half of its bytes; the next write fails with the errno */
+    FAULT_EXIT_BEFORE, /* the process ends before the call */
     FAULT_EXIT_HALF,   /* ... after half of its bytes */
     FAULT_EXIT_AFTER   /* ... right after it */
 };
 
-#define FAULT_EXIT_STATUS 77 /* of a process that a plan ended */
+#define FAULT_EXIT_STATUS 77 /* exit status of a process that a plan ended */
 
-/* Nothing fails, nothing was counted, the disk knows no file; syncs are only modelled. */
+/* Starts over: no plan, all counts 0, no file on the disk. Syncs are only modelled. */
 void fault_reset(void);
 
-/* From now on `after` calls among `ops` succeed and the next one fails. With `stays`, so do all
- * that follow it. */
+/* From now on `after` calls of the operations `ops` (bits) succeed and the next one fails in the
+ * way of `kind`; with `stays`, so do all after it. */
 void fault_plan(unsigned ops, unsigned after, enum fault_kind kind, int error, bool stays);
 
 /* Ends the plan. Returns whether it struck. */
@@ -50,22 +50,23 @@ bool fault_end(void);
 /* How often an operation was called since fault_reset. */
 unsigned fault_count(enum fault_op op);
 
-/* Syncs of folders among the calls of fdatasync. */
+/* How many of the fdatasync calls were for directories. */
 unsigned fault_folder_syncs(void);
 
-/* Between the two, a sync of bets.csv or the journal waits at its beginning. */
+/* Between these two calls, a sync of a file waits before it starts. */
 void fault_hold_syncs(void);
 void fault_release_syncs(void);
 
 /* Is a sync waiting? */
 bool fault_sync_waits(void);
 
-/* Called before every operation but pread, with the operation's number. NULL for none. */
+/* `on_call` runs before every operation except pread. NULL for none. */
 void fault_watch(void (*on_call)(void *context), void *context);
 
-/* What the disk holds of the file `name` in `dir`: its size, or -1 when it never saw it. `out` has
- * room for `room` bytes. With a seed other than 0, half of what was written but not synced since
- * has reached the disk too, in pieces of 64 bytes. Callable from the watch. */
+/* Reads what is on the disk of the file `name` in `dir` into `out`, at most `capacity` bytes.
+ * Returns the size, or -1 if the disk has no such file. With a seed other than 0, half of what was
+ * written since the last sync has reached the disk too, in pieces of 64 bytes. May be called from
+ * the watch. */
 long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed);
 

@@ -30,8 +30,8 @@ int store_fixture_teardown(void **state)
     return 0;
 }
 
-/* A test that wants to see it does so in a process of its own. */
-static void on_fatal(const char *reason)
+/* A test that expects this runs the store in a child process. */
+static void store_fixture_on_fatal(const char *reason)
 {
     (void)reason;
     _exit(STORE_FATAL_EXIT);
@@ -58,8 +58,8 @@ enum status store_fixture_attach(struct store_fixture *self)
         self->loop = NULL;
         return STATUS_IO;
     }
-    enum status status =
-        store_csv_attach(self->data_dir, self->loop, on_fatal, &self->store, &self->err);
+    enum status status = store_csv_attach(self->data_dir, self->loop, store_fixture_on_fatal,
+                                          &self->store, &self->err);
     if (status != STATUS_OK)
         end_loop(self);
     return status;
@@ -136,7 +136,7 @@ bool store_fixture_is_bet(const struct bet *bet, uint32_t agency, uint64_t index
     return bet->number == wanted->number;
 }
 
-static void on_done(struct store_op *op)
+static void store_fixture_on_done(struct store_op *op)
 {
     struct store_call *call = (struct store_call *)op;
 
@@ -148,7 +148,7 @@ static void on_done(struct store_op *op)
 static void prepare(struct store_call *call, unsigned *ended)
 {
     memset(call, 0, sizeof(*call));
-    call->op.done = on_done;
+    call->op.done = store_fixture_on_done;
     call->ended = ended;
 }
 

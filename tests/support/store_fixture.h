@@ -1,7 +1,7 @@
-/* store_fixture.h - an embedded store in a fresh folder, used step by step.
+/* store_fixture.h - an embedded store in a new folder, used step by step.
  *
- * Every bet of these tests is known by its agency and its place among the agency's bets, so that
- * what a store holds can be checked line by line without keeping what was sent.
+ * Every bet of these tests follows from its agency and its index among the agency's bets, so that
+ * the content of a store can be checked line by line without keeping what was sent.
  */
 #ifndef LOTTERY_STORE_FIXTURE_H
 #define LOTTERY_STORE_FIXTURE_H
@@ -22,65 +22,65 @@ struct store_fixture {
     uv_loop_t *loop;            /* owned; NULL while detached */
     struct data_dir *data_dir;
     struct store *store;
-    struct store_report report; /* of the opening */
-    struct errbuf err;          /* of the last failure */
+    struct store_report report; /* from opening the folder */
+    struct errbuf err;          /* from the last failure */
     struct store_op last;       /* outcome of the last synchronous operation */
 };
 
 #define STORE_FATAL_EXIT 78 /* status of a process that the store ended through on_fatal */
 
-/* An operation whose end is waited for. */
+/* An operation in flight, and how it ended. */
 struct store_call {
     struct store_op op; /* first */
     unsigned *ended;    /* counted up at the end; may be NULL */
-    unsigned order;     /* what *ended was then, plus 1 */
-    unsigned calls;     /* how often done() came */
+    unsigned order;     /* the value of *ended after that */
+    unsigned calls;     /* how often done() ran */
 };
 
-/* For cmocka: a fresh folder as *state, no faults planned, no log lines but critical ones; and its
- * end. */
+/* For cmocka: setup makes a new folder, whose name is *state, plans no faults and logs only
+ * critical lines; teardown removes the folder. */
 int store_fixture_setup(void **state);
 int store_fixture_teardown(void **state);
 
-/* Opens folder and store. Anything but STATUS_OK leaves nothing open. */
+/* Opens folder and store. On failure nothing stays open. */
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
                                const struct file_ops *ops, uint32_t agencies);
 
-/* Only attaches: another process's view of a data folder that was inherited. */
+/* Only attaches, as a process does that inherited a data directory. */
 enum status store_fixture_attach(struct store_fixture *self);
 void store_fixture_detach(struct store_fixture *self);
 
 /* Detaches and closes the folder. */
 void store_fixture_close(struct store_fixture *self);
 
-/* The `count` bets of an agency from its `first` on. Valid until the next call. */
+/* The `count` bets of an agency from index `first` on. Valid until the next call. */
 const struct bet *store_fixture_bets(uint32_t agency, uint64_t first, size_t count);
 
-/* Does the bet look like number `index` of the agency? */
+/* Is the bet the one with that index of the agency? */
 bool store_fixture_is_bet(const struct bet *bet, uint32_t agency, uint64_t index);
 
-/* Hands in one operation. The call is prepared here. */
+/* Prepare the call and submit the operation. */
 enum status store_call_append(struct store_fixture *self, struct store_call *call, unsigned *ended,
                               uint32_t agency, uint64_t offset, size_t count);
 void store_call_finish(struct store_fixture *self, struct store_call *call, unsigned *ended,
                        uint32_t agency, uint64_t total);
 
-/* The same, waiting for the end; the outcome is in `last`. Return its status. */
+/* The same, but wait for the end and return its status; the outcome is in `last`. */
 enum status store_fixture_append(struct store_fixture *self, uint32_t agency, uint64_t offset,
                                  size_t count);
 enum status store_fixture_finish(struct store_fixture *self, uint32_t agency, uint64_t total);
 uint64_t store_fixture_received(struct store_fixture *self, uint32_t agency);
 
-/* Reads the whole store. False when a line is not the next bet of its agency; else counts[i] is how
- * many bets agency i has, for i = 1..agencies. */
+/* Reads the whole store. Returns false when a line is not the next bet of its agency; otherwise
+ * counts[i] is the number of bets of agency i, for i = 1..agencies. */
 bool store_fixture_count(struct store_fixture *self, uint32_t agencies, uint64_t *counts);
 
-/* The contents of a data folder. */
+/* The files of a data directory. */
 #define FOLDER_FILES 3
 extern const char *const folder_names[FOLDER_FILES]; /* bets.csv, bets.journal, winners.csv */
 
 struct folder {
-    unsigned char *bytes[FOLDER_FILES]; /* owned; NULL when there is no such file */
+    unsigned char *bytes[FOLDER_FILES]; /* owned; NULL if there is no such file */
     size_t sizes[FOLDER_FILES];
 };
 

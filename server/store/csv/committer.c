@@ -1,13 +1,14 @@
 /* The committer's thread.
  *
- * Happy path: wait for operations and for a spare group to put in the place of the filling one;
- * take the filling one; commit it (group.c); sync unless another process's sync already covered it;
- * hand it back and wake the loop. When told to stop, commit the last one even without a spare: no
- * more will come, and the loop, which waits for the end, gives none back. With nothing to do for a
- * moment, note in the journal's header how far everything is on disk.
+ * Happy path: wait for operations and for a spare group to replace the one being filled; take the
+ * filled group; commit it (group.c); sync, unless another process's sync already covered it; hand
+ * the group back and wake the loop. When told to stop, commit the last group even without a spare:
+ * no more operations will come, and the loop, which waits for the thread to end, gives no group
+ * back. After a moment with nothing to do, note in the journal's header how far everything is on
+ * disk.
  *
- * Failure modes: a failing sync, or files that can not be brought back after a failed write: the
- * process ends at once through on_fatal, as nothing it could still say would be certain.
+ * Failure modes: a sync fails, or the files cannot be restored after a failed write: the process
+ * ends at once through on_fatal, because nothing it could still answer would be certain.
  */
 #include "committer.h"
 
@@ -112,7 +113,7 @@ static void *committer_run(void *argument)
     return NULL;
 }
 
-/* Signals are the loop's business: the thread is started with all of them blocked. */
+/* The loop handles signals, so the thread starts with all of them blocked. */
 static int committer_start_thread(struct committer *committer)
 {
     sigset_t all;
@@ -187,7 +188,7 @@ void committer_fini(struct committer *committer)
 struct group *committer_acquire(struct committer *committer)
 {
     (void)pthread_mutex_lock(&committer->mutex);
-    ASSERT(committer->filling != NULL); /* handed in after committer_stop */
+    ASSERT(committer->filling != NULL); /* nothing is submitted after committer_stop */
     return committer->filling;
 }
 

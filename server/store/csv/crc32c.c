@@ -4,7 +4,7 @@
 
 #define POLYNOMIAL 0x82f63b78u /* 0x1edc6f41 with its bits reversed */
 
-/* Bit by bit: short, obviously right, and only used where there is no instruction for it. */
+/* Bit by bit: short, easy to check, and only used where the processor has no instruction for it. */
 uint32_t crc32c_portable(uint32_t crc, const void *bytes, size_t size)
 {
     const unsigned char *p = bytes;

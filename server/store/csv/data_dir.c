@@ -1,13 +1,14 @@
-/* The data folder: created, locked, recovered.
+/* The data directory: create, lock, recover.
  *
- * Happy path: open the folder, take its lock, open journal and bets.csv (or make both), read the
- * younger header, replay the journal, check winners.csv if the raffle was held, cut what lies
- * behind the good part, write again what is not known to be on disk, sync, and note in the header
+ * Happy path: open the directory, take its lock, open the journal and bets.csv (or create both),
+ * read the newer header, replay the journal, check winners.csv if the draw took place, cut what
+ * follows the valid part, rewrite what is not known to be on disk, sync, and note in the header
  * that all of it is on disk.
  *
- * Failure modes: another server has the lock (a dying one gets a second to go); damage before what
- * is known to have been on disk; bets.csv without journal, which is somebody else's; any failing
- * file operation. Each ends the opening with a reason and leaves the files as they were.
+ * Failure modes: another server holds the lock (one that is dying gets a second to end); data that
+ * is known to have been on disk is damaged; there is a bets.csv but no journal, so it is not ours;
+ * a file operation fails. Each of these makes the opening fail with a reason and leaves the files
+ * as they were.
  */
 #include "data_dir.h"
 
@@ -56,8 +57,8 @@ void store_files_close(struct store_files *files)
     (void)close(files->journal_fd);
 }
 
-/* The disk gets both files' bytes at once. As the journal has its room already (see group.c), its
- * own sync then has next to nothing left to do. */
+/* Both files' bytes go to the disk at the same time. Because space in the journal is reserved in
+ * advance (see group.c), its own sync then has almost nothing left to do. */
 enum status store_files_sync(const struct store_files *files)
 {
     files->ops->start_write(files->journal_fd);
@@ -90,7 +91,7 @@ static uint64_t data_dir_new_id(void)
     return (uint64_t)clock_random() << 32 | clock_random();
 }
 
-/* The journal appears under its name only when it is whole and on disk. */
+/* The journal gets its name only when it is complete and on disk. */
 static enum status data_dir_create_journal(const struct file_ops *ops, int dir_fd,
                                            struct errbuf *err)
 {
@@ -113,10 +114,10 @@ static enum status data_dir_create_journal(const struct file_ops *ops, int dir_f
     }
     if (ops->renameat(dir_fd, JOURNAL_TEMPORARY, JOURNAL_NAME) < 0)
         return data_dir_fail(err, JOURNAL_NAME, errno);
-    return STATUS_OK; /* data_dir_settle() syncs the folder, also if we die before */
+    return STATUS_OK; /* data_dir_settle() syncs the directory, now or at the next start */
 }
 
-/* A folder without a journal: fine when it has no bets either. */
+/* A directory without a journal: fine if it has no bets either. */
 static enum status data_dir_create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
 {
     uint64_t size = 0;
@@ -139,7 +140,7 @@ static enum status data_dir_create(const struct file_ops *ops, int dir_fd, struc
     return data_dir_create_journal(ops, dir_fd, err);
 }
 
-/* Reads both headers and takes the younger sound one. */
+/* Reads both headers and takes the newer valid one. */
 static enum status data_dir_read_header(const struct file_ops *ops, int fd,
                                         struct journal_record *out, struct errbuf *err)
 {
@@ -172,7 +173,7 @@ static enum status data_dir_read_header(const struct file_ops *ops, int fd,
     return STATUS_OK;
 }
 
-/* Reads a folder's files into a new state. Changes nothing. */
+/* Reads the files of a directory into a new state. Changes nothing on disk. */
 static enum status data_dir_load(const struct store_files *files, int dir_fd, uint32_t agencies,
                                  struct state **out, struct replay *replay, struct errbuf *err)
 {
@@ -225,7 +226,7 @@ static void data_dir_fill_report(const struct replay *replay, struct store_repor
     };
 }
 
-/* Writes the bytes of a file from `at` up to `end` again, as they are. */
+/* Rewrites the bytes of a file from `at` to `end` unchanged. */
 static enum status data_dir_rewrite(const struct file_ops *ops, int fd, uint64_t at, uint64_t end)
 {
     static uint8_t bytes[REWRITE_SIZE];
@@ -245,7 +246,7 @@ static enum status data_dir_rewrite(const struct file_ops *ops, int fd, uint64_t
     return status;
 }
 
-/* Where the first batch begins that is not known to be on disk. */
+/* Finds where the first batch starts that is not known to be on disk. */
 static enum status data_dir_unsynced_bets(const struct store_files *files,
                                           const struct replay *replay, uint64_t *out)
 {
@@ -259,7 +260,7 @@ static enum status data_dir_unsynced_bets(const struct store_files *files,
         if (status != STATUS_OK)
             return status;
         if (size < sizeof(bytes) || !journal_decode(bytes, &record))
-            return STATUS_IO; /* it was sound a moment ago */
+            return STATUS_IO; /* it was valid a moment ago */
         if (record.type == JOURNAL_BETS) {
             *out = record.data_at;
             break;
@@ -268,8 +269,8 @@ static enum status data_dir_unsynced_bets(const struct store_files *files,
     return STATUS_OK;
 }
 
-/* After a sync that failed the kernel may hold what never reached the disk for written, and another
- * sync would tell nothing: only writing it again makes it the kernel's duty again. */
+/* After a failed sync the kernel may treat data as written that never reached the disk, and another
+ * sync would report no error. Only writing the data again makes the kernel try again. */
 static enum status data_dir_rewrite_unsynced(const struct store_files *files,
                                              const struct replay *replay)
 {
@@ -284,8 +285,9 @@ static enum status data_dir_rewrite_unsynced(const struct store_files *files,
     return status;
 }
 
-/* Cuts the torn tail and puts all that was found on disk before anything builds on it. The folder
- * too: whoever made the files may have died before they were certain to keep their names. */
+/* Cuts the torn tail and syncs everything that was found, before anything builds on it. This
+ * includes the directory: the process that created the files may have died before their names were
+ * on disk. */
 static enum status data_dir_settle(const struct store_files *files, int dir_fd, struct state *state,
                                    const struct replay *replay, const struct store_report *report,
                                    struct errbuf *err)
@@ -342,7 +344,7 @@ static enum status data_dir_recover(struct data_dir *data_dir, uint32_t agencies
     return status;
 }
 
-/* A server that was killed leaves children that die at once but hold the lock until then. */
+/* After a server is killed, its children die at once, but hold the lock until then. */
 static enum status data_dir_take_lock(int fd, int kind, struct errbuf *err)
 {
     for (int waited_ms = 0;; waited_ms += LOCK_TRY_MS) {
@@ -400,8 +402,8 @@ err_free:
     return status;
 }
 
-/* Gives the journal's spare room back and notes that all is on disk. Without it the next start has
- * a less sharp look and nothing else: failures are let be. */
+/* Cuts the journal's reserved space and notes that everything is on disk. Without this the next
+ * start only has less to check against, so failures are ignored. */
 static void data_dir_note_end(struct data_dir *data_dir)
 {
     struct store_files files = {data_dir->ops, -1, -1};
@@ -425,8 +427,8 @@ void data_dir_close(struct data_dir *data_dir)
     struct state *state = data_dir->state;
     bool has_died;
 
-    /* When a process died within a commit, only a recovery knows where the files end. After a
-     * failed sync another one that succeeds would prove nothing. */
+    /* If a process died during a commit, only a recovery can tell where the files end. After a
+     * failed sync, another sync that succeeds would prove nothing. */
     state_lock(state, &has_died);
     if (!has_died && atomic_load(&state->sync_failed) == 0)
         data_dir_note_end(data_dir);
@@ -437,8 +439,8 @@ void data_dir_close(struct data_dir *data_dir)
     free(data_dir);
 }
 
-/* What a server is writing would look damaged. The lock is let go of at once: a server that starts
- * meanwhile may do so. */
+/* Files that a server is writing would look damaged. The lock is released at once, so that a server
+ * can start during the check. */
 static enum status data_dir_check_lock(const struct file_ops *ops, int dir_fd, struct errbuf *err)
 {
     int fd = ops->openat(dir_fd, LOCK_NAME, O_RDONLY, 0);

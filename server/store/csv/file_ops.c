@@ -16,7 +16,7 @@ static int file_ops_renameat(int dir, const char *from, const char *to)
     return renameat(dir, from, dir, to);
 }
 
-/* Only a hint: whether the writing succeeds is for fdatasync to tell. */
+/* Only a hint: fdatasync reports whether the writing succeeded. */
 static void file_ops_start_write(int fd)
 {
     (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -44,7 +44,7 @@ enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, 
                 continue;
             return status_from_errno(errno);
         }
-        if (written == 0) /* a disk that takes nothing would keep us here for ever */
+        if (written == 0) /* otherwise a disk that takes nothing would keep us here forever */
             return STATUS_NOSPACE;
         offset += (uint64_t)written;
         for (size_t left = (size_t)written; left > 0;) {

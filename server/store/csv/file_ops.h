@@ -1,7 +1,7 @@
-/* file_ops.h - the file operations of the store, as a seam that tests replace to inject faults.
+/* file_ops.h - the file operations of the store; tests replace them to inject faults.
  *
- * Each but start_write has the contract of the system call it is named after: -1 and errno on
- * failure.
+ * Each one except start_write has the contract of the system call it is named after: -1 and errno
+ * on failure.
  */
 #ifndef LOTTERY_FILE_OPS_H
 #define LOTTERY_FILE_OPS_H
@@ -19,19 +19,20 @@ struct file_ops {
     ssize_t (*pread)(int fd, void *bytes, size_t size, off_t offset);
     ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
     int (*fdatasync)(int fd);
-    void (*start_write)(int fd); /* the kernel may begin to write the file out; nobody waits */
+    void (*start_write)(int fd); /* asks the kernel to start writing; does not wait */
     int (*ftruncate)(int fd, off_t size);
     int (*renameat)(int dir, const char *from, const char *to);
 };
 
-/* The kernel's own. */
+/* The system calls themselves. */
 extern const struct file_ops file_ops_system;
 
-/* Writes all parts at `offset`, whatever the kernel takes at a time. `parts` is used up. */
+/* Writes all parts at `offset`, in as many calls as the kernel needs. Changes `parts` on the way.
+ * Returns STATUS_NOSPACE, STATUS_IO, ...; then some of the bytes may be written. Blocks. */
 enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,
                        uint64_t offset);
 
-/* Reads up to `size` bytes; fewer only at the end of the file. */
+/* Reads up to `size` bytes, fewer only at the end of the file. Blocks. */
 enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t size, uint64_t offset,
                       size_t *out_size);
 

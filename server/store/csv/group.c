@@ -1,16 +1,16 @@
 /* One group commit.
  *
- * Happy path, under the lock that all processes share: decide each operation against what is stored
- * (counting what the group itself adds), write the new bets behind bets.csv in one call and their
- * records behind the journal in another, then move the agencies' numbers and last the sizes, which
- * is the commit point. After the lock: sync.
+ * Happy path, under the robust mutex that all processes share: decide each operation against what
+ * is stored (including what the group itself adds), append the new bets to bets.csv in one call and
+ * their records to the journal in another, then update the agencies' numbers and, last, the sizes,
+ * which are the commit point. After releasing the mutex: sync.
  *
  * Failure modes: a write fails or is short (disk full): both files are cut back to the commit
- * point, and every operation of the group fails, with nothing stored. Cutting back fails: the
- * process ends, still holding the lock. A process dies anywhere before the commit point: the next
- * holder of the lock replays what lies behind it - whole batches count, as they are sound and
- * continue what is there - and cuts the rest. A sync fails: every process ends as soon as it sees
- * so, and the folder is recovered anew.
+ * point, and every operation of the group fails with nothing stored. Cutting back fails: the
+ * process ends, still holding the mutex. A process dies anywhere before the commit point moves: the
+ * next holder of the mutex replays what follows the commit point - whole batches count, because
+ * they are valid and continue what is there - and cuts the rest. A sync fails: every process ends
+ * as soon as it notices, and the next start recovers the data directory.
  */
 #include "group.h"
 
@@ -26,13 +26,13 @@
 
 #define KEPT_CAPACITY ((size_t)8 * 1024 * 1024)
 #define FIRST_CAPACITY ((size_t)256 * 1024)
-#define RESERVE_PIECE 4096               /* bytes that the journal's file grows by at least */
-#define RESERVE_MAX ((size_t)256 * 1024) /* and at most */
+#define RESERVE_PIECE 4096               /* the journal's file grows by at least so many bytes */
+#define RESERVE_MAX ((size_t)256 * 1024) /* and at most so many */
 
 _Static_assert(RESERVE_MAX % RESERVE_PIECE == 0, "the journal grows by whole pieces");
 
-/* An agency's numbers as they will be after the group; meaningful when `round` is the current one.
- * Kept beside the shared state, which must not change before the files have. */
+/* An agency's numbers as they will be after the group; valid if `round` is the current one. Kept
+ * apart from the shared state, which must not change before the files do. */
 struct planned {
     uint64_t received;
     uint32_t round;
@@ -76,7 +76,7 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
 {
     size_t max = (size_t)op->count * BETS_CSV_LINE_MAX;
 
-    ASSERT(max <= UINT32_MAX); /* op->bytes and the journal's records have no more bits */
+    ASSERT(max <= UINT32_MAX); /* op->bytes and the journal have 32 bits for it */
     if (max > group->capacity - group->size) {
         size_t capacity = group->bytes == NULL ? FIRST_CAPACITY : group->capacity;
         char *grown = array_grow(group->bytes, &capacity, group->size + max, 1);
@@ -134,9 +134,9 @@ static bool committing_reserve(struct committing *committing, size_t count)
     return true;
 }
 
-/* Makes room in the journal's file up to `end`, of zeros and in steps that grow with it: a record
- * that is written into bytes the file has already is synced without its inode and its blocks, which
- * takes half of the time. */
+/* Extends the journal's file with zeros up to `end` or beyond, in steps that grow with the file.
+ * Syncing a record that overwrites existing bytes takes half the time, because the inode and the
+ * block allocation do not change. */
 static enum status committing_reserve_journal(const struct committing *committing, uint64_t end)
 {
     static const uint8_t zeros[RESERVE_PIECE] = {0};
@@ -145,7 +145,7 @@ static enum status committing_reserve_journal(const struct committing *committin
     uint64_t size = atomic_load(&committing->state->journal_size);
     uint64_t capacity = atomic_load(&committing->state->journal_capacity);
 
-    if (capacity < size) /* on a full disk records go on without room of their own */
+    if (capacity < size) /* on a full disk, records are written without reserved space */
         capacity = size;
     while (capacity < end) {
         size_t count = (size_t)(capacity / RESERVE_PIECE);
@@ -156,7 +156,7 @@ static enum status committing_reserve_journal(const struct committing *committin
             parts[i] = (struct iovec){(void *)(uintptr_t)zeros, RESERVE_PIECE};
         enum status status = file_write(files->ops, files->journal_fd, parts, count, capacity);
         if (status == STATUS_NOSPACE)
-            return STATUS_OK; /* what is to be written may still fit */
+            return STATUS_OK; /* the records themselves may still fit */
         if (status != STATUS_OK)
             return status;
         capacity += count * RESERVE_PIECE;
@@ -178,7 +178,7 @@ static enum status committing_cut_back(const struct committing *committing)
     return STATUS_OK;
 }
 
-/* Under a lock whose last holder died: see the head of this file. */
+/* Repairs after the last holder of the mutex died: see the top of this file. */
 static enum status committing_repair(const struct committing *committing)
 {
     struct state *state = committing->state;
@@ -197,8 +197,7 @@ static enum status committing_repair(const struct committing *committing)
         state_commit(state, replay.bets_end, replay.journal_end);
         status = committing_cut_back(committing);
     }
-    /* What was found counts from now on, the raffle too: nobody may tell of it before it is safe.
-     */
+    /* From now on everything that was found counts, also a draw, so it has to be on disk first. */
     if (status == STATUS_OK)
         status = committing_sync(committing);
     if (status == STATUS_OK) {
@@ -213,7 +212,8 @@ static enum status committing_repair(const struct committing *committing)
     return status;
 }
 
-/* On failure the lock stays taken and the process must end: the next holder is told to repair. */
+/* Takes the mutex, and repairs if its last holder died. On failure the mutex stays locked and the
+ * process must end; the next holder then has to repair. */
 static enum status committing_lock(const struct committing *committing)
 {
     struct state *state = committing->state;
@@ -244,7 +244,7 @@ enum status committing_note_synced(struct committing *committing)
 
     if (status != STATUS_OK)
         return status;
-    /* A failure here takes nothing away: the older note stays true. */
+    /* A failure here loses nothing: the older note is still true. */
     (void)store_header_write(&committing->files, committing->state);
     state_unlock(committing->state);
     return STATUS_OK;
@@ -262,7 +262,7 @@ static struct planned *committing_planned(struct committing *committing, uint32_
     return planned;
 }
 
-/* Leaves out the first `known` lines of a batch, which are stored already. */
+/* Skips the first `known` lines of a batch, which are already stored. */
 static void group_skip_lines(const struct group *group, struct store_op *op, uint64_t known)
 {
     const char *at = group->bytes + op->bytes_at;
@@ -284,7 +284,7 @@ static void group_plan_finish(struct store_op *op, struct planned *planned)
     op->status = op->offset == planned->received ? STATUS_OK : STATUS_INCOMPLETE;
     if (op->status == STATUS_OK && !planned->has_finished) {
         planned->has_finished = true;
-        op->stored = 1; /* here: a record to write */
+        op->stored = 1; /* means here: there is a record to write */
     }
 }
 
@@ -294,11 +294,11 @@ static void group_plan_append(const struct group *group, struct store_op *op,
     op->received = planned->received;
     op->status = STATUS_OK;
     if (op->count == 0)
-        return; /* a question */
+        return; /* only asks how many were received */
     if (op->offset > planned->received)
         op->status = STATUS_GAP;
     else if (op->count <= planned->received - op->offset)
-        return; /* wholly known */
+        return; /* all of it is already stored */
     else if (planned->has_finished || is_drawn)
         op->status = STATUS_CLOSED;
     else {
@@ -330,10 +330,10 @@ static void group_plan(struct committing *committing, const struct group *group)
 
 /* What group_plan() decided, as bytes for both files. */
 struct writing {
-    size_t parts;
-    size_t records;
-    uint64_t bets_end;
-    uint64_t journal_end;
+    size_t parts;         /* runs of lines for bets.csv */
+    size_t records;       /* records for the journal */
+    uint64_t bets_end;    /* size of bets.csv after the group */
+    uint64_t journal_end; /* committed size of the journal after the group */
 };
 
 static void group_add_part(struct committing *committing, struct writing *writing,
@@ -344,7 +344,7 @@ static void group_add_part(struct committing *committing, struct writing *writin
     struct iovec *last = writing->parts > 0 ? &committing->parts[writing->parts - 1] : NULL;
 
     if (last != NULL && (char *)last->iov_base + last->iov_len == bytes)
-        last->iov_len += size; /* batches that follow each other are one run */
+        last->iov_len += size; /* adjacent batches are one run */
     else
         committing->parts[writing->parts++] = (struct iovec){bytes, size};
 }
@@ -461,7 +461,7 @@ enum status group_commit(struct committing *committing, struct group *group, uin
         } else {
             status = committing_cut_back(committing);
             if (status != STATUS_OK)
-                return status; /* holding the lock */
+                return status; /* still holding the mutex */
             group_fail(committing, group, written);
         }
     }
@@ -500,7 +500,7 @@ enum status draw_commit(struct committing *committing, const struct journal_reco
     if (status != STATUS_OK) {
         if (committing_cut_back(committing) != STATUS_OK) {
             *must_end = true;
-            return status; /* holding the lock */
+            return status; /* still holding the mutex */
         }
     } else if ((status = committing_sync(committing)) != STATUS_OK) {
         *must_end = true;

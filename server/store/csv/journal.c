@@ -22,7 +22,7 @@ static uint64_t journal_get(const uint8_t *at, unsigned bytes)
     return value;
 }
 
-/* The layout, once: offset and width of each field. The checksum covers all that follows it. */
+/* The layout: offset and width of each field. The checksum covers everything after itself. */
 enum {
     AT_CRC = 0,       /* u32 */
     AT_TYPE = 4,      /* u8 */
@@ -61,7 +61,7 @@ void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_REC
     journal_put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
 }
 
-/* Can so many bytes of a journal be on disk: whole records behind the headers? */
+/* Is this a possible size of the journal on disk: the headers and whole records? */
 static bool journal_is_synced_size(uint64_t synced)
 {
     return synced >= JOURNAL_START && (synced - JOURNAL_START) % JOURNAL_RECORD_SIZE == 0;

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 #define BLOCK_RECORDS 1024
-#define DATA_PIECE (256 * 1024) /* of a batch that is read at a time */
+#define DATA_PIECE (256 * 1024) /* bytes of a batch that are read at a time */
 
-/* One run: the position within the journal's current block, and room for bets. */
+/* One run: buffers for a block of the journal and for bets, and where the valid part ended. */
 struct run {
     struct replay *replay;
     uint8_t block[BLOCK_RECORDS * JOURNAL_RECORD_SIZE];
     uint8_t data[DATA_PIECE];
-    bool is_bad;          /* the good part has ended */
+    bool is_bad;          /* the valid part has ended */
     struct errbuf reason; /* why */
 };
 
@@ -23,7 +23,7 @@ static void replay_mark_bad(struct run *run, const char *file, uint64_t at, cons
     errbuf_set(&run->reason, "%s: %s at byte %" PRIu64, file, what, at);
 }
 
-/* Do the bets of `record` follow the last ones, and are they what was written? */
+/* Do the bets of `record` follow the previous ones, and do they match its checksum? */
 static enum status replay_check_bets(struct run *run, const struct journal_record *record,
                                      struct errbuf *err)
 {
@@ -70,7 +70,7 @@ static enum status replay_apply_bets(struct run *run, const struct journal_recor
     return STATUS_OK;
 }
 
-/* Applies one sound record. The numbers in records are absolute, so doing it twice is harmless. */
+/* Applies one valid record. Its numbers are absolute, so applying it twice is harmless. */
 static enum status replay_apply(struct run *run, const struct journal_record *record,
                                 struct errbuf *err)
 {
@@ -106,7 +106,7 @@ static enum status replay_take_record(struct run *run, const uint8_t *bytes, uin
                     record.id == replay->state->id && record.type != JOURNAL_HEADER;
     if (is_valid && record.synced > replay->synced)
         replay->synced = record.synced;
-    if (run->is_bad) /* beyond the good part only `synced` is of interest */
+    if (run->is_bad) /* after the valid part only `synced` matters */
         return STATUS_OK;
     if (!is_valid) {
         replay_mark_bad(run, JOURNAL_NAME, at, "invalid record");
@@ -118,7 +118,7 @@ static enum status replay_take_record(struct run *run, const uint8_t *bytes, uin
     return status;
 }
 
-/* Behind the records is room for more, all zeros. */
+/* After the records there may be reserved space, all zeros. */
 static void replay_note_used(struct replay *replay, const uint8_t *block, size_t size, uint64_t at)
 {
     while (size > 0 && block[size - 1] == 0)
@@ -152,7 +152,7 @@ static enum status replay_take_journal(struct run *run, struct errbuf *err)
     }
 }
 
-/* The agencies that finished, counted anew: a count that a dead process left may be half done. */
+/* Recounts the agencies that finished: a process may have died between two steps of counting. */
 static void replay_count_finished(struct state *state)
 {
     uint32_t finished = 0;

@@ -1,9 +1,9 @@
 /* replay.h - reads the journal from a known good point and checks it against bets.csv.
  *
- * The same code serves the start (from the beginning), the check (changing nothing) and the repair
- * after a process died within a commit (from the last commit point). It trusts no byte: every
- * record must have its checksum, its own offset and the folder's id, continue bets.csv where the
- * one before ended, and the bets must match its checksum of them.
+ * The same code serves the start (from the beginning), the check (which changes nothing) and the
+ * repair after a process died during a commit (from the last commit point). It trusts no byte:
+ * every record must have a correct checksum, its own offset and the directory's id, must continue
+ * bets.csv where the previous record ended, and its checksum of the bets must match.
  */
 #ifndef LOTTERY_STORE_REPLAY_H
 #define LOTTERY_STORE_REPLAY_H
@@ -18,28 +18,29 @@ struct replay {
     const struct file_ops *ops;
     int bets_fd;
     int journal_fd;
-    struct state *state; /* gets what the records say, but for sizes and the draw */
-    uint64_t journal_at; /* where to begin */
-    uint64_t bets_at;
-    uint64_t synced; /* in: known to be on disk; out: the furthest that any record knows */
+    struct state *state; /* gets what the records say, except sizes and the draw */
+    uint64_t journal_at; /* where to start in the journal */
+    uint64_t bets_at;    /* and in bets.csv */
+    uint64_t synced; /* in: journal bytes known to be on disk; out: the most that any record says */
 
-    /* Out: the end of what is good. */
+    /* Out: where the valid part ends. */
     uint64_t journal_end;
     uint64_t bets_end;
-    uint64_t journal_used; /* up to the last byte that is not spare room, at least journal_end */
-    uint64_t journal_size; /* of the files as they are */
+    uint64_t journal_used; /* end of what is not reserved space, at least journal_end */
+    uint64_t journal_size; /* sizes of the files as they are */
     uint64_t bets_size;
     uint64_t bets;              /* bets in the records that were read */
-    struct journal_record draw; /* the raffle's record */
-    bool has_draw;              /* one was read */
+    struct journal_record draw; /* the record of the draw */
+    bool has_draw;              /* there was one */
 };
 
-/* Reads to the end or to the first thing that is not good. Returns STATUS_OK when what follows the
- * good part (if anything) may be a torn tail; STATUS_DAMAGED with file and offset when it was on
- * disk once; STATUS_INVALID for a record of an agency beyond N; or an I/O status. */
+/* Reads to the end or to the first thing that is not valid. Returns STATUS_OK when what follows the
+ * valid part (if anything) may be a torn tail; STATUS_DAMAGED, with file and offset in *err, when
+ * it was on disk before; STATUS_INVALID for a record of an agency beyond N; or STATUS_NOMEM or an
+ * I/O status. Blocks on the files. */
 enum status replay_run(struct replay *replay, struct errbuf *err);
 
-/* Puts the draw that was read, if any, into the state: from then on everybody tells of it. */
+/* Puts the draw that was read, if any, into the state, where all processes then see it. */
 void replay_publish_draw(const struct replay *replay);
 
 #endif

@@ -15,7 +15,7 @@ enum status state_create(uint32_t agencies, struct state **out)
 
     if (state == MAP_FAILED)
         return STATUS_NOMEM;
-    /* On Linux none of these fails with valid arguments. */
+    /* On Linux none of these fails if its arguments are valid. */
     (void)pthread_mutexattr_init(&attributes);
     (void)pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     (void)pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
@@ -38,7 +38,7 @@ void state_lock(struct state *state, bool *out_repair)
     int code = pthread_mutex_lock(&state->lock);
 
     if (code != 0 && code != EOWNERDEAD)
-        abort(); /* a broken lock: nothing that follows would be true */
+        abort(); /* the mutex is broken: nothing is certain any more */
     *out_repair = code == EOWNERDEAD;
 }
 

@@ -1,10 +1,11 @@
-/* The embedded backend behind store.h.
+/* The embedded backend of store.h.
  *
- * Happy path: append and finish add an operation to the committer's filling group; the committer's
- * thread commits and syncs it; store_csv_on_done runs the callbacks on the loop, in order.
+ * Happy path: append and finish add an operation to the group that the committer is filling; the
+ * committer's thread commits and syncs it; store_csv_on_done runs the callbacks on the loop, in
+ * order.
  *
- * Failure modes: no memory for a batch's lines (append says so at once); failures of files arrive
- * as the operation's status; failing syncs end the process (committer.c).
+ * Failure modes: no memory for a batch's lines: append returns STATUS_NOMEM at once. A file
+ * operation fails: the operation's status says so. A sync fails: the process ends (committer.c).
  */
 #include "store_csv.h"
 
@@ -18,13 +19,13 @@
 #include <string.h>
 
 #define SCAN_BLOCK ((size_t)256 * 1024)
-#define OP_COST 128 /* what an operation without bets counts for in the backlog, bytes */
+#define OP_COST 128 /* bytes that an operation without bets adds to the backlog */
 
 struct store_csv {
     struct store store; /* first: a struct store is a struct store_csv */
     struct committer committer;
     struct data_dir *data_dir; /* borrowed */
-    size_t backlog;            /* bytes handed in whose callbacks have not run */
+    size_t backlog;            /* bytes of operations whose callbacks have not run */
 };
 
 static struct store_csv *store_csv_of(struct store *store)
@@ -56,7 +57,7 @@ static void store_csv_on_done(uv_async_t *async)
 {
     struct store_csv *self = async->data;
 
-    /* The lines of a group leave together, and before the loop sends any of its answers. */
+    /* The log lines of a group leave together, before the loop sends any of its answers. */
     log_hold();
     store_csv_run_callbacks(self, committer_take_done(&self->committer));
     log_release();
@@ -122,13 +123,13 @@ static bool store_csv_has_draw(const struct store *store)
     return atomic_load(&store_csv_state(store)->has_draw) != 0;
 }
 
-/* A reading position in bets.csv with its block. */
+/* A reading position in bets.csv, with the block read there. */
 struct scan {
     const struct file_ops *ops;
     int fd;
     uint64_t at;    /* where the next line begins */
-    uint64_t until; /* lines that begin here or later are another part's */
-    uint64_t end;   /* of the committed bets */
+    uint64_t until; /* lines that begin here or later belong to another part */
+    uint64_t end;   /* end of the committed bets */
     char block[SCAN_BLOCK];
 };
 
@@ -144,7 +145,7 @@ static enum status store_csv_find_line(struct scan *scan, struct errbuf *err)
 
     if (scan->at == 0)
         return STATUS_OK;
-    uint64_t from = scan->at - 1; /* a line end just before means that a line begins right here */
+    uint64_t from = scan->at - 1; /* a newline just before means that a line begins at `at` */
     enum status status =
         file_read(scan->ops, scan->fd, scan->block,
                   store_csv_smaller(scan->end - from, sizeof(scan->block)), from, &size);
@@ -171,8 +172,8 @@ static enum status store_csv_scan_block(struct scan *scan, store_lines_cb on_lin
         errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), scan->at);
         return status;
     }
-    /* Up to the line end that closes the last line of this part, if it is here, or of this block.
-     */
+    /* Up to the newline that ends the last line of this part, if it is here, or else the last whole
+     * line of this block. */
     const char *newline = NULL;
     if (scan->until - scan->at < size) {
         size_t from = (size_t)(scan->until - scan->at) - 1;
@@ -234,7 +235,7 @@ static enum status store_csv_save_draw(struct store *store, const struct draw *d
                                            &draw->winners, &record, err);
     if (status != STATUS_OK)
         return status;
-    /* Files of its own: the committer's belong to its thread. */
+    /* With files of its own: the committer's belong to its thread. */
     status = committing_init(&committing, self->data_dir, err);
     if (status != STATUS_OK)
         return status;

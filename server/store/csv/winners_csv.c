@@ -71,7 +71,7 @@ enum status winners_csv_write(const struct file_ops *ops, int dir_fd,
     return status == STATUS_OK ? STATUS_OK : winners_csv_fail(err, status);
 }
 
-/* The whole file, verified; the caller frees it. */
+/* Reads and verifies the whole file; the caller frees *out. */
 static enum status winners_csv_load(const struct file_ops *ops, int dir_fd,
                                     const struct journal_record *record, char **out,
                                     struct errbuf *err)

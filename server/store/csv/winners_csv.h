@@ -9,17 +9,20 @@
 
 #define WINNERS_NAME "winners.csv"
 
-/* Writes the file atomically and durably; *record gets its size, checksum and count. Blocks. */
+/* Writes the file atomically and durably; sets size, checksum and number of winners in *record.
+ * STATUS_NOMEM, or an I/O status; then the old file, if any, or the whole new one is there. Blocks
+ * for syncs. */
 enum status winners_csv_write(const struct file_ops *ops, int dir_fd,
                               const struct winner_list *winners, struct journal_record *record,
                               struct errbuf *err);
 
-/* Reads the file that `record` tells of. STATUS_DAMAGED when it is not that one. Blocks. */
+/* Reads the file that `record` describes; the caller frees *out with winner_list_fini(). Returns
+ * STATUS_DAMAGED when the file does not match. Blocks. */
 enum status winners_csv_read(const struct file_ops *ops, int dir_fd,
                              const struct journal_record *record, struct winner_list *out,
                              struct errbuf *err);
 
-/* Is the file the one that `record` tells of? */
+/* Checks that the file is the one that `record` describes, as winners_csv_read does. Blocks. */
 enum status winners_csv_check(const struct file_ops *ops, int dir_fd,
                               const struct journal_record *record, struct errbuf *err);
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The vectors of RFC 3720 B.4 and the check value of the catalogue, in both implementations. */
+/* The vectors of RFC 3720 B.4 and the usual check value, in both implementations. */
 static void test_known_values(void **state)
 {
     static const unsigned char read_command[48] = {
@@ -32,7 +32,7 @@ static void test_known_values(void **state)
     assert_int_equal(crc32c_portable(0, read_command, 48), 0xd9963a56);
 }
 
-/* No bytes leave the checksum as it is. */
+/* Zero bytes leave the checksum unchanged. */
 static void test_empty(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The embedded store as its users see it: outcomes, order, sharing of syncs, several processes,
- * scanning, the draw, and what comes back after a restart. */
+/* The embedded store as its users see it: outcomes, order, shared syncs, several processes,
+ * scanning, the draw, and what is there after a restart. */
 #include "cmocka_all.h"
 
 #include "bets_csv.h"
@@ -34,8 +34,7 @@ static void expect_counts(struct store_fixture *f, uint64_t a, uint64_t b, uint6
     }
 }
 
-/* A batch at the right offset is stored, and the outcome carries its lines as they are in the file.
- */
+/* A batch at the right offset is stored, and the outcome has its lines as they are in the file. */
 static void appends_a_batch(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -59,8 +58,8 @@ static void appends_a_batch(void **state)
     folder_free(&folder);
 }
 
-/* A batch that is wholly known succeeds and stores nothing, also after the agency finished. */
-static void takes_a_known_batch_once(void **state)
+/* A batch that is stored already succeeds and stores nothing, also after the agency finished. */
+static void stores_a_batch_once(void **state)
 {
     struct store_fixture f = open_store(*state);
 
@@ -78,8 +77,8 @@ static void takes_a_known_batch_once(void **state)
     store_fixture_close(&f);
 }
 
-/* Of a batch that is partly known only the new tail is stored, whatever the overlap. */
-static void stores_only_the_new_tail(void **state)
+/* If part of a batch is stored already, only the new bets are stored, whatever the overlap. */
+static void stores_only_the_new_bets(void **state)
 {
     struct store_fixture f = open_store(*state);
     uint64_t total = 4;
@@ -98,8 +97,8 @@ static void stores_only_the_new_tail(void **state)
     store_fixture_close(&f);
 }
 
-/* What the operations in flight count for is given back in full, whatever became of them. */
-static void gives_the_backlog_back(void **state)
+/* The backlog goes back to zero when the operations end, whatever their outcome. */
+static void reduces_the_backlog(void **state)
 {
     struct store_fixture f = open_store(*state);
     struct store_call call;
@@ -111,11 +110,11 @@ static void gives_the_backlog_back(void **state)
     while (ended == 0)
         (void)uv_run(f.loop, UV_RUN_ONCE);
     assert_int_equal(store_backlog(f.store), 0);
-    (void)store_fixture_append(&f, 1, 5, 10); /* partly known */
+    (void)store_fixture_append(&f, 1, 5, 10); /* partly stored */
     assert_int_equal(store_backlog(f.store), 0);
-    (void)store_fixture_append(&f, 1, 0, 10); /* known */
+    (void)store_fixture_append(&f, 1, 0, 10); /* stored */
     (void)store_fixture_append(&f, 1, 99, 1); /* a gap */
-    (void)store_fixture_append(&f, 9, 0, 1);  /* nobody's */
+    (void)store_fixture_append(&f, 9, 0, 1);  /* unknown agency */
     (void)store_fixture_finish(&f, 1, 15);
     assert_int_equal(store_backlog(f.store), 0);
     store_fixture_close(&f);
@@ -137,7 +136,7 @@ static void refuses_a_gap(void **state)
     store_fixture_close(&f);
 }
 
-/* After an agency finished it can store nothing more; the others can. */
+/* After an agency has finished it can store nothing more; the others can. */
 static void closes_an_agency(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -146,14 +145,14 @@ static void closes_an_agency(void **state)
     assert_int_equal(store_fixture_finish(&f, 1, 2), STATUS_OK);
     assert_int_equal(store_fixture_append(&f, 1, 2, 1), STATUS_CLOSED);
     assert_int_equal(f.last.received, 2);
-    assert_int_equal(store_fixture_append(&f, 1, 1, 2), STATUS_CLOSED); /* known and new */
+    assert_int_equal(store_fixture_append(&f, 1, 1, 2), STATUS_CLOSED); /* stored and new */
     assert_int_equal(store_fixture_append(&f, 2, 0, 1), STATUS_OK);
     expect_counts(&f, 2, 1, 0, 0);
     store_fixture_close(&f);
 }
 
-/* Ids outside 1..N are nobody's, for bets, questions and finishing alike. */
-static void knows_its_agencies(void **state)
+/* Ids outside 1..N are refused, for bets, questions and finishing alike. */
+static void refuses_unknown_agencies(void **state)
 {
     const uint32_t strangers[] = {0, STORE_AGENCIES + 1, 4294967295u};
     struct store_fixture f = open_store(*state);
@@ -184,7 +183,7 @@ static void refuses_an_incomplete_total(void **state)
     store_fixture_close(&f);
 }
 
-/* Finishing again succeeds and counts for nothing, also in one group and after a restart. */
+/* Finishing again succeeds but is not counted, also within one group and after a restart. */
 static void counts_a_finish_once(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -206,7 +205,7 @@ static void counts_a_finish_once(void **state)
     store_fixture_close(&f);
 }
 
-/* Operations end in the order they were handed in, whatever becomes of each, and each once. */
+/* Operations end in the order they were submitted, each once, whatever their outcomes. */
 static void ends_in_order(void **state)
 {
     enum { COUNT = 300 };
@@ -249,7 +248,7 @@ static void ends_in_order(void **state)
     store_fixture_close(&f);
 }
 
-/* A hundred batches that come while one syncs share the next sync, and one write for each file. */
+/* A hundred batches that arrive during a sync share the next sync, and one write for each file. */
 static void shares_a_sync(void **state)
 {
     enum { COUNT = 100 };
@@ -271,14 +270,14 @@ static void shares_a_sync(void **state)
     while (ended < COUNT + 1)
         (void)uv_run(f.loop, UV_RUN_ONCE);
     assert_true(fault_count(FAULT_FDATASYNC) - syncs <= 4); /* two groups, two files */
-    /* The same, room in the journal for each group, and perhaps an idle moment's note. */
+    /* The same, reserved space in the journal for each group, and perhaps a note when idle. */
     assert_true(fault_count(FAULT_PWRITEV) - writes <= 7);
     expect_counts(&f, COUNT + 1, 0, 0, 0);
     store_fixture_close(&f);
 }
 
-/* Detaching stores what was handed in and says so, even when the loop was too busy to take back a
- * single group. */
+/* Detaching stores what was submitted and runs the callbacks, even when the loop was too busy to
+ * take back a single group. */
 static void detaches_with_all_groups_out(void **state)
 {
     enum { COUNT = 6 };
@@ -302,7 +301,7 @@ static void detaches_with_all_groups_out(void **state)
     store_fixture_close(&f);
 }
 
-/* A batch of more than a megabyte comes back after a restart like any other. */
+/* A batch of more than a megabyte is there after a restart like any other. */
 static void keeps_a_huge_batch(void **state)
 {
     enum { COUNT = 20000 };
@@ -324,7 +323,7 @@ static void keeps_a_huge_batch(void **state)
                                1};
     }
     struct store_call *calls = &call;
-    (void)store_call_append(&f, calls, &ended, 1, 0, 0); /* prepares it */
+    (void)store_call_append(&f, calls, &ended, 1, 0, 0); /* prepares the call */
     while (ended == 0)
         (void)uv_run(f.loop, UV_RUN_ONCE);
     assert_int_equal(store_append(f.store, &call.op, 1, 0, bets, COUNT), STATUS_OK);
@@ -339,7 +338,7 @@ static void keeps_a_huge_batch(void **state)
     free(bets);
 }
 
-/* A restart gives back exactly what was acked: bets, finished agencies, and nothing else. */
+/* After a restart exactly what was acked is there: bets, finished agencies, and nothing else. */
 static void reopens_what_was_acked(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -363,7 +362,7 @@ static void reopens_what_was_acked(void **state)
     }
 }
 
-/* Half of the work of a child of the next test: odd or even agencies. Returns its exit status. */
+/* What a child of the next test does for agency `first`. Returns the child's exit status. */
 static int child_appends(struct store_fixture *f, uint32_t first, unsigned rounds)
 {
     if (store_fixture_attach(f) != STATUS_OK)
@@ -371,7 +370,7 @@ static int child_appends(struct store_fixture *f, uint32_t first, unsigned round
     for (unsigned i = 0; i < rounds; i++) {
         if (store_fixture_append(f, first, i * 2, 2) != STATUS_OK || f->last.received != i * 2 + 2)
             return 2;
-        /* The third agency gets the same batches from both: each is stored once. */
+        /* Both children send the same batches for agency 3: each is stored once. */
         if (store_fixture_append(f, 3, i, 1) != STATUS_OK || f->last.received < i + 1)
             return 3;
     }
@@ -390,7 +389,7 @@ static int wait_status(pid_t pid)
     return WEXITSTATUS(status);
 }
 
-/* A folder opened for children to attach to; nothing of it runs in this process yet. */
+/* A folder opened for children to attach to; no thread runs in this process yet. */
 static struct store_fixture open_data_dir(const char *dir, const struct file_ops *ops)
 {
     struct store_fixture f = {.dir = dir, .ops = ops};
@@ -400,7 +399,7 @@ static struct store_fixture open_data_dir(const char *dir, const struct file_ops
     return f;
 }
 
-/* Two processes on one folder interleave without losing or doubling a bet. */
+/* Two processes on one folder interleave without losing or duplicating a bet. */
 static void serves_two_processes(void **state)
 {
     struct store_fixture f = open_data_dir(*state, &fault_file_ops);
@@ -424,7 +423,7 @@ static void serves_two_processes(void **state)
     store_fixture_close(&f);
 }
 
-/* Appends and reports each ack through the pipe, until the plan ends the process. */
+/* Appends, and reports each ack through the pipe, until the fault plan ends the process. */
 static int doomed_child(struct store_fixture *f, int pipe_fd, unsigned ops, unsigned after,
                         enum fault_kind kind)
 {
@@ -446,10 +445,10 @@ static int doomed_child(struct store_fixture *f, int pipe_fd, unsigned ops, unsi
     return 0;
 }
 
-/* A process that dies anywhere within a commit - before, within or after any of its writes - costs
- * nothing that was acked and leaves no half batch: the next one repairs and goes on, and so does a
- * restart. */
-static void survives_a_death_within_a_commit(void **state)
+/* When a process dies anywhere in a commit - before, during or after any of its writes - nothing
+ * that was acked is lost and no half batch is left: the next process repairs and goes on, and so
+ * does a restart. */
+static void survives_a_death_during_a_commit(void **state)
 {
     static const enum fault_kind kinds[] = {FAULT_EXIT_BEFORE, FAULT_EXIT_HALF, FAULT_EXIT_AFTER};
     const char *base = *state;
@@ -506,7 +505,7 @@ static void survives_a_death_within_a_commit(void **state)
 }
 
 struct ordered {
-    uint64_t next; /* the bet that has to come */
+    uint64_t next; /* index of the bet that must come next */
     unsigned pieces;
 };
 
@@ -523,7 +522,7 @@ static enum status take_lines(void *context, char *lines, size_t size, size_t *b
     return bets_csv_parse(lines, size, take_next, context, bad_at);
 }
 
-/* A scan in any number of parts gives every line once and in order, for any number of bets. */
+/* A scan in any number of parts returns every line once and in order, for any number of bets. */
 static void scans_in_parts(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -544,7 +543,7 @@ static void scans_in_parts(void **state)
             assert_int_equal(ordered.next, total);
         }
     }
-    /* More parts than bytes of a line, so that several begin within one. */
+    /* More parts than a line has bytes, so that several begin within one line. */
     for (unsigned parts = 8; parts <= 2000; parts += 83) {
         struct ordered ordered = {0, 0};
         for (unsigned part = 0; part < parts; part++)
@@ -555,7 +554,7 @@ static void scans_in_parts(void **state)
     store_fixture_close(&f);
 }
 
-/* A file larger than the scan's block comes whole and in order too. */
+/* A file larger than the scan's block is also read completely and in order. */
 static void scans_a_large_file(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -587,8 +586,8 @@ static enum status stop_lines(void *context, char *lines, size_t size, size_t *b
     return *(enum status *)context;
 }
 
-/* What stops a scan is its result; a bad line is named by file and offset. */
-static void scan_tells_what_stopped_it(void **state)
+/* A scan returns the status that stopped it; for a bad line the error has file and offset. */
+static void scan_reports_what_stopped_it(void **state)
 {
     struct store_fixture f = open_store(*state);
     enum status stop = STATUS_STOPPED;
@@ -608,7 +607,7 @@ static struct draw make_draw(size_t count)
 
     for (size_t i = 0; i < count; i++) {
         struct winner winner = {.agency = (uint32_t)(i % STORE_AGENCIES + 1), .document_size = 3};
-        memcpy(winner.document, "00", 2); /* leading zeros stay */
+        memcpy(winner.document, "00", 2); /* leading zeros are kept */
         winner.document[2] = (char)('0' + i % 10);
         assert_int_equal(winner_list_add(&draw.winners, &winner), STATUS_OK);
     }
@@ -633,8 +632,8 @@ static void expect_draw(struct store_fixture *f, const struct draw *wanted)
     winner_list_fini(&draw.winners);
 }
 
-/* The draw can be read once it is saved, also by another process and after a restart, and from then
- * on nobody stores a bet. */
+/* The draw can be read once it is saved, also after a restart, and from then on no bet is stored.
+ */
 static void keeps_the_draw(void **state)
 {
     for (size_t count = 0; count <= 200; count += 100) {
@@ -653,7 +652,7 @@ static void keeps_the_draw(void **state)
         assert_int_equal(store_save_draw(f.store, &draw, &f.err), STATUS_OK);
         expect_draw(&f, &draw);
         assert_int_equal(store_fixture_append(&f, 1, 1, 1), STATUS_CLOSED);
-        assert_int_equal(store_fixture_append(&f, 1, 0, 1), STATUS_OK); /* known */
+        assert_int_equal(store_fixture_append(&f, 1, 0, 1), STATUS_OK); /* stored */
         store_fixture_close(&f);
 
         f = open_store(dir);
@@ -668,7 +667,7 @@ static void keeps_the_draw(void **state)
 }
 
 /* A second draw is refused and changes nothing. */
-static void holds_one_draw(void **state)
+static void refuses_a_second_draw(void **state)
 {
     struct store_fixture f = open_store(*state);
     struct draw first = make_draw(3);
@@ -703,8 +702,8 @@ static void writes_winners_csv(void **state)
     winner_list_fini(&draw.winners);
 }
 
-/* A folder that is open can not be opened again, and can be as soon as it was closed. */
-static void is_open_once(void **state)
+/* A folder that is open cannot be opened again until it is closed. */
+static void opens_a_folder_only_once(void **state)
 {
     struct store_fixture f = open_store(*state);
     struct store_fixture other;
@@ -718,7 +717,7 @@ static void is_open_once(void **state)
     store_fixture_close(&f);
 }
 
-/* More agencies may be set up later; fewer than have bets may not. */
+/* N may be raised later, but not below an agency that has bets. */
 static void checks_the_number_of_agencies(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -733,8 +732,8 @@ static void checks_the_number_of_agencies(void **state)
     store_fixture_close(&f);
 }
 
-/* A folder that is not there, or is a file, is refused by name. */
-static void refuses_what_is_no_folder(void **state)
+/* A folder that does not exist is refused, and the error has its name. */
+static void refuses_a_missing_folder(void **state)
 {
     struct store_fixture f;
     char path[300];
@@ -744,7 +743,7 @@ static void refuses_what_is_no_folder(void **state)
     assert_non_null(strstr(f.err.text, path));
 }
 
-/* bets.csv without its journal is somebody else's and stays untouched. */
+/* A bets.csv without a journal belongs to someone else and stays untouched. */
 static void leaves_a_foreign_file_alone(void **state)
 {
     struct folder folder = {{(unsigned char *)(uintptr_t) "1,a,b,3,2000-01-01,4\r\n", NULL, NULL},
@@ -763,12 +762,12 @@ int main(void)
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
         CASE(appends_a_batch),
-        CASE(takes_a_known_batch_once),
-        CASE(stores_only_the_new_tail),
-        CASE(gives_the_backlog_back),
+        CASE(stores_a_batch_once),
+        CASE(stores_only_the_new_bets),
+        CASE(reduces_the_backlog),
         CASE(refuses_a_gap),
         CASE(closes_an_agency),
-        CASE(knows_its_agencies),
+        CASE(refuses_unknown_agencies),
         CASE(refuses_an_incomplete_total),
         CASE(counts_a_finish_once),
         CASE(ends_in_order),
@@ -777,16 +776,16 @@ int main(void)
         CASE(keeps_a_huge_batch),
         CASE(reopens_what_was_acked),
         CASE(serves_two_processes),
-        CASE(survives_a_death_within_a_commit),
+        CASE(survives_a_death_during_a_commit),
         CASE(scans_in_parts),
         CASE(scans_a_large_file),
-        CASE(scan_tells_what_stopped_it),
+        CASE(scan_reports_what_stopped_it),
         CASE(keeps_the_draw),
-        CASE(holds_one_draw),
+        CASE(refuses_a_second_draw),
         CASE(writes_winners_csv),
-        CASE(is_open_once),
+        CASE(opens_a_folder_only_once),
         CASE(checks_the_number_of_agencies),
-        CASE(refuses_what_is_no_folder),
+        CASE(refuses_a_missing_folder),
         CASE(leaves_a_foreign_file_alone),
 #undef CASE
     };

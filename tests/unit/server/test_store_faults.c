@@ -1,6 +1,6 @@
 /* Every file operation and every allocation of the store fails once, at each of its calls: the
- * status is right, nothing leaks, the folder opens afterwards, and the promise holds - what was
- * acked is stored, what was not is stored entirely or not at all. */
+ * status is right, nothing leaks, the folder opens afterwards, and the promise holds: what was
+ * acked is stored, and what was not is stored entirely or not at all. */
 #include "cmocka_all.h"
 
 #include "alloc_fault.h"
@@ -15,12 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Fails one way at one operation. */
+/* One way in which one operation fails. */
 struct way {
     unsigned op;
     enum fault_kind kind;
     int error;
-    enum status status; /* what becomes of it */
+    enum status status; /* the expected result; STATUS_OK: either IO or NOSPACE */
 };
 
 static const struct way ways[] = {
@@ -31,7 +31,7 @@ static const struct way ways[] = {
     {FAULT_PWRITEV, FAULT_ERROR, ENOSPC, STATUS_NOSPACE},
     {FAULT_PWRITEV, FAULT_SHORT, ENOSPC, STATUS_NOSPACE},
     {FAULT_FDATASYNC, FAULT_ERROR, EIO, STATUS_IO},
-    {FAULT_FDATASYNC, FAULT_ERROR, ENOSPC, STATUS_OK}, /* IO or NOSPACE */
+    {FAULT_FDATASYNC, FAULT_ERROR, ENOSPC, STATUS_OK},
     {FAULT_FTRUNCATE, FAULT_ERROR, EIO, STATUS_IO},
     {FAULT_RENAMEAT, FAULT_ERROR, EIO, STATUS_IO},
     {FAULT_RENAMEAT, FAULT_ERROR, ENOSPC, STATUS_NOSPACE},
@@ -58,7 +58,7 @@ static unsigned open_descriptors(void)
     return count;
 }
 
-/* A fresh folder for one round. */
+/* A new folder for one round. */
 static const char *round_dir(const char *base)
 {
     static unsigned round;
@@ -92,7 +92,7 @@ static void expect_bets(struct store_fixture *f, uint64_t first, uint64_t second
     assert_int_equal(store_fixture_received(f, 2), second);
 }
 
-/* The folder is as good as ever, with the kernel's own operations. */
+/* The folder has these bets and can be used as before, with the real file operations. */
 static void expect_valid(const char *dir, uint64_t first, uint64_t second, bool has_draw)
 {
     struct store_fixture f = open_store(dir, &file_ops_system);
@@ -109,8 +109,8 @@ static void expect_valid(const char *dir, uint64_t first, uint64_t second, bool 
     store_fixture_close(&f);
 }
 
-/* Opening a new folder: whichever call fails, the opening fails with its status, and the next one
- * succeeds. */
+/* Opening a new folder: whichever call fails, the opening fails with its status, and the next
+ * opening succeeds. */
 static void opening_a_new_folder(void **state)
 {
     for (size_t w = 0; w < WAYS; w++) {
@@ -137,8 +137,8 @@ static void opening_a_new_folder(void **state)
     }
 }
 
-/* Makes a folder with three bets, and a torn tail behind both files. Returns what the journal then
- * is. */
+/* Makes a folder with three bets and a torn tail at the end of both files. Returns the stat of its
+ * journal. */
 static struct stat make_torn(const char *dir)
 {
     char path[320];
@@ -146,7 +146,7 @@ static struct stat make_torn(const char *dir)
     struct store_fixture f = open_store(dir, &file_ops_system);
 
     assert_int_equal(store_fixture_append(&f, 1, 0, 3), STATUS_OK);
-    struct folder folder = folder_read(dir); /* before it is noted as closed */
+    struct folder folder = folder_read(dir); /* before closing notes everything as durable */
     store_fixture_close(&f);
     folder_write(dir, &folder);
     folder_free(&folder);
@@ -161,7 +161,7 @@ static struct stat make_torn(const char *dir)
     return info;
 }
 
-/* Recovering a folder with a torn tail and bets that no watermark knows: the same. */
+/* Recovering a folder with a torn tail and bets that are not known to be on disk: the same. */
 static void recovering_a_folder(void **state)
 {
     for (size_t w = 0; w < WAYS; w++) {
@@ -194,8 +194,8 @@ static void recovering_a_folder(void **state)
     }
 }
 
-/* A call that goes on for long does not hide behind the first failure: everything fails from the
- * n-th call on, and the opening still ends with its status. */
+/* The disk stays broken: everything fails from the n-th call on, and the opening still ends with
+ * the right status. */
 static void recovering_on_a_dead_disk(void **state)
 {
     bool has_struck = true;
@@ -215,8 +215,8 @@ static void recovering_on_a_dead_disk(void **state)
     }
 }
 
-/* Storing: a write that fails or is short costs its operations and nothing else; the next ones are
- * stored, now and after a restart. */
+/* Storing: when a write fails or is short, only its operations fail; the next ones are stored, now
+ * and after a restart. */
 static void storing(void **state)
 {
     for (size_t w = 0; w < WAYS; w++) {
@@ -234,17 +234,17 @@ static void storing(void **state)
             fault_plan(FAULT_PWRITEV, after, ways[w].kind, ways[w].error, false);
             enum status status = store_fixture_append(&f, 1, first, 2);
             first += status == STATUS_OK ? 2 : 0;
-            bool was_it = status != STATUS_OK;
+            bool has_failed = status != STATUS_OK;
             assert_int_equal(f.last.received, first);
             assert_int_equal(f.last.stored, status == STATUS_OK ? 2 : 0);
-            if (was_it)
+            if (has_failed)
                 expect_status(&ways[w], status);
             status = store_fixture_append(&f, 2, 0, 3);
             second += status == STATUS_OK ? 3 : 0;
-            assert_true(status == STATUS_OK || !was_it);
+            assert_true(status == STATUS_OK || !has_failed);
             if (status != STATUS_OK)
                 expect_status(&ways[w], status);
-            was_it = was_it || status != STATUS_OK;
+            has_failed = has_failed || status != STATUS_OK;
             status = store_fixture_finish(&f, 3, 0);
             assert_int_equal(store_finished(f.store), status == STATUS_OK ? 1 : 0);
             if (status != STATUS_OK)
@@ -284,9 +284,9 @@ static int store_in_child(struct store_fixture *f, int acks)
     return 0;
 }
 
-/* A sync that fails, or a write that can not be undone, ends the process through on_fatal before
- * anything is acked; what was acked before is there afterwards. */
-static void failing_for_good(void **state)
+/* A failed sync, or a failed write that cannot be undone, ends the process through on_fatal before
+ * anything is acked; what was acked earlier is there afterwards. */
+static void ending_the_process(void **state)
 {
     for (int with_cut = 0; with_cut < 2; with_cut++) {
         int status = STORE_FATAL_EXIT;
@@ -330,8 +330,8 @@ static void failing_for_good(void **state)
     }
 }
 
-/* Saving the draw: whatever fails but a sync of the journal, the status says so, there is no draw,
- * and trying again succeeds. */
+/* Saving the draw: whatever fails, except a sync of the journal, the status says so, there is no
+ * draw, and trying again succeeds. */
 static void saving_the_draw(void **state)
 {
     struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
@@ -341,7 +341,7 @@ static void saving_the_draw(void **state)
         bool has_struck = true;
         for (unsigned after = 0; has_struck; after++) {
             if (ways[w].op == FAULT_FDATASYNC && after == 2)
-                break; /* from there on a failure is final: the next case */
+                break; /* later failures are final: see the next test */
             const char *dir = round_dir(*state);
             struct store_fixture f = open_store(dir, &fault_file_ops);
             struct draw none;
@@ -370,8 +370,8 @@ static void saving_the_draw(void **state)
     }
 }
 
-/* Saving the draw: a sync of the record that fails ends the process, and the raffle was held
- * entirely or not at all. */
+/* Saving the draw: a failed sync of the record ends the process, and the draw took place entirely
+ * or not at all. */
 static void saving_the_draw_without_a_sync(void **state)
 {
     struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
@@ -405,9 +405,9 @@ static void saving_the_draw_without_a_sync(void **state)
     }
 }
 
-/* A process dies when the raffle's record is on disk but the others do not know yet, and nobody
- * repairs: letting the folder go takes nothing away, and the next start finds the raffle. */
-static void dying_within_the_draw(void **state)
+/* A process dies when the record of the draw is on disk but the others do not know it yet, and
+ * nobody repairs: closing the folder loses nothing, and the next start finds the draw. */
+static void dying_during_the_draw(void **state)
 {
     struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
     struct draw draw = {STORE_NUMBER, {&winner, 1, 1}};
@@ -430,24 +430,24 @@ static void dying_within_the_draw(void **state)
     expect_valid(*state, 0, 0, true);
 }
 
-/* A disk that has no room to spare still takes what fits. */
-static void storing_without_spare_room(void **state)
+/* On a disk without space for a reserve, what fits is still stored. */
+static void storing_without_reserved_space(void **state)
 {
     struct store_fixture f = open_store(*state, &fault_file_ops);
 
-    fault_plan(FAULT_PWRITEV, 0, FAULT_ERROR, ENOSPC, false); /* the room for records */
+    fault_plan(FAULT_PWRITEV, 0, FAULT_ERROR, ENOSPC, false); /* the reserve for records */
     assert_int_equal(store_fixture_append(&f, 1, 0, 2), STATUS_OK);
     assert_true(fault_end());
     fault_plan(FAULT_PWRITEV, 0, FAULT_SHORT, ENOSPC, false);
     assert_int_equal(store_fixture_append(&f, 2, 0, 1), STATUS_OK);
     assert_true(fault_end());
-    for (uint64_t i = 0; i < 200; i++) /* from then on with room again */
+    for (uint64_t i = 0; i < 200; i++) /* from here on with a reserve again */
         assert_int_equal(store_fixture_append(&f, 1, 2 + i, 1), STATUS_OK);
     store_fixture_close(&f);
     expect_valid(*state, 202, 1, false);
 }
 
-/* Reading the draw and scanning: a failing read is the result, and nothing else is harmed. */
+/* Reading the draw and scanning: the status of a failed read is the result, with no side effect. */
 static void reading(void **state)
 {
     struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
@@ -480,7 +480,7 @@ static void reading(void **state)
     store_fixture_close(&f);
 }
 
-/* Closing: whatever fails then costs nothing that was acked. */
+/* Closing: whatever fails, nothing that was acked is lost. */
 static void closing(void **state)
 {
     for (size_t w = 0; w < WAYS; w++) {
@@ -501,7 +501,7 @@ static void closing(void **state)
     }
 }
 
-/* Checking: whatever fails is the result, and the folder is as it was. */
+/* Checking: the status of the failed call is the result, and the folder is unchanged. */
 static void checking(void **state)
 {
     struct store_report report;
@@ -556,8 +556,8 @@ static void opening_without_memory(void **state)
     assert_true(after > 2);
 }
 
-/* Attaching, storing, saving and reading the draw: whichever allocation fails, the operation says
- * NOMEM and did nothing; the same again succeeds. */
+/* Attaching, storing, saving and reading the draw: whichever allocation fails, the operation
+ * returns NOMEM and does nothing; trying again succeeds. */
 static void working_without_memory(void **state)
 {
     struct winner winner = {.agency = 1, .document_size = 3, .document = "1D0"};
@@ -626,11 +626,11 @@ int main(void)
         CASE(recovering_a_folder),
         CASE(recovering_on_a_dead_disk),
         CASE(storing),
-        CASE(failing_for_good),
+        CASE(ending_the_process),
         CASE(saving_the_draw),
         CASE(saving_the_draw_without_a_sync),
-        CASE(dying_within_the_draw),
-        CASE(storing_without_spare_room),
+        CASE(dying_during_the_draw),
+        CASE(storing_without_reserved_space),
         CASE(reading),
         CASE(closing),
         CASE(checking),

@@ -1,5 +1,5 @@
-/* What the store makes of a folder after anything happened to it: every cut, every flipped byte,
- * power cuts at every moment, syncs that failed, processes that died. */
+/* How the store recovers a folder from damage: every cut, every flipped byte, power cuts at every
+ * moment, failed syncs, processes that died. */
 #include "cmocka_all.h"
 
 #include "data_dir.h"
@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BETS 0 /* in struct folder */
+#define BETS 0 /* index in struct folder */
 #define JOURNAL 1
 #define WINNERS 2
 
-/* The scenario: what is done, one operation after the other, each acked before the next. */
+/* The scenario: one operation after the other, each acked before the next. */
 struct step {
     uint32_t agency; /* 0: the draw */
     size_t count;    /* bets; 0: the agency finishes */
@@ -67,7 +67,7 @@ static bool do_step(struct store_fixture *f, size_t i)
     return store_fixture_append(f, agency, received, steps[i].count) == STATUS_OK;
 }
 
-/* How many steps the store holds; STEPS + 1 when it holds what never was. */
+/* How many steps the store has; STEPS + 1 when its content matches no number of steps. */
 static size_t steps_in(struct store_fixture *f)
 {
     struct content is = {{0}, store_finished(f->store), store_has_draw(f->store)};
@@ -93,7 +93,7 @@ static struct store_fixture open_store(const char *dir)
     return f;
 }
 
-/* The folder after `count` steps: let go as it should be, or as it is while the store runs. */
+/* The folder after `count` steps: properly closed, or as it is while the store runs. */
 static struct folder make_folder(const char *dir, size_t count, bool is_closed)
 {
     struct store_fixture f = open_store(dir);
@@ -109,7 +109,7 @@ static struct folder make_folder(const char *dir, size_t count, bool is_closed)
     return folder;
 }
 
-/* After a recovery the store goes on as ever: it takes what comes next, and keeps it. */
+/* After a recovery the store works as before: it takes what comes next, and keeps it. */
 static void goes_on(struct store_fixture *f, const char *dir, size_t done)
 {
     struct content content = content_after(done);
@@ -119,7 +119,7 @@ static void goes_on(struct store_fixture *f, const char *dir, size_t done)
             content.counts[3] = 2;
         else
             assert_int_equal(f->last.status, STATUS_CLOSED);
-        /* The next step of the scenario: the agencies come back with what was not acked. */
+        /* The next step of the scenario: the agencies send again what was not acked. */
         if (done < STEPS && steps[done].agency != 3) {
             assert_true(do_step(f, done));
             struct content next = content_after(done + 1);
@@ -146,8 +146,8 @@ struct tally {
     unsigned refused;
 };
 
-/* Opens the damaged folder: it is refused with a reason and left alone, or holds between `min`
- * and `max` steps and goes on. The check says the same and changes nothing. */
+/* Opens the damaged folder: either it is refused with a reason and left alone, or it has between
+ * `min` and `max` steps and can be used. The check gives the same result and changes nothing. */
 static void try_damaged(const char *dir, const struct folder *damaged, size_t file, size_t min,
                         size_t max, struct tally *tally)
 {
@@ -180,7 +180,7 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
     tally->opened++;
 }
 
-/* Where the journal's records end and its spare room begins. */
+/* Where the journal's records end and its reserved space begins. */
 static size_t records_end(const struct folder *folder)
 {
     size_t end = JOURNAL_START;
@@ -191,13 +191,13 @@ static size_t records_end(const struct folder *folder)
     return end;
 }
 
-/* The next place to damage: every byte, but for the spare room, where few stand for all. */
+/* The next byte to damage: every one, except in the reserved space, where a few are enough. */
 static size_t next_place(const struct folder *folder, size_t file, size_t at)
 {
     return file == JOURNAL && at > records_end(folder) + JOURNAL_RECORD_SIZE ? at + 59 : at + 1;
 }
 
-/* The last batch in bets.csv, and the last record: what no watermark may know yet. */
+/* Where the last batch in bets.csv begins, which may not be known to be on disk yet. */
 static size_t last_batch_at(const struct folder *folder)
 {
     struct journal_record record;
@@ -237,21 +237,21 @@ static void cut_everywhere(const char *dir, size_t count, bool is_closed)
     folder_free(&whole);
 }
 
-/* A folder that was let go, cut at any length, is refused: all of it is known to have been there.
- */
+/* A folder that was closed, then cut at any length, is refused: all of it is known to have been on
+ * disk. */
 static void refuses_a_closed_folder_that_was_cut(void **state)
 {
     cut_everywhere(*state, STEPS, true);
 }
 
 /* A folder of a server that died, cut at any length, opens with what the cut left, or is refused
- * when a watermark tells of more. */
+ * when more is known to have been on disk. */
 static void opens_a_running_folder_that_was_cut(void **state)
 {
     cut_everywhere(*state, BET_STEPS, false);
 }
 
-/* The same with the raffle as the last thing that happened. */
+/* The same, with the draw as the last step. */
 static void opens_a_drawn_folder_that_was_cut(void **state)
 {
     cut_everywhere(*state, STEPS, false);
@@ -286,20 +286,20 @@ static void flip_everywhere(const char *dir, size_t count, bool is_closed)
     folder_free(&whole);
 }
 
-/* A folder that was let go, with any byte flipped, is whole or refused. */
+/* A folder that was closed, with any byte flipped, opens complete or is refused. */
 static void survives_flips_in_a_closed_folder(void **state)
 {
     flip_everywhere(*state, STEPS, true);
 }
 
-/* A folder of a server that died, with any byte flipped, lacks the last batch at most. */
+/* A folder of a server that died, with any byte flipped, lacks at most the last batch. */
 static void survives_flips_in_a_running_folder(void **state)
 {
     flip_everywhere(*state, BET_STEPS, false);
 }
 
-/* What follows the good part is cut and reported, byte by byte, and what is good stays. */
-static void cuts_what_follows(void **state)
+/* What follows the valid part is cut and reported to the byte, and the valid part stays. */
+static void cuts_what_follows_the_valid_part(void **state)
 {
     struct folder whole = make_folder(*state, BET_STEPS, true);
 
@@ -325,9 +325,9 @@ static void cuts_what_follows(void **state)
     folder_free(&whole);
 }
 
-/* Zeros behind the records are spare room, of any size: nothing is cut, and the next records go
+/* Any number of zeros after the records is reserved space: nothing is cut, and the next records go
  * there. */
-static void takes_zeros_for_room(void **state)
+static void takes_zeros_for_reserved_space(void **state)
 {
     struct folder whole = make_folder(*state, BET_STEPS, true);
 
@@ -349,8 +349,8 @@ static void takes_zeros_for_room(void **state)
     folder_free(&whole);
 }
 
-/* A folder that is let go has no spare room left. */
-static void gives_back_the_room(void **state)
+/* Closing a folder cuts its reserved space. */
+static void closing_cuts_the_reserved_space(void **state)
 {
     struct folder running = make_folder(*state, BET_STEPS, false);
     struct folder closed = folder_read(*state);
@@ -361,7 +361,8 @@ static void gives_back_the_room(void **state)
     folder_free(&closed);
 }
 
-/* A journal without bets.csv, and a draw without winners.csv, are refused by the file's name. */
+/* A missing file - bets.csv, the journal, or winners.csv after the draw - is refused, and the error
+ * has its name. */
 static void refuses_a_missing_file(void **state)
 {
     struct folder whole = make_folder(*state, STEPS, true);
@@ -379,7 +380,7 @@ static void refuses_a_missing_file(void **state)
     folder_free(&whole);
 }
 
-/* A batch of another folder, though sound in itself, is not taken for this folder's. */
+/* A record of another folder is refused, although it is valid in itself. */
 static void refuses_records_of_another_folder(void **state)
 {
     char other[300];
@@ -397,7 +398,7 @@ static void refuses_records_of_another_folder(void **state)
     struct tally tally = {0, 0};
     try_damaged(*state, &mine, JOURNAL, BET_STEPS, BET_STEPS, &tally);
     assert_int_equal(tally.refused, 1);
-    /* Nor is a record of the folder itself at a place that is not its own. */
+    /* So is a record of the same folder at the wrong offset. */
     memcpy(mine.bytes[JOURNAL] + at, mine.bytes[JOURNAL] + JOURNAL_START, JOURNAL_RECORD_SIZE);
     try_damaged(*state, &mine, JOURNAL, BET_STEPS, BET_STEPS, &tally);
     assert_int_equal(tally.refused, 2);
@@ -405,8 +406,8 @@ static void refuses_records_of_another_folder(void **state)
     folder_free(&its);
 }
 
-/* Headers with sound checksums that claim to know of bytes no record ends at: not sound. */
-static void refuses_a_header_that_can_not_be(void **state)
+/* Headers with correct checksums are invalid if no record can end where they say. */
+static void refuses_an_impossible_header(void **state)
 {
     static const uint64_t claims[] = {0, JOURNAL_START - JOURNAL_RECORD_SIZE, JOURNAL_START + 1};
     struct folder folder = make_folder(*state, 2, true);
@@ -433,8 +434,8 @@ static void refuses_a_header_that_can_not_be(void **state)
     folder_free(&folder);
 }
 
-/* The check tells of each agency and changes nothing. */
-static void checks_without_a_change(void **state)
+/* The check reports every agency and changes nothing. */
+static void checks_without_changing_anything(void **state)
 {
     struct folder whole = make_folder(*state, STEPS, true);
     uint64_t received[STORE_AGENCIES + 1];
@@ -461,7 +462,7 @@ static void checks_without_a_change(void **state)
     folder_free(&whole);
 }
 
-/* What a server at work is writing would look damaged: its folder is not checked. */
+/* A folder in use is not checked: what the server is writing would look damaged. */
 static void does_not_check_a_folder_in_use(void **state)
 {
     struct store_fixture f = open_store(*state);
@@ -505,16 +506,16 @@ static struct store_fixture open_data_dir(const char *dir)
     return f;
 }
 
-/* The power goes: the folder holds what the disk has. */
+/* The power fails: the folder has only what is on the disk. */
 static void cut_power(const char *dir, unsigned seed)
 {
-    static unsigned char capacity[FOLDER_FILES][64 * 1024];
+    static unsigned char bytes[FOLDER_FILES][64 * 1024];
     struct folder folder = {{NULL}, {0}};
 
     for (size_t i = 0; i < FOLDER_FILES; i++) {
-        long size = fault_disk_read(dir, folder_names[i], capacity[i], sizeof(capacity[i]), seed);
+        long size = fault_disk_read(dir, folder_names[i], bytes[i], sizeof(bytes[i]), seed);
         if (size >= 0) {
-            folder.bytes[i] = capacity[i];
+            folder.bytes[i] = bytes[i];
             folder.sizes[i] = (size_t)size;
         }
     }
@@ -522,7 +523,7 @@ static void cut_power(const char *dir, unsigned seed)
     fault_reset();
 }
 
-/* A child stores two steps; the sync of the third fails, which ends it. */
+/* A child stores two steps; the sync of the third fails, which ends the child. */
 static struct store_fixture fail_a_sync(const char *dir, unsigned which)
 {
     struct store_fixture f = open_data_dir(dir);
@@ -538,9 +539,9 @@ static struct store_fixture fail_a_sync(const char *dir, unsigned which)
     return f;
 }
 
-/* After a sync failed the kernel may take for clean what never reached the disk: a recovery writes
- * it again, so that what it counts as stored outlives a power cut. */
-static void recovery_writes_again_what_a_failed_sync_lost(void **state)
+/* After a failed sync the kernel may treat data as clean that never reached the disk. A recovery
+ * writes it again, so that what it counts as stored survives a power cut. */
+static void recovery_rewrites_what_a_failed_sync_lost(void **state)
 {
     for (unsigned which = 0; which < 2; which++) {
         char dir[300];
@@ -552,11 +553,11 @@ static void recovery_writes_again_what_a_failed_sync_lost(void **state)
         data_dir_close(f.data_dir);
 
         f = open_store(dir);
-        assert_int_equal(steps_in(&f), 3); /* the cache still had it */
+        assert_int_equal(steps_in(&f), 3); /* the page cache still has it */
         store_fixture_detach(&f);
         struct data_dir *data_dir = f.data_dir;
         cut_power(dir, 0);
-        data_dir_close(data_dir); /* lets go of the lock; its notes went nowhere */
+        data_dir_close(data_dir); /* releases the lock; the files that it writes to are replaced */
 
         f = open_store(dir);
         assert_int_equal(steps_in(&f), 3);
@@ -565,8 +566,8 @@ static void recovery_writes_again_what_a_failed_sync_lost(void **state)
     }
 }
 
-/* Letting go of a folder after a failed sync notes nothing as durable that may not be: after a
- * power cut the folder opens with what was acked. */
+/* Closing a folder after a failed sync does not claim that everything is durable: after a power cut
+ * the folder opens with what was acked. */
 static void closing_after_a_failed_sync_claims_nothing(void **state)
 {
     struct store_fixture f = fail_a_sync(*state, 0);
@@ -578,8 +579,8 @@ static void closing_after_a_failed_sync_claims_nothing(void **state)
     goes_on(&f, *state, 2);
 }
 
-/* After a failed sync no other process of the server stores or attaches: only a new opening helps.
- */
+/* After a failed sync no other process of the server stores or attaches, until the folder is opened
+ * again. */
 static void a_failed_sync_ends_every_process(void **state)
 {
     struct store_fixture f = open_data_dir(*state);
@@ -618,9 +619,8 @@ static void a_failed_sync_ends_every_process(void **state)
     store_fixture_close(&f);
 }
 
-/* A process that dies between the two halves of the commit point leaves it for the next to finish.
- */
-static void finishes_a_commit_point_half_moved(void **state)
+/* If a process dies while it moves the commit point, the next one completes the move. */
+static void completes_a_half_moved_commit_point(void **state)
 {
     for (unsigned half = 0; half < 3; half++) {
         char dir[300];
@@ -638,7 +638,7 @@ static void finishes_a_commit_point_half_moved(void **state)
             uint64_t journal = atomic_load(&shared->journal_size);
             is_fine = is_fine && do_step(&f, 1);
             store_fixture_detach(&f);
-            /* Back to the middle of the second step's commit, and gone. */
+            /* Dies in the middle of the second step's commit. */
             state_lock(shared, &must_repair);
             atomic_store(&shared->is_moving, half < 2);
             if (half == 0)
@@ -685,8 +685,8 @@ static void never_moves_the_commit_point_back(void **state)
     data_dir_close(f.data_dir);
 }
 
-/* A repair that fails leaves the repair to the next process. */
-static void leaves_a_failed_repair_to_the_next(void **state)
+/* If a repair fails, the next start recovers. */
+static void recovers_after_failed_repairs(void **state)
 {
     struct store_fixture f = open_data_dir(*state);
     pid_t pid = start_child();
@@ -694,7 +694,7 @@ static void leaves_a_failed_repair_to_the_next(void **state)
     if (pid == 0) {
         (void)store_fixture_attach(&f);
         (void)do_step(&f, 0);
-        fault_plan(FAULT_PWRITEV, 1, FAULT_EXIT_HALF, 0, false); /* bets whole, half a record */
+        fault_plan(FAULT_PWRITEV, 1, FAULT_EXIT_HALF, 0, false); /* whole bets, half a record */
         (void)do_step(&f, 1);
         _exit(0);
     }
@@ -711,7 +711,7 @@ static void leaves_a_failed_repair_to_the_next(void **state)
         }
         assert_int_equal(wait_status(pid), STORE_FATAL_EXIT);
         if (op == FAULT_FDATASYNC)
-            break; /* that one ends them all */
+            break; /* a failed sync ends all processes */
     }
     data_dir_close(f.data_dir);
     f = open_store(*state);
@@ -719,7 +719,7 @@ static void leaves_a_failed_repair_to_the_next(void **state)
     goes_on(&f, *state, 1);
 }
 
-/* The next of several processes repairs although the one before it could not. */
+/* If a repair fails in one process, the next process repairs. */
 static void repairs_after_a_failed_repair(void **state)
 {
     struct store_fixture f = open_data_dir(*state);
@@ -750,7 +750,7 @@ static void repairs_after_a_failed_repair(void **state)
     goes_on(&f, *state, 1);
 }
 
-/* What the disk held at one moment, and how many steps were acked by then. */
+/* What was on the disk at one moment, and how many steps were acked by then. */
 struct moment {
     struct folder folder;
     size_t acked;
@@ -767,11 +767,11 @@ static void keep_moment(void *context)
 {
     (void)context;
     for (unsigned seed = 0; seed < 3 && history.count < 800; seed++) {
-        static unsigned char capacity[64 * 1024];
+        static unsigned char bytes[64 * 1024];
         struct moment *moment = &history.moments[history.count];
         *moment = (struct moment){.acked = atomic_load(&history.acked)};
         for (size_t i = 0; i < FOLDER_FILES; i++) {
-            long size = fault_disk_read(history.dir, folder_names[i], capacity, sizeof(capacity),
+            long size = fault_disk_read(history.dir, folder_names[i], bytes, sizeof(bytes),
                                         seed * (unsigned)history.count);
             if (size < 0)
                 continue;
@@ -779,13 +779,13 @@ static void keep_moment(void *context)
             moment->folder.bytes[i] = malloc((size_t)size + 1);
             if (moment->folder.bytes[i] == NULL)
                 abort();
-            memcpy(moment->folder.bytes[i], capacity, (size_t)size);
+            memcpy(moment->folder.bytes[i], bytes, (size_t)size);
         }
         history.count++;
     }
 }
 
-/* Whenever the power goes, and whichever of the unsynced bytes reached the disk before: what was
+/* Whenever the power fails, and whichever of the unsynced bytes reached the disk before: what was
  * acked is there, and what was not is there entirely or not at all. */
 static void survives_a_power_cut_at_every_moment(void **state)
 {
@@ -823,8 +823,8 @@ static void survives_a_power_cut_at_every_moment(void **state)
     }
 }
 
-/* The folder's own entries are put on disk by every opening: its maker may have died before. */
-static void syncs_the_folder_at_every_opening(void **state)
+/* Every opening syncs the directory entries: the process that made them may have died too early. */
+static void every_opening_syncs_the_directory(void **state)
 {
     for (int round = 0; round < 2; round++) {
         unsigned before = fault_folder_syncs();
@@ -844,23 +844,23 @@ int main(void)
         CASE(opens_a_drawn_folder_that_was_cut),
         CASE(survives_flips_in_a_closed_folder),
         CASE(survives_flips_in_a_running_folder),
-        CASE(cuts_what_follows),
-        CASE(takes_zeros_for_room),
-        CASE(gives_back_the_room),
+        CASE(cuts_what_follows_the_valid_part),
+        CASE(takes_zeros_for_reserved_space),
+        CASE(closing_cuts_the_reserved_space),
         CASE(refuses_a_missing_file),
         CASE(refuses_records_of_another_folder),
-        CASE(refuses_a_header_that_can_not_be),
-        CASE(checks_without_a_change),
+        CASE(refuses_an_impossible_header),
+        CASE(checks_without_changing_anything),
         CASE(does_not_check_a_folder_in_use),
-        CASE(recovery_writes_again_what_a_failed_sync_lost),
+        CASE(recovery_rewrites_what_a_failed_sync_lost),
         CASE(closing_after_a_failed_sync_claims_nothing),
         CASE(a_failed_sync_ends_every_process),
-        CASE(finishes_a_commit_point_half_moved),
+        CASE(completes_a_half_moved_commit_point),
         CASE(never_moves_the_commit_point_back),
-        CASE(leaves_a_failed_repair_to_the_next),
+        CASE(recovers_after_failed_repairs),
         CASE(repairs_after_a_failed_repair),
         CASE(survives_a_power_cut_at_every_moment),
-        CASE(syncs_the_folder_at_every_opening),
+        CASE(every_opening_syncs_the_directory),
 #undef CASE
     };
 
