@@ -1,6 +1,7 @@
 /* backoff.h - how long to wait before the next try: exponential, with jitter, up to a cap.
  *
- * Jitter keeps a thousand agencies that lost the same server from coming back in step.
+ * Because of the jitter, a thousand agencies that lost the same server do not reconnect all at
+ * once.
  */
 #ifndef LOTTERY_BACKOFF_H
 #define LOTTERY_BACKOFF_H
@@ -9,7 +10,7 @@
 
 struct backoff {
     uint32_t first_ms;   /* the ceiling of the first wait, > 0 */
-    uint32_t max_ms;     /* the ceiling that no wait exceeds, >= first_ms */
+    uint32_t max_ms;     /* the highest ceiling, >= first_ms */
     uint32_t ceiling_ms; /* the ceiling of the next wait; 0 = start from first_ms */
 };
 
@@ -17,7 +18,7 @@ struct backoff {
  * ceiling. Never blocks. */
 uint32_t backoff_next_ms(struct backoff *backoff);
 
-/* After a success: the next wait is a first one again. */
+/* To be called after a success: the next wait starts from first_ms again. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

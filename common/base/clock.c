@@ -21,7 +21,7 @@ static uint32_t clock_system_random(void)
     uint32_t bits;
 
     if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits)) {
-        /* Before the kernel's pool is ready: jitter needs no more than this. */
+        /* The kernel's pool is not ready yet. For jitter this is good enough. */
         struct timespec now;
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         bits = (uint32_t)now.tv_nsec * 2654435761u;

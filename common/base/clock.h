@@ -1,6 +1,7 @@
-/* clock.h - time and randomness, through a seam that tests replace.
+/* clock.h - time and random numbers, from a source that tests can replace.
  *
- * Elapsed time comes from the monotonic clock only; the wall clock serves log lines and "today".
+ * Elapsed time is measured with the monotonic clock only; the wall clock is for log lines and
+ * "today".
  */
 #ifndef LOTTERY_CLOCK_H
 #define LOTTERY_CLOCK_H
@@ -13,13 +14,13 @@
 #define NS_PER_S INT64_C(1000000000)
 
 struct clock_source {
-    uint64_t (*monotonic_ms)(void); /* milliseconds since some fixed point */
+    uint64_t (*monotonic_ms)(void); /* milliseconds since a fixed point */
     time_t (*wall_s)(void);         /* seconds since 1970 */
     uint32_t (*random)(void);       /* 32 uniform bits */
 };
 
-/* Replaces the source; NULL brings the system's back. The source must outlive its use.
- * Not thread-safe: for the start of a test. */
+/* Replaces the source; NULL restores the system's. The source must outlive its use. Not
+ * thread-safe: for tests, before they start threads. */
 void clock_replace(const struct clock_source *source);
 
 /* Milliseconds of the monotonic clock. */
@@ -28,10 +29,10 @@ uint64_t clock_monotonic_ms(void);
 /* Seconds since 1970 by the wall clock. */
 time_t clock_wall_s(void);
 
-/* 32 uniform random bits; not for secrets. */
+/* 32 uniformly random bits; not for secrets. */
 uint32_t clock_random(void);
 
-/* Today's local date as the number YYYYMMDD. */
+/* Today's local date as the number YYYYMMDD; 0 if the system cannot tell. */
 uint32_t clock_today(void);
 
 #endif

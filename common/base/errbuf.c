@@ -28,8 +28,7 @@ void errbuf_wrap(struct errbuf *err, const char *format, ...)
     va_end(args);
     memcpy(inner, err->text, sizeof(inner));
     inner[sizeof(inner) - 1] = '\0';
-    /* The outer context is the shorter and the more telling part: it is the inner text that is cut.
-     */
+    /* The outer context is shorter and more useful, so the inner text is cut. */
     size_t used = strlen(context);
     memcpy(err->text, context, used);
     (void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);

@@ -1,18 +1,18 @@
-/* errbuf.h - the human side of an error: bounded text, context wrapped around it on the way up.
+/* errbuf.h - the text of an error for people: bounded, and each caller can add context in front.
  *
- * The caller owns the struct. Every function takes NULL for "nobody wants the text".
+ * The caller owns the struct. Every function accepts NULL, which means that no text is wanted.
  */
 #ifndef LOTTERY_ERRBUF_H
 #define LOTTERY_ERRBUF_H
 
 struct errbuf {
-    char text[512]; /* NUL-terminated; cut when it would not fit */
+    char text[512]; /* NUL-terminated; cut when it does not fit */
 };
 
 /* Replaces the text. */
 void errbuf_set(struct errbuf *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "context: " before the text that is there. */
+/* Puts "context: " in front of the current text. */
 void errbuf_wrap(struct errbuf *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

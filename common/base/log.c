@@ -21,11 +21,11 @@ static _Thread_local struct held {
     bool is_holding;
 } held;
 
-/* A line being put together. */
+/* A line under construction. */
 struct line {
     char bytes[LOG_LINE_MAX];
     size_t size;
-    bool is_cut; /* something did not fit: nothing more is added */
+    bool is_cut; /* something did not fit; nothing more is added */
 };
 
 void log_set_level(enum log_level level)
@@ -54,8 +54,8 @@ bool log_level_from_name(const char *name, enum log_level *out)
     return false;
 }
 
-/* One byte stays free for the line end. A cut leaves no half of a UTF-8 sequence: readers of the
- * log would refuse it. */
+/* One byte is kept free for the newline. A cut never leaves part of a UTF-8 sequence, which readers
+ * of the log would refuse. */
 static void log_line_add(struct line *line, const char *bytes, size_t size)
 {
     size_t left = sizeof(line->bytes) - 1 - line->size;
@@ -77,7 +77,7 @@ static void log_line_add_text(struct line *line, const char *text)
     log_line_add(line, text, strlen(text));
 }
 
-/* A value must not look like a further detail or a further line. */
+/* A value must not look like another detail or another line. */
 static void log_line_add_value(struct line *line, const char *value, size_t size)
 {
     size_t start = line->size;
@@ -92,7 +92,7 @@ static void log_line_add_value(struct line *line, const char *value, size_t size
     }
 }
 
-/* The time changes once a second and formatting it costs more than the rest of the line. */
+/* Cached, because it changes once a second and costs more than the rest of the line to format. */
 static void log_line_add_time(struct line *line)
 {
     static _Thread_local time_t cached_second = (time_t)-1;
@@ -116,7 +116,7 @@ static void log_write_whole(const char *bytes, size_t size)
         if (written < 0) {
             if (errno == EINTR)
                 continue;
-            return; /* nobody left to tell */
+            return; /* there is nobody to report it to */
         }
         bytes += written;
         size -= (size_t)written;
@@ -140,7 +140,7 @@ void log_release(void)
     log_write_held();
 }
 
-/* One write is never more than what a pipe takes as a whole. */
+/* One write is never larger than what a pipe takes atomically. */
 static void log_hold_line(const struct line *line)
 {
     if (line->size > sizeof(held.bytes) - held.size)

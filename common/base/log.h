@@ -1,10 +1,10 @@
-/* log.h - log lines that people and scripts read.
+/* log.h - log lines for people and scripts.
  *
  *   2024-08-21 22:11:15 INFO     action: NAME | result: success | key: value | ...
  *
- * A line is written to stdout at once and whole, so that lines of several processes never mix and
- * nothing is lost at exit. The write may block when stdout is a pipe that nobody reads. A line is
- * at most LOG_LINE_MAX bytes; what is longer is cut, keeping its line end.
+ * A line is written to stdout immediately and in one write, so that lines of several processes
+ * never mix and nothing is lost at exit. The write may block when stdout is a pipe that nobody
+ * reads. A line has at most LOG_LINE_MAX bytes; a longer one is cut but keeps its newline.
  */
 #ifndef LOTTERY_LOG_H
 #define LOTTERY_LOG_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_MAX 4096 /* = PIPE_BUF on Linux: up to here a write to a pipe is atomic */
+#define LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: up to this size a write to a pipe is atomic */
 
 #define LOG_LEVEL_MAP(XX) XX(DEBUG) XX(INFO) XX(WARNING) XX(ERROR) XX(CRITICAL)
 
@@ -24,19 +24,20 @@ enum log_level {
         LOG_LEVEL_COUNT
 };
 
-/* The only three results there are. */
+/* The only three results that exist. */
 enum log_result { LOG_SUCCESS, LOG_FAIL, LOG_IN_PROGRESS };
 
 /* Lines below `level` are dropped from now on. The default is INFO. */
 void log_set_level(enum log_level level);
 
-/* Would a line of this level be written? For callers that would format a lot for nothing. */
+/* Would a line of this level be written? Lets callers skip expensive formatting. */
 bool log_enabled(enum log_level level);
 
-/* "DEBUG", ... Static. */
+/* "DEBUG", ...; "?" when it is no level. Static. */
 const char *log_level_name(enum log_level level);
 
-/* Finds the level of that name, in any case. Returns false when there is none. */
+/* Finds the level with that name, ignoring case. Returns false when there is none; then *out is
+ * unchanged. */
 bool log_level_from_name(const char *name, enum log_level *out);
 
 /* One detail of a line. The value is borrowed during the call; NULL counts as empty. */
@@ -51,12 +52,12 @@ void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
 
 /* From log_hold() to log_release() this thread collects its lines and writes several at a time,
- * still whole ones only: for a caller that is about to write many. Not to be nested. A process that
- * another thread ends meanwhile loses what was collected. */
+ * always whole ones: for a caller that is about to write many. Must not be nested. If another
+ * thread ends the process in between, the collected lines are lost. */
 void log_hold(void);
 void log_release(void);
 
-/* Room for a number as text inside an expression; lives to the end of the enclosing block. */
+/* Space for a number as text within an expression; lives until the end of the enclosing block. */
 struct log_number {
     char digits[24];
 };

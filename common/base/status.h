@@ -1,7 +1,7 @@
-/* status.h - the one result type of the project.
+/* status.h - the only result type of the project.
  *
- * 0 is success. errno values and libuv codes are translated where they arise and never travel
- * further; the words for a human go into an errbuf (errbuf.h).
+ * 0 is success. errno values and libuv codes are translated where they occur and not passed on; the
+ * text for people goes into an errbuf (errbuf.h).
  */
 #ifndef LOTTERY_STATUS_H
 #define LOTTERY_STATUS_H
@@ -30,13 +30,14 @@ enum status {
         STATUS_COUNT /* how many there are; not a status */
 };
 
-/* Returns the name of `status`, e.g. "NOSPACE"; "?" when it is none. Never NULL, static. */
+/* Returns the name of `status`, e.g. "NOSPACE"; "?" when it is not one. Static, never NULL. */
 const char *status_name(enum status status);
 
-/* Returns the text of `status`, e.g. "no space left"; "?" when it is none. Never NULL, static. */
+/* Returns the text of `status`, e.g. "no space left"; "?" when it is not one. Static, never NULL.
+ */
 const char *status_text(enum status status);
 
-/* Translates an errno value (positive); what has no status of its own becomes STATUS_IO. */
+/* Translates a (positive) errno value; one without a status of its own becomes STATUS_IO. */
 enum status status_from_errno(int error);
 
 #endif

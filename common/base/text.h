@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct text {
-    const char *data; /* borrowed: whoever made the view says how long it lives */
+    const char *data; /* borrowed; whoever creates the view says how long it is valid */
     size_t size;      /* bytes */
 };
 
@@ -17,7 +17,7 @@ static inline struct text text_of(const char *string)
     return (struct text){string, strlen(string)};
 }
 
-/* Is it one of the ten ASCII digits, whatever the locale? */
+/* Is it one of the ten ASCII digits, in any locale? */
 static inline bool text_is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -1,6 +1,6 @@
-/* word.h - eight bytes of text at a time, for the checks that every byte of every bet goes through.
+/* word.h - eight bytes of text at a time, for the checks that look at every byte of every bet.
  *
- * The first byte of the text is the lowest of the word, on every machine.
+ * The first byte of the text is the lowest byte of the word, on every machine.
  */
 #ifndef LOTTERY_WORD_H
 #define LOTTERY_WORD_H
@@ -12,7 +12,7 @@
 
 #define WORD_SIZE 8 /* bytes */
 
-/* A word of eight times the same byte. */
+/* A word with `byte` eight times. */
 #define WORD_OF(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* The eight bytes at `p`. */
@@ -24,8 +24,8 @@ static inline uint64_t word_load(const char *p)
     return le64toh(word);
 }
 
-/* The `size` bytes at `p`, 1 to 7, and `filler` behind them. Nothing beyond them is read: those in
- * the middle are read twice instead. */
+/* The `size` bytes at `p`, 1 to 7, followed by `filler`. Nothing beyond them is read; instead those
+ * in the middle are read twice. */
 static inline uint64_t word_load_part(const char *p, size_t size, unsigned char filler)
 {
     uint64_t word = WORD_OF((uint64_t)filler) << (8 * size);
@@ -42,7 +42,7 @@ static inline uint64_t word_load_part(const char *p, size_t size, unsigned char 
            (uint64_t)(unsigned char)p[size - 1] << (8 * (size - 1));
 }
 
-/* The high bit of each byte that is `byte`, and no other bit. */
+/* Sets the high bit of each byte that equals `byte`, and no other bit. */
 static inline uint64_t word_find(uint64_t word, unsigned char byte)
 {
     uint64_t zero_at = word ^ WORD_OF(byte);

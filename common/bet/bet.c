@@ -21,7 +21,7 @@ static bool bet_is_alphanumeric(char c)
     return text_is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Digits alone? Theirs is the high nibble 3, also when 6 is added. */
+/* Only digits? Their high nibble is 3, and still is after adding 6. */
 static bool bet_is_digits(uint64_t word)
 {
     return (word & WORD_OF(0xf0)) == WORD_OF(0x30) &&
@@ -58,14 +58,14 @@ static uint32_t bet_days_in_month(uint32_t year, uint32_t month)
     return days[month - 1];
 }
 
-/* The proleptic Gregorian calendar from year 1, as Python's date.fromisoformat takes it. */
+/* By the proleptic Gregorian calendar from year 1, like Python's date.fromisoformat. */
 static enum bet_fault bet_check_birthdate(struct text text, uint32_t today)
 {
     const char *p = text.data;
 
     if (text.size != BET_BIRTHDATE_SIZE)
         return BET_FAULT_BIRTHDATE;
-    /* A digit in the place of each hyphen, bytes 4 and 7, and then they are all digits. */
+    /* With the hyphens, bytes 4 and 7, turned into digits, all eight bytes have to be digits. */
     uint64_t hyphen_to_digit = (uint64_t)('-' ^ '0') << 32 | (uint64_t)('-' ^ '0') << 56;
     if (p[4] != '-' || p[7] != '-' || !bet_is_digits(word_load(p) ^ hyphen_to_digit) ||
         !text_is_digit(p[8]) || !text_is_digit(p[9]))

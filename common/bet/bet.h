@@ -1,7 +1,7 @@
-/* bet.h - one bet and the rules it has to keep. Pure: no I/O, no allocation, no global state.
+/* bet.h - a bet and its rules. Pure: no I/O, no allocation, no global state.
  *
- * Both sides use the same rules: the agency to point at the line of its file, the central because
- * it trusts no agency.
+ * Both sides use the same rules: the agency to name the bad line of its file, the server because it
+ * trusts no agency.
  */
 #ifndef LOTTERY_BET_H
 #define LOTTERY_BET_H
@@ -15,7 +15,7 @@
 #define BET_BIRTHDATE_SIZE 10 /* "YYYY-MM-DD" */
 #define BET_NUMBER_MAX 9999
 
-/* The texts are borrowed; whoever fills the struct says how long they live. */
+/* The texts are borrowed; whoever fills the struct says how long they are valid. */
 struct bet {
     struct text first_name;
     struct text last_name;
@@ -43,18 +43,18 @@ enum bet_fault {
         BET_FAULT_COUNT
 };
 
-/* Checks every rule; `today` is the date YYYYMMDD after which a birthdate is in the future.
- * Returns the first fault in the order of the fields. */
+/* Checks every rule; a birthdate after `today`, a date YYYYMMDD, is in the future. Returns the
+ * first fault in the order of the fields, or BET_FAULT_NONE. */
 enum bet_fault bet_check(const struct bet *bet, uint32_t today);
 
 /* Checks only the sizes of the texts and the range of the number. */
 enum bet_fault bet_check_sizes(const struct bet *bet);
 
-/* Reads a bet's number: ASCII digits alone, at least one, value 0..9999 (leading zeros are fine).
- * Writes *out only on success. */
+/* Reads a bet's number: ASCII digits only, at least one, value 0..9999 (leading zeros are allowed).
+ * Returns BET_FAULT_NONE or BET_FAULT_NUMBER. Writes *out only on success. */
 enum bet_fault bet_number_read(struct text text, uint32_t *out);
 
-/* The text of a fault. Static, never NULL. */
+/* The text of a fault; "?" when it is not one. Static, never NULL. */
 const char *bet_fault_text(enum bet_fault fault);
 
 #endif

@@ -6,8 +6,8 @@
 
 #define LATIN_LEAD 0xc3
 
-/* Length of the well-formed sequence at `p` (RFC 3629, the table of section 4), 0 when there is
- * none within `left` bytes. Only for lead bytes >= 0x80. */
+/* Size of the well-formed sequence at `p` (RFC 3629, section 4), 0 when there is none within `left`
+ * bytes. Only for lead bytes >= 0x80. */
 static size_t utf8_sequence_size(const unsigned char *p, size_t left)
 {
     unsigned char low = 0x80;
@@ -40,7 +40,7 @@ static size_t utf8_sequence_size(const unsigned char *p, size_t left)
     return size;
 }
 
-/* Length of the printable character at `p`, 0 when there is none within `left` bytes. */
+/* Size of the printable character at `p`, 0 when there is none within `left` bytes. */
 static size_t utf8_character_size(const unsigned char *p, size_t left)
 {
     if (*p < 0x80)
@@ -50,7 +50,7 @@ static size_t utf8_character_size(const unsigned char *p, size_t left)
     return utf8_sequence_size(p, left);
 }
 
-/* Goes on by whole characters up to `until` or a little beyond; NULL at one that is none. */
+/* Advances by whole characters to `until` or slightly beyond; returns NULL at an invalid one. */
 static const char *utf8_skip_characters(const char *p, const char *until, const char *end)
 {
     while (p < until) {
@@ -62,24 +62,24 @@ static const char *utf8_skip_characters(const char *p, const char *until, const 
     return p;
 }
 
-/* Printable ASCII alone? With no high bit in the word, taking 0x20 from a byte sets its high bit
- * when it was below, and adding 1 does when it was 0x7f. */
+/* Only printable ASCII? If the word has no high bit, subtracting 0x20 sets the high bit of a byte
+ * below 0x20, and adding 1 sets that of 0x7f. */
 static bool utf8_is_ascii(uint64_t word)
 {
     return ((word | (word - WORD_OF(0x20)) | (word + WORD_OF(1))) & WORD_OF(0x80)) == 0;
 }
 
-/* Printable ASCII and the letters of U+00C0..U+00FF alone, which are 0xc3 and one byte more? So are
- * nearly all names of the country. */
+/* Only printable ASCII and the letters of U+00C0..U+00FF, which are 0xc3 and one more byte? Nearly
+ * all names in the country are. */
 static bool utf8_is_latin(uint64_t word)
 {
     uint64_t high = word & WORD_OF(0x80);
     uint64_t lead = word_find(word, LATIN_LEAD);
-    uint64_t behind_lead = lead << 8;
+    uint64_t after_lead = lead << 8;
     uint64_t continuing = high & ~(word << 1); /* 10xxxxxx */
     uint64_t high_bytes = (high >> 7) * 0xff;
 
-    return lead >> 63 == 0 && high == (lead | behind_lead) && (behind_lead & ~continuing) == 0 &&
+    return lead >> 63 == 0 && high == (lead | after_lead) && (after_lead & ~continuing) == 0 &&
            utf8_is_ascii((word & ~high_bytes) | (WORD_OF(' ') & high_bytes));
 }
 

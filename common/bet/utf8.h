@@ -1,4 +1,4 @@
-/* utf8.h - is this text? */
+/* utf8.h - checks that bytes are printable text. */
 #ifndef LOTTERY_UTF8_H
 #define LOTTERY_UTF8_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* Is `text` valid UTF-8 (RFC 3629: shortest forms, no surrogates, at most U+10FFFF) without control
- * characters (U+0000..U+001F, U+007F..U+009F)? Empty text is. */
+ * characters (U+0000..U+001F, U+007F..U+009F)? Empty text counts as printable. */
 bool utf8_is_printable(struct text text);
 
 #endif

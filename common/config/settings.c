@@ -67,7 +67,7 @@ static bool settings_set_value(const struct setting *setting, void *target, cons
     return false;
 }
 
-/* What a setting takes, for the error's text. */
+/* What values a setting accepts, for the error's text. */
 static void settings_describe(const struct setting *setting, char *out, size_t size)
 {
     switch (setting->kind) {

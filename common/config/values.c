@@ -28,7 +28,7 @@ bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out)
     return true;
 }
 
-/* Longest names first where one begins another. */
+/* If one name is the beginning of another, the longer one comes first. */
 static const struct {
     const char *name;
     int64_t ns;
@@ -65,7 +65,7 @@ static bool value_duration_part(struct text text, size_t *at, int64_t *out_ns)
     }
     if (*at < text.size && text.data[*at] == '.') {
         for ((*at)++; *at < text.size && text_is_digit(text.data[*at]); (*at)++, digits++) {
-            if (fraction < INT64_MAX / 10) { /* what does not fit is far below a nanosecond */
+            if (fraction < INT64_MAX / 10) { /* further digits are far below a nanosecond */
                 fraction = fraction * 10 + (uint64_t)(text.data[*at] - '0');
                 scale *= 10;
             }
@@ -77,7 +77,7 @@ static bool value_duration_part(struct text text, size_t *at, int64_t *out_ns)
     if (unit == 0 || (int64_t)whole > INT64_MAX / unit)
         return false;
     int64_t ns = (int64_t)whole * unit;
-    /* In this order, which is Go's: the quotient is exact where it can be, so 0.57s is 570ms. */
+    /* In the same order as Go: the quotient is exact where possible, so 0.57s is 570ms. */
     int64_t extra = (int64_t)((double)fraction * ((double)unit / scale));
     if (ns > INT64_MAX - extra)
         return false;

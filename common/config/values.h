@@ -1,7 +1,7 @@
-/* values.h - the texts of settings turned into values, strictly.
+/* values.h - converts the text of settings into values, strictly.
  *
- * Nothing is skipped and nothing is guessed: white space, signs, underscores, digits of other
- * scripts and trailing text are all refused. Outputs are written only on success.
+ * Nothing is skipped or guessed: white space, signs, underscores, digits of other scripts and
+ * trailing text are all refused. Outputs are written only on success.
  */
 #ifndef LOTTERY_VALUES_H
 #define LOTTERY_VALUES_H
@@ -11,21 +11,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads ASCII digits alone as a number of min..max. Leading zeros are fine. */
+/* Reads a number of min..max: ASCII digits only, leading zeros are allowed. */
 bool value_uint(struct text text, uint64_t min, uint64_t max, uint64_t *out);
 
-/* Reads a duration as Go writes them: a sequence of decimal numbers with a unit each, like
- * "300ms", "1.5h" or "1m30s"; units ns, us, ms, s, m, h; "0" alone needs none. Not negative.
- * The result is in nanoseconds, at most INT64_MAX. */
+/* Reads a duration in Go's notation: a sequence of decimal numbers, each with a unit, like "300ms",
+ * "1.5h" or "1m30s"; the units are ns, us, ms, s, m, h; "0" needs no unit. Not negative. The result
+ * is in nanoseconds, at most INT64_MAX. */
 bool value_duration(struct text text, int64_t *out_ns);
 
-#define VALUE_DURATION_MAX 32 /* room for any printed duration, with its NUL */
+#define VALUE_DURATION_MAX 32 /* bytes of any printed duration, including its NUL */
 
 /* Prints nanoseconds (>= 0) as Go's time.Duration.String does: "0s", "100ms", "1m30s", "1h0m0s". */
 void value_duration_print(int64_t ns, char out[VALUE_DURATION_MAX]);
 
-/* Splits "host:port" at its last colon; "[::1]:80" loses the brackets. The host is not empty and is
- * copied, NUL-terminated, into `host`; the port is 1..65535. */
+/* Splits "host:port" at its last colon; the brackets of "[::1]:80" are removed. The host must not
+ * be empty and is copied, NUL-terminated, into `host`; the port must be 1..65535. */
 bool value_address(const char *text, char *host, size_t host_size, uint16_t *port);
 
 #endif

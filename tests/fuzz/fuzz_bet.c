@@ -1,10 +1,10 @@
-/* The rules of a bet against a reference that decodes every character and counts every day. */
+/* The rules of a bet, compared with a simple reference. */
 #include "bet.h"
 #include "fuzz.h"
 #include "utf8.h"
 
-/* The character at the beginning of `text` and its bytes; false when there is none. Decodes first,
- * and then asks whether that was the only way to write it. */
+/* Decodes the first character of `text` and its size; false when it is not valid. Decodes first,
+ * and then checks that it was the shortest way to write the character. */
 static bool decode(struct text text, uint32_t *out, size_t *size)
 {
     static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -47,7 +47,7 @@ static bool is_document(struct text text)
     return text.size >= 1 && text.size <= 16;
 }
 
-/* The day as a number YYYYMMDD, 0 when there is no such day: walks from the first of the month. */
+/* The day as a number YYYYMMDD, 0 when there is no such day. */
 static uint32_t day_of(struct text text)
 {
     char pattern[] = "0000-00-00";

@@ -1,12 +1,12 @@
-/* NewBets read the short way: what it takes, protobuf-c takes, too, and reads the same; and what
- * protobuf-c writes of it, it takes and reads the same again. */
+/* The fast path for NewBets: what it accepts, protobuf-c accepts too and reads the same; and what
+ * protobuf-c packs from that, the fast path reads again. */
 #include "bet_codec.h"
 #include "fuzz.h"
 #include "lottery.pb-c.h"
 
 #define BODY_MAX 8187
 
-/* protobuf-c's copy has what is behind a NUL byte, too, and a NUL of its own at the end. */
+/* protobuf-c's copy may have more after a NUL byte, and has its own NUL at the end. */
 static bool is_same(struct text ours, const char *theirs)
 {
     return memcmp(ours.data, theirs, ours.size) == 0 && theirs[ours.size] == '\0';
@@ -21,7 +21,7 @@ static void check_bet(const struct bet *ours, const Lottery__V1__Bet *theirs)
     FUZZ_CHECK(ours->number == theirs->number);
 }
 
-/* Does the short way read it? What it reads is what `message` says. */
+/* Does the fast path accept it? Then it has to read the same as `message`. */
 static bool reads(const uint8_t *body, size_t size, const Lottery__V1__NewBets *message)
 {
     static struct bet bets[BODY_MAX / 2];
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)reads(data, size, message);
     if (message == NULL)
         return 0;
-    /* Unknown fields are packed again, and texts end at their first NUL: those are not ours. */
+    /* protobuf-c packs unknown fields again and ends texts at their first NUL: the fast path may
+     * refuse. */
     size_t packed_size = lottery__v1__new_bets__get_packed_size(message);
     if (packed_size <= BODY_MAX && message->base.n_unknown_fields == 0) {
         (void)lottery__v1__new_bets__pack(message, packed);

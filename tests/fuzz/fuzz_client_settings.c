@@ -1,10 +1,10 @@
-/* config.yaml with any bytes: settings within their ranges, which read the same again when they are
- * written down, or file and line of what is wrong. */
+/* config.yaml with any bytes: either settings within their ranges, which are the same when written
+ * and read again, or an error with file and line. */
 #include "client_settings.h"
 #include "fuzz.h"
 #include "values.h"
 
-/* Quoted for YAML; false when it is not plain ASCII. */
+/* Quotes for YAML; false when the text is not printable ASCII. */
 static bool quote(const char *text, char *out)
 {
     *out++ = '"';

@@ -1,5 +1,5 @@
-/* Frames come out the same however the stream is cut: all at once, byte by byte, in two pieces; and
- * they are what a decoder says that just reads the header's five bytes. */
+/* The frames are the same however the stream is cut - all at once, byte by byte, in two pieces -
+ * and the same as those of a simple decoder. */
 #include "frame_reader.h"
 #include "fuzz.h"
 
@@ -57,7 +57,7 @@ static void feed(struct seen *seen, const uint8_t *data, size_t size, size_t fir
     frame_reader_fini(&reader);
 }
 
-/* The format in as few words as possible. */
+/* The simple decoder, to compare with. */
 static void read_naively(struct seen *seen, const uint8_t *data, size_t size)
 {
     begin(seen, size);

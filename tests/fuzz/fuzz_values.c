@@ -1,4 +1,4 @@
-/* The texts of settings as values, against plain references; and durations printed and read. */
+/* The values of settings, compared with simple references; durations printed and read again. */
 #include "fuzz.h"
 #include "values.h"
 
@@ -18,14 +18,14 @@ static void check_uint(struct text text)
     if (is_good) {
         memcpy(copy, text.data, text.size);
         copy[text.size] = '\0';
-        wanted = strtoull(copy, NULL, 10); /* ULLONG_MAX beyond that */
+        wanted = strtoull(copy, NULL, 10); /* ULLONG_MAX when it is too large */
         is_good = wanted >= min && wanted <= max;
     }
     FUZZ_CHECK(value_uint(text, min, max, &value) == is_good);
     FUZZ_CHECK(value == (is_good ? wanted : 0));
 }
 
-/* Reads the parts with the C library's own reader of numbers; -1 when it is no duration. */
+/* Reads the parts with the C library's functions; -1 when it is not a duration. */
 static long double sum_of_parts(const char *p)
 {
     static const struct {
@@ -69,11 +69,11 @@ static void check_duration(struct text text)
         FUZZ_CHECK(!is_good);
         return;
     }
-    if (!is_good) { /* no duration, or too long; near the limit rounding decides */
+    if (!is_good) { /* not a duration, or too long; near the limit rounding decides */
         FUZZ_CHECK(ns == -1 && (wanted < 0 || wanted > 9.22e18L));
         return;
     }
-    /* Each part may lose less than a nanosecond, and a double's last bits of its fraction. */
+    /* Each part may lose less than a nanosecond, and its fraction the last bits of a double. */
     FUZZ_CHECK(ns >= 0 && wanted >= 0);
     FUZZ_CHECK(fabsl(wanted - (long double)ns) <= 1e-6L * wanted + 1 + (long double)text.size);
 }
@@ -97,7 +97,7 @@ static void check_address(const char *text)
     if (!value_address(text, host, sizeof(host), &port))
         return;
     FUZZ_CHECK(host[0] != '\0' && port > 0);
-    /* The host and a colon begin or stand within the text, in brackets or not; the port ends it. */
+    /* The text begins with the host, in brackets or not, and ends with the port. */
     (void)snprintf(again, sizeof(again), text[0] == '[' ? "[%s]:" : "%s:", host);
     FUZZ_CHECK(strncmp(text, again, strlen(again)) == 0 || strncmp(text, host, strlen(host)) == 0);
     FUZZ_CHECK(strtoul(strrchr(text, ':') + 1, NULL, 10) == port);

@@ -1,5 +1,5 @@
-/* What we write by hand is what protobuf-c would have written: an agency's batch, byte by byte; and
- * the detail of an Ack is cut between characters. */
+/* An agency's batch, which is encoded by hand, has the bytes that protobuf-c would write; and the
+ * detail of an Ack is cut between characters. */
 #include "batch.h"
 #include "fuzz.h"
 #include "utf8.h"
@@ -16,7 +16,7 @@ static size_t take_bets(struct fuzz_input *input)
     while (count < BETS_MAX && input->size > 0) {
         struct bet *bet = &bets[count];
         uint8_t kind = fuzz_byte(input);
-        if (kind < 64 && count > 0) { /* the last one again, to fill a frame with little input */
+        if (kind < 64 && count > 0) { /* repeats the last bet, to fill a frame from little input */
             size_t copies = (size_t)kind + 1;
             for (; copies > 0 && count < BETS_MAX; copies--, count++)
                 bets[count] = bets[count - 1];
@@ -52,7 +52,7 @@ static char *string_of(struct text text)
     return (char *)(uintptr_t)text.data;
 }
 
-/* The first `count` bets as one NewBets; 0 when that is more than a frame. */
+/* Packs the first `count` bets as one NewBets; 0 when that does not fit into a frame. */
 static size_t pack(uint32_t agency, uint64_t offset, size_t count, uint8_t out[FRAME_MAX_SIZE])
 {
     static Lottery__V1__Bet messages[BETS_MAX];
@@ -105,7 +105,7 @@ static void check_ack(struct fuzz_input *input)
     struct text start = fuzz_text(input, 255, false);
     char detail[512] = "";
 
-    /* Repeated, so that it can be longer than what is kept. */
+    /* Twice, so that it can be longer than what an Ack keeps. */
     for (size_t i = 0; i < 2; i++)
         (void)strncat(detail, start.data, start.size);
     size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, received, detail, bytes);

@@ -38,7 +38,7 @@ static int restore(void **state)
     return 0;
 }
 
-/* The ceiling doubles from the first wait up to the cap and stays there. */
+/* The ceiling doubles from the first wait on, up to the cap, and stays there. */
 static void test_ceiling_doubles_up_to_the_cap(void **state)
 {
     static const uint32_t min[] = {50, 100, 200, 400, 500, 500, 500};
@@ -65,10 +65,10 @@ static void test_bounds(void **state)
     clock_replace(&uniform);
     prng.state = 1;
     for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
-        for (int most_kind = 0; most_kind < 3; most_kind++) {
+        for (int max_kind = 0; max_kind < 3; max_kind++) {
             uint32_t first = firsts[i];
-            uint32_t max = most_kind == 0 ? first : UINT32_MAX;
-            if (most_kind == 1 && first < UINT32_MAX / 3)
+            uint32_t max = max_kind == 0 ? first : UINT32_MAX;
+            if (max_kind == 1 && first < UINT32_MAX / 3)
                 max = 3 * first;
             struct backoff backoff = {.first_ms = first, .max_ms = max};
             uint64_t ceiling = first;
@@ -83,7 +83,7 @@ static void test_bounds(void **state)
     }
 }
 
-/* The jitter spreads the waits over the whole range, both ends included. */
+/* The jitter spreads the waits over the whole range, including both ends. */
 static void test_jitter_reaches_every_value(void **state)
 {
     bool seen[21] = {false};
@@ -99,7 +99,7 @@ static void test_jitter_reaches_every_value(void **state)
         assert_int_equal(seen[wait], wait >= 10);
 }
 
-/* After a reset the next wait is a first one again. */
+/* After a reset the waits start from the first one again. */
 static void test_reset(void **state)
 {
     struct backoff backoff = {.first_ms = 100, .max_ms = 10000};

@@ -24,7 +24,7 @@ static struct text sized(const char *data, size_t size)
     return (struct text){data, size};
 }
 
-/* A bet that keeps every rule is taken. */
+/* A bet that follows every rule is valid. */
 static void test_valid(void **state)
 {
     struct bet bet = valid();
@@ -33,7 +33,7 @@ static void test_valid(void **state)
     assert_int_equal(bet_check(&bet, TODAY), BET_FAULT_NONE);
 }
 
-/* Every fault has a text of its own; what is none has one, too. */
+/* Every fault has its own text; a value that is no fault has "?". */
 static void test_fault_texts(void **state)
 {
     (void)state;
@@ -48,7 +48,7 @@ static void test_fault_texts(void **state)
     assert_string_equal(bet_fault_text((enum bet_fault) - 1), "?");
 }
 
-/* The first fault in the order of the fields is the one that is told. */
+/* The fault that is returned is the first in the order of the fields. */
 static void test_order_of_faults(void **state)
 {
     struct bet bet = {text_of(""), text_of(""), text_of(""), text_of(""), 10000};
@@ -128,10 +128,10 @@ static void test_name_texts(void **state)
         "\xc2\x80",         /* U+0080 */
         "\xc2\x85",         /* U+0085, next line */
         "\xc2\x9f",         /* U+009F */
-        "\x80",             /* a continuation without a beginning */
-        "\xbf",             /* another */
-        "\xc3",             /* a beginning without continuation */
-        "\xc3(",            /* the same, something else behind it */
+        "\x80",             /* a continuation byte without a lead byte */
+        "\xbf",             /* another one */
+        "\xc3",             /* a lead byte without continuation */
+        "\xc3(",            /* the same, followed by something else */
         "\xc0\xaf",         /* overlong '/' */
         "\xc1\xbf",         /* overlong */
         "\xe0\x9f\xbf",     /* overlong U+07FF */
@@ -168,7 +168,7 @@ static void test_name_texts(void **state)
     assert_int_equal(bet_check(&bet, TODAY), BET_FAULT_FIRST_NAME_TEXT);
 }
 
-/* A document has 1 to 16 ASCII letters or digits: no other byte, leading zeros kept. */
+/* A document has 1 to 16 ASCII letters or digits and no other byte. */
 static void test_document(void **state)
 {
     static const char letters[] = "0123456789ABCDEFG";
@@ -190,7 +190,7 @@ static void test_document(void **state)
     }
 }
 
-/* Days of a month by the rules of the calendar, told in another way than the code tells it. */
+/* The days of a month by the rules of the calendar, computed in another way than in the code. */
 static unsigned last_day(unsigned year, unsigned month)
 {
     if (month == 2)
@@ -198,7 +198,7 @@ static unsigned last_day(unsigned year, unsigned month)
     return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-/* Every day, month and many years: a date is taken exactly when the calendar has it. */
+/* Every day and month of many years: a date is valid exactly when it is in the calendar. */
 static void test_birthdate_calendar(void **state)
 {
     static const unsigned years[] = {0,    1,    4,    100,  400,  1582, 1899, 1900,
@@ -215,13 +215,13 @@ static void test_birthdate_calendar(void **state)
                 bool is_date = years[y] >= 1 && month >= 1 && month <= 12 && day >= 1 &&
                                day <= last_day(years[y], month);
                 if (bet_check(&bet, 99991231) != (is_date ? BET_FAULT_NONE : BET_FAULT_BIRTHDATE))
-                    fail_msg("%s is judged wrong", text);
+                    fail_msg("%s is judged wrongly", text);
             }
         }
     }
 }
 
-/* Today is not in the future, tomorrow is, also over the ends of months and years. */
+/* Today is not in the future and tomorrow is, also across the ends of months and years. */
 static void test_birthdate_future(void **state)
 {
     static const struct {
@@ -248,8 +248,8 @@ static void test_birthdate_future(void **state)
     }
 }
 
-/* A birthdate has exactly the shape YYYY-MM-DD; each byte of it is looked at. */
-static void test_birthdate_shape(void **state)
+/* A birthdate has exactly the form YYYY-MM-DD; each of its bytes is checked. */
+static void test_birthdate_form(void **state)
 {
     static const char *const bad[] = {
         "",
@@ -310,7 +310,7 @@ static void test_number_range(void **state)
     }
 }
 
-/* A number's text is ASCII digits alone; anything else leaves the output as it was. */
+/* A number's text has only ASCII digits; anything else leaves the output unchanged. */
 static void test_number_read(void **state)
 {
     static const struct {
@@ -364,7 +364,7 @@ static void test_number_read(void **state)
 }
 
 /* No field is read beyond its end. */
-static void test_fields_end_where_they_end(void **state)
+static void test_no_read_beyond_a_field(void **state)
 {
     static const char *const names[] = {"A", "\xc3", "\xe2\x82", "\xf0\x9f\x8e", "\xc2"};
 
@@ -387,10 +387,10 @@ static void test_fields_end_where_they_end(void **state)
     }
 }
 
-/* bet_check_sizes sees the bounds and nothing else. */
-static void test_sizes_alone(void **state)
+/* bet_check_sizes checks sizes and the number, and nothing else. */
+static void test_sizes_only(void **state)
 {
-    static char bytes[BET_NAME_MAX + 1]; /* NUL bytes: no field may have them */
+    static char bytes[BET_NAME_MAX + 1]; /* NUL bytes, which no field may have */
     const struct text nothing = {bytes, 0};
     const struct text birthdate = {bytes, BET_BIRTHDATE_SIZE};
 
@@ -425,15 +425,15 @@ int main(void)
         cmocka_unit_test(test_fault_texts),
         cmocka_unit_test(test_order_of_faults),
         cmocka_unit_test(test_name_sizes),
-        cmocka_unit_test(test_sizes_alone),
+        cmocka_unit_test(test_sizes_only),
         cmocka_unit_test(test_name_texts),
         cmocka_unit_test(test_document),
         cmocka_unit_test(test_birthdate_calendar),
         cmocka_unit_test(test_birthdate_future),
-        cmocka_unit_test(test_birthdate_shape),
+        cmocka_unit_test(test_birthdate_form),
         cmocka_unit_test(test_number_range),
         cmocka_unit_test(test_number_read),
-        cmocka_unit_test(test_fields_end_where_they_end),
+        cmocka_unit_test(test_no_read_beyond_a_field),
     };
 
     return cmocka_run_group_tests_name("bet", tests, NULL, NULL);

@@ -37,7 +37,7 @@ static void set_zone(const char *zone)
     tzset();
 }
 
-/* The replaced source answers every question; NULL brings the system's back. */
+/* The new source is used for everything; NULL restores the system's. */
 static void test_replace(void **state)
 {
     (void)state;
@@ -52,7 +52,7 @@ static void test_replace(void **state)
     assert_true(clock_wall_s() >= 1724278275);
 }
 
-/* The system's monotonic clock never goes back, and the wall clock is the system's. */
+/* The monotonic clock never goes back, and the wall clock is the system's. */
 static void test_system(void **state)
 {
     (void)state;
@@ -93,7 +93,7 @@ static void test_today(void **state)
     } cases[] = {
         {"UTC0", 0, 19700101},          {"UTC0", 1724284799, 20240821}, /* 23:59:59 */
         {"UTC0", 1724284800, 20240822},                                 /* 00:00:00 */
-        {"ART3", 1724284800, 20240821}, /* three hours behind: still the day before */
+        {"ART3", 1724284800, 20240821}, /* three hours west: still the day before */
         {"ART3", 1724295600, 20240822}, {"UTC0", 1709164800, 20240229},
         {"UTC0", 1709251200, 20240301}, {"UTC0", 1735689599, 20241231},
         {"UTC0", 1735689600, 20250101}, {"XXX-14", 1735639200, 20250101},

@@ -8,7 +8,7 @@
 
 #define MAX_FIELDS 8
 
-/* The reference: byte by byte, as the header says. */
+/* The reference: byte by byte, as the header describes it. */
 static size_t split_slowly(const char *text, size_t size, struct text *fields, size_t count)
 {
     size_t found = 0;
@@ -33,7 +33,7 @@ static size_t split_slowly(const char *text, size_t size, struct text *fields, s
     return 0;
 }
 
-/* Both agree, on a copy behind which nothing can be read. */
+/* Both agree, on a copy that ends right before a page that cannot be accessed. */
 static size_t assert_agree(const char *text, size_t size, size_t count)
 {
     struct guarded copy = guarded_copy(text, size);
@@ -51,6 +51,7 @@ static size_t assert_agree(const char *text, size_t size, size_t count)
     return line;
 }
 
+/* A typical line is split; the next line is not touched. */
 static void test_a_line_of_bets(void **state)
 {
     static const char text[] = "Ana,P\xc3\xa9rez Gil,30904465,1999-03-17,7574\r\nnext";
@@ -65,6 +66,7 @@ static void test_a_line_of_bets(void **state)
     assert_int_equal(fields[4].size, 4);
 }
 
+/* Edge cases by hand: empty fields, line ends, quotes, too few and too many fields. */
 static void test_by_hand(void **state)
 {
     static const struct {
@@ -85,7 +87,7 @@ static void test_by_hand(void **state)
                          cases[i].line);
 }
 
-/* Each special byte at each place of a text, whose parts end anywhere within a block. */
+/* Each special byte at each position, in texts of several sizes. */
 static void test_every_place(void **state)
 {
     static const char specials[] = {',', '"', '\n', '\r'};
@@ -109,6 +111,7 @@ static void test_every_place(void **state)
     assert_true(lines > 10000);
 }
 
+/* Random texts with many special bytes. */
 static void test_random(void **state)
 {
     static const char letters[] = "ab\xc3\xa9xyz01234567,,,,\r\n\"";

@@ -27,7 +27,7 @@ static void test_set_replaces(void **state)
     assert_string_equal(err.text, "");
 }
 
-/* wrap puts its context before what is there, and wraps again outward. */
+/* wrap puts its context in front of the text, also repeatedly. */
 static void test_wrap_goes_outward(void **state)
 {
     struct errbuf err;
@@ -50,17 +50,17 @@ static void test_wrap_does_not_format_the_inner_text(void **state)
     assert_string_equal(err.text, "disk: 100%s%n");
 }
 
-/* Whatever the sizes, the text ends within the struct, cut at its end. */
+/* Whatever the sizes, the text stays within the struct and is cut at its end. */
 static void test_cut_at_every_size(void **state)
 {
     struct {
         struct errbuf err;
-        char behind;
+        char after;
     } box;
     const size_t max = sizeof(box.err.text) - 1;
 
     (void)state;
-    box.behind = 'b';
+    box.after = 'b';
     for (size_t size = max - 3; size <= max + 600; size++) {
         errbuf_set(&box.err, "%s", repeated('a', size));
         size_t is = strlen(box.err.text);
@@ -75,10 +75,10 @@ static void test_cut_at_every_size(void **state)
         assert_int_equal(strlen(box.err.text), max);
         assert_memory_equal(box.err.text, repeated('o', max - 3), max - 3);
     }
-    assert_int_equal(box.behind, 'b');
+    assert_int_equal(box.after, 'b');
 }
 
-/* NULL means that nobody wants the text; a context may contain the text it wraps. */
+/* NULL means that no text is wanted; a context may contain the text that it wraps. */
 static void test_null_and_itself(void **state)
 {
     struct errbuf err;

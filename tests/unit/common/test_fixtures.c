@@ -1,4 +1,4 @@
-/* The fixtures themselves: a helper that can not fail proves nothing. */
+/* The fixtures themselves: a helper that cannot fail proves nothing. */
 #include "alloc_fault.h"
 #include "capture.h"
 #include "cmocka_all.h"
@@ -16,7 +16,7 @@
 
 #define SURVIVED 77
 
-/* A guarded copy holds the bytes, and the byte behind them kills whoever reads it. */
+/* A guarded copy has the bytes, and reading the byte after them kills the process. */
 static void test_guard_page_kills(void **state)
 {
     struct guarded guarded = guarded_copy("four", 4);
@@ -27,9 +27,9 @@ static void test_guard_page_kills(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        (void)fclose(stderr); /* a sanitizer's report is not news here */
-        const volatile uint8_t *behind = guarded.bytes + 4;
-        (void)*behind;
+        (void)fclose(stderr); /* a sanitizer's report is expected here */
+        const volatile uint8_t *after = guarded.bytes + 4;
+        (void)*after;
         _exit(SURVIVED);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -37,7 +37,7 @@ static void test_guard_page_kills(void **state)
     guarded_free(&guarded);
 }
 
-/* A guarded copy may be empty or as long as a page and more. */
+/* A guarded copy may be empty, or longer than a page. */
 static void test_guard_sizes(void **state)
 {
     static char big[10000];
@@ -53,7 +53,7 @@ static void test_guard_sizes(void **state)
     }
 }
 
-/* capture keeps writes apart, in order, with the bytes as they were. */
+/* capture records each write separately, in order, with its bytes unchanged. */
 static void test_capture_keeps_writes_apart(void **state)
 {
     struct capture capture;
@@ -73,7 +73,7 @@ static void test_capture_keeps_writes_apart(void **state)
     capture_free(&capture);
 }
 
-/* The n-th allocation fails and only that one, whichever function makes it. */
+/* Only the n-th allocation fails, whichever function makes it. */
 static void test_alloc_fault_hits_once(void **state)
 {
     void *blocks[4];
@@ -102,8 +102,8 @@ static void add_one(uv_timer_t *timer)
     ++*(unsigned *)timer->data;
 }
 
-/* loop_until_count runs the loop until the callback has come that often, and the loop ends clean.
- */
+/* loop_until_count runs the loop until the callback has run that often; the loop then closes
+ * without open handles. */
 static void test_loop_waits(void **state)
 {
     uv_loop_t loop;
@@ -121,7 +121,8 @@ static void test_loop_waits(void **state)
     loop_end(&loop);
 }
 
-/* What goes in at one end of a pair comes out at the other; an end and a reset are both seen. */
+/* What is written to one socket of a pair is read from the other; a close and a reset are both
+ * seen. */
 static void test_sockets_pair(void **state)
 {
     int fds[2];
@@ -147,7 +148,7 @@ static void test_sockets_pair(void **state)
     }
 }
 
-/* A temporary folder is there, is empty of others' files, and is gone afterwards with its own. */
+/* Each temporary folder is a new one, and is removed with its content. */
 static void test_tmpdir_is_removed(void **state)
 {
     char *folder = tmpdir_make();

@@ -59,7 +59,7 @@ static void test_default_level(void **state)
     assert_true(log_enabled(LOG_CRITICAL));
 }
 
-/* A line is what the contract says, byte by byte. */
+/* A line matches the contract byte by byte. */
 static void test_line_to_the_letter(void **state)
 {
     struct capture capture;
@@ -84,7 +84,7 @@ static void test_line_to_the_letter(void **state)
     capture_free(&capture);
 }
 
-/* With the system's clock, too, a line matches the pattern that scripts look for. */
+/* With the system's clock too, a line matches the pattern that scripts look for. */
 static void test_line_matches_pattern(void **state)
 {
     const char *pattern = "^[0-9]{4}-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9] "
@@ -107,7 +107,7 @@ static void test_line_matches_pattern(void **state)
     capture_free(&capture);
 }
 
-/* Every line is one write, also when it is empty of details or cut. */
+/* Every line is one write, also when it is cut. */
 static void test_one_write_per_line(void **state)
 {
     static char big[3 * LOG_LINE_MAX];
@@ -131,8 +131,8 @@ static void test_one_write_per_line(void **state)
     capture_free(&capture);
 }
 
-/* No byte of a value makes a further detail or a further line; the rest goes through unchanged. */
-static void test_values_are_tamed(void **state)
+/* No byte of a value can start another detail or another line; other bytes are unchanged. */
+static void test_values_are_escaped(void **state)
 {
     char value[256];
     struct capture capture;
@@ -160,8 +160,8 @@ static void test_values_are_tamed(void **state)
     capture_free(&capture);
 }
 
-/* A line is cut at LOG_LINE_MAX, keeps its line end, and nothing follows what was cut. */
-static void test_cut_keeps_line_end(void **state)
+/* A line is cut at LOG_LINE_MAX and keeps its newline, and nothing follows the cut. */
+static void test_cut_keeps_newline(void **state)
 {
     const char *prefix = TIME " INFO     action: a | result: success | k: ";
     const size_t capacity = LOG_LINE_MAX - 1 - strlen(prefix);
@@ -182,7 +182,7 @@ static void test_cut_keeps_line_end(void **state)
     }
 }
 
-/* A cut never leaves a part of a UTF-8 sequence behind, however many bytes of it would fit. */
+/* A cut never leaves part of a UTF-8 sequence, however many of its bytes would fit. */
 static void test_cut_keeps_utf8_whole(void **state)
 {
     static const char *const characters[] = {"\xc2\xb0", "\xe2\x82\xac", "\xf0\x9f\x8e\xb0"};
@@ -209,7 +209,7 @@ static void test_cut_keeps_utf8_whole(void **state)
     }
 }
 
-/* Lines below the level are not written, those from it on are, for every level. */
+/* For every level, lines below it are not written, and lines at or above it are. */
 static void test_levels(void **state)
 {
     (void)state;
@@ -246,7 +246,7 @@ static void test_dropped_line_costs_nothing(void **state)
     capture_free(&capture);
 }
 
-/* Level names are found in any case; what is no level leaves the output alone. */
+/* Level names are found in upper and lower case; other names leave the output unchanged. */
 static void test_level_names(void **state)
 {
     static const char *const wrong[] = {"", " INFO", "INFO ", "INF", "INFOS", "TRACE", "1"};
@@ -267,7 +267,7 @@ static void test_level_names(void **state)
     assert_string_equal(log_level_name(LOG_LEVEL_COUNT), "?");
 }
 
-/* Numbers are printed in full, at both ends of their range; NULL counts as empty. */
+/* Numbers are printed in full at both ends of their range; NULL counts as empty. */
 static void test_fields(void **state)
 {
     struct capture capture;
@@ -285,7 +285,7 @@ static void test_fields(void **state)
     capture_free(&capture);
 }
 
-/* The time follows the clock, also when it goes back, and is the local one. */
+/* The time follows the clock, also when that goes back, and is local time. */
 static void test_time_follows(void **state)
 {
     static const struct {
@@ -309,7 +309,7 @@ static void test_time_follows(void **state)
     }
 }
 
-/* Logging keeps errno, also when there is nobody to write to. */
+/* Logging keeps errno, also when stdout is closed. */
 static void test_keeps_errno(void **state)
 {
     struct capture capture;
@@ -330,8 +330,7 @@ static void test_keeps_errno(void **state)
     capture_free(&capture);
 }
 
-/* Held lines come in order and whole, several in a write that a pipe takes as one; what is written
- * afterwards is not held. */
+/* Held lines are written in order and whole, several per atomic write; later lines are not held. */
 static void test_hold(void **state)
 {
     enum { LINES = 200 };
@@ -393,8 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_line_to_the_letter, begin, end),
         cmocka_unit_test_setup_teardown(test_line_matches_pattern, begin, end),
         cmocka_unit_test_setup_teardown(test_one_write_per_line, begin, end),
-        cmocka_unit_test_setup_teardown(test_values_are_tamed, begin, end),
-        cmocka_unit_test_setup_teardown(test_cut_keeps_line_end, begin, end),
+        cmocka_unit_test_setup_teardown(test_values_are_escaped, begin, end),
+        cmocka_unit_test_setup_teardown(test_cut_keeps_newline, begin, end),
         cmocka_unit_test_setup_teardown(test_cut_keeps_utf8_whole, begin, end),
         cmocka_unit_test_setup_teardown(test_levels, begin, end),
         cmocka_unit_test_setup_teardown(test_dropped_line_costs_nothing, begin, end),

@@ -42,7 +42,7 @@ static int clear_environment(void **state)
     return 0;
 }
 
-/* Every kind of setting takes its values and puts them where they belong, and nowhere else. */
+/* Every kind of setting accepts its values and writes them to its own field only. */
 static void test_every_kind(void **state)
 {
     struct program program = defaults;
@@ -67,7 +67,7 @@ static void test_every_kind(void **state)
     assert_true(program.any == UINT32_MAX);
 }
 
-/* A bad value is refused with where, key, value and what is expected; the target stays as it is. */
+/* The error for a bad value has place, key, value and what is expected; the target is unchanged. */
 static void test_bad_values(void **state)
 {
     static const struct {
@@ -113,7 +113,7 @@ static void test_bad_values(void **state)
     }
 }
 
-/* Every choice is known by its place in the list. */
+/* The value of a choice is its index in the list. */
 static void test_choices(void **state)
 {
     static const char *const names[] = {"lottery", "bet", "echo"};
@@ -128,7 +128,7 @@ static void test_choices(void **state)
     }
 }
 
-/* A key that the table does not have is refused, also one in another case or part of one. */
+/* A key that is not in the table is refused, also a part of one or one in upper case. */
 static void test_unknown_key(void **state)
 {
     static const char *const unknown[] = {"", "ports", "por", "PORT", "TEST_PORT", " port"};
@@ -147,7 +147,8 @@ static void test_unknown_key(void **state)
     assert_memory_equal(&program, &defaults, sizeof(program));
 }
 
-/* A key may be given once; the second time is refused, whatever the value, and changes nothing. */
+/* A key may be given once; the second time it is refused, whatever the value, and changes nothing.
+ */
 static void test_given_twice(void **state)
 {
     struct program program = defaults;
@@ -167,7 +168,7 @@ static void test_given_twice(void **state)
 }
 
 /* The last of SETTINGS_MAX settings is remembered as well as the first. */
-static void test_as_many_as_there_may_be(void **state)
+static void test_as_many_as_allowed(void **state)
 {
     static struct setting many[SETTINGS_MAX];
     static char names[SETTINGS_MAX][16];
@@ -191,8 +192,8 @@ static void test_as_many_as_there_may_be(void **state)
         assert_int_equal(values[i], 7);
 }
 
-/* Text and addresses fit up to the room there is; one byte more is refused. */
-static void test_text_room(void **state)
+/* Text and addresses may be as long as their field; one byte more is refused. */
+static void test_text_capacity(void **state)
 {
     char text[SETTING_TEXT_SIZE + 1];
     struct program program = defaults;
@@ -219,7 +220,7 @@ static void test_text_room(void **state)
     assert_int_equal(program.any, defaults.any);
 }
 
-/* The environment wins over what the file gave; what it does not have stays. */
+/* The environment overrides the file; what is not in it stays. */
 static void test_environment_wins(void **state)
 {
     struct program program = defaults;
@@ -240,7 +241,7 @@ static void test_environment_wins(void **state)
     assert_string_equal(program.folder, defaults.folder);
 }
 
-/* A bad value in the environment, the empty one too, is an error that names the variable. */
+/* A bad value in the environment, also an empty one, is an error that names the variable. */
 static void test_environment_errors(void **state)
 {
     struct program program = defaults;
@@ -256,7 +257,7 @@ static void test_environment_errors(void **state)
     assert_int_equal(settings_read_environment(&table, &program, NULL), STATUS_INVALID);
 }
 
-/* An endless value does not push the reason out of the error's text. */
+/* A very long value does not push the reason out of the error's text. */
 static void test_error_names_reason_of_long_value(void **state)
 {
     char value[2000];
@@ -283,8 +284,8 @@ int main(void)
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_unknown_key),
         cmocka_unit_test(test_given_twice),
-        cmocka_unit_test(test_as_many_as_there_may_be),
-        cmocka_unit_test(test_text_room),
+        cmocka_unit_test(test_as_many_as_allowed),
+        cmocka_unit_test(test_text_capacity),
         cmocka_unit_test_setup_teardown(test_environment_wins, clear_environment,
                                         clear_environment),
         cmocka_unit_test_setup_teardown(test_environment_errors, clear_environment,

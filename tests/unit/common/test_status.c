@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Every status has a name and a text of its own. */
+/* Every status has its own name and text. */
 static void test_every_status_has_words(void **state)
 {
     (void)state;
@@ -21,7 +21,7 @@ static void test_every_status_has_words(void **state)
     }
 }
 
-/* The words belong to their value: the table is not shifted. */
+/* Names and texts belong to their values: the table is not shifted. */
 static void test_words_fit(void **state)
 {
     (void)state;
@@ -32,7 +32,7 @@ static void test_words_fit(void **state)
     assert_string_equal(status_name(STATUS_INCOMPLETE), "INCOMPLETE");
 }
 
-/* What is no status has "?" for both, never NULL. */
+/* For what is not a status both are "?", never NULL. */
 static void test_no_status(void **state)
 {
     static const int none[] = {STATUS_COUNT, STATUS_COUNT + 1, -1, 1 << 30};
@@ -44,7 +44,7 @@ static void test_no_status(void **state)
     }
 }
 
-/* errno values with a status of their own get it; every other one is STATUS_IO; 0 is success. */
+/* errno values with their own status get it; all others are STATUS_IO; 0 is success. */
 static void test_from_errno(void **state)
 {
     (void)state;

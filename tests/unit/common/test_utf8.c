@@ -3,8 +3,8 @@
 #include "prng.h"
 #include "utf8.h"
 
-/* The reference: encode every code point that may be in a text, by the definition of UTF-8, and
- * mark its bytes. A sequence of up to three bytes is good exactly when it is a row of such. */
+/* The reference: encode every allowed code point by the definition of UTF-8 and mark its bytes. A
+ * text of up to three bytes is good exactly when it consists of such sequences. */
 static bool one[256];
 static bool two[256 * 256];
 static bool three[256 * 256 * 256];
@@ -66,7 +66,7 @@ static int prepare(void **state)
     return 0;
 }
 
-/* The reference itself: the counts that follow from the standard. */
+/* The reference itself has the counts that follow from the standard. */
 static void test_reference(void **state)
 {
     unsigned char bytes[4];
@@ -90,7 +90,7 @@ static void test_reference(void **state)
     assert_memory_equal(bytes, "\xf0\x9f\x8e\xb0", 4);
 }
 
-/* All texts of up to three bytes are judged as the reference judges them; empty text is fine. */
+/* For all texts of up to three bytes the result is that of the reference; empty text is good. */
 static void test_all_up_to_three_bytes(void **state)
 {
     unsigned wrong = 0;
@@ -108,7 +108,7 @@ static void test_all_up_to_three_bytes(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* Four bytes: every code point above U+FFFF is good, and nothing else that begins with F0..FF. */
+/* Four bytes: every code point above U+FFFF is good; nothing else that begins with F0..FF is. */
 static void test_four_bytes(void **state)
 {
     struct prng prng = {4};
@@ -123,7 +123,7 @@ static void test_four_bytes(void **state)
     }
     assert_int_equal(wrong, 0);
     for (unsigned i = 0; i < 0x10u << 18; i++) {
-        /* The lead byte, and each other byte at the edges of its range or anywhere. */
+        /* A lead byte, and three bytes at the edges of their range or random. */
         static const unsigned char edges[] = {0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0};
         unsigned char bytes[4] = {(unsigned char)(0xf0 + i % 16)};
         for (int k = 1; k < 4; k++) {
@@ -140,8 +140,7 @@ static void test_four_bytes(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* A bad byte is found wherever it stands in a longer text, and good text around it helps nothing.
- */
+/* A bad byte is found at every position of a longer text, although the text around it is good. */
 static void test_bad_byte_anywhere(void **state)
 {
     static const char good[] = "Mar\xc3\xad"
@@ -161,8 +160,8 @@ static void test_bad_byte_anywhere(void **state)
     }
 }
 
-/* A sequence that the text ends within is refused without a look behind the end. */
-static void test_end_within_sequence(void **state)
+/* A sequence that is cut off by the end of the text is refused, without reading beyond the end. */
+static void test_cut_off_sequence(void **state)
 {
     static const char *const characters[] = {"\xc3\xb1", "\xe2\x82\xac", "\xf0\x9f\x8e\xb0"};
 
@@ -180,9 +179,9 @@ static void test_end_within_sequence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),           cmocka_unit_test(test_all_up_to_three_bytes),
-        cmocka_unit_test(test_four_bytes),          cmocka_unit_test(test_bad_byte_anywhere),
-        cmocka_unit_test(test_end_within_sequence),
+        cmocka_unit_test(test_reference),        cmocka_unit_test(test_all_up_to_three_bytes),
+        cmocka_unit_test(test_four_bytes),       cmocka_unit_test(test_bad_byte_anywhere),
+        cmocka_unit_test(test_cut_off_sequence),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, prepare, NULL);

@@ -15,7 +15,8 @@
 
 static const uint64_t untouched = 4711;
 
-/* Reads from right before a page that can not be touched; the output is kept on failure. */
+/* Reads right before a page that cannot be accessed; checks that a failure leaves the output alone.
+ */
 static bool read_uint(const char *text, size_t size, uint64_t min, uint64_t max, uint64_t *out)
 {
     struct guarded guarded = guarded_copy(text, size);
@@ -42,7 +43,7 @@ static bool read_duration(const char *text, int64_t *out)
     return is_read;
 }
 
-/* Digits alone are read, leading zeros included, up to the largest number there is. */
+/* Digits are read, including leading zeros, up to the largest number. */
 static void test_uint_reads_digits(void **state)
 {
     static const struct {
@@ -107,7 +108,7 @@ static void test_uint_refuses(void **state)
     assert_false(read_uint("1\0002", 3, 0, UINT64_MAX, &value));
 }
 
-/* Every single byte but the ten digits is refused, alone and at either end. */
+/* Every byte except the ten digits is refused, alone and at either end. */
 static void test_uint_every_byte(void **state)
 {
     uint64_t value;
@@ -116,14 +117,14 @@ static void test_uint_every_byte(void **state)
     for (int byte = 0; byte < 256; byte++) {
         bool is_digit = byte >= '0' && byte <= '9';
         char before[2] = {(char)byte, '1'};
-        char behind[2] = {'1', (char)byte};
+        char after[2] = {'1', (char)byte};
         assert_int_equal(read_uint(before, 1, 0, UINT64_MAX, &value), is_digit);
         assert_int_equal(read_uint(before, 2, 0, UINT64_MAX, &value), is_digit);
-        assert_int_equal(read_uint(behind, 2, 0, UINT64_MAX, &value), is_digit);
+        assert_int_equal(read_uint(after, 2, 0, UINT64_MAX, &value), is_digit);
     }
 }
 
-/* The range holds at both of its ends. */
+/* Both ends of the range are allowed, and nothing beyond. */
 static void test_uint_range(void **state)
 {
     uint64_t value;
@@ -137,7 +138,7 @@ static void test_uint_range(void **state)
     assert_true(read_uint("9999", 4, 0, 9999, &value));
 }
 
-/* What Go prints is what we print, and it reads back as the same number. */
+/* Durations are printed as Go prints them, and read back as the same number. */
 static void test_duration_prints_like_go(void **state)
 {
     static const struct {
@@ -186,7 +187,7 @@ static void test_duration_prints_like_go(void **state)
     }
 }
 
-/* Everything that Go reads and that is not negative or signed is read as Go reads it. */
+/* What Go reads is read as Go reads it, except with a sign. */
 static void test_duration_reads_like_go(void **state)
 {
     static const struct {
@@ -246,7 +247,7 @@ static void test_duration_reads_like_go(void **state)
     }
 }
 
-/* Nothing else is a duration, and what is too long is refused, not wrapped around. */
+/* Nothing else is a duration; one that is too long is refused and does not wrap around. */
 static void test_duration_refuses(void **state)
 {
     static const char *const wrong[] = {
@@ -302,7 +303,7 @@ static void test_duration_refuses(void **state)
     }
 }
 
-/* Every three decimals of every unit above nanoseconds are exact: no rounding creeps in. */
+/* All fractions of three digits are exact, for every unit above nanoseconds. */
 static void test_duration_fractions_are_exact(void **state)
 {
     static const struct {
@@ -324,7 +325,7 @@ static void test_duration_fractions_are_exact(void **state)
     }
 }
 
-/* Whatever is printed reads back as the same number, for durations of every magnitude. */
+/* A printed duration reads back as the same number, at every magnitude. */
 static void test_duration_round_trip(void **state)
 {
     struct prng prng = {3};
@@ -341,7 +342,7 @@ static void test_duration_round_trip(void **state)
     }
 }
 
-/* An address is split at its last colon; brackets around the host go. */
+/* An address is split at its last colon; brackets around the host are removed. */
 static void test_address_splits(void **state)
 {
     static const struct {
@@ -364,7 +365,7 @@ static void test_address_splits(void **state)
     }
 }
 
-/* What is no address is refused and nothing is written. */
+/* What is not an address is refused, and nothing is written. */
 static void test_address_refuses(void **state)
 {
     static const char *const wrong[] = {
@@ -392,13 +393,13 @@ static void test_address_refuses(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++) {
         if (value_address(wrong[i], host, sizeof(host), &port))
-            fail_msg("\"%s\" was taken", wrong[i]);
+            fail_msg("\"%s\" was accepted", wrong[i]);
         assert_string_equal(host, "kept");
         assert_int_equal(port, 4711);
     }
 }
 
-/* A host that just fits is taken, one byte more is refused. */
+/* A host that just fits is accepted; one byte more is refused. */
 static void test_address_host_size(void **state)
 {
     char host[7] = "";
