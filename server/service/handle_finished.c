@@ -1,18 +1,19 @@
 /* Finished: the agency has sent everything and asks for its winners. */
-#include "handlers.h"
+#include "handle_finished.h"
 
 #include "log.h"
+#include "request.h"
+#include "service_internal.h"
+#include "session.h"
 
 static void refuse(struct request *request, Lottery__V1__AckCode code)
 {
     const struct store_op *op = &request->op;
-    struct session *session = request->session;
 
     LOG(ERROR, "agencia_finalizada", FAIL, LOG_UINT("agencia", request->agency),
         LOG_UINT("total", op->offset), LOG_UINT("received", op->received),
         LOG_TEXT("reason", request->detail));
-    if (session != NULL)
-        session_send_ack(session, code, op->received, request->detail);
+    request_send_ack(request, code);
 }
 
 static void accept(struct request *request)

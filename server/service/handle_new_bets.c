@@ -1,10 +1,13 @@
 /* NewBets: a batch, or without bets the question where we were. */
-#include "handlers.h"
+#include "handle_new_bets.h"
 
 #include "bet_codec.h"
 #include "bets_csv.h"
 #include "clock.h"
 #include "log.h"
+#include "request.h"
+#include "service_internal.h"
+#include "session.h"
 
 /* protobuf-c's string as it came, a NUL byte within included. */
 static struct text text_from(const char *string)
@@ -70,9 +73,7 @@ static void on_done(struct store_op *op)
     else if (request->count > 0)
         LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", request->count),
             LOG_UINT("agencia", request->agency));
-    if (session != NULL)
-        session_send_ack(session, code, op->received,
-                         request->detail[0] != '\0' ? request->detail : NULL);
+    request_send_ack(request, code);
     request_end(request);
     if (session != NULL)
         session->events->progress(session->owner);

@@ -8,9 +8,12 @@
  * memory for a request: the connection is given up. A malformed message: the answers before it,
  * then MALFORMED, then the end.
  */
-#include "handlers.h"
+#include "session.h"
 
 #include "log.h"
+#include "request.h"
+#include "service_internal.h"
+#include "wire.h"
 
 #include <string.h>
 
@@ -70,24 +73,14 @@ bool session_give_up(struct session *session)
     return false;
 }
 
-void session_send_ack(struct session *session, Lottery__V1__AckCode code, uint64_t received,
-                      const char *detail)
-{
-    uint8_t frame[FRAME_MAX_SIZE];
-
-    size_t size = wire_pack_ack(code, received, detail, frame);
-    session->events->send(session->owner, frame, size);
-}
-
 static void on_malformed_done(struct store_op *op)
 {
     struct request *request = (struct request *)op;
     struct session *session = request->session;
 
-    if (session != NULL) {
-        session_send_ack(session, request->refusal, op->received, request->detail);
+    request_send_ack(request, request->refusal);
+    if (session != NULL)
         session->events->finish(session->owner);
-    }
     request_end(request);
 }
 

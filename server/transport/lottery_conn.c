@@ -14,7 +14,9 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "dispatch.h"
 #include "frame_reader.h"
+#include "session.h"
 
 #define OUTSTANDING_MAX 1024                 /* messages */
 #define BACKLOG_MAX ((size_t)64 * 1024)      /* bytes that the peer has not read */
@@ -191,7 +193,7 @@ static bool lottery_conn_on_frame(void *context, const struct frame *frame)
 {
     struct lottery_conn *conn = context;
 
-    bool goes_on = session_receive(&conn->session, frame->opcode, frame->body, frame->body_size);
+    bool goes_on = dispatch_message(&conn->session, frame->opcode, frame->body, frame->body_size);
     conn->frame_ms = conn->now_ms;
     if (conn->session.agency != 0) /* who names no agency has not been heard of */
         conn->heard_ms = conn->now_ms;

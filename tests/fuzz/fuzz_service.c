@@ -7,10 +7,12 @@
  */
 #include "arena.h"
 #include "bets_csv.h"
+#include "dispatch.h"
 #include "fuzz.h"
 #include "lottery.pb-c.h"
 #include "memory_store.h"
 #include "service.h"
+#include "session.h"
 #include "wire.h"
 
 #define CONNECTIONS 2
@@ -278,7 +280,7 @@ static void receive(struct connection *connection, const struct frame *frame)
 
     if (connection->has_ended) {
         FUZZ_CHECK(
-            !session_receive(&connection->session, frame->opcode, frame->body, frame->body_size));
+            !dispatch_message(&connection->session, frame->opcode, frame->body, frame->body_size));
         return;
     }
     arena_reset(&arena);
@@ -289,7 +291,7 @@ static void receive(struct connection *connection, const struct frame *frame)
     FUZZ_CHECK(body != NULL || frame->body_size == 0);
     if (frame->body_size > 0)
         memcpy(body, frame->body, frame->body_size);
-    bool goes_on = session_receive(&connection->session, frame->opcode, body, frame->body_size);
+    bool goes_on = dispatch_message(&connection->session, frame->opcode, body, frame->body_size);
     free(body);
     FUZZ_CHECK(goes_on == (code != MALFORMED));
     check_handed_in(before, count, connection->agency);

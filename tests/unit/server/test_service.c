@@ -6,10 +6,12 @@
 #include "capture.h"
 #include "clock.h"
 #include "cmocka_all.h"
+#include "dispatch.h"
 #include "frame.h"
 #include "log.h"
 #include "lottery.pb-c.h"
 #include "service.h"
+#include "session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,7 +267,7 @@ static Lottery__V1__Bet make_bet(const char *first, const char *document, uint32
     return bet;
 }
 
-/* Sends a batch of these bets; returns what session_receive does. */
+/* Sends a batch of these bets; returns what dispatch_message does. */
 static bool send_bets(struct side *side, uint32_t agency, uint64_t offset, Lottery__V1__Bet *bets,
                       size_t count)
 {
@@ -282,7 +284,7 @@ static bool send_bets(struct side *side, uint32_t agency, uint64_t offset, Lotte
     message.n_bets = count;
     message.bets = pointers;
     size_t size = lottery__v1__new_bets__pack(&message, body);
-    return session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size);
+    return dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size);
 }
 
 static bool send_bet(struct side *side, uint32_t agency, uint64_t offset)
@@ -301,7 +303,7 @@ static bool send_finished(struct side *side, uint32_t agency, uint64_t total)
     message.agency_id = agency;
     message.total = total;
     size_t size = lottery__v1__finished__pack(&message, body);
-    return session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, size);
+    return dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, size);
 }
 
 /* The body of the next answer, which has that opcode. */
@@ -519,9 +521,9 @@ static void test_texts_of_the_wire(void **state)
     message.bets = bets;
     size_t size = lottery__v1__new_bets__pack(&message, body);
     *(uint8_t *)memchr(body, '?', size) = '\0';
-    assert_true(session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size));
-    assert_true(session_receive(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, nameless,
-                                sizeof(nameless) - 1));
+    assert_true(dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, size));
+    assert_true(dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, nameless,
+                                 sizeof(nameless) - 1));
     end_op(f, STATUS_OK, 0, 0);
     end_op(f, STATUS_OK, 0, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 0,
@@ -588,7 +590,7 @@ static void assert_malformed(struct fixture *f, uint8_t opcode, const char *body
     session_init(&side->session, f->service, &session_events, side);
     side->finishes = 0;
     assert_true(send_bet(side, 1, 0));
-    assert_false(session_receive(&side->session, opcode, (const uint8_t *)body, size));
+    assert_false(dispatch_message(&side->session, opcode, (const uint8_t *)body, size));
     assert_false(send_bet(side, 1, 0));
     session_malformed(&side->session, "once more");
     assert_int_equal(side->session.outstanding, 2);
@@ -692,7 +694,7 @@ static void test_connection_gone(void **state)
 
     assert_true(send_bet(side, 1, 0));
     assert_true(send_finished(side, 1, 1));
-    assert_false(session_receive(&side->session, 99, NULL, 0));
+    assert_false(dispatch_message(&side->session, 99, NULL, 0));
     session_fini(&side->session);
     memset(&side->session, 0xdd, sizeof(side->session));
     for (int i = 0; i < 3; i++)
@@ -894,7 +896,7 @@ static void test_report_waiting(void **state)
     f->waitings = 0;
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 2);
-    assert_false(session_receive(&f->sides[0].session, 99, NULL, 0));
+    assert_false(dispatch_message(&f->sides[0].session, 99, NULL, 0));
     f->waitings = 0;
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 1);

@@ -1,0 +1,111 @@
+#include "request.h"
+
+#include "service_internal.h"
+#include "session.h"
+#include "wire.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
+                              store_done_cb done)
+{
+    struct service *service = session->service;
+    struct request *request = service->spares;
+
+    if (request != NULL) {
+        service->spares = request->next;
+    } else {
+        request = malloc(sizeof(*request));
+        if (request == NULL)
+            return NULL;
+    }
+    request->op.done = done;
+    request->service = service;
+    request->session = session;
+    request->frame_bytes = frame_bytes;
+    request->count = 0;
+    request->agency = agency;
+    request->refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
+    request->detail[0] = '\0';
+
+    request->next = session->requests;
+    request->link = &session->requests;
+    if (request->next != NULL)
+        request->next->link = &request->next;
+    session->requests = request;
+    session->outstanding++;
+    session->outstanding_bytes += frame_bytes;
+    service->outstanding++;
+    return request;
+}
+
+void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
+{
+    va_list args;
+
+    request->refusal = code;
+    va_start(args, format);
+    (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
+    va_end(args);
+    /* A question can not fail at once. */
+    (void)store_append(request->service->store, &request->op, request->agency, 0, NULL, 0);
+}
+
+static Lottery__V1__AckCode ack_code_of(enum status status)
+{
+    switch ((int)status) {
+    case STATUS_OK:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
+    case STATUS_GAP:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP;
+    case STATUS_CLOSED:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED;
+    case STATUS_UNKNOWN_AGENCY:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
+    case STATUS_INCOMPLETE:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
+    default:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
+    }
+}
+
+Lottery__V1__AckCode request_code(struct request *request)
+{
+    enum status status = request->op.status;
+
+    if (request->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED)
+        return request->refusal;
+    if (status != STATUS_OK)
+        (void)snprintf(request->detail, sizeof(request->detail), "%s", status_text(status));
+    return ack_code_of(status);
+}
+
+void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
+{
+    struct session *session = request->session;
+    const char *detail = request->detail[0] != '\0' ? request->detail : NULL;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    if (session == NULL)
+        return;
+    size_t size = wire_pack_ack(code, request->op.received, detail, frame);
+    session->events->send(session->owner, frame, size);
+}
+
+void request_end(struct request *request)
+{
+    struct service *service = request->service;
+
+    if (request->session != NULL) {
+        *request->link = request->next;
+        if (request->next != NULL)
+            request->next->link = request->link;
+        request->session->outstanding--;
+        request->session->outstanding_bytes -= request->frame_bytes;
+    }
+    request->next = service->spares;
+    service->spares = request;
+    service->outstanding--;
+}

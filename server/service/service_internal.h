@@ -1,0 +1,24 @@
+/* service_internal.h - what a service is made of, for the files of this folder. */
+#ifndef LOTTERY_SERVICE_INTERNAL_H
+#define LOTTERY_SERVICE_INTERNAL_H
+
+#include "arena.h"
+#include "bet.h"
+#include "frame.h"
+#include "service.h"
+#include "winner_index.h"
+
+struct service {
+    struct store *store;
+    const struct service_events *events;
+    void *owner;
+    struct session *waiting; /* sessions in SESSION_WAITING */
+    struct request *spares;  /* kept for reuse */
+    size_t outstanding;
+    struct winner_index winners; /* once has_winners */
+    bool has_winners;
+    struct arena arena;                  /* reset per message */
+    struct bet bets[FRAME_BODY_MAX / 2]; /* an empty bet takes two bytes: no frame has more */
+};
+
+#endif
