@@ -59,6 +59,15 @@ static inline void list_append(struct list *list, struct list_node *node)
     list->ring.prev = node;
 }
 
+/* Adds a member that is in no list, as the first one. */
+static inline void list_prepend(struct list *list, struct list_node *node)
+{
+    node->prev = &list->ring;
+    node->next = list->ring.next;
+    node->next->prev = node;
+    list->ring.next = node;
+}
+
 /* Takes a member out of its list, if it is in one. */
 static inline void list_remove(struct list_node *node)
 {

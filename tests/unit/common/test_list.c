@@ -46,6 +46,25 @@ static void test_order(void **state)
     assert_string_equal(names(&list), "abc");
 }
 
+/* Prepended to a list, empty or not, a member is the first. */
+static void test_prepend(void **state)
+{
+    struct item items[3];
+    struct list list;
+
+    (void)state;
+    (void)setup_items(&list, items, 3);
+    for (int i = 0; i < 3; i++)
+        list_remove(&items[i].node);
+    for (int i = 0; i < 3; i++)
+        list_prepend(&list, &items[i].node);
+    assert_string_equal(names(&list), "cba");
+    list_remove(&items[1].node);
+    list_append(&list, &items[1].node);
+    assert_string_equal(names(&list), "cab");
+    assert_ptr_equal(list_pop(&list), &items[2].node);
+}
+
 /* A member knows whether it is in a list; taking it out again changes nothing. */
 static void test_remove(void **state)
 {
@@ -122,8 +141,11 @@ static void test_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order), cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_pop),   cmocka_unit_test(test_remove_while_iterating),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_prepend),
+        cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_pop),
+        cmocka_unit_test(test_remove_while_iterating),
         cmocka_unit_test(test_move),
     };
 
