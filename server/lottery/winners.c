@@ -1,11 +1,10 @@
 #include "winners.h"
 
 #include "bets_csv.h"
+#include "buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define FIRST_CAPACITY 64
 
 bool has_won(const struct bet *bet, uint32_t winner_number)
 {
@@ -19,14 +18,12 @@ bool draw_is_due(uint32_t agencies, uint32_t finished)
 
 enum status winner_list_add(struct winner_list *list, const struct winner *winner)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? FIRST_CAPACITY : list->capacity * 2;
-        struct winner *grown = realloc(list->items, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return STATUS_NOMEM;
-        list->items = grown;
-        list->capacity = capacity;
-    }
+    struct winner *items =
+        array_grow(list->items, &list->capacity, list->count + 1, sizeof(*items));
+
+    if (items == NULL)
+        return STATUS_NOMEM;
+    list->items = items;
     list->items[list->count++] = *winner;
     return STATUS_OK;
 }
