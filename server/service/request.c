@@ -12,29 +12,25 @@ struct request *request_begin(struct session *session, uint32_t agency, size_t f
                               store_done_cb done)
 {
     struct service *service = session->service;
-    struct request *request = service->spares;
+    struct list_node *spare = list_pop(&service->spares);
+    struct request *request;
 
-    if (request != NULL) {
-        service->spares = request->next;
+    if (spare != NULL) {
+        request = LIST_ITEM(spare, struct request, node);
     } else {
         request = malloc(sizeof(*request));
         if (request == NULL)
             return NULL;
     }
-    request->op.done = done;
-    request->service = service;
-    request->session = session;
-    request->frame_bytes = frame_bytes;
-    request->count = 0;
-    request->agency = agency;
-    request->refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
-    request->detail[0] = '\0';
-
-    request->next = session->requests;
-    request->link = &session->requests;
-    if (request->next != NULL)
-        request->next->link = &request->next;
-    session->requests = request;
+    *request = (struct request){
+        .op = {.done = done},
+        .service = service,
+        .session = session,
+        .frame_bytes = frame_bytes,
+        .agency = agency,
+        .refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED,
+    };
+    list_append(&session->requests, &request->node);
     session->outstanding++;
     session->outstanding_bytes += frame_bytes;
     service->outstanding++;
@@ -99,13 +95,10 @@ void request_end(struct request *request)
     struct service *service = request->service;
 
     if (request->session != NULL) {
-        *request->link = request->next;
-        if (request->next != NULL)
-            request->next->link = request->link;
+        list_remove(&request->node);
         request->session->outstanding--;
         request->session->outstanding_bytes -= request->frame_bytes;
     }
-    request->next = service->spares;
-    service->spares = request;
+    list_prepend(&service->spares, &request->node);
     service->outstanding--;
 }

@@ -2,6 +2,7 @@
 #ifndef LOTTERY_REQUEST_H
 #define LOTTERY_REQUEST_H
 
+#include "list.h"
 #include "lottery.pb-c.h"
 #include "store.h"
 
@@ -17,8 +18,7 @@ struct request {
     struct store_op op; /* first: its callback finds the request */
     struct service *service;
     struct session *session;      /* NULL once the connection is gone */
-    struct request *next;         /* in the session's list, or in the service's spare ones */
-    struct request **link;        /* what points here in the session's list */
+    struct list_node node;        /* in session.requests, or in the service's spare ones */
     size_t frame_bytes;           /* of the message */
     uint32_t count;               /* bets in the message */
     uint32_t agency;              /* as the message says */

@@ -21,6 +21,8 @@ enum status service_create(struct store *store, const struct service_events *eve
         free(service);
         return STATUS_NOMEM;
     }
+    list_init(&service->waiting);
+    list_init(&service->spares);
     service->store = store;
     service->events = events;
     service->owner = owner;
@@ -32,11 +34,8 @@ void service_destroy(struct service *service)
 {
     if (service == NULL)
         return;
-    while (service->spares != NULL) {
-        struct request *request = service->spares;
-        service->spares = request->next;
-        free(request);
-    }
+    for (struct list_node *node; (node = list_pop(&service->spares)) != NULL;)
+        free(LIST_ITEM(node, struct request, node));
     winner_index_fini(&service->winners);
     arena_fini(&service->arena);
     free(service);
@@ -55,13 +54,15 @@ enum status service_send_winners(struct service *service, struct errbuf *err)
             return status;
         service->has_winners = true;
     }
-    while (service->waiting != NULL)
-        session_send_winners(service->waiting);
+    for (struct list_node *node; (node = list_pop(&service->waiting)) != NULL;)
+        session_send_winners(LIST_ITEM(node, struct session, waiting));
     return STATUS_OK;
 }
 
 void service_report_waiting(struct service *service)
 {
-    for (struct session *session = service->waiting; session != NULL; session = session->next)
+    LIST_FOR_EACH (node, &service->waiting) {
+        const struct session *session = LIST_ITEM(node, struct session, waiting);
         service->events->waiting(service->owner, session->agency, session->total);
+    }
 }

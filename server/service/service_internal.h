@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "bet.h"
 #include "frame.h"
+#include "list.h"
 #include "service.h"
 #include "winner_index.h"
 
@@ -12,9 +13,9 @@ struct service {
     struct store *store;
     const struct service_events *events;
     void *owner;
-    struct session *waiting; /* sessions in SESSION_WAITING */
-    struct request *spares;  /* kept for reuse */
-    size_t outstanding;
+    struct list waiting;         /* sessions in SESSION_WAITING, in the order they came */
+    struct list spares;          /* requests that are kept for reuse, the last used first */
+    size_t outstanding;          /* requests that have begun and not ended */
     struct winner_index winners; /* once has_winners */
     bool has_winners;
     struct arena arena;                  /* reset per message */

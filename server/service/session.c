@@ -25,28 +25,15 @@
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner)
 {
-    memset(session, 0, sizeof(*session));
-    session->service = service;
-    session->events = events;
-    session->owner = owner;
-}
-
-static void leave_waiting(struct session *session)
-{
-    if (session->link == NULL)
-        return;
-    *session->link = session->next;
-    if (session->next != NULL)
-        session->next->link = session->link;
-    session->link = NULL;
+    *session = (struct session){.service = service, .events = events, .owner = owner};
+    list_init(&session->requests);
 }
 
 void session_fini(struct session *session)
 {
-    leave_waiting(session);
-    for (struct request *request = session->requests; request != NULL; request = request->next)
-        request->session = NULL;
-    session->requests = NULL;
+    list_remove(&session->waiting);
+    for (struct list_node *node; (node = list_pop(&session->requests)) != NULL;)
+        LIST_ITEM(node, struct request, node)->session = NULL;
     session->state = SESSION_CLOSED;
 }
 
@@ -95,7 +82,7 @@ void session_malformed(struct session *session, const char *detail)
         (void)session_give_up(session);
         return;
     }
-    leave_waiting(session);
+    list_remove(&session->waiting);
     session->state = SESSION_CLOSED;
     request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
 }
@@ -109,17 +96,12 @@ void session_wait(struct session *session, uint64_t total)
         return; /* it waits already, or is being told and will be again */
     session->state = SESSION_WAITING;
     session->total = total;
-    session->next = service->waiting;
-    session->link = &service->waiting;
-    if (session->next != NULL)
-        session->next->link = &session->next;
-    service->waiting = session;
+    list_append(&service->waiting, &session->waiting);
     service->events->waiting(service->owner, session->agency, total);
 }
 
 void session_send_winners(struct session *session)
 {
-    leave_waiting(session);
     session->state = SESSION_SENDING;
     session->sent = 0;
     session_continue(session);

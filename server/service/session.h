@@ -2,6 +2,8 @@
 #ifndef LOTTERY_SESSION_H
 #define LOTTERY_SESSION_H
 
+#include "list.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,11 +34,10 @@ struct session {
     struct service *service;
     const struct session_events *events;
     void *owner;
-    struct request *requests; /* messages whose answers are not out */
+    struct list requests;     /* messages whose answers are not out */
     size_t outstanding;       /* how many */
     size_t outstanding_bytes; /* of their frames */
-    struct session *next;     /* in the service's list of waiting sessions */
-    struct session **link;    /* what points here in that list; NULL when not in it */
+    struct list_node waiting; /* in the service's list of waiting sessions */
     uint64_t total;           /* of its Finished, while waiting */
     uint64_t sent;            /* winners sent so far, while telling */
     uint32_t agency;          /* 0 until the first message names one */
@@ -65,7 +66,7 @@ bool session_is_idle(const struct session *session);
 /* Does the message name an agency that exists and is this session's? The first one settles it. */
 bool session_claim_agency(struct session *session, uint32_t agency);
 
-/* From now on the session gets the winners, `owed` times. */
+/* From now on the session, which waited until now, gets the winners, `owed` times. */
 void session_send_winners(struct session *session);
 
 /* Puts the session among those that wait for the raffle. */

@@ -892,6 +892,7 @@ static void test_report_waiting(void **state)
     f->waitings = 0;
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 3);
+    assert_int_equal(f->waiting_agency, AGENCIES); /* who came last */
     session_fini(&f->sides[1].session); /* from the middle of the list */
     f->waitings = 0;
     service_report_waiting(f->service);
