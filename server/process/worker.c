@@ -119,7 +119,10 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
         store_csv_attach(job->data_dir, &worker->loop, store_failed, &worker->store, err);
     if (status != STATUS_OK)
         return status;
-    status = service_create(worker->store, &service_events, worker, &worker->service);
+    status = service_create(&(struct service_config){.store = worker->store,
+                                                     .events = &service_events,
+                                                     .owner = worker},
+                            &worker->service);
     if (status != STATUS_OK) {
         errbuf_set(err, "%s", status_text(status));
         return status;

@@ -27,7 +27,7 @@ static void accept(struct request *request)
     if (session == NULL || session->state == SESSION_CLOSED)
         return;
     session_wait(session, request->op.received);
-    if (store_has_draw(service->store) && service_send_winners(service, &err) != STATUS_OK)
+    if (store_has_draw(service->config.store) && service_send_winners(service, &err) != STATUS_OK)
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
 }
 
@@ -62,10 +62,11 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
     if (request == NULL)
         return session_give_up(session);
     if (session_claim_agency(session, message->agency_id))
-        store_finish(session->service->store, &request->op, message->agency_id, message->total);
+        store_finish(session->service->config.store, &request->op, message->agency_id,
+                     message->total);
     else
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's",
-                       message->agency_id, store_agencies(session->service->store));
+                       message->agency_id, store_agencies(session->service->config.store));
     return true;
 }

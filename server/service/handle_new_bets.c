@@ -100,7 +100,7 @@ static void submit(struct session *session, struct request *request, const struc
     if (!session_claim_agency(session, message->agency)) {
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's", message->agency,
-                       store_agencies(service->store));
+                       store_agencies(service->config.store));
         return;
     }
     size_t bad = check_bets(service->bets, message->count, &fault);
@@ -109,7 +109,7 @@ static void submit(struct session *session, struct request *request, const struc
                        bet_fault_text(fault));
         return;
     }
-    enum status status = store_append(service->store, &request->op, message->agency,
+    enum status status = store_append(service->config.store, &request->op, message->agency,
                                       message->offset, service->bets, message->count);
     if (status != STATUS_OK)
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",

@@ -46,7 +46,7 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
     /* A question can not fail at once. */
-    (void)store_append(request->service->store, &request->op, request->agency, 0, NULL, 0);
+    (void)store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
 }
 
 static Lottery__V1__AckCode ack_code_of(enum status status)

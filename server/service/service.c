@@ -10,8 +10,7 @@
  * becomes a struct, a pointer and the notes of protobuf-c's scanner. */
 #define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
 
-enum status service_create(struct store *store, const struct service_events *events, void *owner,
-                           struct service **out)
+enum status service_create(const struct service_config *config, struct service **out)
 {
     struct service *service = calloc(1, sizeof(*service));
 
@@ -23,9 +22,7 @@ enum status service_create(struct store *store, const struct service_events *eve
     }
     list_init(&service->waiting);
     list_init(&service->spares);
-    service->store = store;
-    service->events = events;
-    service->owner = owner;
+    service->config = *config;
     *out = service;
     return STATUS_OK;
 }
@@ -49,7 +46,7 @@ size_t service_outstanding(const struct service *service)
 enum status service_send_winners(struct service *service, struct errbuf *err)
 {
     if (!service->has_winners) {
-        enum status status = winner_index_load(service->store, &service->winners, err);
+        enum status status = winner_index_load(service->config.store, &service->winners, err);
         if (status != STATUS_OK)
             return status;
         service->has_winners = true;
@@ -63,6 +60,6 @@ void service_report_waiting(struct service *service)
 {
     LIST_FOR_EACH (node, &service->waiting) {
         const struct session *session = LIST_ITEM(node, struct session, waiting);
-        service->events->waiting(service->owner, session->agency, session->total);
+        service->config.events->waiting(service->config.owner, session->agency, session->total);
     }
 }

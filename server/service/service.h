@@ -25,9 +25,15 @@ struct service_events {
     void (*waiting)(void *owner, uint32_t agency, uint64_t total);
 };
 
-/* Creates a worker's service on `store`, which is borrowed for its life. */
-enum status service_create(struct store *store, const struct service_events *events, void *owner,
-                           struct service **out);
+/* What a service works with; all of it is borrowed for the service's life. */
+struct service_config {
+    struct store *store;
+    const struct service_events *events;
+    void *owner; /* passed to events */
+};
+
+/* Creates a worker's service. Returns STATUS_OK or STATUS_NOMEM. */
+enum status service_create(const struct service_config *config, struct service **out);
 
 /* Frees it; no operation may be on its way. NULL is fine. */
 void service_destroy(struct service *service);

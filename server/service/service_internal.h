@@ -10,9 +10,7 @@
 #include "winner_index.h"
 
 struct service {
-    struct store *store;
-    const struct service_events *events;
-    void *owner;
+    struct service_config config;
     struct list waiting;         /* sessions in SESSION_WAITING, in the order they came */
     struct list spares;          /* requests that are kept for reuse, the last used first */
     size_t outstanding;          /* requests that have begun and not ended */

@@ -45,7 +45,7 @@ bool session_is_idle(const struct session *session)
 
 bool session_claim_agency(struct session *session, uint32_t agency)
 {
-    if (agency < 1 || agency > store_agencies(session->service->store))
+    if (agency < 1 || agency > store_agencies(session->service->config.store))
         return false;
     if (session->agency == 0)
         session->agency = agency;
@@ -97,7 +97,7 @@ void session_wait(struct session *session, uint64_t total)
     session->state = SESSION_WAITING;
     session->total = total;
     list_append(&service->waiting, &session->waiting);
-    service->events->waiting(service->owner, session->agency, total);
+    service->config.events->waiting(service->config.owner, session->agency, total);
 }
 
 void session_send_winners(struct session *session)

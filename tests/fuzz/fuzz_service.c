@@ -372,7 +372,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct frame frame;
 
     memory_store_init(&store, WINNER_NUMBER);
-    FUZZ_CHECK(service_create(&store.store, &service_events, NULL, &service) == STATUS_OK);
+    const struct service_config config = {&store.store, &service_events, NULL};
+    FUZZ_CHECK(service_create(&config, &service) == STATUS_OK);
     for (size_t i = 0; i < CONNECTIONS; i++)
         connect(&connections[i]);
     while (size > 1 && frame_decode(data + 1, size - 1, &frame) == FRAME_OK) {

@@ -76,7 +76,9 @@ static int begin(void **state)
     f->store.backend = &backend;
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
-    assert_int_equal(service_create(&f->store, &service_events, f, &f->service), STATUS_OK);
+    assert_int_equal(
+        service_create(&(struct service_config){&f->store, &service_events, f}, &f->service),
+        STATUS_OK);
     lottery_conns_init(&f->lottery_conns,
                        &(struct lottery_conns_config){.service = f->service,
                                                       .store = &f->store,

@@ -67,6 +67,7 @@ struct side {
 
 struct fixture {
     struct fake_store fake;
+    struct service_config config;
     struct service *service;
     struct side sides[SESSIONS];
     unsigned waitings; /* how often the raffle's holder was told */
@@ -214,7 +215,8 @@ static int begin(void **state)
     clock_replace(&fake_clock);
     log_set_level(LOG_CRITICAL);
     f->fake.store.backend = &backend;
-    assert_int_equal(service_create(&f->fake.store, &service_events, f, &f->service), STATUS_OK);
+    f->config = (struct service_config){&f->fake.store, &service_events, f};
+    assert_int_equal(service_create(&f->config, &f->service), STATUS_OK);
     for (int i = 0; i < SESSIONS; i++)
         session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
     *state = f;
@@ -676,7 +678,7 @@ static void test_create_without_memory(void **state)
 
     for (bool has_failed = true; has_failed; after++) {
         alloc_fault_after(after);
-        enum status status = service_create(&f->fake.store, &service_events, f, &service);
+        enum status status = service_create(&f->config, &service);
         has_failed = alloc_fault_end();
         assert_int_equal(status, has_failed ? STATUS_NOMEM : STATUS_OK);
         assert_int_equal(service == NULL, has_failed);
@@ -833,8 +835,7 @@ static void test_frames_of_winners(void **state)
             size_t told = 0;
             bool more = true;
             session_fini(&side->session);
-            assert_int_equal(service_create(&f->fake.store, &service_events, f, &service),
-                             STATUS_OK);
+            assert_int_equal(service_create(&f->config, &service), STATUS_OK);
             session_init(&side->session, service, &session_events, side);
             f->fake.winners_count = count;
             assert_true(send_finished(side, 1, 0));
@@ -893,7 +894,7 @@ static void test_report_waiting(void **state)
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 3);
     assert_int_equal(f->waiting_agency, AGENCIES); /* who came last */
-    session_fini(&f->sides[1].session); /* from the middle of the list */
+    session_fini(&f->sides[1].session);            /* from the middle of the list */
     f->waitings = 0;
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 2);
