@@ -2,12 +2,14 @@
 #include "handle_new_bets.h"
 
 #include "bet_codec.h"
-#include "bets_csv.h"
 #include "clock.h"
 #include "log.h"
 #include "request.h"
 #include "service_internal.h"
 #include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* protobuf-c's string as it came, a NUL byte within included. */
 static struct text text_from(const char *string)
@@ -25,30 +27,47 @@ static struct bet bet_from(const Lottery__V1__Bet *message)
                         message->number};
 }
 
-static bool log_stored_bet(void *context, uint32_t agency, const struct bet *bet)
+/* At which level the log lists the bets of a batch, once they are stored. */
+static enum log_level level_of_bets(const struct request *request)
 {
-    bool is_only_one = *(bool *)context;
-
-    (void)agency;
-    if (is_only_one)
-        LOG(INFO, "apuesta_almacenada", SUCCESS,
-            LOG_SIZED("dni", bet->document.data, bet->document.size),
-            LOG_UINT("numero", bet->number));
-    else
-        LOG(DEBUG, "apuesta_almacenada", SUCCESS,
-            LOG_SIZED("dni", bet->document.data, bet->document.size),
-            LOG_UINT("numero", bet->number));
-    return true;
+    return request->count == 1 ? LOG_INFO : LOG_DEBUG;
 }
 
+/* Keeps what the log will say of each bet, if it is to list them. A note takes about as many bytes
+ * as its bet took in the message, so the limits on messages on their way bound the notes, too. */
+static enum status note_bets(struct request *request, const struct bet *bets)
+{
+    if (request->count == 0 || !log_enabled(level_of_bets(request)))
+        return STATUS_OK;
+    request->notes = malloc(request->count * sizeof(*request->notes));
+    if (request->notes == NULL)
+        return STATUS_NOMEM;
+    for (uint32_t i = 0; i < request->count; i++) {
+        struct bet_note *note = &request->notes[i];
+        note->number = bets[i].number;
+        note->document_size = (uint8_t)bets[i].document.size;
+        memcpy(note->document, bets[i].document.data, bets[i].document.size);
+    }
+    return STATUS_OK;
+}
+
+static void log_stored_bet(enum log_level level, const struct bet_note *note)
+{
+    const struct log_field fields[] = {LOG_SIZED("dni", note->document, note->document_size),
+                                       LOG_UINT("numero", note->number)};
+
+    log_write(level, "apuesta_almacenada", LOG_SUCCESS, fields, 2);
+}
+
+/* Of a batch that was partly known, the last bets are those that were stored now. */
 static void log_stored(const struct request *request)
 {
     const struct store_op *op = &request->op;
-    bool is_only_one = request->count == 1;
-    size_t bad_at;
 
-    if (log_enabled(is_only_one ? LOG_INFO : LOG_DEBUG))
-        (void)bets_csv_parse(op->lines, op->lines_size, log_stored_bet, &is_only_one, &bad_at);
+    if (request->notes != NULL) {
+        for (uint32_t i = request->count - op->stored; i < request->count; i++)
+            log_stored_bet(level_of_bets(request), &request->notes[i]);
+    }
     LOG(INFO, "apuesta_recibida", SUCCESS, LOG_UINT("cantidad", op->stored),
         LOG_UINT("agencia", request->agency), LOG_UINT("total", op->received));
 }
@@ -109,8 +128,10 @@ static void submit(struct session *session, struct request *request, const struc
                        bet_fault_text(fault));
         return;
     }
-    enum status status = store_append(service->config.store, &request->op, message->agency,
-                                      message->offset, service->bets, message->count);
+    enum status status = note_bets(request, service->bets);
+    if (status == STATUS_OK)
+        status = store_append(service->config.store, &request->op, message->agency, message->offset,
+                              service->bets, message->count);
     if (status != STATUS_OK)
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                        status_text(status));

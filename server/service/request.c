@@ -99,6 +99,8 @@ void request_end(struct request *request)
         request->session->outstanding--;
         request->session->outstanding_bytes -= request->frame_bytes;
     }
+    free(request->notes);
+    request->notes = NULL;
     list_prepend(&service->spares, &request->node);
     service->outstanding--;
 }

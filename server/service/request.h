@@ -14,6 +14,13 @@
 struct service;
 struct session;
 
+/* What the log says of a stored bet. */
+struct bet_note {
+    uint32_t number;
+    uint8_t document_size;
+    char document[BET_DOCUMENT_MAX]; /* not NUL-terminated */
+};
+
 struct request {
     struct store_op op; /* first: its callback finds the request */
     struct service *service;
@@ -22,6 +29,7 @@ struct request {
     size_t frame_bytes;           /* of the message */
     uint32_t count;               /* bets in the message */
     uint32_t agency;              /* as the message says */
+    struct bet_note *notes;       /* of all `count` bets, owned; NULL when they are not logged */
     Lottery__V1__AckCode refusal; /* decided before the store; UNSPECIFIED = the store decides */
     char detail[REQUEST_DETAIL_SIZE];
 };

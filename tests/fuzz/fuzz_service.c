@@ -9,6 +9,7 @@
 #include "bets_csv.h"
 #include "dispatch.h"
 #include "fuzz.h"
+#include "log.h"
 #include "lottery.pb-c.h"
 #include "memory_store.h"
 #include "service.h"
@@ -362,6 +363,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     fuzz_silence_log();
+    log_set_level(LOG_DEBUG); /* the bets of batches are logged, too */
     fuzz_fix_clock();
     FUZZ_CHECK(arena_init(&arena, ARENA_CAPACITY));
     return 0;

@@ -83,12 +83,8 @@ static void keep_lines(struct memory_store *self, struct store_op *op)
     for (uint64_t known = agency->received - op->offset; known > 0; known--)
         from = (char *)memchr(from, '\n', (size_t)(end - from)) + 1;
     op->stored = (uint32_t)(op->count - (agency->received - op->offset));
-    op->lines_size = (size_t)(end - from);
-    op->lines = malloc(op->lines_size);
-    FUZZ_CHECK(op->lines != NULL);
-    memcpy(op->lines, from, op->lines_size);
-    memmove(self->lines + self->size, from, op->lines_size);
-    self->size += op->lines_size;
+    memmove(self->lines + self->size, from, (size_t)(end - from));
+    self->size += (size_t)(end - from);
     agency->received += op->stored;
 }
 
@@ -101,8 +97,6 @@ const struct store_op *memory_store_decide(struct memory_store *self)
     bool is_known = op->agency >= 1 && op->agency <= MEMORY_AGENCIES;
     op->status = is_known ? decide(self, op) : STATUS_UNKNOWN_AGENCY;
     op->stored = 0;
-    op->lines = NULL;
-    op->lines_size = 0;
     if (op->status == STATUS_OK && op->is_finish)
         self->agencies[op->agency].has_finished = true;
     if (op->status == STATUS_OK && op->count > 0 &&
@@ -115,7 +109,6 @@ const struct store_op *memory_store_decide(struct memory_store *self)
 void memory_store_end(struct memory_store *self)
 {
     struct store_op *op = self->first;
-    char *lines = op->lines;
 
     self->first = op->next;
     if (self->first == NULL) {
@@ -123,7 +116,6 @@ void memory_store_end(struct memory_store *self)
         self->used = self->size;
     }
     op->done(op); /* which may be the end of op */
-    free(lines);
 }
 
 static size_t backlog(const struct store *store)

@@ -2,7 +2,6 @@
  * the test says so.
  */
 #include "alloc_fault.h"
-#include "bets_csv.h"
 #include "capture.h"
 #include "clock.h"
 #include "cmocka_all.h"
@@ -231,8 +230,6 @@ static void end_op(struct fixture *f, enum status status, uint64_t received, uin
     op->status = status;
     op->received = received;
     op->stored = stored;
-    op->lines = NULL;
-    op->lines_size = 0;
     op->done(op);
 }
 
@@ -936,59 +933,127 @@ static void test_gone_while_told(void **state)
     assert_int_equal(count_winners(&f->sides[1], 1), MANY);
 }
 
-/* What the log says of one ended operation. The caller frees it. */
-static struct capture log_of(struct fixture *f, enum status status, uint32_t stored, char *lines)
+/* What the log says when the oldest operation ends. The caller frees it. */
+static struct capture log_of_end(struct fixture *f, enum status status, uint32_t stored)
 {
     struct capture capture;
-    struct store_op *op = f->fake.taken[f->fake.ended++].op;
 
-    op->status = status;
-    op->received = 10;
-    op->stored = stored;
-    op->lines = lines;
-    op->lines_size = lines != NULL ? strlen(lines) : 0;
-    log_set_level(LOG_INFO);
     capture_begin(&capture);
-    op->done(op);
+    end_op(f, status, 10, stored);
     capture_end(&capture);
-    log_set_level(LOG_CRITICAL);
     return capture;
 }
 
-/* Stored bets are counted once; a single one is told, a refused batch is, a repeated one is not. */
+/* Asserts that the capture has exactly these lines, without their times. Frees it. */
+static void assert_lines(struct capture *capture, const char *expected)
+{
+    const char *at = capture->text;
+    enum { TIME_SIZE = sizeof("2024-06-15 12:00:00 ") - 1 };
+
+    while (*at != '\0') {
+        size_t size = strcspn(at, "\n") + 1;
+        assert_true(size > TIME_SIZE);
+        if (strncmp(at + TIME_SIZE, expected, size - TIME_SIZE) != 0)
+            fail_msg("got\n%sinstead of\n%s", at, expected);
+        at += size;
+        expected += size - TIME_SIZE;
+    }
+    assert_string_equal(expected, "");
+    capture_free(capture);
+}
+
+/* Stored bets are counted once. A single one is listed at INFO, a refused batch is logged, a
+ * repeated one is not. */
 static void test_log(void **state)
 {
-    static char one[] = "1,Ana,Paz,30904465,1999-03-17,7574\r\n";
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
     Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("Ana", "2", 1)};
+    struct capture capture;
+
+    log_set_level(LOG_INFO);
+    assert_true(send_bet(side, 1, 9));
+    capture = log_of_end(f, STATUS_OK, 1);
+    assert_lines(&capture, "INFO     action: apuesta_almacenada | result: success | dni: 30904465 "
+                           "| numero: 7574\n"
+                           "INFO     action: apuesta_recibida | result: success | cantidad: 1 | "
+                           "agencia: 1 | total: 10\n");
 
     assert_true(send_bet(side, 1, 9));
-    struct capture capture = log_of(f, STATUS_OK, 1, one);
-    assert_int_equal(capture.writes, 2);
-    assert_non_null(strstr(capture.text, " INFO     action: apuesta_almacenada | result: success | "
-                                         "dni: 30904465 | numero: 7574\n"));
-    assert_non_null(strstr(capture.text,
-                           " INFO     action: apuesta_recibida | result: success | cantidad: 1 "));
-    capture_free(&capture);
+    capture = log_of_end(f, STATUS_OK, 0); /* it is known */
+    assert_lines(&capture, "");
 
-    assert_true(send_bets(side, 1, 9, bets, 2)); /* the first of them is known */
-    capture = log_of(f, STATUS_OK, 1, one);
-    assert_int_equal(capture.writes, 1);
-    assert_non_null(strstr(capture.text, "apuesta_recibida | result: success | cantidad: 1 "));
-    capture_free(&capture);
+    assert_true(send_bets(side, 1, 9, bets, 2));
+    capture = log_of_end(f, STATUS_OK, 1); /* the first of them is known */
+    assert_lines(&capture, "INFO     action: apuesta_recibida | result: success | cantidad: 1 | "
+                           "agencia: 1 | total: 10\n");
 
-    assert_true(send_bets(side, 1, 8, bets, 2)); /* both are */
-    capture = log_of(f, STATUS_OK, 0, NULL);
-    assert_int_equal(capture.writes, 0);
-    capture_free(&capture);
+    assert_true(send_bets(side, 1, 8, bets, 2));
+    capture = log_of_end(f, STATUS_OK, 0); /* both are */
+    assert_lines(&capture, "");
 
     assert_true(send_bets(side, 1, 99, bets, 2));
-    capture = log_of(f, STATUS_GAP, 0, NULL);
-    assert_int_equal(capture.writes, 1);
-    assert_non_null(strstr(capture.text, " ERROR    action: apuesta_recibida | result: fail | "
-                                         "cantidad: 2 "));
-    capture_free(&capture);
+    capture = log_of_end(f, STATUS_GAP, 0);
+    assert_lines(&capture, "ERROR    action: apuesta_recibida | result: fail | cantidad: 2 | "
+                           "agencia: 1 | total: 10 | reason: offset beyond what was received\n");
+    log_set_level(LOG_CRITICAL);
+}
+
+/* At DEBUG each bet that was stored is listed, of a partly known batch only the new tail; also when
+ * the connection is gone by then, and its message's bytes with it. */
+static void test_log_of_batches(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("Ana", "ABCDEFGHIJKLMNOP", 9999),
+                               make_bet("Ana", "0", 0)};
+    struct capture capture;
+
+    log_set_level(LOG_DEBUG);
+    assert_true(send_bets(side, 2, 9, bets, 3));
+    assert_true(send_bets(side, 2, 9, bets, 3));
+    assert_true(send_bets(side, 2, 9, bets, 3));
+    assert_true(send_bet(side, 2, 12));
+    session_fini(&side->session);
+    capture = log_of_end(f, STATUS_OK, 2);
+    assert_lines(&capture, "DEBUG    action: apuesta_almacenada | result: success | dni: "
+                           "ABCDEFGHIJKLMNOP | numero: 9999\n"
+                           "DEBUG    action: apuesta_almacenada | result: success | dni: 0 | "
+                           "numero: 0\n"
+                           "INFO     action: apuesta_recibida | result: success | cantidad: 2 | "
+                           "agencia: 2 | total: 10\n");
+    capture = log_of_end(f, STATUS_OK, 0);
+    assert_lines(&capture, "DEBUG    action: apuesta_repetida | result: success | cantidad: 3 | "
+                           "agencia: 2\n");
+    capture = log_of_end(f, STATUS_NOSPACE, 0);
+    assert_lines(&capture, "ERROR    action: apuesta_recibida | result: fail | cantidad: 3 | "
+                           "agencia: 2 | total: 10 | reason: no space left\n");
+    capture = log_of_end(f, STATUS_OK, 1);
+    assert_lines(&capture, "INFO     action: apuesta_almacenada | result: success | dni: 30904465 "
+                           "| numero: 7574\n"
+                           "INFO     action: apuesta_recibida | result: success | cantidad: 1 | "
+                           "agencia: 2 | total: 10\n");
+    log_set_level(LOG_CRITICAL);
+}
+
+/* Without memory for what the log is to say of its bets, nothing of a batch is stored; the agency
+ * may try again. */
+static void test_log_without_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    assert_true(send_bet(side, 1, 0)); /* its request is the next one's */
+    end_op(f, STATUS_OK, 1, 1);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+    log_set_level(LOG_INFO);
+    alloc_fault_after(0);
+    assert_true(send_bet(side, 1, 1));
+    assert_true(alloc_fault_end());
+    log_set_level(LOG_CRITICAL);
+    assert_int_equal(f->fake.taken[1].count, 0);
+    end_op(f, STATUS_OK, 1, 0);
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 1, "out of memory");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -1019,6 +1084,8 @@ int main(void)
         CASE(test_report_waiting),
         CASE(test_gone_while_told),
         CASE(test_log),
+        CASE(test_log_of_batches),
+        CASE(test_log_without_memory),
     };
 
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);
