@@ -12,6 +12,7 @@
 _Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_SIZE,
                "text setting");
+_Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
 
 #define FIELD(name) offsetof(struct server_settings, name)
 #define NAMED(name) name, name
@@ -148,7 +149,7 @@ enum status server_settings_load(const char *path, struct server_settings *out, 
     return status;
 }
 
-const char *server_mode_name(uint32_t mode)
+const char *server_mode_name(enum server_mode mode)
 {
     return mode == SERVER_MODE_ECHO ? "echo" : "lottery";
 }

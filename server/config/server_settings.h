@@ -12,6 +12,7 @@
 
 #define SERVER_AGENCIES_MAX 10000
 
+/* In the order of the choices in the table of settings. */
 enum server_mode { SERVER_MODE_LOTTERY, SERVER_MODE_ECHO };
 
 struct server_settings {
@@ -19,7 +20,7 @@ struct server_settings {
     char ip[512];             /* an IPv4 address to listen on; any other text: on all of them */
     uint32_t listen_backlog;  /* connections that may wait to be accepted */
     enum log_level log_level; /* lowest level that is logged */
-    uint32_t mode;            /* enum server_mode */
+    enum server_mode mode;    /* what it serves */
     uint32_t workers;         /* worker processes; 0 = one per core */
     uint32_t max_connections; /* at a time, in all */
     uint32_t max_connections_per_ip; /* at a time, from one address */
@@ -38,7 +39,7 @@ struct server_settings {
 enum status server_settings_load(const char *path, struct server_settings *out, struct errbuf *err);
 
 /* "lottery" or "echo". */
-const char *server_mode_name(uint32_t mode);
+const char *server_mode_name(enum server_mode mode);
 
 /* Writes the `action: config` line. */
 void server_settings_log(const struct server_settings *settings);

@@ -51,7 +51,7 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
 
 static Lottery__V1__AckCode ack_code_of(enum status status)
 {
-    switch ((int)status) {
+    switch (status) {
     case STATUS_OK:
         return LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
     case STATUS_GAP:
@@ -62,9 +62,19 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
         return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
     case STATUS_INCOMPLETE:
         return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
-    default:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
+    case STATUS_NOMEM:
+    case STATUS_IO:
+    case STATUS_NOSPACE:
+    case STATUS_INVALID:
+    case STATUS_NOTFOUND:
+    case STATUS_INUSE:
+    case STATUS_DAMAGED:
+    case STATUS_MALFORMED:
+    case STATUS_STOPPED:
+    case STATUS_COUNT:
+        break; /* the store could not */
     }
+    return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
 }
 
 Lottery__V1__AckCode request_code(struct request *request)

@@ -71,20 +71,22 @@ static struct {
 
 static Lottery__V1__AckCode code_of(enum status status)
 {
-    switch ((int)status) {
-    case STATUS_OK:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
-    case STATUS_GAP:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP;
-    case STATUS_CLOSED:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED;
-    case STATUS_INCOMPLETE:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
-    case STATUS_NOSPACE:
-        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
-    default:
-        abort();
+    static const struct {
+        enum status status;
+        Lottery__V1__AckCode code;
+    } codes[] = {
+        {STATUS_OK, LOTTERY__V1__ACK_CODE__ACK_CODE_OK},
+        {STATUS_GAP, LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP},
+        {STATUS_CLOSED, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED},
+        {STATUS_INCOMPLETE, LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE},
+        {STATUS_NOSPACE, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
+    };
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].status == status)
+            return codes[i].code;
     }
+    abort();
 }
 
 static bool count_winner(void *context, uint32_t agency, const struct bet *bet)
