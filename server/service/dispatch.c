@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include "frame.h"
 #include "handle_finished.h"
 #include "handle_new_bets.h"
 #include "lottery.pb-c.h"
@@ -9,16 +10,26 @@
 
 #define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_SENDING)
 
-/* Which message is for which handler, and in which states it may come. What is not here may only be
- * sent by the central, or by nobody. */
-static const struct {
+/* Which handler takes which message, in which states of its session (a bit each), and how many
+ * bytes its body may have. All other opcodes only the central may send, or nobody. */
+static const struct message_rule {
     uint8_t opcode;
     unsigned states;
+    size_t body_max;
     bool (*handle)(struct session *session, const uint8_t *body, size_t size);
-} handlers[] = {
-    {LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, ANY_OPEN, handle_new_bets},
-    {LOTTERY__V1__OPCODE__OPCODE_FINISHED, ANY_OPEN, handle_finished},
+} rules[] = {
+    {LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, ANY_OPEN, FRAME_BODY_MAX, handle_new_bets},
+    {LOTTERY__V1__OPCODE__OPCODE_FINISHED, ANY_OPEN, FRAME_BODY_MAX, handle_finished},
 };
+
+static const struct message_rule *dispatch_find_rule(const struct session *session, uint8_t opcode)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].opcode == opcode && (rules[i].states >> session->state & 1) != 0)
+            return &rules[i];
+    }
+    return NULL;
+}
 
 bool dispatch_message(struct session *session, uint8_t opcode, const uint8_t *body, size_t size)
 {
@@ -26,11 +37,17 @@ bool dispatch_message(struct session *session, uint8_t opcode, const uint8_t *bo
 
     if (session->state == SESSION_CLOSED)
         return false;
-    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
-        if (handlers[i].opcode == opcode && (handlers[i].states >> session->state & 1) != 0)
-            return handlers[i].handle(session, body, size);
+    const struct message_rule *rule = dispatch_find_rule(session, opcode);
+    if (rule == NULL) {
+        (void)snprintf(detail, sizeof(detail), "opcode %u is not for the central", opcode);
+        session_malformed(session, detail);
+        return false;
     }
-    (void)snprintf(detail, sizeof(detail), "opcode %u is not for the central", opcode);
-    session_malformed(session, detail);
-    return false;
+    if (size > rule->body_max) {
+        (void)snprintf(detail, sizeof(detail), "message over the limit of %zu bytes",
+                       rule->body_max);
+        session_malformed(session, detail);
+        return false;
+    }
+    return rule->handle(session, body, size);
 }

@@ -615,6 +615,17 @@ static void test_malformed(void **state)
     assert_malformed(f, LOTTERY__V1__OPCODE__OPCODE_FINISHED, "\x08", 1);
 }
 
+/* So does one that is longer than any frame's body, which the handlers have no space for. */
+static void test_too_long(void **state)
+{
+    char body[FRAME_BODY_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = i % 2 == 0 ? '\x10' : '\x01'; /* the second field, over and over */
+    assert_malformed(*state, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, sizeof(body));
+    assert_malformed(*state, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, sizeof(body));
+}
+
 /* Bytes that are no frame end it in the same way. */
 static void test_no_frame(void **state)
 {
@@ -1070,6 +1081,7 @@ int main(void)
         CASE(test_order),
         CASE(test_agencies),
         CASE(test_malformed),
+        CASE(test_too_long),
         CASE(test_no_frame),
         CASE(test_store_without_memory),
         CASE(test_no_memory),
