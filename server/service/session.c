@@ -29,12 +29,17 @@ void session_init(struct session *session, struct service *service,
     list_init(&session->requests);
 }
 
-void session_fini(struct session *session)
+static void session_close(struct session *session)
 {
     list_remove(&session->waiting);
+    session->state = SESSION_CLOSED;
+}
+
+void session_fini(struct session *session)
+{
+    session_close(session);
     for (struct list_node *node; (node = list_pop(&session->requests)) != NULL;)
         LIST_ITEM(node, struct request, node)->session = NULL;
-    session->state = SESSION_CLOSED;
 }
 
 bool session_is_idle(const struct session *session)
@@ -55,7 +60,7 @@ bool session_claim_agency(struct session *session, uint32_t agency)
 bool session_give_up(struct session *session)
 {
     LOG(ERROR, "session", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
-    session->state = SESSION_CLOSED;
+    session_close(session);
     session->events->finish(session->owner);
     return false;
 }
@@ -82,8 +87,7 @@ void session_malformed(struct session *session, const char *detail)
         (void)session_give_up(session);
         return;
     }
-    list_remove(&session->waiting);
-    session->state = SESSION_CLOSED;
+    session_close(session);
     request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
 }
 

@@ -677,6 +677,26 @@ static void test_no_memory(void **state)
     assert_int_equal(f->fake.count, 0);
 }
 
+/* A connection that is given up while it waits no longer waits. */
+static void test_no_memory_while_waiting(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    assert_true(send_finished(side, 1, 0));
+    assert_true(send_bet(side, 1, 0)); /* keeps the spare request from the next message */
+    end_op(f, STATUS_OK, 0, 0);
+    assert_int_equal(side->session.state, SESSION_WAITING);
+    assert_true(send_bet(side, 1, 0));
+    alloc_fault_after(0);
+    assert_false(send_bet(side, 1, 0));
+    assert_true(alloc_fault_end());
+    assert_int_equal(side->finishes, 1);
+    hold_raffle(f, NULL, 0);
+    assert_silent(side);
+    assert_int_equal(side->session.state, SESSION_CLOSED);
+}
+
 /* A service that can not be made is not. */
 static void test_create_without_memory(void **state)
 {
@@ -1085,6 +1105,7 @@ int main(void)
         CASE(test_no_frame),
         CASE(test_store_without_memory),
         CASE(test_no_memory),
+        CASE(test_no_memory_while_waiting),
         CASE(test_create_without_memory),
         CASE(test_connection_gone),
         CASE(test_raffle),
