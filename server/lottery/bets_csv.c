@@ -1,5 +1,6 @@
 #include "bets_csv.h"
 
+#include "assertion.h"
 #include "csv_line.h"
 #include "word.h"
 
@@ -86,6 +87,7 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
         *at++ = '\r';
         *at++ = '\n';
     }
+    ASSERT((size_t)(at - out) <= count * BETS_CSV_LINE_MAX);
     return (size_t)(at - out);
 }
 

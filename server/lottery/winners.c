@@ -1,5 +1,6 @@
 #include "winners.h"
 
+#include "assertion.h"
 #include "bets_csv.h"
 #include "buffer.h"
 
@@ -21,6 +22,7 @@ enum status winner_list_add(struct winner_list *list, const struct winner *winne
     struct winner *items =
         array_grow(list->items, &list->capacity, list->count + 1, sizeof(*items));
 
+    ASSERT(winner->document_size >= 1 && winner->document_size <= BET_DOCUMENT_MAX);
     if (items == NULL)
         return STATUS_NOMEM;
     list->items = items;

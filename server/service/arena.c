@@ -1,5 +1,7 @@
 #include "arena.h"
 
+#include "assertion.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ static void *allocate(void *context, size_t size)
 {
     struct arena *arena = context;
 
+    ASSERT(arena->used <= arena->capacity);
     if (size > arena->capacity) /* before rounding up, which could wrap */
         return NULL;
     size_t whole = HEADER + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

@@ -1,6 +1,7 @@
 /* NewBets: a batch, or without bets the question where we were. */
 #include "handle_new_bets.h"
 
+#include "assertion.h"
 #include "bet_codec.h"
 #include "clock.h"
 #include "log.h"
@@ -44,6 +45,7 @@ static enum status note_bets(struct request *request, const struct bet *bets)
         return STATUS_NOMEM;
     for (uint32_t i = 0; i < request->count; i++) {
         struct bet_note *note = &request->notes[i];
+        ASSERT(bets[i].document.size <= sizeof(note->document)); /* the bets are valid */
         note->number = bets[i].number;
         note->document_size = (uint8_t)bets[i].document.size;
         memcpy(note->document, bets[i].document.data, bets[i].document.size);
@@ -64,6 +66,7 @@ static void log_stored(const struct request *request)
 {
     const struct store_op *op = &request->op;
 
+    ASSERT(op->stored <= request->count);
     if (request->notes != NULL) {
         for (uint32_t i = request->count - op->stored; i < request->count; i++)
             log_stored_bet(level_of_bets(request), &request->notes[i]);

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "assertion.h"
 #include "service_internal.h"
 #include "session.h"
 #include "wire.h"
@@ -15,6 +16,7 @@ struct request *request_begin(struct session *session, uint32_t agency, size_t f
     struct list_node *spare = list_pop(&service->spares);
     struct request *request;
 
+    ASSERT(session->state != SESSION_CLOSED);
     if (spare != NULL) {
         request = LIST_ITEM(spare, struct request, node);
     } else {
@@ -41,12 +43,15 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
 {
     va_list args;
 
+    ASSERT(code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK);
+    ASSERT(request->refusal == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED);
     request->refusal = code;
     va_start(args, format);
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
-    /* A question can not fail at once. */
-    (void)store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
+    enum status status =
+        store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
+    ASSERT(status == STATUS_OK); /* without bets there is nothing to find memory for */
 }
 
 static Lottery__V1__AckCode ack_code_of(enum status status)
@@ -103,14 +108,19 @@ void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
 void request_end(struct request *request)
 {
     struct service *service = request->service;
+    struct session *session = request->session;
 
-    if (request->session != NULL) {
+    ASSERT(service != NULL); /* it ends once */
+    ASSERT(service->outstanding > 0);
+    if (session != NULL) {
+        ASSERT(session->outstanding > 0 && session->outstanding_bytes >= request->frame_bytes);
         list_remove(&request->node);
-        request->session->outstanding--;
-        request->session->outstanding_bytes -= request->frame_bytes;
+        session->outstanding--;
+        session->outstanding_bytes -= request->frame_bytes;
     }
     free(request->notes);
     request->notes = NULL;
+    request->service = NULL;
     list_prepend(&service->spares, &request->node);
     service->outstanding--;
 }

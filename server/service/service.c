@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "assertion.h"
 #include "request.h"
 #include "service_internal.h"
 #include "session.h"
@@ -31,6 +32,8 @@ void service_destroy(struct service *service)
 {
     if (service == NULL)
         return;
+    ASSERT(service->outstanding == 0);
+    ASSERT(list_is_empty(&service->waiting));
     for (struct list_node *node; (node = list_pop(&service->spares)) != NULL;)
         free(LIST_ITEM(node, struct request, node));
     winner_index_fini(&service->winners);

@@ -10,6 +10,7 @@
  */
 #include "session.h"
 
+#include "assertion.h"
 #include "log.h"
 #include "request.h"
 #include "service_internal.h"
@@ -95,6 +96,7 @@ void session_wait(struct session *session, uint64_t total)
 {
     struct service *service = session->service;
 
+    ASSERT(session->state != SESSION_CLOSED && session->agency != 0);
     session->owed++;
     if (session->state != SESSION_BETTING)
         return; /* it waits already, or is being told and will be again */
@@ -106,6 +108,7 @@ void session_wait(struct session *session, uint64_t total)
 
 void session_send_winners(struct session *session)
 {
+    ASSERT(session->state == SESSION_WAITING && session->owed > 0);
     session->state = SESSION_SENDING;
     session->sent = 0;
     session_continue(session);
@@ -133,11 +136,13 @@ static uint64_t send_winners_frame(struct session *session, const struct winner 
         documents[taken] = texts[taken];
         taken++;
     }
+    ASSERT(taken > 0 || count == 0); /* a document always fits an empty frame */
     message.agency_id = session->agency;
     message.n_documents = (size_t)taken;
     message.documents = documents;
     message.more = taken < count;
     size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_WINNERS, &message.base, frame);
+    ASSERT(size > 0);
     session->events->send(session->owner, frame, size);
     return taken;
 }
@@ -150,6 +155,7 @@ void session_continue(struct session *session)
            session->events->backlog(session->owner) < WINNERS_BACKLOG_MAX) {
         const struct winner *winners =
             winner_index_of(&session->service->winners, session->agency, &count);
+        ASSERT(session->sent <= count);
         session->sent +=
             send_winners_frame(session, winners + session->sent, count - session->sent);
         if (session->sent < count)

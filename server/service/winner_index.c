@@ -1,5 +1,7 @@
 #include "winner_index.h"
 
+#include "assertion.h"
+
 #include <stdlib.h>
 
 /* A counting sort by agency: it keeps the order of the bets within each. */
@@ -57,6 +59,7 @@ void winner_index_fini(struct winner_index *index)
 const struct winner *winner_index_of(const struct winner_index *index, uint32_t agency,
                                      uint64_t *count)
 {
+    ASSERT(agency >= 1 && agency <= index->agencies);
     *count = index->starts[agency + 1] - index->starts[agency];
     return index->winners + index->starts[agency];
 }
