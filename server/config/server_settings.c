@@ -55,8 +55,8 @@ static const struct server_settings defaults = {
     .data_dir = ".",
 };
 
-/* inih is told to read through read_line(), which counts: its handler is called while the line that
- * it comes from is the last one read. */
+/* inih is told to read through server_settings_read_line(), which counts: its handler is called
+ * while the line that it comes from is the last one read. */
 struct ini_source {
     FILE *file;
     const char *path;
@@ -67,7 +67,7 @@ struct ini_source {
     enum status status;
 };
 
-static char *refuse_line(struct ini_source *source, const char *reason)
+static char *server_settings_refuse_line(struct ini_source *source, const char *reason)
 {
     errbuf_set(source->err, "%s:%u: %s", source->path, source->line, reason);
     source->status = STATUS_INVALID;
@@ -75,7 +75,7 @@ static char *refuse_line(struct ini_source *source, const char *reason)
 }
 
 /* As fgets(), which would hide what follows a NUL byte and cut a long line in two. */
-static char *read_line(char *buffer, int size, void *stream)
+static char *server_settings_read_line(char *buffer, int size, void *stream)
 {
     struct ini_source *source = stream;
     int length = 0;
@@ -86,16 +86,17 @@ static char *read_line(char *buffer, int size, void *stream)
     source->line++;
     while (byte != '\n' && (byte = getc(source->file)) != EOF) {
         if (byte == '\0')
-            return refuse_line(source, "a NUL byte");
+            return server_settings_refuse_line(source, "a NUL byte");
         if (byte != '\n' && length + 2 == size) /* also where no line end follows */
-            return refuse_line(source, "line too long");
+            return server_settings_refuse_line(source, "line too long");
         buffer[length++] = (char)byte;
     }
     buffer[length] = '\0';
     return length > 0 ? buffer : NULL;
 }
 
-static int on_setting(void *context, const char *section, const char *name, const char *value)
+static int server_settings_on_setting(void *context, const char *section, const char *name,
+                                      const char *value)
 {
     struct ini_source *source = context;
     char where[SETTING_TEXT_SIZE + 16];
@@ -113,7 +114,8 @@ static int on_setting(void *context, const char *section, const char *name, cons
     return 1;
 }
 
-static enum status read_file(const char *path, struct server_settings *out, struct errbuf *err)
+static enum status server_settings_read_file(const char *path, struct server_settings *out,
+                                             struct errbuf *err)
 {
     struct ini_source source = {.path = path, .target = out, .err = err};
 
@@ -125,7 +127,8 @@ static enum status read_file(const char *path, struct server_settings *out, stru
         return STATUS_IO;
     }
     /* Nothing is read beyond a refusal, but inih goes on beyond its own, and tells the first. */
-    int bad_line = ini_parse_stream(read_line, &source, on_setting, &source);
+    int bad_line =
+        ini_parse_stream(server_settings_read_line, &source, server_settings_on_setting, &source);
     if (source.status == STATUS_OK && ferror(source.file)) {
         errbuf_set(err, "%s: %s", path, strerror(errno));
         source.status = STATUS_IO;
@@ -141,7 +144,7 @@ enum status server_settings_load(const char *path, struct server_settings *out, 
 {
     struct server_settings loaded = defaults;
 
-    enum status status = read_file(path, &loaded, err);
+    enum status status = server_settings_read_file(path, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
     if (status == STATUS_OK)

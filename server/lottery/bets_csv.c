@@ -8,7 +8,7 @@
 
 #define FIELDS 6
 
-static char *put_uint(char *out, uint32_t value)
+static char *bets_csv_put_uint(char *out, uint32_t value)
 {
     char digits[10];
     size_t count = 0;
@@ -22,35 +22,35 @@ static char *put_uint(char *out, uint32_t value)
     return out;
 }
 
-static char *put_text(char *out, struct text text)
+static char *bets_csv_put_text(char *out, struct text text)
 {
     memcpy(out, text.data, text.size);
     return out + text.size;
 }
 
-static bool word_needs_quotes(uint64_t word)
+static bool bets_csv_word_needs_quotes(uint64_t word)
 {
     return (word_find(word, ',') | word_find(word, '"')) != 0;
 }
 
 /* Has the text a comma or a double quote? */
-static bool needs_quotes(struct text text)
+static bool bets_csv_needs_quotes(struct text text)
 {
     const char *p = text.data;
     const char *end = p + text.size;
 
     for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-        if (word_needs_quotes(word_load(p)))
+        if (bets_csv_word_needs_quotes(word_load(p)))
             return true;
     }
-    return p < end && word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
+    return p < end && bets_csv_word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
 }
 
 /* Only names can need quotes: the other fields have no room for a comma or a quote. */
-static char *put_name(char *out, struct text name)
+static char *bets_csv_put_name(char *out, struct text name)
 {
-    if (!needs_quotes(name))
-        return put_text(out, name);
+    if (!bets_csv_needs_quotes(name))
+        return bets_csv_put_text(out, name);
     *out++ = '"';
     for (size_t i = 0; i < name.size; i++) {
         if (name.data[i] == '"')
@@ -68,22 +68,22 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
     struct text id = {agency_text, 0};
 
     /* "agency," is the same on every line of a batch. */
-    char *end = put_uint(agency_text, agency);
+    char *end = bets_csv_put_uint(agency_text, agency);
     *end++ = ',';
     id.size = (size_t)(end - agency_text);
 
     for (size_t i = 0; i < count; i++) {
         const struct bet *bet = &bets[i];
-        at = put_text(at, id);
-        at = put_name(at, bet->first_name);
+        at = bets_csv_put_text(at, id);
+        at = bets_csv_put_name(at, bet->first_name);
         *at++ = ',';
-        at = put_name(at, bet->last_name);
+        at = bets_csv_put_name(at, bet->last_name);
         *at++ = ',';
-        at = put_text(at, bet->document);
+        at = bets_csv_put_text(at, bet->document);
         *at++ = ',';
-        at = put_text(at, bet->birthdate);
+        at = bets_csv_put_text(at, bet->birthdate);
         *at++ = ',';
-        at = put_uint(at, bet->number);
+        at = bets_csv_put_uint(at, bet->number);
         *at++ = '\r';
         *at++ = '\n';
     }
@@ -93,7 +93,7 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
 
 /* Reads the field at *at of a line that ends at `end` (its CR), unquoting in place, and steps over
  * the comma behind it; the last field has none. */
-static bool take_field(char **at, char *end, bool is_last, struct text *out)
+static bool bets_csv_take_field(char **at, char *end, bool is_last, struct text *out)
 {
     char *p = *at;
 
@@ -127,7 +127,7 @@ static bool take_field(char **at, char *end, bool is_last, struct text *out)
     return p < end && *p == ',';
 }
 
-static bool read_agency(struct text text, uint32_t *out)
+static bool bets_csv_read_agency(struct text text, uint32_t *out)
 {
     uint64_t value = 0;
 
@@ -144,7 +144,7 @@ static bool read_agency(struct text text, uint32_t *out)
 
 /* Splits the first line of a text, which has quotes or is no line of bets at all. Returns its
  * bytes, 0 when it is no line. */
-static size_t split_quoted(char *text, size_t size, struct text fields[FIELDS])
+static size_t bets_csv_split_quoted(char *text, size_t size, struct text fields[FIELDS])
 {
     char *at = text;
     char *newline = memchr(text, '\n', size);
@@ -152,21 +152,21 @@ static size_t split_quoted(char *text, size_t size, struct text fields[FIELDS])
     if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
     for (size_t i = 0; i < FIELDS; i++) {
-        if (!take_field(&at, newline - 1, i + 1 == FIELDS, &fields[i]))
+        if (!bets_csv_take_field(&at, newline - 1, i + 1 == FIELDS, &fields[i]))
             return 0;
     }
     return (size_t)(newline + 1 - text);
 }
 
 /* Reads the first line of a text. Returns its bytes, 0 when it is damaged. */
-static size_t read_line(char *text, size_t size, uint32_t *agency, struct bet *bet)
+static size_t bets_csv_read_line(char *text, size_t size, uint32_t *agency, struct bet *bet)
 {
     struct text fields[FIELDS];
 
     size_t line_size = csv_line_split(text, size, fields, FIELDS);
     if (line_size == 0)
-        line_size = split_quoted(text, size, fields);
-    if (line_size < 2 || text[line_size - 2] != '\r' || !read_agency(fields[0], agency) ||
+        line_size = bets_csv_split_quoted(text, size, fields);
+    if (line_size < 2 || text[line_size - 2] != '\r' || !bets_csv_read_agency(fields[0], agency) ||
         bet_number_read(fields[5], &bet->number) != BET_FAULT_NONE)
         return 0;
     bet->first_name = fields[1];
@@ -177,7 +177,7 @@ static size_t read_line(char *text, size_t size, uint32_t *agency, struct bet *b
 }
 
 /* The number that ends at `end`, however it is written; false when there is none. */
-static bool read_last_field(const char *text, const char *end, uint32_t *out)
+static bool bets_csv_read_last_field(const char *text, const char *end, uint32_t *out)
 {
     const char *p = end;
 
@@ -207,7 +207,7 @@ size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
     }
     if (weight > 1 && p > text && p[-1] == ',')
         *out = value;
-    else if (!read_last_field(text, newline - 1, out))
+    else if (!bets_csv_read_last_field(text, newline - 1, out))
         return 0;
     return (size_t)(newline + 1 - text);
 }
@@ -220,7 +220,7 @@ enum status bets_csv_parse(char *text, size_t size, bets_csv_bet_cb on_bet, void
     while (at < size) {
         struct bet bet;
         uint32_t agency;
-        size_t line_size = read_line(text + at, size - at, &agency, &bet);
+        size_t line_size = bets_csv_read_line(text + at, size - at, &agency, &bet);
         if (line_size == 0) {
             *bad_at = at;
             return STATUS_DAMAGED;

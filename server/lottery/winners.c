@@ -42,7 +42,7 @@ struct collector {
     enum status status;
 };
 
-static bool collect_one(void *context, uint32_t agency, const struct bet *bet)
+static bool winners_collect_one(void *context, uint32_t agency, const struct bet *bet)
 {
     struct collector *collector = context;
     struct winner winner = {.agency = agency};
@@ -75,7 +75,7 @@ enum status winners_collect(char *text, size_t size, uint32_t winner_number,
         if (line == 0)
             status = STATUS_DAMAGED;
         else if (has_won(&bet, winner_number))
-            status = bets_csv_parse(text + at, line, collect_one, &collector, &bad_in_line);
+            status = bets_csv_parse(text + at, line, winners_collect_one, &collector, &bad_in_line);
     }
     return collector.status != STATUS_OK ? collector.status : status;
 }

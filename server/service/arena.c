@@ -8,7 +8,7 @@
 #define ALIGNMENT 16
 #define HEADER ALIGNMENT /* the block's size, padded */
 
-static void *allocate(void *context, size_t size)
+static void *arena_allocate(void *context, size_t size)
 {
     struct arena *arena = context;
 
@@ -24,7 +24,7 @@ static void *allocate(void *context, size_t size)
     return block + HEADER;
 }
 
-static void release(void *context, void *block)
+static void arena_release(void *context, void *block)
 {
     (void)context;
     (void)block;
@@ -32,7 +32,7 @@ static void release(void *context, void *block)
 
 bool arena_init(struct arena *arena, size_t capacity)
 {
-    arena->allocator = (ProtobufCAllocator){allocate, release, arena};
+    arena->allocator = (ProtobufCAllocator){arena_allocate, arena_release, arena};
     arena->bytes = malloc(capacity);
     arena->capacity = capacity;
     arena->used = 0;

@@ -6,7 +6,7 @@
 #include "service_internal.h"
 #include "session.h"
 
-static void refuse(struct request *request, Lottery__V1__AckCode code)
+static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode code)
 {
     const struct store_op *op = &request->op;
 
@@ -16,7 +16,7 @@ static void refuse(struct request *request, Lottery__V1__AckCode code)
     request_send_ack(request, code);
 }
 
-static void accept(struct request *request)
+static void handle_finished_accept(struct request *request)
 {
     struct session *session = request->session;
     struct service *service = request->service;
@@ -31,16 +31,16 @@ static void accept(struct request *request)
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
 }
 
-static void on_done(struct store_op *op)
+static void handle_finished_on_done(struct store_op *op)
 {
     struct request *request = (struct request *)op;
     struct session *session = request->session;
     Lottery__V1__AckCode code = request_code(request);
 
     if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
-        accept(request);
+        handle_finished_accept(request);
     else
-        refuse(request, code);
+        handle_finished_refuse(request, code);
     request_end(request);
     if (session != NULL)
         session->events->progress(session->owner);
@@ -57,8 +57,8 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "Finished can not be unpacked");
         return false;
     }
-    struct request *request =
-        request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size, on_done);
+    struct request *request = request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size,
+                                            handle_finished_on_done);
     if (request == NULL)
         return session_give_up(session);
     if (session_claim_agency(session, message->agency_id))

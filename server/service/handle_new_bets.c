@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* protobuf-c's string as it came, a NUL byte within included. */
-static struct text text_from(const char *string)
+static struct text text_from_message(const char *string)
 {
     /* A field that did not come is a constant of the library, not a block of the arena. */
     if (string == protobuf_c_empty_string)
@@ -21,24 +21,24 @@ static struct text text_from(const char *string)
     return (struct text){string, arena_block_size(string) - 1};
 }
 
-static struct bet bet_from(const Lottery__V1__Bet *message)
+static struct bet bet_from_message(const Lottery__V1__Bet *message)
 {
-    return (struct bet){text_from(message->first_name), text_from(message->last_name),
-                        text_from(message->document), text_from(message->birthdate),
-                        message->number};
+    return (struct bet){text_from_message(message->first_name),
+                        text_from_message(message->last_name), text_from_message(message->document),
+                        text_from_message(message->birthdate), message->number};
 }
 
 /* At which level the log lists the bets of a batch, once they are stored. */
-static enum log_level level_of_bets(const struct request *request)
+static enum log_level level_of_stored_bets(const struct request *request)
 {
     return request->count == 1 ? LOG_INFO : LOG_DEBUG;
 }
 
 /* Keeps what the log will say of each bet, if it is to list them. A note takes about as many bytes
  * as its bet took in the message, so the limits on messages on their way bound the notes, too. */
-static enum status note_bets(struct request *request, const struct bet *bets)
+static enum status handle_new_bets_note(struct request *request, const struct bet *bets)
 {
-    if (request->count == 0 || !log_enabled(level_of_bets(request)))
+    if (request->count == 0 || !log_enabled(level_of_stored_bets(request)))
         return STATUS_OK;
     request->notes = malloc(request->count * sizeof(*request->notes));
     if (request->notes == NULL)
@@ -62,36 +62,36 @@ static void log_stored_bet(enum log_level level, const struct bet_note *note)
 }
 
 /* Of a batch that was partly known, the last bets are those that were stored now. */
-static void log_stored(const struct request *request)
+static void log_stored_batch(const struct request *request)
 {
     const struct store_op *op = &request->op;
 
     ASSERT(op->stored <= request->count);
     if (request->notes != NULL) {
         for (uint32_t i = request->count - op->stored; i < request->count; i++)
-            log_stored_bet(level_of_bets(request), &request->notes[i]);
+            log_stored_bet(level_of_stored_bets(request), &request->notes[i]);
     }
     LOG(INFO, "apuesta_recibida", SUCCESS, LOG_UINT("cantidad", op->stored),
         LOG_UINT("agencia", request->agency), LOG_UINT("total", op->received));
 }
 
-static void log_refused(const struct request *request, const char *why)
+static void log_refused_batch(const struct request *request, const char *why)
 {
     LOG(ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", request->count),
         LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received),
         LOG_TEXT("reason", why));
 }
 
-static void on_done(struct store_op *op)
+static void handle_new_bets_on_done(struct store_op *op)
 {
     struct request *request = (struct request *)op;
     struct session *session = request->session;
     Lottery__V1__AckCode code = request_code(request);
 
     if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && request->count > 0)
-        log_refused(request, request->detail);
+        log_refused_batch(request, request->detail);
     else if (op->stored > 0)
-        log_stored(request);
+        log_stored_batch(request);
     else if (request->count > 0)
         LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", request->count),
             LOG_UINT("agencia", request->agency));
@@ -102,7 +102,7 @@ static void on_done(struct store_op *op)
 }
 
 /* Returns the first bet that breaks a rule, or `count`. */
-static size_t check_bets(const struct bet *bets, size_t count, enum bet_fault *fault)
+static size_t handle_new_bets_check(const struct bet *bets, size_t count, enum bet_fault *fault)
 {
     uint32_t today = clock_today();
 
@@ -114,7 +114,8 @@ static size_t check_bets(const struct bet *bets, size_t count, enum bet_fault *f
     return count;
 }
 
-static void submit(struct session *session, struct request *request, const struct new_bets *message)
+static void handle_new_bets_submit(struct session *session, struct request *request,
+                                   const struct new_bets *message)
 {
     struct service *service = session->service;
     enum bet_fault fault = BET_FAULT_NONE;
@@ -125,13 +126,13 @@ static void submit(struct session *session, struct request *request, const struc
                        store_agencies(service->config.store));
         return;
     }
-    size_t bad = check_bets(service->bets, message->count, &fault);
+    size_t bad = handle_new_bets_check(service->bets, message->count, &fault);
     if (bad < message->count) {
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
                        bet_fault_text(fault));
         return;
     }
-    enum status status = note_bets(request, service->bets);
+    enum status status = handle_new_bets_note(request, service->bets);
     if (status == STATUS_OK)
         status = store_append(service->config.store, &request->op, message->agency, message->offset,
                               service->bets, message->count);
@@ -141,7 +142,8 @@ static void submit(struct session *session, struct request *request, const struc
 }
 
 /* Through protobuf-c, which reads every way of writing the message. */
-static bool unpack(struct service *service, const uint8_t *body, size_t size, struct new_bets *out)
+static bool handle_new_bets_unpack(struct service *service, const uint8_t *body, size_t size,
+                                   struct new_bets *out)
 {
     struct arena *arena = &service->arena;
 
@@ -152,7 +154,7 @@ static bool unpack(struct service *service, const uint8_t *body, size_t size, st
         return false;
     *out = (struct new_bets){message->offset, message->agency_id, message->n_bets};
     for (size_t i = 0; i < message->n_bets; i++)
-        service->bets[i] = bet_from(message->bets[i]);
+        service->bets[i] = bet_from_message(message->bets[i]);
     return true;
 }
 
@@ -162,15 +164,15 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
     struct new_bets message;
 
     if (!new_bets_decode(body, size, &message, service->bets) &&
-        !unpack(service, body, size, &message)) {
+        !handle_new_bets_unpack(service, body, size, &message)) {
         session_malformed(session, "NewBets can not be unpacked");
         return false;
     }
     struct request *request =
-        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, on_done);
+        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_on_done);
     if (request == NULL)
         return session_give_up(session);
     request->count = (uint32_t)message.count;
-    submit(session, request, &message);
+    handle_new_bets_submit(session, request, &message);
     return true;
 }

@@ -66,7 +66,7 @@ bool session_give_up(struct session *session)
     return false;
 }
 
-static void on_malformed_done(struct store_op *op)
+static void session_on_malformed_done(struct store_op *op)
 {
     struct request *request = (struct request *)op;
     struct session *session = request->session;
@@ -83,7 +83,7 @@ void session_malformed(struct session *session, const char *detail)
 
     if (session->state == SESSION_CLOSED)
         return;
-    request = request_begin(session, session->agency, 0, on_malformed_done);
+    request = request_begin(session, session->agency, 0, session_on_malformed_done);
     if (request == NULL) {
         (void)session_give_up(session);
         return;
@@ -115,8 +115,8 @@ void session_send_winners(struct session *session)
 }
 
 /* Packs the next winners into one frame and says how many they were. */
-static uint64_t send_winners_frame(struct session *session, const struct winner *winners,
-                                   uint64_t count)
+static uint64_t session_send_winners_frame(struct session *session, const struct winner *winners,
+                                           uint64_t count)
 {
     static char texts[WINNERS_PER_FRAME][BET_DOCUMENT_MAX + 1];
     static char *documents[WINNERS_PER_FRAME];
@@ -157,7 +157,7 @@ void session_continue(struct session *session)
             winner_index_of(&session->service->winners, session->agency, &count);
         ASSERT(session->sent <= count);
         session->sent +=
-            send_winners_frame(session, winners + session->sent, count - session->sent);
+            session_send_winners_frame(session, winners + session->sent, count - session->sent);
         if (session->sent < count)
             continue;
         LOG(DEBUG, "ganadores_enviados", SUCCESS, LOG_UINT("agencia", session->agency),

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* A counting sort by agency: it keeps the order of the bets within each. */
-static void group(struct winner_index *index, const struct winner_list *list)
+static void winner_index_group(struct winner_index *index, const struct winner_list *list)
 {
     uint64_t *starts = index->starts;
 
@@ -38,7 +38,7 @@ enum status winner_index_load(struct store *store, struct winner_index *out, str
     if (index.winners == NULL || index.starts == NULL)
         status = STATUS_NOMEM;
     if (status == STATUS_OK) {
-        group(&index, &draw.winners);
+        winner_index_group(&index, &draw.winners);
         *out = index;
     } else {
         errbuf_set(err, "winners: %s", status_text(status));

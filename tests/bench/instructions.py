@@ -46,7 +46,7 @@ WORKER = (
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),
-    (r"server/lottery/|common/bet/csv_line|common/base/word\.h:put_", "format"),
+    (r"server/lottery/|common/bet/csv_line|common/base/word\.h:bets_csv_", "format"),
     (r"server/store/csv/committer", "sync"),
     (r"server/store/", "write"),
     (r"common/base/log", "log"),
