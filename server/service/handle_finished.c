@@ -59,8 +59,10 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
     }
     struct request *request = request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size,
                                             handle_finished_on_done);
-    if (request == NULL)
-        return session_give_up(session);
+    if (request == NULL) {
+        session_give_up(session);
+        return false;
+    }
     if (session_claim_agency(session, message->agency_id))
         store_finish(session->service->config.store, &request->op, message->agency_id,
                      message->total);

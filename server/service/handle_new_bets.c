@@ -170,8 +170,10 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
     }
     struct request *request =
         request_begin(session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_on_done);
-    if (request == NULL)
-        return session_give_up(session);
+    if (request == NULL) {
+        session_give_up(session);
+        return false;
+    }
     request->count = (uint32_t)message.count;
     handle_new_bets_submit(session, request, &message);
     return true;

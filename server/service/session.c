@@ -58,12 +58,11 @@ bool session_claim_agency(struct session *session, uint32_t agency)
     return session->agency == agency;
 }
 
-bool session_give_up(struct session *session)
+void session_give_up(struct session *session)
 {
     LOG(ERROR, "session", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
     session_close(session);
     session->events->finish(session->owner);
-    return false;
 }
 
 static void session_on_malformed_done(struct store_op *op)
@@ -85,7 +84,7 @@ void session_malformed(struct session *session, const char *detail)
         return;
     request = request_begin(session, session->agency, 0, session_on_malformed_done);
     if (request == NULL) {
-        (void)session_give_up(session);
+        session_give_up(session);
         return;
     }
     session_close(session);

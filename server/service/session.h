@@ -73,6 +73,6 @@ void session_send_winners(struct session *session);
 void session_wait(struct session *session, uint64_t total);
 
 /* No memory to even answer: the connection is given up, the agency will come back. */
-bool session_give_up(struct session *session);
+void session_give_up(struct session *session);
 
 #endif
