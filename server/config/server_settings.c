@@ -55,8 +55,8 @@ static const struct server_settings defaults = {
     .data_dir = ".",
 };
 
-/* inih is told to read through server_settings_read_line(), which counts: its handler is called
- * while the line that it comes from is the last one read. */
+/* inih reads through server_settings_read_line(), which counts the lines. It calls its handler for
+ * a setting right after it has read that line, so `line` is the number for an error. */
 struct ini_source {
     FILE *file;
     const char *path;
@@ -74,7 +74,8 @@ static char *server_settings_refuse_line(struct ini_source *source, const char *
     return NULL;
 }
 
-/* As fgets(), which would hide what follows a NUL byte and cut a long line in two. */
+/* Like fgets(), but refuses a NUL byte, which would hide the rest of its line, and a long line,
+ * which fgets() would return in two pieces. */
 static char *server_settings_read_line(char *buffer, int size, void *stream)
 {
     struct ini_source *source = stream;
@@ -87,7 +88,7 @@ static char *server_settings_read_line(char *buffer, int size, void *stream)
     while (byte != '\n' && (byte = getc(source->file)) != EOF) {
         if (byte == '\0')
             return server_settings_refuse_line(source, "a NUL byte");
-        if (byte != '\n' && length + 2 == size) /* also where no line end follows */
+        if (byte != '\n' && length + 2 == size) /* even at the end of the file */
             return server_settings_refuse_line(source, "line too long");
         buffer[length++] = (char)byte;
     }
@@ -105,7 +106,7 @@ static int server_settings_on_setting(void *context, const char *section, const 
         return 1;
     (void)snprintf(where, sizeof(where), "%s:%u", source->path, source->line);
     if (strcmp(section, "DEFAULT") != 0) {
-        errbuf_set(source->err, "%s: %s: belongs into section [DEFAULT]", where, name);
+        errbuf_set(source->err, "%s: %s: belongs in section [DEFAULT]", where, name);
         source->status = STATUS_INVALID;
     } else {
         source->status =
@@ -126,7 +127,8 @@ static enum status server_settings_read_file(const char *path, struct server_set
         errbuf_set(err, "%s: %s", path, strerror(errno));
         return STATUS_IO;
     }
-    /* Nothing is read beyond a refusal, but inih goes on beyond its own, and tells the first. */
+    /* Reading ends at the first line that is refused here. inih reads on after a line that it does
+     * not understand, and returns the number of the first such line. */
     int bad_line =
         ini_parse_stream(server_settings_read_line, &source, server_settings_on_setting, &source);
     if (source.status == STATUS_OK && ferror(source.file)) {

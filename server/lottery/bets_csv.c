@@ -33,7 +33,7 @@ static bool bets_csv_word_needs_quotes(uint64_t word)
     return (word_find(word, ',') | word_find(word, '"')) != 0;
 }
 
-/* Has the text a comma or a double quote? */
+/* Does the text contain a comma or a double quote? */
 static bool bets_csv_needs_quotes(struct text text)
 {
     const char *p = text.data;
@@ -46,7 +46,7 @@ static bool bets_csv_needs_quotes(struct text text)
     return p < end && bets_csv_word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
 }
 
-/* Only names can need quotes: the other fields have no room for a comma or a quote. */
+/* Only names can need quotes: no other field of a valid bet contains a comma or a double quote. */
 static char *bets_csv_put_name(char *out, struct text name)
 {
     if (!bets_csv_needs_quotes(name))
@@ -91,8 +91,8 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
     return (size_t)(at - out);
 }
 
-/* Reads the field at *at of a line that ends at `end` (its CR), unquoting in place, and steps over
- * the comma behind it; the last field has none. */
+/* Reads the field at *at of a line that ends at `end` (its CR), unquotes it in place and moves *at
+ * past the comma that follows it, unless it is the last field. */
 static bool bets_csv_take_field(char **at, char *end, bool is_last, struct text *out)
 {
     char *p = *at;
@@ -142,8 +142,8 @@ static bool bets_csv_read_agency(struct text text, uint32_t *out)
     return value <= UINT32_MAX;
 }
 
-/* Splits the first line of a text, which has quotes or is no line of bets at all. Returns its
- * bytes, 0 when it is no line. */
+/* Splits the first line of a text into fields that may be quoted. Returns the size of the line in
+ * bytes, 0 when it is damaged. */
 static size_t bets_csv_split_quoted(char *text, size_t size, struct text fields[FIELDS])
 {
     char *at = text;
@@ -158,7 +158,7 @@ static size_t bets_csv_split_quoted(char *text, size_t size, struct text fields[
     return (size_t)(newline + 1 - text);
 }
 
-/* Reads the first line of a text. Returns its bytes, 0 when it is damaged. */
+/* Reads the first line of a text. Returns its size in bytes, 0 when it is damaged. */
 static size_t bets_csv_read_line(char *text, size_t size, uint32_t *agency, struct bet *bet)
 {
     struct text fields[FIELDS];
@@ -176,7 +176,7 @@ static size_t bets_csv_read_line(char *text, size_t size, uint32_t *agency, stru
     return line_size;
 }
 
-/* The number that ends at `end`, however it is written; false when there is none. */
+/* Reads the number that ends at `end`, quoted or not. False when there is none. */
 static bool bets_csv_read_last_field(const char *text, const char *end, uint32_t *out)
 {
     const char *p = end;
@@ -196,8 +196,7 @@ size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
 
     if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
-    /* As bets_csv_format writes it: one to four digits behind a comma, read from the last one on.
-     */
+    /* As bets_csv_format writes it, a comma and one to four digits: read backwards. */
     const char *p = newline - 1;
     uint32_t value = 0;
     uint32_t weight = 1;

@@ -66,7 +66,7 @@ enum status winners_collect(char *text, size_t size, uint32_t winner_number,
     enum status status = STATUS_OK;
     size_t line = 0;
 
-    /* Nearly every bet loses, and for that its number is enough. */
+    /* Nearly every bet loses, and its number alone shows that. */
     for (size_t at = 0; at < size && status == STATUS_OK; at += line) {
         struct bet bet = {.number = 0};
         size_t bad_in_line;

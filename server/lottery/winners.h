@@ -1,4 +1,4 @@
-/* winners.h - the rule of the draw: when it is due and which bets win. Pure. */
+/* winners.h - the rules of the draw: when it is due and which bets win. Pure. */
 #ifndef LOTTERY_WINNERS_H
 #define LOTTERY_WINNERS_H
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A winning bet: all that is told of it. */
+/* What an agency is told about a winning bet. */
 struct winner {
     uint32_t agency;
     uint8_t document_size;           /* 1..BET_DOCUMENT_MAX */
@@ -19,18 +19,19 @@ struct winner {
 /* Winners in the order of their bets. */
 struct winner_list {
     struct winner *items; /* owned */
-    size_t count;
-    size_t capacity;
+    size_t count;         /* items in use */
+    size_t capacity;      /* items allocated */
 };
 
 /* Did this bet win? */
 bool has_won(const struct bet *bet, uint32_t winner_number);
 
-/* May the raffle be held: are there agencies, and have all of them finished? */
+/* Is the draw due: are there agencies, and have all of them finished? */
 bool draw_is_due(uint32_t agencies, uint32_t finished);
 
-/* Appends the winners among the bets of `text`, whole lines of bets.csv (see bets_csv_parse).
- * Returns STATUS_OK, STATUS_NOMEM, or STATUS_DAMAGED with the bad line's offset in *bad_at. */
+/* Appends the winners among the bets in `text`, which has whole lines of bets.csv and may be
+ * changed (see bets_csv_parse). Returns STATUS_OK, STATUS_NOMEM, or STATUS_DAMAGED with the offset
+ * of the bad line in *bad_at. */
 enum status winners_collect(char *text, size_t size, uint32_t winner_number,
                             struct winner_list *winners, size_t *bad_at);
 

@@ -6,14 +6,14 @@
 #include <string.h>
 
 #define ALIGNMENT 16
-#define HEADER ALIGNMENT /* the block's size, padded */
+#define HEADER ALIGNMENT /* in front of each block: its size, padded */
 
 static void *arena_allocate(void *context, size_t size)
 {
     struct arena *arena = context;
 
     ASSERT(arena->used <= arena->capacity);
-    if (size > arena->capacity) /* before rounding up, which could wrap */
+    if (size > arena->capacity) /* rounding up could wrap around */
         return NULL;
     size_t whole = HEADER + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (whole > arena->capacity - arena->used)

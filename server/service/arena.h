@@ -1,7 +1,7 @@
-/* arena.h - memory for unpacking one message, given back all at once.
+/* arena.h - memory for unpacking one message; it is freed all at once.
  *
- * Each block remembers its size: protobuf-c hands out strings as NUL-terminated copies without
- * their length, and the block's size is the only witness of a NUL byte within one.
+ * Each block remembers its size. protobuf-c copies a string into a block without telling its
+ * length, so only the block's size shows that the string contains a NUL byte.
  */
 #ifndef LOTTERY_ARENA_H
 #define LOTTERY_ARENA_H
@@ -11,20 +11,21 @@
 #include <stddef.h>
 
 struct arena {
-    ProtobufCAllocator allocator; /* for unpack; freeing through it does nothing */
-    char *bytes;
-    size_t capacity;
-    size_t used;
+    ProtobufCAllocator allocator; /* for protobuf-c; freeing through it does nothing */
+    char *bytes;                  /* owned */
+    size_t capacity;              /* bytes */
+    size_t used;                  /* bytes */
 };
 
-/* Gets `room` bytes; false when there are none. */
+/* Allocates `capacity` bytes. Returns false when there is no memory; arena_fini is fine even then.
+ */
 bool arena_init(struct arena *arena, size_t capacity);
 void arena_fini(struct arena *arena);
 
-/* Forgets everything that was allocated. */
+/* Frees all blocks at once; their memory is used again. */
 void arena_reset(struct arena *arena);
 
-/* Bytes that were asked for when `block` of this arena was allocated. */
+/* The size in bytes that was asked for when `block` was allocated from an arena. */
 size_t arena_block_size(const void *block);
 
 #endif

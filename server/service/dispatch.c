@@ -10,8 +10,8 @@
 
 #define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_SENDING)
 
-/* Which handler takes which message, in which states of its session (a bit each), and how many
- * bytes its body may have. All other opcodes only the central may send, or nobody. */
+/* Which handler takes which message, in which states of the session (one bit each), and how many
+ * bytes its body may have. Other opcodes are unknown, or only the central sends them. */
 static const struct message_rule {
     uint8_t opcode;
     unsigned states;

@@ -1,4 +1,4 @@
-/* dispatch.h - which message is for which handler. */
+/* dispatch.h - takes a message to its handler. */
 #ifndef LOTTERY_DISPATCH_H
 #define LOTTERY_DISPATCH_H
 
@@ -8,8 +8,8 @@
 
 struct session;
 
-/* Takes one message. Returns false when the session takes no more; its last answer then leaves and
- * events.finish is called. */
+/* Takes one message; `body` is borrowed during the call. Returns false when the session takes no
+ * more messages. It then sends its last answer, if any, and calls events.finish. */
 bool dispatch_message(struct session *session, uint8_t opcode, const uint8_t *body, size_t size);
 
 #endif

@@ -1,4 +1,11 @@
-/* Finished: the agency has sent everything and asks for its winners. */
+/* Finished: the agency has sent all its bets and asks for its winners.
+ *
+ * Happy path: the store notes durably that the agency has finished; the session then waits for the
+ * draw, or gets its winners at once when it has taken place.
+ *
+ * Failure modes: the agency or its total is wrong: an Ack says so. The winners cannot be read: that
+ * is logged, and the session waits until it works.
+ */
 #include "handle_finished.h"
 
 #include "log.h"
@@ -54,7 +61,7 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
     const Lottery__V1__Finished *message =
         lottery__v1__finished__unpack(&arena->allocator, size, body);
     if (message == NULL) {
-        session_malformed(session, "Finished can not be unpacked");
+        session_malformed(session, "Finished cannot be unpacked");
         return false;
     }
     struct request *request = request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size,

@@ -1,4 +1,4 @@
-/* handle_finished.h - Finished: the agency has sent everything and asks for its winners. */
+/* handle_finished.h - Finished: the agency has sent all its bets and asks for its winners. */
 #ifndef LOTTERY_HANDLE_FINISHED_H
 #define LOTTERY_HANDLE_FINISHED_H
 
@@ -8,7 +8,8 @@
 
 struct session;
 
-/* Takes the body of one message. Returns false when the session takes no more of them. */
+/* Takes the body of one message, borrowed during the call. Returns false when the session takes no
+ * more messages. */
 bool handle_finished(struct session *session, const uint8_t *body, size_t size);
 
 #endif

@@ -1,4 +1,12 @@
-/* NewBets: a batch, or without bets the question where we were. */
+/* NewBets: a batch, or, without bets, the question how many were received.
+ *
+ * Happy path: the bets are read and checked, the store makes them durable, the log says so, and an
+ * Ack leaves.
+ *
+ * Failure modes: a bet breaks a rule, or the agency is wrong: nothing of the batch gets to the
+ * store, and an Ack says why. The store fails: the same. The connection is gone by then: what was
+ * stored is logged, and nobody is answered.
+ */
 #include "handle_new_bets.h"
 
 #include "assertion.h"
@@ -12,10 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* protobuf-c's string as it came, a NUL byte within included. */
+/* A string of protobuf-c as it came, even if it contains NUL bytes. */
 static struct text text_from_message(const char *string)
 {
-    /* A field that did not come is a constant of the library, not a block of the arena. */
+    /* For a field that did not come it is a constant of the library, not a block of the arena. */
     if (string == protobuf_c_empty_string)
         return (struct text){string, 0};
     return (struct text){string, arena_block_size(string) - 1};
@@ -28,14 +36,14 @@ static struct bet bet_from_message(const Lottery__V1__Bet *message)
                         text_from_message(message->birthdate), message->number};
 }
 
-/* At which level the log lists the bets of a batch, once they are stored. */
+/* The level of the log lines that list the stored bets of a batch. */
 static enum log_level level_of_stored_bets(const struct request *request)
 {
     return request->count == 1 ? LOG_INFO : LOG_DEBUG;
 }
 
-/* Keeps what the log will say of each bet, if it is to list them. A note takes about as many bytes
- * as its bet took in the message, so the limits on messages on their way bound the notes, too. */
+/* Keeps what the log will say about each bet, if it will list them. A note is about as long as the
+ * shortest bet in a message, so the limits on outstanding messages limit the notes as well. */
 static enum status handle_new_bets_note(struct request *request, const struct bet *bets)
 {
     if (request->count == 0 || !log_enabled(level_of_stored_bets(request)))
@@ -45,7 +53,7 @@ static enum status handle_new_bets_note(struct request *request, const struct be
         return STATUS_NOMEM;
     for (uint32_t i = 0; i < request->count; i++) {
         struct bet_note *note = &request->notes[i];
-        ASSERT(bets[i].document.size <= sizeof(note->document)); /* the bets are valid */
+        ASSERT(bets[i].document.size <= sizeof(note->document)); /* bets are checked before */
         note->number = bets[i].number;
         note->document_size = (uint8_t)bets[i].document.size;
         memcpy(note->document, bets[i].document.data, bets[i].document.size);
@@ -61,7 +69,7 @@ static void log_stored_bet(enum log_level level, const struct bet_note *note)
     log_write(level, "apuesta_almacenada", LOG_SUCCESS, fields, 2);
 }
 
-/* Of a batch that was partly known, the last bets are those that were stored now. */
+/* If the start of the batch was known, only the bets after it were stored now. */
 static void log_stored_batch(const struct request *request)
 {
     const struct store_op *op = &request->op;
@@ -101,7 +109,7 @@ static void handle_new_bets_on_done(struct store_op *op)
         session->events->progress(session->owner);
 }
 
-/* Returns the first bet that breaks a rule, or `count`. */
+/* Returns the index of the first bet that breaks a rule, or `count`. */
 static size_t handle_new_bets_check(const struct bet *bets, size_t count, enum bet_fault *fault)
 {
     uint32_t today = clock_today();
@@ -141,7 +149,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
                        status_text(status));
 }
 
-/* Through protobuf-c, which reads every way of writing the message. */
+/* Reads the message with protobuf-c, which understands every valid encoding. */
 static bool handle_new_bets_unpack(struct service *service, const uint8_t *body, size_t size,
                                    struct new_bets *out)
 {
@@ -165,7 +173,7 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
 
     if (!new_bets_decode(body, size, &message, service->bets) &&
         !handle_new_bets_unpack(service, body, size, &message)) {
-        session_malformed(session, "NewBets can not be unpacked");
+        session_malformed(session, "NewBets cannot be unpacked");
         return false;
     }
     struct request *request =

@@ -1,4 +1,4 @@
-/* handle_new_bets.h - NewBets: a batch, or without bets the question where we were. */
+/* handle_new_bets.h - NewBets: a batch, or, without bets, the question how many were received. */
 #ifndef LOTTERY_HANDLE_NEW_BETS_H
 #define LOTTERY_HANDLE_NEW_BETS_H
 
@@ -8,7 +8,8 @@
 
 struct session;
 
-/* Takes the body of one message. Returns false when the session takes no more of them. */
+/* Takes the body of one message, borrowed during the call. Returns false when the session takes no
+ * more messages. */
 bool handle_new_bets(struct session *session, const uint8_t *body, size_t size);
 
 #endif

@@ -49,9 +49,10 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     va_start(args, format);
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
+    /* Without bets, this only asks: it takes its turn among the answers and changes nothing. */
     enum status status =
         store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
-    ASSERT(status == STATUS_OK); /* without bets there is nothing to find memory for */
+    ASSERT(status == STATUS_OK); /* it takes no memory without bets */
 }
 
 static Lottery__V1__AckCode ack_code_of(enum status status)
@@ -77,7 +78,7 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
     case STATUS_MALFORMED:
     case STATUS_STOPPED:
     case STATUS_COUNT:
-        break; /* the store could not */
+        break; /* the store failed */
     }
     return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
 }
@@ -110,7 +111,7 @@ void request_end(struct request *request)
     struct service *service = request->service;
     struct session *session = request->session;
 
-    ASSERT(service != NULL); /* it ends once */
+    ASSERT(service != NULL); /* a request ends only once */
     ASSERT(service->outstanding > 0);
     if (session != NULL) {
         ASSERT(session->outstanding > 0 && session->outstanding_bytes >= request->frame_bytes);

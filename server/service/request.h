@@ -1,4 +1,8 @@
-/* request.h - one message on its way through the store to its answer. */
+/* request.h - one message, from when it came until its answer leaves.
+ *
+ * Every request goes through the store, even one that is refused: operations end in order, so the
+ * answers of a session leave in the order of its messages.
+ */
 #ifndef LOTTERY_REQUEST_H
 #define LOTTERY_REQUEST_H
 
@@ -14,7 +18,7 @@
 struct service;
 struct session;
 
-/* What the log says of a stored bet. */
+/* What the log says about a stored bet. */
 struct bet_note {
     uint32_t number;
     uint8_t document_size;
@@ -22,33 +26,34 @@ struct bet_note {
 };
 
 struct request {
-    struct store_op op; /* first: its callback finds the request */
+    struct store_op op; /* must be first: its callback gets the request from it */
     struct service *service;
-    struct session *session;      /* NULL once the connection is gone */
-    struct list_node node;        /* in session.requests, or in the service's spare ones */
-    size_t frame_bytes;           /* of the message */
-    uint32_t count;               /* bets in the message */
-    uint32_t agency;              /* as the message says */
-    struct bet_note *notes;       /* of all `count` bets, owned; NULL when they are not logged */
-    Lottery__V1__AckCode refusal; /* decided before the store; UNSPECIFIED = the store decides */
-    char detail[REQUEST_DETAIL_SIZE];
+    struct session *session;          /* NULL once the connection is gone */
+    struct list_node node;            /* in session.requests, or in the service's spare ones */
+    size_t frame_bytes;               /* size of the message's frame */
+    uint32_t count;                   /* bets in the message */
+    uint32_t agency;                  /* as the message says */
+    struct bet_note *notes;           /* owned; one for each bet; NULL when they are not logged */
+    Lottery__V1__AckCode refusal;     /* why it was refused; UNSPECIFIED: it was not */
+    char detail[REQUEST_DETAIL_SIZE]; /* of the answer; empty for none */
 };
 
-/* A new request of the session, NULL without memory. `done` gets it back as its operation. */
+/* Begins a request of an open session for a message of `frame_bytes` bytes. Hand its `op` to the
+ * store, or refuse it: `done` is then called with that `op`. NULL when there is no memory. */
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
                               store_done_cb done);
 
-/* Hands a message to the store that is already refused, only to keep the order of the answers. */
+/* Refuses a request that the store did not take: `done` is called when its turn has come. */
 void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* How a request whose operation has ended is answered; `detail` says why, unless it is OK. */
+/* The code of the answer to a request whose operation has ended. Sets `detail` unless it is OK. */
 Lottery__V1__AckCode request_code(struct request *request);
 
-/* Answers it with an Ack, if its connection is still there. */
+/* Sends an Ack as the answer, if the connection is still there. */
 void request_send_ack(const struct request *request, Lottery__V1__AckCode code);
 
-/* Ends it: takes it from its session and keeps it for reuse. */
+/* Ends the request: it leaves its session, and its memory is kept for another one. */
 void request_end(struct request *request);
 
 #endif

@@ -1,11 +1,8 @@
-/* service.h - what the central answers: messages in, messages out.
+/* service.h - what the sessions of one worker share: the store, and the winners after the draw.
  *
- * The one room of the server that knows both protobuf and the domain. It knows no sockets: bytes
- * leave through struct session_events, and what is durable comes from the store. All calls happen
- * on the loop's thread of one worker.
- *
- * Every message goes through the store, also one that is refused: the store ends operations in
- * order, so the answers of a session come in the order of its messages without any bookkeeping.
+ * This module answers the messages of agencies. Only it knows both protobuf and the domain. It
+ * knows no sockets: answers leave through struct session_events (session.h), and messages come in
+ * through dispatch.h. All calls are made on the thread of one worker's loop.
  */
 #ifndef LOTTERY_SERVICE_H
 #define LOTTERY_SERVICE_H
@@ -21,31 +18,33 @@
 struct service;
 
 struct service_events {
-    /* An agency waits for a raffle that was not held yet; whoever holds it should know. */
+    /* An agency with `total` bets waits for the draw: tell the coordinator. */
     void (*waiting)(void *owner, uint32_t agency, uint64_t total);
 };
 
-/* What a service works with; all of it is borrowed for the service's life. */
+/* All of it is borrowed for as long as the service lives. */
 struct service_config {
     struct store *store;
     const struct service_events *events;
-    void *owner; /* passed to events */
+    void *owner; /* the first argument of all events */
 };
 
 /* Creates a worker's service. Returns STATUS_OK or STATUS_NOMEM. */
 enum status service_create(const struct service_config *config, struct service **out);
 
-/* Frees it; no operation may be on its way. NULL is fine. */
+/* Frees a service that has no session and nothing outstanding. NULL is fine. */
 void service_destroy(struct service *service);
 
-/* Operations handed to the store that have not ended. */
+/* How many messages the store has not ended yet. */
 size_t service_outstanding(const struct service *service);
 
-/* The raffle was held: every waiting session gets its winners. Returns why they can not be read, if
- * so; the sessions go on waiting then. Blocks on the file of winners, once. */
+/* Starts to send the winners to every session that waits. Call it after the draw. If the winners
+ * cannot be read, it returns why, and the sessions go on waiting. Blocks on the store when it reads
+ * the winners, until that has worked once. */
 enum status service_send_winners(struct service *service, struct errbuf *err);
 
-/* Calls service_events.waiting for every session that waits: after a coordinator was lost. */
+/* Calls service_events.waiting for every session that waits. For a new coordinator, which knows of
+ * none. */
 void service_report_waiting(struct service *service);
 
 #endif

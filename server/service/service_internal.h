@@ -1,4 +1,4 @@
-/* service_internal.h - what a service is made of, for the files of this folder. */
+/* service_internal.h - the fields of a service, for the files of this folder only. */
 #ifndef LOTTERY_SERVICE_INTERNAL_H
 #define LOTTERY_SERVICE_INTERNAL_H
 
@@ -12,12 +12,12 @@
 struct service {
     struct service_config config;
     struct list waiting;         /* sessions in SESSION_WAITING, in the order they came */
-    struct list spares;          /* requests that are kept for reuse, the last used first */
-    size_t outstanding;          /* requests that have begun and not ended */
-    struct winner_index winners; /* once has_winners */
+    struct list spares;          /* requests to use again, the one that was used last first */
+    size_t outstanding;          /* requests that have begun and have not ended */
+    struct winner_index winners; /* valid when has_winners is set */
     bool has_winners;
-    struct arena arena;                  /* reset per message */
-    struct bet bets[FRAME_BODY_MAX / 2]; /* an empty bet takes two bytes: no frame has more */
+    struct arena arena;                  /* reset for each message */
+    struct bet bets[FRAME_BODY_MAX / 2]; /* of one message: a bet takes at least two bytes */
 };
 
 #endif

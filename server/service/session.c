@@ -1,12 +1,12 @@
-/* A connection's side of the conversation.
+/* The conversation with one connection.
  *
- * Happy path: messages become requests, which the store ends in order; each sends its answer. A
- * Finished that is taken makes the session wait; when the raffle was held, its winners leave, as
+ * Happy path: each message becomes a request, which the store ends in order, and which then sends
+ * its answer. After an accepted Finished the session waits. After the draw it sends the winners, as
  * many frames at a time as the connection takes.
  *
- * Failure modes: the connection goes first: its requests lose their session and end silently. No
- * memory for a request: the connection is given up. A malformed message: the answers before it,
- * then MALFORMED, then the end.
+ * Failure modes: the connection is gone first: its requests lose their session and end without an
+ * answer. There is no memory for a request: the session closes at once. A message is malformed: the
+ * answers to earlier messages leave, then MALFORMED, and the session ends.
  */
 #include "session.h"
 
@@ -19,8 +19,8 @@
 #include <string.h>
 
 #define WINNERS_BACKLOG_MAX                                                                        \
-    ((size_t)64 * 1024)     /* bytes of winners that may wait for the peer to read */
-#define WINNERS_OVERHEAD 16 /* agency_id and more, generously */
+    ((size_t)64 * 1024)     /* bytes of winners that the peer may not have read yet */
+#define WINNERS_OVERHEAD 16 /* bytes; the fields agency_id and more take fewer */
 #define WINNERS_PER_FRAME (FRAME_BODY_MAX / 3) /* a document of one character takes three bytes */
 
 void session_init(struct session *session, struct service *service,
@@ -98,7 +98,7 @@ void session_wait(struct session *session, uint64_t total)
     ASSERT(session->state != SESSION_CLOSED && session->agency != 0);
     session->owed++;
     if (session->state != SESSION_BETTING)
-        return; /* it waits already, or is being told and will be again */
+        return; /* it waits already, or is getting the winners and will get them again */
     session->state = SESSION_WAITING;
     session->total = total;
     list_append(&service->waiting, &session->waiting);
@@ -113,7 +113,7 @@ void session_send_winners(struct session *session)
     session_continue(session);
 }
 
-/* Packs the next winners into one frame and says how many they were. */
+/* Sends one frame with the next winners. Returns how many it has. */
 static uint64_t session_send_winners_frame(struct session *session, const struct winner *winners,
                                            uint64_t count)
 {

@@ -1,4 +1,4 @@
-/* session.h - one connection's side of the conversation. */
+/* session.h - the conversation with one connection. */
 #ifndef LOTTERY_SESSION_H
 #define LOTTERY_SESSION_H
 
@@ -10,69 +10,71 @@
 
 struct service;
 
-/* How a session reaches its connection. */
+/* What a session asks of its connection. */
 struct session_events {
-    /* Send these bytes (one whole frame); they are borrowed during the call. */
+    /* Send one whole frame; the bytes are borrowed during the call. */
     void (*send)(void *owner, const uint8_t *frame, size_t size);
-    /* Bytes that were sent and have not left yet: winners are held back while there are many. */
+    /* How many sent bytes have not left yet: no winners are sent while there are many. */
     size_t (*backlog)(void *owner);
-    /* An answer left, so the session may take more messages. */
+    /* An answer was sent, so the session may take more messages. */
     void (*progress)(void *owner);
-    /* Nothing more will be said: close once what was sent is out. */
+    /* The session sends nothing more: close once everything has left. */
     void (*finish)(void *owner);
 };
 
 enum session_state {
     SESSION_BETTING, /* takes bets */
-    SESSION_WAITING, /* finished, waits for the raffle */
-    SESSION_SENDING, /* winners are on their way */
-    SESSION_CLOSED   /* the last answer is on its way or out */
+    SESSION_WAITING, /* finished, waits for the draw */
+    SESSION_SENDING, /* its winners are being sent */
+    SESSION_CLOSED   /* takes no more messages; its last answer may still have to leave */
 };
 
-/* One connection's side of the conversation; on caller memory. */
+/* The caller provides the memory. It may read outstanding, outstanding_bytes, agency and state. */
 struct session {
     struct service *service;
     const struct session_events *events;
     void *owner;
-    struct list requests;     /* messages whose answers are not out */
-    size_t outstanding;       /* how many */
-    size_t outstanding_bytes; /* of their frames */
-    struct list_node waiting; /* in the service's list of waiting sessions */
-    uint64_t total;           /* of its Finished, while waiting */
-    uint64_t sent;            /* winners sent so far, while telling */
+    struct list requests;     /* messages that have no answer yet */
+    size_t outstanding;       /* how many these are */
+    size_t outstanding_bytes; /* the size of their frames */
+    struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
+    uint64_t total;           /* bets of the agency, while waiting */
+    uint64_t sent;            /* winners sent so far, while sending */
     uint32_t agency;          /* 0 until the first message names one */
-    uint32_t owed;            /* how many Finished wait for the winners */
+    uint32_t owed;            /* Finished messages to answer with the winners */
     enum session_state state;
 };
 
-/* Begins the conversation. `events` and `owner` are borrowed until session_fini. */
+/* Begins a conversation. `events` and `owner` are borrowed until session_fini. */
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner);
 
-/* The connection is gone. What the store was given still gets stored and logged. */
+/* Ends it because the connection is gone. What the store was given is still stored and logged.
+ * Doing so twice is fine. */
 void session_fini(struct session *session);
 
-/* The bytes that came are no frame: answers so and ends the session. */
+/* What came is not a frame or not a message: closes the session with MALFORMED as its last answer,
+ * after which events.finish is called. */
 void session_malformed(struct session *session, const char *detail);
 
-/* The connection has room again: sends further winners, if some are left. */
+/* Sends further winners, if there are any: to be called when bytes have left. */
 void session_continue(struct session *session);
 
-/* Nothing outstanding, nothing to wait for. */
+/* Is there nothing left to answer? */
 bool session_is_idle(const struct session *session);
 
-/* For the handlers and the service: */
+/* What follows is for the handlers and the service. */
 
-/* Does the message name an agency that exists and is this session's? The first one settles it. */
+/* Does the agency exist, and is it this session's? The first one that exists becomes it. */
 bool session_claim_agency(struct session *session, uint32_t agency);
 
-/* From now on the session, which waited until now, gets the winners, `owed` times. */
+/* Starts to send the winners to a session that was waiting: once for each Finished. */
 void session_send_winners(struct session *session);
 
-/* Puts the session among those that wait for the raffle. */
+/* Notes a Finished that was accepted with `total` bets: the session waits for the draw. */
 void session_wait(struct session *session, uint64_t total);
 
-/* No memory to even answer: the connection is given up, the agency will come back. */
+/* Closes the session because there is no memory even for an answer. The agency connects again. */
 void session_give_up(struct session *session);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* A counting sort by agency: it keeps the order of the bets within each. */
+/* A counting sort by agency. It keeps the order of the bets within each agency. */
 static void winner_index_group(struct winner_index *index, const struct winner_list *list)
 {
     uint64_t *starts = index->starts;
@@ -15,7 +15,7 @@ static void winner_index_group(struct winner_index *index, const struct winner_l
         starts[agency] += starts[agency - 1];
     for (size_t i = 0; i < list->count; i++)
         index->winners[starts[list->items[i].agency]++] = list->items[i];
-    /* Each start has moved to its group's end, which is where the next group begins. */
+    /* Each start has moved to the end of its group, where the next group begins. */
     for (uint32_t agency = index->agencies + 1; agency > 0; agency--)
         starts[agency] = starts[agency - 1];
     starts[0] = 0;

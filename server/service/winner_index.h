@@ -1,4 +1,4 @@
-/* winner_index.h - the winners of the draw, by agency. */
+/* winner_index.h - the winners of the draw, grouped by agency. */
 #ifndef LOTTERY_WINNER_INDEX_H
 #define LOTTERY_WINNER_INDEX_H
 
@@ -7,16 +7,20 @@
 #include "winners.h"
 
 struct winner_index {
-    struct winner *winners; /* grouped by agency, each group in the order of the bets */
-    uint64_t *starts;       /* [0..agencies + 1]: where agency i's group begins */
+    struct winner *winners; /* owned; grouped by agency, each group in the order of the bets */
+    uint64_t *starts;       /* owned; [0..agencies + 1]: where agency i's group begins */
     uint32_t agencies;
 };
 
-/* Reads the draw of `store` and groups it. The caller frees it with winner_index_fini. Blocks. */
+/* Reads the winners from `store` and groups them. The caller frees *out with winner_index_fini.
+ * STATUS_DAMAGED when a winner's agency does not exist, STATUS_NOMEM, or what the store says; *err
+ * has the reason then, and *out is left alone. Blocks on the store. */
 enum status winner_index_load(struct store *store, struct winner_index *out, struct errbuf *err);
+
+/* Frees the index; doing so twice is fine. */
 void winner_index_fini(struct winner_index *index);
 
-/* The winners of one agency (1..agencies), *count of them. */
+/* Returns the winners of one agency (1..agencies) and sets *count. */
 const struct winner *winner_index_of(const struct winner_index *index, uint32_t agency,
                                      uint64_t *count);
 

@@ -242,13 +242,13 @@ static void test_sections(void **state)
 {
     struct fixture *f = *state;
 
-    assert_refused(f, "SERVER_PORT = 1\n", 1, "SERVER_PORT: belongs into section [DEFAULT]");
+    assert_refused(f, "SERVER_PORT = 1\n", 1, "SERVER_PORT: belongs in section [DEFAULT]");
     assert_refused(f, "[DEFAULT]\n[default]\nSERVER_PORT = 1\n", 3,
-                   "SERVER_PORT: belongs into section [DEFAULT]");
+                   "SERVER_PORT: belongs in section [DEFAULT]");
     assert_refused(f, "[SERVER]\nSERVER_PORT = 1\n", 2,
-                   "SERVER_PORT: belongs into section [DEFAULT]");
+                   "SERVER_PORT: belongs in section [DEFAULT]");
     assert_refused(f, "[DEFAULT ]\nSERVER_PORT = 1\n", 2,
-                   "SERVER_PORT: belongs into section [DEFAULT]");
+                   "SERVER_PORT: belongs in section [DEFAULT]");
 }
 
 /* A line that is neither section nor setting is an error with its number. */
