@@ -1,26 +1,26 @@
-/* bets.csv: any bytes as lines, and any valid bets as lines and back. */
+/* bets.csv: parses any bytes, and formats and parses any valid bets. */
 #include "bets_csv.h"
 #include "fuzz.h"
 
 #define BETS_MAX 16
 
 struct reading {
-    const struct bet *wanted; /* NULL for none */
-    size_t count;
+    const struct bet *expected; /* NULL for none */
+    size_t count;               /* bets parsed so far */
     uint32_t agency;
 };
 
 static bool compare(void *context, uint32_t agency, const struct bet *bet)
 {
     struct reading *reading = context;
-    const struct bet *wanted = &reading->wanted[reading->count++];
+    const struct bet *expected = &reading->expected[reading->count++];
 
     FUZZ_CHECK(agency == reading->agency);
-    FUZZ_CHECK(fuzz_text_equals(bet->first_name, wanted->first_name));
-    FUZZ_CHECK(fuzz_text_equals(bet->last_name, wanted->last_name));
-    FUZZ_CHECK(fuzz_text_equals(bet->document, wanted->document));
-    FUZZ_CHECK(fuzz_text_equals(bet->birthdate, wanted->birthdate));
-    FUZZ_CHECK(bet->number == wanted->number);
+    FUZZ_CHECK(fuzz_text_equals(bet->first_name, expected->first_name));
+    FUZZ_CHECK(fuzz_text_equals(bet->last_name, expected->last_name));
+    FUZZ_CHECK(fuzz_text_equals(bet->document, expected->document));
+    FUZZ_CHECK(fuzz_text_equals(bet->birthdate, expected->birthdate));
+    FUZZ_CHECK(bet->number == expected->number);
     return true;
 }
 
@@ -34,26 +34,26 @@ static bool count_line(void *context, uint32_t agency, const struct bet *bet)
     return true;
 }
 
-static void read_anything(struct fuzz_input input)
+static void parse_anything(struct fuzz_input input)
 {
     struct reading reading = {NULL, 0, 0};
-    size_t feeds = 0;
+    size_t newlines = 0;
     size_t bad_at = SIZE_MAX;
     char *text = malloc(input.size);
 
     FUZZ_CHECK(text != NULL || input.size == 0);
     for (size_t i = 0; i < input.size; i++) {
         text[i] = (char)input.data[i];
-        feeds += text[i] == '\n';
+        newlines += text[i] == '\n';
     }
     enum status status = bets_csv_parse(text, input.size, count_line, &reading, &bad_at);
-    FUZZ_CHECK(status == STATUS_OK ? reading.count == feeds
+    FUZZ_CHECK(status == STATUS_OK ? reading.count == newlines
                                    : status == STATUS_DAMAGED && bad_at < input.size &&
                                          (bad_at == 0 || input.data[bad_at - 1] == '\n'));
     free(text);
 }
 
-static void there_and_back(struct fuzz_input input)
+static void format_and_parse(struct fuzz_input input)
 {
     struct bet bets[BETS_MAX];
     size_t count = 0;
@@ -88,7 +88,7 @@ static void there_and_back(struct fuzz_input input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    read_anything((struct fuzz_input){data, size});
-    there_and_back((struct fuzz_input){data, size});
+    parse_anything((struct fuzz_input){data, size});
+    format_and_parse((struct fuzz_input){data, size});
     return 0;
 }

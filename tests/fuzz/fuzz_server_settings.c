@@ -1,10 +1,10 @@
-/* config.ini with any bytes: settings within their ranges, which read the same again when they are
- * written down, or file and line of what is wrong. */
+/* config.ini with any bytes: the result is either settings within their ranges, which are the same
+ * when they are written to a file and loaded again, or an error with file and line. */
 #include "fuzz.h"
 #include "server_settings.h"
 #include "values.h"
 
-static int write_down(const struct server_settings *s, char *out, size_t size)
+static int write_settings(const struct server_settings *s, char *out, size_t size)
 {
     char durations[3][VALUE_DURATION_MAX];
 
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_ranges(&loaded);
-    int used = write_down(&loaded, text, sizeof(text));
+    int used = write_settings(&loaded, text, sizeof(text));
     path = fuzz_file((const uint8_t *)text, (size_t)used);
     FUZZ_CHECK(server_settings_load(path, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);

@@ -1,9 +1,10 @@
-/* Whole messages into the real handlers, from two connections that come and go, in front of a store
- * that answers now or later.
+/* Passes whole messages to the real handlers, from two connections that come and go, with a store
+ * that ends operations sooner or later.
  *
- * An input is a list of steps: a byte of what happens around a message, and the message's frame. A
- * model says which answer each message has to get, in order; it reads messages through protobuf-c
- * alone. What reaches the store is valid (memory_store.c), and in the end nothing is left over.
+ * An input is a list of steps: a byte that says what happens with a message, and the message's
+ * frame. A model, which reads messages only with protobuf-c, says which answer each message must
+ * get, in order. Only valid bets may reach the store (memory_store.c), and in the end nothing is
+ * outstanding.
  */
 #include "arena.h"
 #include "bets_csv.h"
@@ -17,41 +18,41 @@
 #include "wire.h"
 
 #define CONNECTIONS 2
-#define ON_THE_WAY_MAX 4096 /* messages that the store has not ended */
+#define OUTSTANDING_MAX 4096 /* messages that the store has not ended */
 #define WINNER_NUMBER 7574
 #define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
 #define STORE_DECIDES LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED
 #define MALFORMED LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED
 
-/* The bits of a step's first byte. */
-enum around {
+/* The bits of the first byte of a step. */
+enum step {
     SECOND_CONNECTION = 1,
-    STORE_ENDS = 2, /* what was handed in so far */
-    HANG_UP = 4,    /* the connection vanishes, another comes in its place */
+    STORE_ENDS = 2, /* all operations */
+    HANG_UP = 4,    /* the connection is gone, and another takes its place */
     DISK_FULL = 8,
     SLOW_READER = 16, /* the connection takes no more bytes for now */
-    RAFFLE = 32,      /* is held, if it is due */
-    NO_FRAME = 64,    /* the bytes that came were none */
+    DRAW = 32,        /* takes place if it is due */
+    NO_FRAME = 64,    /* then come bytes that are not a frame */
     COORDINATOR_LOST = 128
 };
 
-/* What the model knows of a connection, which is the session's owner. */
+/* What the model knows about a connection. It is the owner of the session. */
 struct connection {
     struct session session;
-    unsigned number;  /* of the connections that had this place */
-    uint32_t agency;  /* that it began with */
-    bool has_ended;   /* a message was malformed: nothing more is taken */
-    bool is_finished; /* finish() came: nothing more is said */
+    unsigned number;  /* how many connections had this place */
+    uint32_t agency;  /* the one it named first */
+    bool has_ended;   /* a message was malformed: no more are taken */
+    bool is_finished; /* finish() was called: no more answers are sent */
     bool is_slow;
-    unsigned acks;         /* sent since the model looked */
-    uint64_t lists_due;    /* Finished that were taken and not answered by Winners */
+    unsigned acks;         /* sent since the model looked last */
+    uint64_t lists_due;    /* accepted Finished that have not got their winners */
     uint64_t winners_seen; /* of the list that is being sent */
 };
 
-/* A message that went to the store. */
+/* A message that was handed to the store. */
 struct message {
     struct connection *from;
-    unsigned number; /* of the connection then */
+    unsigned number; /* of its connection at that time */
     Lottery__V1__AckCode code;
     bool is_finish;
 };
@@ -60,14 +61,14 @@ static struct memory_store store;
 static struct service *service;
 static struct arena arena;
 static struct connection connections[CONNECTIONS];
-static struct message messages[ON_THE_WAY_MAX]; /* a ring: the store ends them in order */
+static struct message messages[OUTSTANDING_MAX]; /* a ring: the store ends them in order */
 static size_t messages_at;
 static size_t messages_count;
 static struct bet bets[FRAME_BODY_MAX / 2];
 static struct {
     Lottery__V1__AckCode code;
     uint64_t received;
-} wanted; /* of the answer that may come now */
+} expected; /* the only Ack that may be sent now */
 
 static Lottery__V1__AckCode code_of(enum status status)
 {
@@ -101,7 +102,7 @@ static uint64_t winners_of(uint32_t agency)
 {
     uint64_t counts[MEMORY_AGENCIES + 1] = {0};
     size_t bad_at;
-    char *copy = malloc(store.size + 1); /* reading changes the lines */
+    char *copy = malloc(store.size + 1); /* the parser changes the lines */
 
     FUZZ_CHECK(copy != NULL);
     if (store.size > 0)
@@ -115,7 +116,7 @@ static void take_ack(struct connection *connection, const struct frame *frame)
 {
     Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame->body_size, frame->body);
 
-    FUZZ_CHECK(ack != NULL && ack->code == wanted.code && ack->received == wanted.received);
+    FUZZ_CHECK(ack != NULL && ack->code == expected.code && ack->received == expected.received);
     connection->acks++;
     lottery__v1__ack__free_unpacked(ack, NULL);
 }
@@ -185,13 +186,13 @@ static void store_ends(void)
 {
     for (const struct store_op *op; (op = memory_store_decide(&store)) != NULL;) {
         FUZZ_CHECK(messages_count > 0);
-        struct message message = messages[messages_at++ % ON_THE_WAY_MAX];
+        struct message message = messages[messages_at++ % OUTSTANDING_MAX];
         struct connection *from = message.from;
         bool is_there = from->number == message.number && !from->is_finished;
         messages_count--;
-        wanted.code = message.code == STORE_DECIDES ? code_of(op->status) : message.code;
-        wanted.received = op->received;
-        bool is_taken = message.is_finish && wanted.code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
+        expected.code = message.code == STORE_DECIDES ? code_of(op->status) : message.code;
+        expected.received = op->received;
+        bool is_taken = message.is_finish && expected.code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
         from->acks = 0;
         if (is_there && is_taken && !from->has_ended)
             from->lists_due++;
@@ -217,7 +218,7 @@ static Lottery__V1__AckCode claim(struct connection *connection, uint32_t agency
     return STORE_DECIDES;
 }
 
-/* The answer to a NewBets; its bets are left in `bets`. */
+/* Returns the code of the answer to a NewBets and leaves its bets in `bets`. */
 static Lottery__V1__AckCode judge_bets(struct connection *connection, const struct frame *frame,
                                        size_t *count)
 {
@@ -255,16 +256,16 @@ static Lottery__V1__AckCode judge(struct connection *connection, const struct fr
 
 static void note_message(struct connection *from, Lottery__V1__AckCode code, bool is_finish)
 {
-    FUZZ_CHECK(messages_count < ON_THE_WAY_MAX);
-    messages[(messages_at + messages_count++) % ON_THE_WAY_MAX] =
+    FUZZ_CHECK(messages_count < OUTSTANDING_MAX);
+    messages[(messages_at + messages_count++) % OUTSTANDING_MAX] =
         (struct message){from, from->number, code, is_finish};
     if (code != MALFORMED)
         return;
     from->has_ended = true;
-    from->lists_due = 0; /* what was not sent by now is not sent any more */
+    from->lists_due = 0; /* what has not been sent will not be sent */
 }
 
-/* What the store got are the lines of the bets that the model read. */
+/* The store must have got the lines of the bets that the model read. */
 static void check_handed_in(size_t before, size_t count, uint32_t agency)
 {
     char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);
@@ -289,7 +290,7 @@ static void receive(struct connection *connection, const struct frame *frame)
     arena_reset(&arena);
     Lottery__V1__AckCode code = judge(connection, frame, &count);
     note_message(connection, code, frame->opcode == LOTTERY__V1__OPCODE__OPCODE_FINISHED);
-    /* A block of its own: a byte too many being read is seen. */
+    /* A block of the exact size, so that a read past its end is found. */
     uint8_t *body = malloc(frame->body_size);
     FUZZ_CHECK(body != NULL || frame->body_size == 0);
     if (frame->body_size > 0)
@@ -308,7 +309,7 @@ static void connect(struct connection *connection)
     session_init(&connection->session, service, &session_events, connection);
 }
 
-static void hold_raffle(void)
+static void hold_draw(void)
 {
     struct errbuf err;
     uint32_t finished = 0;
@@ -321,28 +322,28 @@ static void hold_raffle(void)
     FUZZ_CHECK(service_send_winners(service, &err) == STATUS_OK);
 }
 
-static void take_step(uint8_t around, const struct frame *frame)
+static void take_step(uint8_t step, const struct frame *frame)
 {
-    struct connection *connection = &connections[(around & SECOND_CONNECTION) != 0];
+    struct connection *connection = &connections[(step & SECOND_CONNECTION) != 0];
 
-    if (messages_count + 2 > ON_THE_WAY_MAX)
+    if (messages_count + 2 > OUTSTANDING_MAX)
         store_ends();
-    connection->is_slow = (around & SLOW_READER) != 0;
+    connection->is_slow = (step & SLOW_READER) != 0;
     if (!connection->is_slow)
         session_continue(&connection->session);
-    store.is_full = (around & DISK_FULL) != 0;
+    store.is_full = (step & DISK_FULL) != 0;
     receive(connection, frame);
-    if ((around & NO_FRAME) != 0 && !connection->has_ended) {
+    if ((step & NO_FRAME) != 0 && !connection->has_ended) {
         note_message(connection, MALFORMED, false);
         session_malformed(&connection->session, "no frame");
     }
-    if ((around & STORE_ENDS) != 0)
+    if ((step & STORE_ENDS) != 0)
         store_ends();
-    if ((around & RAFFLE) != 0)
-        hold_raffle();
-    if ((around & COORDINATOR_LOST) != 0)
+    if ((step & DRAW) != 0)
+        hold_draw();
+    if ((step & COORDINATOR_LOST) != 0)
         service_report_waiting(service);
-    if ((around & HANG_UP) != 0) {
+    if ((step & HANG_UP) != 0) {
         session_fini(&connection->session);
         connect(connection);
     }
@@ -365,7 +366,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     fuzz_silence_log();
-    log_set_level(LOG_DEBUG); /* the bets of batches are logged, too */
+    log_set_level(LOG_DEBUG); /* so that the bets of batches are logged */
     fuzz_fix_clock();
     FUZZ_CHECK(arena_init(&arena, ARENA_CAPACITY));
     return 0;
@@ -387,7 +388,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     store_ends();
     if (store.has_draw)
-        hold_raffle();
+        hold_draw();
     for (size_t i = 0; i < CONNECTIONS; i++) {
         check_end(&connections[i]);
         session_fini(&connections[i].session);

@@ -15,7 +15,7 @@ static void hand_in(struct memory_store *self, struct store_op *op)
     self->end = &op->next;
 }
 
-static void make_room(struct memory_store *self, size_t size)
+static void reserve(struct memory_store *self, size_t size)
 {
     if (size <= self->capacity - self->used)
         return;
@@ -34,8 +34,8 @@ static enum status append(struct store *store, struct store_op *op, uint32_t age
     op->count = (uint32_t)count;
     op->is_finish = false;
     op->bytes_at = self->used;
-    make_room(self, count * BETS_CSV_LINE_MAX);
-    /* What the service hands in is valid: the contract. */
+    reserve(self, count * BETS_CSV_LINE_MAX);
+    /* The service must only hand in valid bets. */
     for (size_t i = 0; i < count; i++)
         FUZZ_CHECK(bet_check(&bets[i], FUZZ_TODAY) == BET_FAULT_NONE);
     if (count > 0)
@@ -67,13 +67,13 @@ static enum status decide(struct memory_store *self, const struct store_op *op)
     if (op->offset > agency->received)
         return STATUS_GAP;
     if (op->count <= agency->received - op->offset)
-        return STATUS_OK; /* all known */
+        return STATUS_OK; /* all bets are known */
     if (agency->has_finished)
         return STATUS_CLOSED;
     return self->is_full ? STATUS_NOSPACE : STATUS_OK;
 }
 
-/* Moves the new lines of a batch behind those that are stored. */
+/* Appends the lines of the new bets of a batch to those that are stored. */
 static void keep_lines(struct memory_store *self, struct store_op *op)
 {
     struct memory_agency *agency = &self->agencies[op->agency];
@@ -115,7 +115,7 @@ void memory_store_end(struct memory_store *self)
         self->end = &self->first;
         self->used = self->size;
     }
-    op->done(op); /* which may be the end of op */
+    op->done(op); /* which may free op */
 }
 
 static size_t backlog(const struct store *store)
@@ -150,13 +150,13 @@ static enum status read_draw(struct store *store, struct draw *out, struct errbu
 
     (void)err;
     out->winner_number = self->winner_number;
-    char *copy = malloc(self->size + 1); /* reading changes the lines */
+    char *copy = malloc(self->size + 1); /* the parser changes the lines */
     FUZZ_CHECK(copy != NULL);
     if (self->size > 0)
         memcpy(copy, self->lines, self->size);
     enum status status =
         winners_collect(copy, self->size, self->winner_number, &out->winners, &bad_at);
-    FUZZ_CHECK(status == STATUS_OK); /* what was stored can be read */
+    FUZZ_CHECK(status == STATUS_OK); /* what was stored must be readable */
     free(copy);
     return status;
 }

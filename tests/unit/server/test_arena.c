@@ -32,9 +32,9 @@ static void test_blocks(void **state)
     arena_fini(&arena);
 }
 
-/* What does not fit is refused, also sizes that would wrap around; what fits afterwards is given.
+/* A block that does not fit is refused, even if its size would wrap around; one that fits is not.
  */
-static void test_room(void **state)
+static void test_capacity(void **state)
 {
     static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX - 16, SIZE_MAX / 2,
                                    1025,     1024,          1009};
@@ -48,13 +48,12 @@ static void test_room(void **state)
     }
     unsigned char *block = take(&arena, 1024 - 16);
     assert_non_null(block);
-    memset(block, 1, 1024 - 16); /* all of it is ours */
+    memset(block, 1, 1024 - 16); /* all of it can be written */
     assert_null(take(&arena, 0));
     arena_fini(&arena);
 }
 
-/* After a reset all of the room is there again; freeing through the allocator gives back nothing.
- */
+/* After a reset all of the memory is free again; the allocator's free() frees nothing. */
 static void test_reset(void **state)
 {
     struct arena arena;
@@ -72,7 +71,7 @@ static void test_reset(void **state)
     arena_fini(&arena);
 }
 
-/* Without memory it says so, and may be finished. */
+/* Without memory arena_init fails, and arena_fini is still fine. */
 static void test_no_memory(void **state)
 {
     struct arena arena;
@@ -85,7 +84,7 @@ static void test_no_memory(void **state)
     arena_fini(&arena);
 }
 
-/* Unpacking takes its memory here; a NUL byte within a string shows in the block's size. */
+/* protobuf-c takes its memory here, and the size of a block shows a NUL byte within a string. */
 static void test_unpack_shows_nul_bytes(void **state)
 {
     static const uint8_t body[] = {0x0a, 5, 'A', 'n', 0, 'a', 'x', 0x12, 2, 'L', 'o'};
@@ -103,8 +102,8 @@ static void test_unpack_shows_nul_bytes(void **state)
     arena_fini(&arena);
 }
 
-/* A message for which the room is too small is not unpacked, at whatever size that happens. */
-static void test_unpack_without_room(void **state)
+/* A message is not unpacked when the arena is too small for it, whatever its size. */
+static void test_unpack_does_not_fit(void **state)
 {
     static const uint8_t body[] = {0x0a, 3, 'A', 'n', 'a', 0x12, 2, 'L', 'o', 0x1a, 1, '1'};
     size_t capacity = 0;
@@ -126,11 +125,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_capacity),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_unpack_shows_nul_bytes),
-        cmocka_unit_test(test_unpack_without_room),
+        cmocka_unit_test(test_unpack_does_not_fit),
     };
 
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

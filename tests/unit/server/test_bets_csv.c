@@ -10,78 +10,78 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MANY 2000
 
-/* A bet as bets_csv_parse told it, with texts of its own. */
-struct told {
+/* A bet that bets_csv_parse passed to on_bet, with copies of its texts. */
+struct parsed {
     uint32_t agency;
     uint32_t number;
     size_t sizes[4];
     char texts[4][2 * BET_NAME_MAX];
 };
 
-struct listener {
-    struct told told[MANY];
+struct receiver {
+    struct parsed parsed[MANY];
     size_t count;
-    size_t stop_at; /* says stop at this call; 0 = never */
+    size_t stop_at; /* the call that stops the parser; 0 = none */
 };
 
-static struct listener listener;
+static struct receiver receiver;
 
-static void copy_text(struct told *told, int field, struct text text)
+static void copy_text(struct parsed *parsed, int field, struct text text)
 {
-    assert_true(text.size <= sizeof(told->texts[field]));
-    told->sizes[field] = text.size;
-    memcpy(told->texts[field], text.data, text.size);
+    assert_true(text.size <= sizeof(parsed->texts[field]));
+    parsed->sizes[field] = text.size;
+    memcpy(parsed->texts[field], text.data, text.size);
 }
 
 static bool on_bet(void *context, uint32_t agency, const struct bet *bet)
 {
-    struct listener *l = context;
-    struct told *told = &l->told[l->count++];
+    struct receiver *r = context;
+    struct parsed *parsed = &r->parsed[r->count++];
 
-    assert_true(l->count <= MANY);
-    told->agency = agency;
-    told->number = bet->number;
-    copy_text(told, 0, bet->first_name);
-    copy_text(told, 1, bet->last_name);
-    copy_text(told, 2, bet->document);
-    copy_text(told, 3, bet->birthdate);
-    return l->count != l->stop_at;
+    assert_true(r->count <= MANY);
+    parsed->agency = agency;
+    parsed->number = bet->number;
+    copy_text(parsed, 0, bet->first_name);
+    copy_text(parsed, 1, bet->last_name);
+    copy_text(parsed, 2, bet->document);
+    copy_text(parsed, 3, bet->birthdate);
+    return r->count != r->stop_at;
 }
 
-static void assert_told(const struct told *told, uint32_t agency, const struct bet *bet)
+static void assert_parsed(const struct parsed *parsed, uint32_t agency, const struct bet *bet)
 {
     const struct text texts[] = {bet->first_name, bet->last_name, bet->document, bet->birthdate};
 
-    assert_int_equal(told->agency, agency);
-    assert_int_equal(told->number, bet->number);
+    assert_int_equal(parsed->agency, agency);
+    assert_int_equal(parsed->number, bet->number);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(told->sizes[i], texts[i].size);
-        assert_memory_equal(told->texts[i], texts[i].data, texts[i].size);
+        assert_int_equal(parsed->sizes[i], texts[i].size);
+        assert_memory_equal(parsed->texts[i], texts[i].data, texts[i].size);
     }
 }
 
-/* bets_csv_parse_number reads the same number from each line that bets_csv_parse took. */
+/* bets_csv_parse_number must read the same numbers as bets_csv_parse. */
 static void assert_numbers(const char *text, size_t size)
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < listener.count; i++) {
+    for (size_t i = 0; i < receiver.count; i++) {
         uint32_t number = UINT32_MAX;
         size_t line = bets_csv_parse_number(text + at, size - at, &number);
         assert_true(line > 0);
         assert_int_equal(text[at + line - 1], '\n');
-        assert_int_equal(number, listener.told[i].number);
+        assert_int_equal(number, receiver.parsed[i].number);
         at += line;
     }
 }
 
-/* Loads from memory that ends right before a page that can not be touched. */
-static enum status load(const char *text, size_t size, size_t *bad_at)
+/* Parses a copy of the text that ends right before a page that cannot be accessed. */
+static enum status parse(const char *text, size_t size, size_t *bad_at)
 {
     struct guarded guarded = guarded_copy(text, size);
 
-    listener.count = 0;
-    enum status status = bets_csv_parse((char *)guarded.bytes, size, on_bet, &listener, bad_at);
+    receiver.count = 0;
+    enum status status = bets_csv_parse((char *)guarded.bytes, size, on_bet, &receiver, bad_at);
     guarded_free(&guarded);
     assert_numbers(text, size);
     return status;
@@ -97,11 +97,11 @@ static struct bet make_bet(const char *first_name, const char *last_name, const 
 static int begin(void **state)
 {
     (void)state;
-    memset(&listener, 0, sizeof(listener));
+    memset(&receiver, 0, sizeof(receiver));
     return 0;
 }
 
-/* A line is what Python's csv.writer writes for the same fields (the texts come from it). */
+/* A line is what Python's csv.writer writes for the same fields (it wrote these). */
 static void test_lines_like_python(void **state)
 {
     static const struct {
@@ -139,13 +139,13 @@ static void test_lines_like_python(void **state)
         size_t size = bets_csv_format(cases[i].agency, &bet, 1, out);
         out[size] = '\0';
         assert_string_equal(out, cases[i].line);
-        assert_int_equal(load(out, size, &bad_at), STATUS_OK);
-        assert_int_equal(listener.count, 1);
-        assert_told(&listener.told[0], cases[i].agency, &bet);
+        assert_int_equal(parse(out, size, &bad_at), STATUS_OK);
+        assert_int_equal(receiver.count, 1);
+        assert_parsed(&receiver.parsed[0], cases[i].agency, &bet);
     }
 }
 
-/* The longest line there can be fits its room to the byte. */
+/* The longest possible line is exactly BETS_CSV_LINE_MAX bytes long. */
 static void test_longest_line(void **state)
 {
     char quotes[BET_NAME_MAX + 1];
@@ -160,13 +160,13 @@ static void test_longest_line(void **state)
     size_t size = bets_csv_format(UINT32_MAX, &bet, 1, (char *)out.bytes);
     assert_int_equal(size, BETS_CSV_LINE_MAX);
     size_t bad_at;
-    assert_int_equal(bets_csv_parse((char *)out.bytes, size, on_bet, &listener, &bad_at),
+    assert_int_equal(bets_csv_parse((char *)out.bytes, size, on_bet, &receiver, &bad_at),
                      STATUS_OK);
-    assert_told(&listener.told[0], UINT32_MAX, &bet);
+    assert_parsed(&receiver.parsed[0], UINT32_MAX, &bet);
     guarded_free(&out);
 }
 
-/* No bets are no lines, and no text is no bets. */
+/* No bets make no lines, and an empty text has no bets. */
 static void test_nothing(void **state)
 {
     char out[1] = {'x'};
@@ -175,13 +175,13 @@ static void test_nothing(void **state)
     (void)state;
     assert_int_equal(bets_csv_format(1, NULL, 0, out), 0);
     assert_int_equal(out[0], 'x');
-    assert_int_equal(bets_csv_parse(out, 0, on_bet, &listener, &bad_at), STATUS_OK);
-    assert_int_equal(bets_csv_parse(NULL, 0, on_bet, &listener, &bad_at), STATUS_OK);
-    assert_int_equal(listener.count, 0);
+    assert_int_equal(bets_csv_parse(out, 0, on_bet, &receiver, &bad_at), STATUS_OK);
+    assert_int_equal(bets_csv_parse(NULL, 0, on_bet, &receiver, &bad_at), STATUS_OK);
+    assert_int_equal(receiver.count, 0);
     assert_int_equal(bad_at, 4711);
 }
 
-/* A name of `size` bytes of anything that a name may have, the awkward bytes more often. */
+/* A random valid name with many quotes, commas and bytes that are not ASCII. Returns its size. */
 static size_t random_name(struct prng *prng, char out[BET_NAME_MAX])
 {
     static const char *const pieces[] = {
@@ -200,7 +200,7 @@ static size_t random_name(struct prng *prng, char out[BET_NAME_MAX])
     return size;
 }
 
-/* Whatever valid bets are stored, the same bets are loaded, in order. */
+/* Valid bets that are formatted and parsed again are the same, in the same order. */
 static void test_round_trip(void **state)
 {
     static char names[MANY][2][BET_NAME_MAX];
@@ -232,14 +232,14 @@ static void test_round_trip(void **state)
         agencies[i] = prng_next(&prng) >> prng_below(&prng, 32);
         size += bets_csv_format(agencies[i], bet, 1, text + size);
     }
-    assert_int_equal(load(text, size, &bad_at), STATUS_OK);
-    assert_int_equal(listener.count, MANY);
+    assert_int_equal(parse(text, size, &bad_at), STATUS_OK);
+    assert_int_equal(receiver.count, MANY);
     for (size_t i = 0; i < MANY; i++)
-        assert_told(&listener.told[i], agencies[i], &bets[i]);
+        assert_parsed(&receiver.parsed[i], agencies[i], &bets[i]);
     free(text);
 }
 
-/* Several bets of an agency at once are the lines of each, one after the other. */
+/* Formatting several bets at once gives the lines of each, one after the other. */
 static void test_batch_is_its_lines(void **state)
 {
     const struct bet bets[] = {
@@ -258,7 +258,7 @@ static void test_batch_is_its_lines(void **state)
     assert_memory_equal(whole, parts, size);
 }
 
-/* Quotes that csv.writer would not have written, but csv.reader takes, are taken as well. */
+/* Needless quotes, which csv.reader accepts as well, are accepted. */
 static void test_needless_quotes(void **state)
 {
     static const char text[] = "\"1\",\"Ana\",\"\",\"30904465\",\"1999-03-17\",\"7574\"\r\n"
@@ -268,13 +268,13 @@ static void test_needless_quotes(void **state)
     size_t bad_at;
 
     (void)state;
-    assert_int_equal(load(text, sizeof(text) - 1, &bad_at), STATUS_OK);
-    assert_int_equal(listener.count, 2);
-    assert_told(&listener.told[0], 1, &first);
-    assert_told(&listener.told[1], 1, &second);
+    assert_int_equal(parse(text, sizeof(text) - 1, &bad_at), STATUS_OK);
+    assert_int_equal(receiver.count, 2);
+    assert_parsed(&receiver.parsed[0], 1, &first);
+    assert_parsed(&receiver.parsed[1], 1, &second);
 }
 
-/* A damaged line is refused with where it begins; the lines before it were told, none behind. */
+/* A damaged line is reported with its offset. Only the lines before it are parsed. */
 static void test_damage_is_located(void **state)
 {
     static const char good[] = "1,Ana,Lopez,1,1999-03-17,1\r\n";
@@ -283,21 +283,21 @@ static void test_damage_is_located(void **state)
         "\r\n",
         "1,Ana,Lopez,1,1999-03-17,1\n",                      /* no CR */
         "1,Ana,Lopez,1,1999-03-17,1\r",                      /* no LF: the rest joins it */
-        "1,Ana,Lopez,1,1999-03-17\r\n",                      /* a field too few */
-        "1,Ana,Lopez,1,1999-03-17,1,1\r\n",                  /* a field too many */
+        "1,Ana,Lopez,1,1999-03-17\r\n",                      /* a field is missing */
+        "1,Ana,Lopez,1,1999-03-17,1,1\r\n",                  /* one field too many */
         "1,Ana,Lopez,1,1999-03-17,\r\n",                     /* no number */
         "1,Ana,Lopez,1,1999-03-17,10000\r\n",                /* over the range */
         "1,Ana,Lopez,1,1999-03-17,-1\r\n",                   /* a sign */
-        "1,Ana,Lopez,1,1999-03-17, 1\r\n",                   /* a blank */
-        "1,Ana,Lopez,1,1999-03-17,1 \r\n",                   /* another */
-        "1,Ana,Lopez,1,1999-03-17,1\r\r\n",                  /* a CR too many */
+        "1,Ana,Lopez,1,1999-03-17, 1\r\n",                   /* a space before it */
+        "1,Ana,Lopez,1,1999-03-17,1 \r\n",                   /* a space after it */
+        "1,Ana,Lopez,1,1999-03-17,1\r\r\n",                  /* one CR too many */
         ",Ana,Lopez,1,1999-03-17,1\r\n",                     /* no agency */
         "x,Ana,Lopez,1,1999-03-17,1\r\n",                    /* not a number */
         "-1,Ana,Lopez,1,1999-03-17,1\r\n",                   /* a sign */
         "4294967296,Ana,Lopez,1,1999-03-17,1\r\n",           /* over 32 bits */
         "18446744073709551617,Ana,Lopez,1,1999-03-17,1\r\n", /* wraps to 1 in 64 bits */
         "1,\"Ana,Lopez,1,1999-03-17,1\r\n",                  /* a quote that never ends */
-        "1,\"Ana\"x,Lopez,1,1999-03-17,1\r\n",               /* something behind the quote */
+        "1,\"Ana\"x,Lopez,1,1999-03-17,1\r\n",               /* something after the quote */
         "1,\"Ana\" ,Lopez,1,1999-03-17,1\r\n",
         "1,Ana,Lopez,1,1999-03-17,\"1\r\n",
         "1,Ana,Lopez,1,1999-03-17,\"1\"2\r\n",
@@ -314,15 +314,15 @@ static void test_damage_is_located(void **state)
                 strcat(text, good);
             strcat(text, bad[i]);
             strcat(text, good);
-            if (load(text, strlen(text), &bad_at) != STATUS_DAMAGED)
-                fail_msg("line %zu was taken", i);
+            if (parse(text, strlen(text), &bad_at) != STATUS_DAMAGED)
+                fail_msg("line %zu was accepted", i);
             assert_int_equal(bad_at, before * strlen(good));
-            assert_int_equal(listener.count, before);
+            assert_int_equal(receiver.count, before);
         }
     }
 }
 
-/* A line whose number can not be read is none. */
+/* A line without a valid number is refused. */
 static void test_no_number(void **state)
 {
     static const char *const bad[] = {
@@ -336,13 +336,13 @@ static void test_no_number(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct guarded guarded = guarded_copy(bad[i], strlen(bad[i]));
         if (bets_csv_parse_number((char *)guarded.bytes, guarded.size, &number) != 0)
-            fail_msg("line %zu was taken", i);
+            fail_msg("line %zu was accepted", i);
         guarded_free(&guarded);
     }
     assert_int_equal(number, 4711);
 }
 
-/* Cut at any byte, a text is whole up to the last line end, and damaged where the rest begins. */
+/* Cut at any byte, a text is parsed up to its last line end, and damaged after that. */
 static void test_cut_anywhere(void **state)
 {
     const struct bet bets[] = {
@@ -361,8 +361,8 @@ static void test_cut_anywhere(void **state)
         size_t whole = 0;
         while (whole < 3 && ends[whole + 1] <= size)
             whole++;
-        enum status status = load(text, size, &bad_at);
-        assert_int_equal(listener.count, whole);
+        enum status status = parse(text, size, &bad_at);
+        assert_int_equal(receiver.count, whole);
         if (size == ends[whole]) {
             assert_int_equal(status, STATUS_OK);
         } else {
@@ -372,7 +372,7 @@ static void test_cut_anywhere(void **state)
     }
 }
 
-/* Any one byte changed to any other: no crash, and what is still told is told in bounds. */
+/* Any one byte is changed to any other: nothing is read or reported out of bounds. */
 static void test_any_byte_changed(void **state)
 {
     const struct bet bets[] = {make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
@@ -386,7 +386,7 @@ static void test_any_byte_changed(void **state)
             char saved = text[at];
             size_t bad_at = 0;
             text[at] = (char)byte;
-            enum status status = load(text, size, &bad_at);
+            enum status status = parse(text, size, &bad_at);
             assert_true(status == STATUS_OK || status == STATUS_DAMAGED);
             assert_true(bad_at < size);
             text[at] = saved;
@@ -394,7 +394,7 @@ static void test_any_byte_changed(void **state)
     }
 }
 
-/* bets_csv_parse stops where on_bet says so. */
+/* bets_csv_parse stops when on_bet returns false. */
 static void test_stop(void **state)
 {
     static const char good[] = "1,Ana,Lopez,1,1999-03-17,1\r\n1,Eva,Lopez,2,1999-03-17,2\r\n";
@@ -402,9 +402,9 @@ static void test_stop(void **state)
 
     (void)state;
     for (size_t stop_at = 1; stop_at <= 2; stop_at++) {
-        listener.stop_at = stop_at;
-        assert_int_equal(load(good, sizeof(good) - 1, &bad_at), STATUS_STOPPED);
-        assert_int_equal(listener.count, stop_at);
+        receiver.stop_at = stop_at;
+        assert_int_equal(parse(good, sizeof(good) - 1, &bad_at), STATUS_STOPPED);
+        assert_int_equal(receiver.count, stop_at);
     }
 }
 

@@ -65,7 +65,7 @@ static enum status load(struct fixture *f, const char *text)
     return load_bytes(f, text, strlen(text));
 }
 
-/* Loading fails with "file:line: " and this text, and the settings are left alone. */
+/* Loading must fail with "file:line: reason" and leave the settings alone. */
 static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
 {
     static const struct server_settings untouched;
@@ -96,7 +96,7 @@ static void assert_defaults(const struct server_settings *settings)
     assert_true(settings->idle_timeout > 0);
 }
 
-/* Without a file, and with an empty one, everything has its default. */
+/* Without a file, or with an empty one, all settings have their defaults. */
 static void test_defaults(void **state)
 {
     struct fixture *f = *state;
@@ -109,7 +109,7 @@ static void test_defaults(void **state)
     assert_defaults(&f->settings);
 }
 
-/* Every key of the file gets where it belongs. */
+/* Every key of the file sets its own setting. */
 static void test_every_key(void **state)
 {
     struct fixture *f = *state;
@@ -148,7 +148,7 @@ static void test_every_key(void **state)
     assert_string_equal(f->settings.data_dir, "/var/lib/lottery");
 }
 
-/* The file that comes with the server is taken, and says what the defaults say. */
+/* The file that comes with the server is valid, and has the defaults. */
 static void test_own_file(void **state)
 {
     struct fixture *f = *state;
@@ -157,8 +157,8 @@ static void test_own_file(void **state)
     assert_defaults(&f->settings);
 }
 
-/* Comments, blank lines, CRLF, blanks around, ":" for "=", a byte order mark and a last line
- * without its end are fine. */
+/* Comments, blank lines, CRLF, spaces and tabs, ":" for "=", a byte order mark and a last line
+ * without a line end are fine. */
 static void test_lenient_where_it_is_harmless(void **state)
 {
     static const char *const texts[] = {
@@ -181,7 +181,7 @@ static void test_lenient_where_it_is_harmless(void **state)
     }
 }
 
-/* What is wrong is told with the file, the line, the key and the reason. */
+/* An error names the file, the line, the key and the reason. */
 static void test_errors_name_the_line(void **state)
 {
     struct fixture *f = *state;
@@ -218,7 +218,7 @@ static void test_errors_name_the_line(void **state)
                    "1m30s");
 }
 
-/* Numbers at both ends of their range are taken. */
+/* The smallest and the largest number of a range are valid. */
 static void test_ends_of_ranges(void **state)
 {
     struct fixture *f = *state;
@@ -237,7 +237,7 @@ static void test_ends_of_ranges(void **state)
     assert_int_equal(f->settings.agencies, SERVER_AGENCIES_MAX);
 }
 
-/* A key belongs into [DEFAULT]: neither before any section nor in another one. */
+/* A key before the first section or in a section other than [DEFAULT] is an error. */
 static void test_sections(void **state)
 {
     struct fixture *f = *state;
@@ -251,8 +251,8 @@ static void test_sections(void **state)
                    "SERVER_PORT: belongs in section [DEFAULT]");
 }
 
-/* A line that is neither section nor setting is an error with its number. */
-static void test_lines_that_are_nothing(void **state)
+/* A line that is neither a section nor a setting is an error. */
+static void test_lines_without_meaning(void **state)
 {
     struct fixture *f = *state;
 
@@ -261,8 +261,8 @@ static void test_lines_that_are_nothing(void **state)
     assert_refused(f, "what is this?\n", 1, "neither [section] nor KEY = value");
 }
 
-/* The first of several faults is the one that is told, of whichever kind they are. */
-static void test_first_fault_is_told(void **state)
+/* The first of several errors is reported, whatever their kinds. */
+static void test_first_error_is_reported(void **state)
 {
     struct fixture *f = *state;
 
@@ -270,7 +270,7 @@ static void test_first_fault_is_told(void **state)
     assert_refused(f, "[DEFAULT]\nnothing\nX = 1\n", 2, "neither [section] nor KEY = value");
 }
 
-/* An indented line would go on with the setting before it: it is refused, not glued to it. */
+/* An indented line, which INI files may use to continue a value, is an error. */
 static void test_indented_line(void **state)
 {
     struct fixture *f = *state;
@@ -279,7 +279,7 @@ static void test_indented_line(void **state)
     assert_int_equal(load(f, "[DEFAULT]\nSERVER_IP = a\n  SERVER_PORT = 1\n"), STATUS_INVALID);
 }
 
-/* A line is taken whole or refused with its number; it is never cut in silence. */
+/* A line is read as a whole or refused with its number; it is never cut silently. */
 static void test_long_lines(void **state)
 {
     struct fixture *f = *state;
@@ -305,7 +305,7 @@ static void test_long_lines(void **state)
     }
 }
 
-/* The longest line is the same where the file ends without a line end. */
+/* The same lengths are valid for a last line without a line end. */
 static void test_long_last_line(void **state)
 {
     struct fixture *f = *state;
@@ -319,7 +319,7 @@ static void test_long_last_line(void **state)
     }
 }
 
-/* A NUL byte does not hide the rest of its line. */
+/* A NUL byte does not hide the rest of its line: it is an error. */
 static void test_nul_byte(void **state)
 {
     static const char text[] = "[DEFAULT]\nSERVER_PORT = 7\0 and more\nLOGGING_LEVEL = DEBUG\n";
@@ -329,7 +329,7 @@ static void test_nul_byte(void **state)
     assert_non_null(strstr(f->err.text, ":2: "));
 }
 
-/* A file that is there and can not be read is an error with its name. */
+/* A file that exists but cannot be read is an error. */
 static void test_unreadable_file(void **state)
 {
     struct fixture *f = *state;
@@ -341,8 +341,8 @@ static void test_unreadable_file(void **state)
     assert_string_equal(f->err.text, expected);
 }
 
-/* The environment wins over the file, and over the default where there is no file. */
-static void test_environment_wins(void **state)
+/* The environment takes precedence over the file, and over the defaults if there is no file. */
+static void test_environment_takes_precedence(void **state)
 {
     struct fixture *f = *state;
 
@@ -356,7 +356,7 @@ static void test_environment_wins(void **state)
     assert_string_equal(f->settings.data_dir, "/data");
 }
 
-/* A bad value in the environment ends the start, and so does one in the file that it hides. */
+/* A bad value in the environment is an error, and so is one in the file that it overrides. */
 static void test_environment_errors(void **state)
 {
     struct fixture *f = *state;
@@ -370,7 +370,7 @@ static void test_environment_errors(void **state)
                    "SERVER_PORT: \"x\" is not a number of 0..65535");
 }
 
-/* The config line begins as the contract says. */
+/* The config line begins with the keys that scripts rely on. */
 static void test_log_line(void **state)
 {
     struct fixture *f = *state;
@@ -401,14 +401,14 @@ int main(void)
         CASE(test_errors_name_the_line),
         CASE(test_ends_of_ranges),
         CASE(test_sections),
-        CASE(test_lines_that_are_nothing),
-        CASE(test_first_fault_is_told),
+        CASE(test_lines_without_meaning),
+        CASE(test_first_error_is_reported),
         CASE(test_indented_line),
         CASE(test_long_lines),
         CASE(test_long_last_line),
         CASE(test_nul_byte),
         CASE(test_unreadable_file),
-        CASE(test_environment_wins),
+        CASE(test_environment_takes_precedence),
         CASE(test_environment_errors),
         CASE(test_log_line),
     };

@@ -1,4 +1,4 @@
-/* The service between sessions whose connection is the test, and a store that ends operations when
+/* The service with a fake connection for each session, and a fake store that ends operations when
  * the test says so.
  */
 #include "alloc_fault.h"
@@ -18,12 +18,12 @@
 
 #define AGENCIES 3
 #define SESSIONS 3
-#define OPS 64                    /* operations that a case may have on their way */
+#define OPS 64                    /* operations that a case may hand to the store */
 #define SENT_MAX 1024             /* answers that a session may get in one case */
-#define WINNERS_BACKLOG_MAX 65536 /* winners are held back while so many bytes wait */
+#define WINNERS_BACKLOG_MAX 65536 /* no more winners are sent while so many bytes wait */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What was handed in. */
+/* An operation that was handed to the store. */
 struct taken {
     struct store_op *op;
     uint32_t agency;
@@ -36,15 +36,15 @@ struct taken {
 
 struct fake_store {
     struct store store;
-    enum status append_status; /* of the next appends with bets */
+    enum status append_status; /* of the appends with bets */
     enum status draw_status;   /* of reading the draw */
     struct taken taken[OPS];
-    size_t count; /* handed in */
-    size_t ended; /* of those */
+    size_t count; /* operations handed in */
+    size_t ended; /* how many of these have ended */
     bool has_draw;
     const struct winner *winners;
     size_t winners_count;
-    unsigned reads; /* of the draw */
+    unsigned reads; /* how often the winners were read */
 };
 
 /* One answer that a session sent. */
@@ -59,7 +59,7 @@ struct side {
     size_t count;
     size_t seen; /* answers that the case has looked at */
     size_t backlog;
-    bool is_slow; /* what is sent stays in the backlog */
+    bool is_slow; /* sent bytes stay in the backlog */
     unsigned progresses;
     unsigned finishes;
 };
@@ -69,7 +69,7 @@ struct fixture {
     struct service_config config;
     struct service *service;
     struct side sides[SESSIONS];
-    unsigned waitings; /* how often the raffle's holder was told */
+    unsigned waitings; /* how often the coordinator was told */
     uint32_t waiting_agency;
     uint64_t waiting_total;
 };
@@ -79,7 +79,7 @@ static uint64_t monotonic(void)
     return 0;
 }
 
-/* Noon of 2024-06-15, whatever the time zone makes of it. */
+/* 2024-06-15 at noon UTC: the same day in nearly every time zone. */
 static time_t wall(void)
 {
     return 1718452800;
@@ -222,7 +222,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* Ends the oldest operation with that outcome. */
+/* Ends the oldest operation with this outcome. */
 static void end_op(struct fixture *f, enum status status, uint64_t received, uint32_t stored)
 {
     assert_true(f->fake.ended < f->fake.count);
@@ -258,7 +258,7 @@ static Lottery__V1__Bet make_bet(const char *first, const char *document, uint32
     Lottery__V1__Bet bet;
 
     lottery__v1__bet__init(&bet);
-    bet.first_name = (char *)(uintptr_t)first; /* packing only reads it */
+    bet.first_name = (char *)(uintptr_t)first; /* packing does not change it */
     bet.last_name = (char *)(uintptr_t) "Paz";
     bet.document = (char *)(uintptr_t)document;
     bet.birthdate = (char *)(uintptr_t) "1999-03-17";
@@ -266,7 +266,7 @@ static Lottery__V1__Bet make_bet(const char *first, const char *document, uint32
     return bet;
 }
 
-/* Sends a batch of these bets; returns what dispatch_message does. */
+/* Sends a batch of these bets. Returns what dispatch_message returned. */
 static bool send_bets(struct side *side, uint32_t agency, uint64_t offset, Lottery__V1__Bet *bets,
                       size_t count)
 {
@@ -305,7 +305,7 @@ static bool send_finished(struct side *side, uint32_t agency, uint64_t total)
     return dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, size);
 }
 
-/* The body of the next answer, which has that opcode. */
+/* Returns the next answer, which must have this opcode. */
 static struct frame next_answer(struct side *side, uint8_t opcode)
 {
     struct frame frame;
@@ -318,7 +318,7 @@ static struct frame next_answer(struct side *side, uint8_t opcode)
     return frame;
 }
 
-/* The next answer is this Ack; its detail contains the text. */
+/* The next answer must be this Ack, with a detail that contains `detail`; "" stands for none. */
 static void assert_ack(struct side *side, Lottery__V1__AckCode code, uint64_t received,
                        const char *detail)
 {
@@ -335,8 +335,8 @@ static void assert_ack(struct side *side, Lottery__V1__AckCode code, uint64_t re
     lottery__v1__ack__free_unpacked(ack, NULL);
 }
 
-/* Adds the documents of the next answer to *count, checking that they go on as they should; returns
- * whether more are to come. */
+/* Takes the next answer, whose documents must go on counting at *count, and adds them to it.
+ * Returns whether more follow. */
 static bool take_winners(struct side *side, uint32_t agency, unsigned *count)
 {
     struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_WINNERS);
@@ -380,7 +380,7 @@ static void make_winners(struct winner *out, size_t count, uint32_t agency)
     }
 }
 
-static void hold_raffle(struct fixture *f, const struct winner *winners, size_t count)
+static void hold_draw(struct fixture *f, const struct winner *winners, size_t count)
 {
     struct errbuf err;
 
@@ -390,7 +390,7 @@ static void hold_raffle(struct fixture *f, const struct winner *winners, size_t 
     assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
 }
 
-/* A batch gets to the store as it came, and is answered when the store has ended it. */
+/* A batch gets to the store as it came, and is answered once the store has ended it. */
 static void test_batch(void **state)
 {
     struct fixture *f = *state;
@@ -418,7 +418,7 @@ static void test_batch(void **state)
     assert_true(session_is_idle(&side->session));
 }
 
-/* Without bets it is a question, which the store answers. */
+/* A batch without bets is a question, which the store answers. */
 static void test_question(void **state)
 {
     struct fixture *f = *state;
@@ -430,7 +430,7 @@ static void test_question(void **state)
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 78697, "");
 }
 
-/* Each outcome of the store has its code, for batches and for Finished. */
+/* Each status of the store has its code, for batches and for Finished. */
 static void test_codes(void **state)
 {
     static const struct {
@@ -459,8 +459,8 @@ static void test_codes(void **state)
     assert_int_equal(f->waitings, 0);
 }
 
-/* One bad bet, and nothing of its batch gets to the store: what does is a question, for the order
- * of the answers. The place of the bet is told. */
+/* If one bet is bad, no bet of its batch gets to the store. A question does instead, which keeps
+ * the answers in order. The answer says which bet it was. */
 static void test_invalid_bets(void **state)
 {
     struct fixture *f = *state;
@@ -483,7 +483,7 @@ static void test_invalid_bets(void **state)
     assert_int_equal(side->session.state, SESSION_BETTING);
 }
 
-/* A birthdate is in the future by the central's clock, not the agency's. */
+/* Whether a birthdate is in the future depends on the server's clock. */
 static void test_birthdates(void **state)
 {
     struct fixture *f = *state;
@@ -502,8 +502,7 @@ static void test_birthdates(void **state)
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 1, "bet 0: birthdate is in the");
 }
 
-/* A NUL byte in a name does not hide what comes behind it, and a field that did not come is empty.
- */
+/* A NUL byte does not hide the rest of a name, and a missing field is empty. */
 static void test_texts_of_the_wire(void **state)
 {
     static const uint8_t nameless[] = "\x08\x01\x1a\x05\x12\x03Paz";
@@ -531,7 +530,7 @@ static void test_texts_of_the_wire(void **state)
                "first name is not 1 to 64 bytes long");
 }
 
-/* Answers come in the order of the messages, the refused ones in their place. */
+/* Answers come in the order of the messages, even if some messages are refused. */
 static void test_order(void **state)
 {
     struct fixture *f = *state;
@@ -552,8 +551,8 @@ static void test_order(void **state)
     assert_int_equal(side->progresses, 4);
 }
 
-/* The first agency that exists is the connection's; all others are unknown to it, for Finished,
- * too, and nothing of theirs gets to the store. */
+/* The first existing agency that a connection names is its own. Any other is unknown, in Finished
+ * as well, and nothing of it gets to the store. */
 static void test_agencies(void **state)
 {
     static const uint32_t others[] = {0, AGENCIES + 1, UINT32_MAX, 2};
@@ -561,7 +560,7 @@ static void test_agencies(void **state)
     struct side *side = &f->sides[0];
 
     for (size_t round = 0; round < 2; round++) {
-        /* Before the connection has an agency, the last one would become it. */
+        /* As long as the connection has no agency, the last of these would become it. */
         for (size_t i = 0; i < COUNT(others) - (round == 0); i++) {
             assert_true(send_bet(side, others[i], 0));
             assert_true(send_finished(side, others[i], 0));
@@ -579,8 +578,8 @@ static void test_agencies(void **state)
     assert_int_equal(f->waitings, 0);
 }
 
-/* What is no message ends the session: the answers before it, MALFORMED, the end; and nothing is
- * taken any more. */
+/* A malformed message ends the session: earlier answers leave, then MALFORMED, and no further
+ * message is taken. */
 static void assert_malformed(struct fixture *f, uint8_t opcode, const char *body, size_t size)
 {
     struct side *side = &f->sides[0];
@@ -615,18 +614,18 @@ static void test_malformed(void **state)
     assert_malformed(f, LOTTERY__V1__OPCODE__OPCODE_FINISHED, "\x08", 1);
 }
 
-/* So does one that is longer than any frame's body, which the handlers have no space for. */
+/* So does a message that is longer than the body of any frame. */
 static void test_too_long(void **state)
 {
     char body[FRAME_BODY_MAX + 1];
 
     for (size_t i = 0; i < sizeof(body); i++)
-        body[i] = i % 2 == 0 ? '\x10' : '\x01'; /* the second field, over and over */
+        body[i] = i % 2 == 0 ? '\x10' : '\x01'; /* the second field, many times */
     assert_malformed(*state, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, sizeof(body));
     assert_malformed(*state, LOTTERY__V1__OPCODE__OPCODE_FINISHED, body, sizeof(body));
 }
 
-/* Bytes that are no frame end it in the same way. */
+/* So do bytes that are not a frame. */
 static void test_no_frame(void **state)
 {
     struct fixture *f = *state;
@@ -639,7 +638,7 @@ static void test_no_frame(void **state)
     assert_false(send_bet(side, 1, 0));
 }
 
-/* A store that has no memory for a batch says so to the agency, which may try again. */
+/* If the store has no memory for a batch, the agency is told and may try again. */
 static void test_store_without_memory(void **state)
 {
     struct fixture *f = *state;
@@ -655,7 +654,7 @@ static void test_store_without_memory(void **state)
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 5, "");
 }
 
-/* Without memory for the answer itself the connection is given up, whatever came. */
+/* Without memory even for the answer, the connection is given up, whatever the message. */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;
@@ -677,14 +676,14 @@ static void test_no_memory(void **state)
     assert_int_equal(f->fake.count, 0);
 }
 
-/* A connection that is given up while it waits no longer waits. */
+/* A connection that is given up while it waits gets no winners. */
 static void test_no_memory_while_waiting(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
     assert_true(send_finished(side, 1, 0));
-    assert_true(send_bet(side, 1, 0)); /* keeps the spare request from the next message */
+    assert_true(send_bet(side, 1, 0)); /* so that a request ends and another is outstanding */
     end_op(f, STATUS_OK, 0, 0);
     assert_int_equal(side->session.state, SESSION_WAITING);
     assert_true(send_bet(side, 1, 0));
@@ -692,12 +691,12 @@ static void test_no_memory_while_waiting(void **state)
     assert_false(send_bet(side, 1, 0));
     assert_true(alloc_fault_end());
     assert_int_equal(side->finishes, 1);
-    hold_raffle(f, NULL, 0);
+    hold_draw(f, NULL, 0);
     assert_silent(side);
     assert_int_equal(side->session.state, SESSION_CLOSED);
 }
 
-/* A service that can not be made is not. */
+/* Without memory no service is created, and nothing leaks. */
 static void test_create_without_memory(void **state)
 {
     struct fixture *f = *state;
@@ -716,7 +715,7 @@ static void test_create_without_memory(void **state)
     service_destroy(NULL);
 }
 
-/* The connection goes first: what was given to the store ends without anybody to answer. */
+/* The connection is gone before the store has ended its operations: nobody is answered. */
 static void test_connection_gone(void **state)
 {
     struct fixture *f = *state;
@@ -736,8 +735,8 @@ static void test_connection_gone(void **state)
     session_init(&side->session, f->service, &session_events, side);
 }
 
-/* Finished waits for the raffle, whose holder is told; then each agency gets its own winners. */
-static void test_raffle(void **state)
+/* Finished waits for the draw, and the coordinator is told. Then each agency gets its winners. */
+static void test_draw(void **state)
 {
     struct fixture *f = *state;
     struct winner winners[5];
@@ -756,7 +755,7 @@ static void test_raffle(void **state)
         assert_int_equal(f->sides[i].session.state, SESSION_WAITING);
         assert_false(session_is_idle(&f->sides[i].session));
     }
-    hold_raffle(f, winners, 5);
+    hold_draw(f, winners, 5);
     assert_int_equal(count_winners(&f->sides[0], 1), 2);
     assert_int_equal(count_winners(&f->sides[1], 2), 0);
     assert_int_equal(count_winners(&f->sides[2], 3), 3);
@@ -767,8 +766,8 @@ static void test_raffle(void **state)
     assert_int_equal(f->fake.reads, 1);
 }
 
-/* Who asks after the raffle is answered at once, as often as it asks; the winners are read once. */
-static void test_after_the_raffle(void **state)
+/* After the draw each Finished is answered at once; the winners are read only once. */
+static void test_after_the_draw(void **state)
 {
     struct fixture *f = *state;
     struct winner winners[2];
@@ -786,7 +785,7 @@ static void test_after_the_raffle(void **state)
     assert_int_equal(f->sides[0].session.state, SESSION_BETTING);
 }
 
-/* Finished several times before the raffle: each is answered; and questions in between, too. */
+/* Several Finished before the draw: each is answered, and so are the messages between them. */
 static void test_finished_again(void **state)
 {
     struct fixture *f = *state;
@@ -802,15 +801,15 @@ static void test_finished_again(void **state)
         assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED, 9, "no more bets");
     }
     assert_int_equal(f->waitings, 1);
-    hold_raffle(f, winners, 2);
+    hold_draw(f, winners, 2);
     for (int i = 0; i < 3; i++)
         assert_int_equal(count_winners(side, 1), 2);
     assert_silent(side);
-    hold_raffle(f, winners, 2); /* told once more: nobody waits */
+    hold_draw(f, winners, 2); /* once more, when nobody waits */
     assert_silent(side);
 }
 
-/* 20,000 winners go out in frames, in order, and only as fast as the peer reads. */
+/* 20,000 winners leave in order, in many frames, and only as fast as the peer reads. */
 static void test_many_winners(void **state)
 {
     enum { MANY = 20000 };
@@ -824,13 +823,13 @@ static void test_many_winners(void **state)
     side->is_slow = true;
     assert_true(send_finished(side, 2, 1));
     end_op(f, STATUS_OK, 1, 0);
-    hold_raffle(f, winners, MANY);
+    hold_draw(f, winners, MANY);
     assert_int_equal(side->session.state, SESSION_SENDING);
     assert_false(session_is_idle(&side->session));
     assert_true(side->backlog >= WINNERS_BACKLOG_MAX);
     assert_true(side->backlog < WINNERS_BACKLOG_MAX + FRAME_MAX_SIZE);
     size_t held = side->count;
-    session_continue(&side->session); /* no room yet */
+    session_continue(&side->session); /* the backlog is still full */
     assert_int_equal(side->count, held);
     for (int i = 0; i < 1000 && side->session.state == SESSION_SENDING; i++) {
         side->backlog = 0;
@@ -844,8 +843,8 @@ static void test_many_winners(void **state)
     assert_true(side->count > held);
 }
 
-/* Every number of winners around what a frame takes, with documents of one length: nothing is lost
- * at the edge, and the last frame says that it is the last. */
+/* One winner more and less than what fits one or two frames, with documents of one character: none
+ * is lost, and only the last frame says that it is the last. */
 static void test_frames_of_winners(void **state)
 {
     enum { PER_FRAME = (FRAME_BODY_MAX - 16) / 3 };
@@ -860,7 +859,7 @@ static void test_frames_of_winners(void **state)
     for (size_t frames = 1; frames <= 2; frames++) {
         for (size_t count = frames * PER_FRAME - 1; count <= frames * PER_FRAME + 1; count++) {
             struct service *service;
-            size_t told = 0;
+            size_t total = 0;
             bool more = true;
             session_fini(&side->session);
             assert_int_equal(service_create(&f->config, &service), STATUS_OK);
@@ -873,11 +872,11 @@ static void test_frames_of_winners(void **state)
                 Lottery__V1__Winners *message =
                     lottery__v1__winners__unpack(NULL, frame.body_size, frame.body);
                 assert_non_null(message);
-                told += message->n_documents;
+                total += message->n_documents;
                 more = message->more;
                 lottery__v1__winners__free_unpacked(message, NULL);
             }
-            assert_int_equal(told, count);
+            assert_int_equal(total, count);
             assert_silent(side);
             session_fini(&side->session);
             service_destroy(service);
@@ -886,7 +885,7 @@ static void test_frames_of_winners(void **state)
     }
 }
 
-/* Winners that can not be read: the session goes on waiting, and gets them when they can. */
+/* While the winners cannot be read, the session goes on waiting. It gets them later. */
 static void test_unreadable_winners(void **state)
 {
     struct fixture *f = *state;
@@ -905,11 +904,11 @@ static void test_unreadable_winners(void **state)
     assert_string_equal(err.text, "winners.csv: gone");
     assert_silent(side);
     f->fake.draw_status = STATUS_OK;
-    hold_raffle(f, winners, 1);
+    hold_draw(f, winners, 1);
     assert_int_equal(count_winners(side, 1), 1);
 }
 
-/* A new holder of the raffle is told of who waits: all that still do, each once. */
+/* A new coordinator is told about each session that still waits, once, in their order. */
 static void test_report_waiting(void **state)
 {
     struct fixture *f = *state;
@@ -921,7 +920,7 @@ static void test_report_waiting(void **state)
     f->waitings = 0;
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 3);
-    assert_int_equal(f->waiting_agency, AGENCIES); /* who came last */
+    assert_int_equal(f->waiting_agency, AGENCIES); /* which came last */
     session_fini(&f->sides[1].session);            /* from the middle of the list */
     f->waitings = 0;
     service_report_waiting(f->service);
@@ -931,7 +930,7 @@ static void test_report_waiting(void **state)
     service_report_waiting(f->service);
     assert_int_equal(f->waitings, 1);
     assert_int_equal(f->waiting_agency, 3);
-    hold_raffle(f, NULL, 0);
+    hold_draw(f, NULL, 0);
     assert_int_equal(count_winners(&f->sides[2], 3), 0);
     assert_silent(&f->sides[0]);
     assert_silent(&f->sides[1]);
@@ -940,8 +939,8 @@ static void test_report_waiting(void **state)
     assert_int_equal(f->waitings, 0);
 }
 
-/* A connection that goes while its winners are on their way takes nothing along. */
-static void test_gone_while_told(void **state)
+/* A connection that is gone while its winners are being sent does no harm to others. */
+static void test_gone_while_sending(void **state)
 {
     enum { MANY = 20000 };
     static struct winner winners[MANY];
@@ -952,7 +951,7 @@ static void test_gone_while_told(void **state)
     side->is_slow = true;
     assert_true(send_finished(side, 1, 1));
     end_op(f, STATUS_OK, 1, 0);
-    hold_raffle(f, winners, MANY);
+    hold_draw(f, winners, MANY);
     assert_int_equal(side->session.state, SESSION_SENDING);
     session_fini(&side->session);
     size_t count = side->count;
@@ -964,7 +963,7 @@ static void test_gone_while_told(void **state)
     assert_int_equal(count_winners(&f->sides[1], 1), MANY);
 }
 
-/* What the log says when the oldest operation ends. The caller frees it. */
+/* Ends the oldest operation and returns what was logged meanwhile. The caller frees it. */
 static struct capture log_of_end(struct fixture *f, enum status status, uint32_t stored)
 {
     struct capture capture;
@@ -975,7 +974,7 @@ static struct capture log_of_end(struct fixture *f, enum status status, uint32_t
     return capture;
 }
 
-/* Asserts that the capture has exactly these lines, without their times. Frees it. */
+/* The capture must have exactly these lines, not counting their times. Frees it. */
 static void assert_lines(struct capture *capture, const char *expected)
 {
     const char *at = capture->text;
@@ -993,8 +992,8 @@ static void assert_lines(struct capture *capture, const char *expected)
     capture_free(capture);
 }
 
-/* Stored bets are counted once. A single one is listed at INFO, a refused batch is logged, a
- * repeated one is not. */
+/* At INFO: how many bets were stored now, the bet of a batch of one, and refused batches; nothing
+ * for a batch that was known. */
 static void test_log(void **state)
 {
     struct fixture *f = *state;
@@ -1011,16 +1010,16 @@ static void test_log(void **state)
                            "agencia: 1 | total: 10\n");
 
     assert_true(send_bet(side, 1, 9));
-    capture = log_of_end(f, STATUS_OK, 0); /* it is known */
+    capture = log_of_end(f, STATUS_OK, 0); /* it was known */
     assert_lines(&capture, "");
 
     assert_true(send_bets(side, 1, 9, bets, 2));
-    capture = log_of_end(f, STATUS_OK, 1); /* the first of them is known */
+    capture = log_of_end(f, STATUS_OK, 1); /* the first one was known */
     assert_lines(&capture, "INFO     action: apuesta_recibida | result: success | cantidad: 1 | "
                            "agencia: 1 | total: 10\n");
 
     assert_true(send_bets(side, 1, 8, bets, 2));
-    capture = log_of_end(f, STATUS_OK, 0); /* both are */
+    capture = log_of_end(f, STATUS_OK, 0); /* both were known */
     assert_lines(&capture, "");
 
     assert_true(send_bets(side, 1, 99, bets, 2));
@@ -1030,8 +1029,8 @@ static void test_log(void **state)
     log_set_level(LOG_CRITICAL);
 }
 
-/* At DEBUG each bet that was stored is listed, of a partly known batch only the new tail; also when
- * the connection is gone by then, and its message's bytes with it. */
+/* At DEBUG each bet that was stored now is listed: of a partly known batch only the new ones at its
+ * end. This also happens when the connection is gone. */
 static void test_log_of_batches(void **state)
 {
     struct fixture *f = *state;
@@ -1067,14 +1066,14 @@ static void test_log_of_batches(void **state)
     log_set_level(LOG_CRITICAL);
 }
 
-/* Without memory for what the log is to say of its bets, nothing of a batch is stored; the agency
- * may try again. */
+/* Without memory for what the log will say about the bets, the batch is refused, and the agency may
+ * try again. */
 static void test_log_without_memory(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
-    assert_true(send_bet(side, 1, 0)); /* its request is the next one's */
+    assert_true(send_bet(side, 1, 0)); /* its request is used again */
     end_op(f, STATUS_OK, 1, 1);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
     log_set_level(LOG_INFO);
@@ -1108,14 +1107,14 @@ int main(void)
         CASE(test_no_memory_while_waiting),
         CASE(test_create_without_memory),
         CASE(test_connection_gone),
-        CASE(test_raffle),
-        CASE(test_after_the_raffle),
+        CASE(test_draw),
+        CASE(test_after_the_draw),
         CASE(test_finished_again),
         CASE(test_many_winners),
         CASE(test_frames_of_winners),
         CASE(test_unreadable_winners),
         CASE(test_report_waiting),
-        CASE(test_gone_while_told),
+        CASE(test_gone_while_sending),
         CASE(test_log),
         CASE(test_log_of_batches),
         CASE(test_log_without_memory),

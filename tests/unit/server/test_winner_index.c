@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A store that knows a draw and nothing else. */
+/* A store that only has the winners of a draw. */
 struct fake_store {
     struct store store;
     uint32_t agencies;
@@ -25,7 +25,7 @@ static enum status fake_read_draw(struct store *store, struct draw *out, struct 
     const struct fake_store *fake = (const struct fake_store *)store;
 
     if (fake->status != STATUS_OK) {
-        errbuf_set(err, "the store says no");
+        errbuf_set(err, "the store failed");
         return fake->status;
     }
     for (size_t i = 0; i < fake->count; i++)
@@ -51,7 +51,7 @@ static struct winner make_winner(uint32_t agency, unsigned number)
     return winner;
 }
 
-/* Each agency gets its own winners, all of them, in the order of the bets, and nobody else's. */
+/* Each agency gets all of its own winners, in the order of the bets, and no others. */
 static void test_groups(void **state)
 {
     enum { AGENCIES = 7, MANY = 5000 };
@@ -59,7 +59,7 @@ static void test_groups(void **state)
     struct prng prng = {8};
     struct winner_index index;
     struct errbuf err;
-    size_t told = 0;
+    size_t total = 0;
 
     (void)state;
     for (unsigned i = 0; i < MANY; i++) {
@@ -81,14 +81,14 @@ static void test_groups(void **state)
         }
         assert_true(at == count);
         assert_int_equal(agency == 3, count == 0);
-        told += count;
+        total += count;
     }
-    assert_int_equal(told, MANY);
+    assert_int_equal(total, MANY);
     winner_index_fini(&index);
     winner_index_fini(&index);
 }
 
-/* No winner at all is none for everyone; a single one is one for one, at both ends of the ids. */
+/* Without winners every agency has none; a single winner belongs to one agency, whichever it is. */
 static void test_none_and_one(void **state)
 {
     struct winner_index index;
@@ -118,7 +118,7 @@ static void test_none_and_one(void **state)
     }
 }
 
-/* A draw that names an agency beyond the last one is damaged; *out is left alone. */
+/* A winner whose agency does not exist is damage; *out is left alone. */
 static void test_unknown_agency(void **state)
 {
     static const uint32_t bad[] = {6, 7, 10000, UINT32_MAX - 1, UINT32_MAX};
@@ -135,19 +135,19 @@ static void test_unknown_agency(void **state)
     }
 }
 
-/* What the store says goes through; without memory nothing leaks, at whichever allocation. */
+/* An error of the store is passed on; whichever allocation fails, nothing leaks. */
 static void test_failures(void **state)
 {
     const struct winner winner = make_winner(1, 1);
     struct winner_index index;
     struct errbuf err;
-    unsigned after = 1; /* the first allocation is the fake store's own */
+    unsigned after = 1; /* the first allocation is made by the fake store */
 
     (void)state;
     struct fake_store fake = fake_store(5, &winner, 1);
     fake.status = STATUS_NOTFOUND;
     assert_int_equal(winner_index_load(&fake.store, &index, &err), STATUS_NOTFOUND);
-    assert_string_equal(err.text, "the store says no");
+    assert_string_equal(err.text, "the store failed");
     fake.status = STATUS_OK;
     for (bool has_failed = true; has_failed; after++) {
         alloc_fault_after(after);

@@ -22,7 +22,7 @@ static enum status collect(const char *text, struct winner_list *winners, size_t
     char *copy = copy_of(text);
 
     enum status status = winners_collect(copy, strlen(copy), WINNER, winners, bad_at);
-    free(copy); /* winners have copies of their own */
+    free(copy); /* the winners have their own copies */
     return status;
 }
 
@@ -33,7 +33,7 @@ static void assert_winner(const struct winner *winner, uint32_t agency, const ch
     assert_memory_equal(winner->document, document, strlen(document));
 }
 
-/* A bet wins exactly when it has the number. */
+/* A bet wins if and only if it has the winner number. */
 static void test_has_won(void **state)
 {
     (void)state;
@@ -44,7 +44,7 @@ static void test_has_won(void **state)
     assert_true(has_won(&(struct bet){.number = 0}, 0));
 }
 
-/* The raffle is due when there are agencies and all have finished. */
+/* The draw is due when there are agencies and all have finished. */
 static void test_is_due(void **state)
 {
     (void)state;
@@ -58,7 +58,7 @@ static void test_is_due(void **state)
     assert_true(draw_is_due(10000, 10000));
 }
 
-/* Winners come in the order of their bets, one for each winning bet, whatever else is the same. */
+/* There is one winner for each winning bet, in the order of the bets, even if they are the same. */
 static void test_collect_in_order(void **state)
 {
     struct winner_list winners = {NULL, 0, 0};
@@ -84,7 +84,7 @@ static void test_collect_in_order(void **state)
     winner_list_fini(&winners);
 }
 
-/* A further text's winners are appended; a text without any, or no text, adds none. */
+/* The winners of each text are appended; an empty text, or one without winners, adds none. */
 static void test_collect_appends(void **state)
 {
     struct winner_list winners = {NULL, 0, 0};
@@ -102,7 +102,7 @@ static void test_collect_appends(void **state)
     winner_list_fini(&winners);
 }
 
-/* Twenty thousand winners of one agency are all there, in order. */
+/* Twenty thousand winners of one agency are all found, in order. */
 static void test_many_winners(void **state)
 {
     enum { MANY = 20000 };
@@ -126,7 +126,7 @@ static void test_many_winners(void **state)
     free(text);
 }
 
-/* A damaged line is damage, with its place. */
+/* A damaged line is reported with its offset. */
 static void test_damaged_line(void **state)
 {
     static const char good[] = "1,A,B,1,1999-03-17,7574\r\n";
@@ -141,7 +141,7 @@ static void test_damaged_line(void **state)
     winner_list_fini(&winners);
 }
 
-/* A winner's document that no valid bet has is damage, too, and also tells its place. */
+/* So is a winner whose document is too short or too long. */
 static void test_damaged_document(void **state)
 {
     static const char *const lines[] = {"1,A,B,,1999-03-17,7574\r\n",
@@ -161,7 +161,7 @@ static void test_damaged_document(void **state)
     }
 }
 
-/* Without memory the list stays as it was, at whichever allocation it happens. */
+/* Whichever allocation fails, the list stays as it was. */
 static void test_no_memory(void **state)
 {
     enum { MANY = 300 };
