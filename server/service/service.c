@@ -34,7 +34,7 @@ void service_destroy(struct service *service)
         return;
     ASSERT(service->outstanding == 0);
     ASSERT(list_is_empty(&service->waiting));
-    for (struct list_node *node; (node = list_pop(&service->spares)) != NULL;)
+    LIST_FOR_EACH (node, &service->spares)
         free(LIST_ITEM(node, struct request, node));
     winner_index_fini(&service->winners);
     arena_fini(&service->arena);
