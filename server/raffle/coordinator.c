@@ -52,7 +52,7 @@ static void reconcile(struct coordinator *self)
     }
     if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
         return;
-    LOG(INFO, "sorteo", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
+    LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
         LOG_UINT("ganador", self->draw_job.winner_number));
     enum status status = draw_job_start(&self->draw_job);
     if (status != STATUS_OK) {

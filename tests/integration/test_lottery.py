@@ -29,7 +29,9 @@ class Crowd(Case):
             peer.close()
         self.assertEqual(len(server.bets()), count * each)
         self.assertEqual(server.stop(), 0)
-        self.assertEqual(len(server.lines("sorteo", "success")), 1)
+        self.assertEqual([line.result for line in server.lines("sorteo")], ["success"])
+        self.assertEqual([line.details for line in server.lines("escrutinio", "in_progress")],
+                         [{"agencias": str(count), "ganador": "7574"}])
 
 
 class Rules(Case):
