@@ -77,12 +77,11 @@ static bool start(struct agency *agency)
         return false;
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
-    agency->signals.on_stop = on_stop;
-    agency->signals.context = agency;
     (void)uv_timer_init(&agency->loop, &agency->grace);
     dialer_init(&agency->dialer, agency->hub, settings->server_address,
                 (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
-    return stop_signals_start(&agency->signals, &agency->loop) == STATUS_OK;
+    const struct stop_signals_config signals = {&agency->loop, on_stop, agency};
+    return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }
 
 /* False: the loop was stopped with a lookup in it that does not end. */

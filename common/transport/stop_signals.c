@@ -1,10 +1,12 @@
 #include "stop_signals.h"
 
+#include "assertion.h"
+
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static sigset_t both(void)
+static sigset_t stop_signals_set(void)
 {
     sigset_t set;
 
@@ -16,12 +18,12 @@ static sigset_t both(void)
 
 void stop_signals_block(void)
 {
-    const sigset_t set = both();
+    const sigset_t set = stop_signals_set();
 
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static void on_readable(uv_poll_t *poll, int code, int poll_events)
+static void stop_signals_on_readable(uv_poll_t *poll, int code, int poll_events)
 {
     const struct stop_signals *signals = poll->data;
     struct signalfd_siginfo info;
@@ -29,22 +31,25 @@ static void on_readable(uv_poll_t *poll, int code, int poll_events)
     (void)code;
     (void)poll_events;
     if (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        signals->on_stop(signals->context);
+        signals->config.on_stop(signals->config.context);
 }
 
-enum status stop_signals_start(struct stop_signals *signals, uv_loop_t *loop)
+enum status stop_signals_start(struct stop_signals *signals,
+                               const struct stop_signals_config *config)
 {
-    const sigset_t set = both();
+    const sigset_t set = stop_signals_set();
 
+    ASSERT(config->loop != NULL && config->on_stop != NULL);
+    signals->config = *config;
     signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals->fd < 0)
         return STATUS_IO;
-    if (uv_poll_init(loop, &signals->poll, signals->fd) < 0) {
+    if (uv_poll_init(config->loop, &signals->poll, signals->fd) < 0) {
         (void)close(signals->fd);
         return STATUS_IO;
     }
     signals->poll.data = signals;
-    if (uv_poll_start(&signals->poll, UV_READABLE, on_readable) == 0)
+    if (uv_poll_start(&signals->poll, UV_READABLE, stop_signals_on_readable) == 0)
         return STATUS_OK;
     stop_signals_close(signals);
     return STATUS_IO;

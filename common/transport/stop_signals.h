@@ -11,21 +11,27 @@
 
 #include <uv.h>
 
-struct stop_signals {
-    uv_poll_t poll;
-    int fd;                         /* of signalfd(2) */
+/* What stop_signals_start() needs; copied. */
+struct stop_signals_config {
+    uv_loop_t *loop;                /* borrowed until the close */
     void (*on_stop)(void *context); /* for each signal that comes */
-    void *context;
+    void *context;                  /* handed to on_stop */
+};
+
+struct stop_signals {
+    struct stop_signals_config config;
+    uv_poll_t poll;
+    int fd; /* of signalfd(2) */
 };
 
 /* Holds both signals back until the process ends, in this thread and in those it creates from now
  * on. To be called before there are others; forked processes inherit it. */
 void stop_signals_block(void);
 
-/* Begins to tell of them, also of those that came before; on_stop and context are filled in by the
- * caller, who has called stop_signals_block. STATUS_IO when the system refuses: nothing is open
- * then. */
-enum status stop_signals_start(struct stop_signals *signals, uv_loop_t *loop);
+/* Begins to report them, also those that came before; the caller has called stop_signals_block.
+ * STATUS_IO when the system refuses: nothing is open then. */
+enum status stop_signals_start(struct stop_signals *signals,
+                               const struct stop_signals_config *config);
 
 /* Closes what start has opened; on_stop is not called any more, and the signals stay blocked. The
  * struct's memory may go when the loop has ended. */

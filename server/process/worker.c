@@ -177,9 +177,8 @@ static enum status start(struct worker *worker, struct errbuf *err)
     }
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
-    worker->signals.on_stop = on_stop;
-    worker->signals.context = worker;
-    status = stop_signals_start(&worker->signals, &worker->loop);
+    const struct stop_signals_config signals = {&worker->loop, on_stop, worker};
+    status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
         errbuf_set(err, "signals can not be watched");
         return status;

@@ -160,8 +160,6 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
     self->links = (struct worker_links){.hub = self->hub, .on_news = on_news, .owner = self};
-    self->signals.on_stop = on_stop;
-    self->signals.context = self;
     status = store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
@@ -170,7 +168,8 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->draw_job.winner_number = job->settings->winner_number;
     self->draw_job.on_done = on_held;
     self->draw_job.owner = self;
-    if (stop_signals_start(&self->signals, &self->loop) != STATUS_OK ||
+    const struct stop_signals_config signals = {&self->loop, on_stop, self};
+    if (stop_signals_start(&self->signals, &signals) != STATUS_OK ||
         uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
         uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {
         errbuf_set(err, "signals or links can not be watched");

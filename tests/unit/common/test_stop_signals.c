@@ -24,11 +24,14 @@ static void begin(struct fixture *f)
     stop_signals_block();
     loop_begin(&f->loop);
     f->stops = 0;
-    f->signals.on_stop = on_stop;
-    f->signals.context = f;
 }
 
-/* Takes away what a case has left pending, so that the next one begins anew. */
+static enum status begin_reports(struct fixture *f)
+{
+    return stop_signals_start(&f->signals, &(struct stop_signals_config){&f->loop, on_stop, f});
+}
+
+/* Takes away what a case has left pending, so that the next one begins without it. */
 static bool take_pending(int number)
 {
     sigset_t pending;
@@ -44,15 +47,15 @@ static bool take_pending(int number)
     return true;
 }
 
-/* Each signal is told, one after the other. */
-static void test_told(void **state)
+/* Each signal is reported, one after the other. */
+static void test_reported(void **state)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGINT};
     struct fixture f;
 
     (void)state;
     begin(&f);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
+    assert_int_equal(begin_reports(&f), STATUS_OK);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(kill(getpid(), numbers[i]), 0);
         loop_until_count(&f.loop, &f.stops, i + 1, "on_stop");
@@ -71,20 +74,20 @@ static void test_before_the_start(void **state)
     (void)state;
     begin(&f);
     assert_int_equal(kill(getpid(), SIGTERM), 0);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
+    assert_int_equal(begin_reports(&f), STATUS_OK);
     loop_until_count(&f.loop, &f.stops, 1, "on_stop");
     stop_signals_close(&f.signals);
     loop_end(&f.loop);
 }
 
-/* One that comes after the end neither kills nor is told; the descriptor is closed. */
+/* One that comes after the end neither kills nor is reported; the descriptor is closed. */
 static void test_after_the_end(void **state)
 {
     struct fixture f;
 
     (void)state;
     begin(&f);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_OK);
+    assert_int_equal(begin_reports(&f), STATUS_OK);
     int fd = f.signals.fd;
     stop_signals_close(&f.signals);
     assert_int_equal(kill(getpid(), SIGTERM), 0);
@@ -107,7 +110,7 @@ static void test_no_descriptor(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(stop_signals_start(&f.signals, &f.loop), STATUS_IO);
+    assert_int_equal(begin_reports(&f), STATUS_IO);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     loop_end(&f.loop);
 }
@@ -115,7 +118,7 @@ static void test_no_descriptor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_reported),
         cmocka_unit_test(test_before_the_start),
         cmocka_unit_test(test_after_the_end),
         cmocka_unit_test(test_no_descriptor),
