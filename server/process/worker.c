@@ -45,7 +45,25 @@ static void on_waiting(void *owner, uint32_t agency, uint64_t total)
 {
     struct worker *worker = owner;
 
-    raffle_client_finished(&worker->raffle, agency, total);
+    raffle_client_send_finished(&worker->raffle, agency, total);
+}
+
+static void worker_on_raffle_open(void *owner)
+{
+    struct worker *worker = owner;
+
+    service_report_waiting(worker->service);
+}
+
+static bool worker_on_drawn(void *owner)
+{
+    struct worker *worker = owner;
+    struct errbuf err = {{0}};
+
+    if (service_send_winners(worker->service, &err) == STATUS_OK)
+        return true;
+    LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
+    return false;
 }
 
 static const struct service_events service_events = {.waiting = on_waiting};
@@ -137,11 +155,14 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
                            .buffered_max = settings->max_buffered,
                        });
     start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
-    worker->raffle.hub = worker->hub;
-    worker->raffle.service = worker->service;
-    worker->raffle.address = &job->coordinator;
-    worker->raffle.address_size = job->coordinator_size;
-    raffle_client_start(&worker->raffle);
+    raffle_client_start(&worker->raffle, &(struct raffle_client_config){
+                                             .hub = worker->hub,
+                                             .address = &job->coordinator,
+                                             .address_size = job->coordinator_size,
+                                             .on_open = worker_on_raffle_open,
+                                             .on_drawn = worker_on_drawn,
+                                             .owner = worker,
+                                         });
     return STATUS_OK;
 }
 

@@ -1,52 +1,44 @@
-/* A worker's line to the coordinator.
+/* A worker's end of the link to the coordinator.
  *
- * Happy path: connect (on a Unix socket that is done at once), tell about all sessions that wait,
- * forward each further Finished, and wait for the coordinator's Ack.
+ * Happy path: connect (on a Unix socket that is done at once), let the owner report all sessions
+ * that wait, forward each further Finished, and wait for the coordinator's Ack.
  *
  * Failure modes: the coordinator is gone: try again, with backoff; the supervisor holds the
- * listening socket, so that connections made while the coordinator restarts are waiting for it. The
- * winners can not be read: logged, tried again. Somebody else listens there: hung up on, tried
- * again.
+ * listening socket, so that links made while the coordinator restarts wait for it there. The owner
+ * cannot read the winners: the link is dropped and made again, which brings the Ack again. A
+ * process of another user listens there: dropped, tried again.
  */
 #include "raffle_client.h"
 
-#include "log.h"
+#include "assertion.h"
 #include "wire.h"
 
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #define FIRST_RETRY_MS 20
 #define MAX_RETRY_MS 1000
 
-static void try_later(struct raffle_client *client);
+static void raffle_client_retry_later(struct raffle_client *client);
 
-static bool on_frame(void *context, const struct frame *frame)
+static bool raffle_client_on_frame(void *context, const struct frame *frame)
 {
     struct raffle_client *client = context;
-    struct errbuf err = {{0}};
 
-    if (frame->opcode != LOTTERY__V1__OPCODE__OPCODE_ACK)
-        return false;
-    if (service_send_winners(client->service, &err) != STATUS_OK) {
-        LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
-        return false; /* a new connection brings the Ack again */
-    }
-    return true;
+    return frame->opcode == LOTTERY__V1__OPCODE__OPCODE_ACK &&
+           client->config.on_drawn(client->config.owner);
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
+static void raffle_client_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct raffle_client *client = owner;
 
-    if (frame_reader_feed(&client->reader, data, size, on_frame, client) == STATUS_OK)
+    if (frame_reader_feed(&client->reader, data, size, raffle_client_on_frame, client) == STATUS_OK)
         backoff_reset(&client->backoff);
     else
         stream_close(client->stream);
 }
 
-static void on_end(void *owner, enum status status, const char *detail)
+static void raffle_client_on_end(void *owner, enum status status, const char *detail)
 {
     struct raffle_client *client = owner;
 
@@ -55,52 +47,57 @@ static void on_end(void *owner, enum status status, const char *detail)
     stream_close(client->stream);
 }
 
-static void on_drain(void *owner)
+static void raffle_client_on_drain(void *owner)
 {
     (void)owner;
 }
 
-static void on_closed(void *owner)
+static void raffle_client_on_closed(void *owner)
 {
     struct raffle_client *client = owner;
 
-    client->is_open = false;
+    client->stream = NULL;
     frame_reader_fini(&client->reader);
-    if (!client->is_closing)
-        try_later(client);
+    if (client->state == RAFFLE_CLIENT_CLOSED)
+        return;
+    client->state = RAFFLE_CLIENT_PAUSING;
+    raffle_client_retry_later(client);
 }
 
-static const struct stream_events events = {
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
+static const struct stream_events raffle_client_events = {
+    .on_data = raffle_client_on_data,
+    .on_end = raffle_client_on_end,
+    .on_drain = raffle_client_on_drain,
+    .on_closed = raffle_client_on_closed,
 };
 
-static int connect_to(const struct raffle_client *client)
+/* A connected socket, or -1. */
+static int raffle_client_connect(const struct raffle_client_config *config)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -1;
-    if (connect(fd, (const struct sockaddr *)client->address, client->address_size) == 0 &&
+    if (connect(fd, (const struct sockaddr *)config->address, config->address_size) == 0 &&
         stream_is_own_user(fd))
         return fd;
     (void)close(fd);
     return -1;
 }
 
-static void attempt(struct raffle_client *client)
+static void raffle_client_attempt(struct raffle_client *client)
 {
-    int fd = connect_to(client);
+    const struct raffle_client_config *config = &client->config;
+    int fd = raffle_client_connect(config);
 
-    if (fd < 0 || stream_create_unix(client->hub, &events, client, &client->stream) != STATUS_OK) {
+    if (fd < 0 || stream_create_unix(config->hub, &raffle_client_events, client, &client->stream) !=
+                      STATUS_OK) {
         if (fd >= 0)
             (void)close(fd);
-        try_later(client);
+        raffle_client_retry_later(client);
         return;
     }
-    client->is_open = true;
+    client->state = RAFFLE_CLIENT_LINKED;
     frame_reader_init(&client->reader);
     enum status status = stream_open(client->stream, fd);
     if (status != STATUS_OK)
@@ -111,32 +108,39 @@ static void attempt(struct raffle_client *client)
         stream_close(client->stream);
         return;
     }
-    service_report_waiting(client->service);
+    config->on_open(config->owner);
 }
 
-static void on_retry(uv_timer_t *timer)
+static void raffle_client_on_retry(uv_timer_t *timer)
 {
-    attempt(timer->data);
+    raffle_client_attempt(timer->data);
 }
 
-static void try_later(struct raffle_client *client)
+static void raffle_client_retry_later(struct raffle_client *client)
 {
-    (void)uv_timer_start(&client->retry, on_retry, backoff_next_ms(&client->backoff), 0);
+    (void)uv_timer_start(&client->retry, raffle_client_on_retry, backoff_next_ms(&client->backoff),
+                         0);
 }
 
-void raffle_client_start(struct raffle_client *client)
+void raffle_client_start(struct raffle_client *client, const struct raffle_client_config *config)
 {
-    client->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    (void)uv_timer_init(stream_hub_loop(client->hub), &client->retry);
+    ASSERT(config->hub != NULL && config->address != NULL);
+    ASSERT(config->on_open != NULL && config->on_drawn != NULL);
+    *client = (struct raffle_client){
+        .config = *config,
+        .state = RAFFLE_CLIENT_PAUSING,
+        .backoff = {FIRST_RETRY_MS, MAX_RETRY_MS, 0},
+    };
+    (void)uv_timer_init(stream_hub_loop(config->hub), &client->retry);
     client->retry.data = client;
-    attempt(client);
+    raffle_client_attempt(client);
 }
 
-void raffle_client_finished(struct raffle_client *client, uint32_t agency, uint64_t total)
+void raffle_client_send_finished(struct raffle_client *client, uint32_t agency, uint64_t total)
 {
     uint8_t frame[FRAME_MAX_SIZE];
 
-    if (!client->is_open)
+    if (client->state != RAFFLE_CLIENT_LINKED)
         return;
     size_t size = wire_pack_finished(agency, total, frame);
     if (stream_send(client->stream, frame, size) != STATUS_OK)
@@ -145,8 +149,9 @@ void raffle_client_finished(struct raffle_client *client, uint32_t agency, uint6
 
 void raffle_client_close(struct raffle_client *client)
 {
-    client->is_closing = true;
+    ASSERT(client->state != RAFFLE_CLIENT_CLOSED);
+    client->state = RAFFLE_CLIENT_CLOSED;
     uv_close((uv_handle_t *)&client->retry, NULL);
-    if (client->is_open)
+    if (client->stream != NULL)
         stream_close(client->stream);
 }

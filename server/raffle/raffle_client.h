@@ -1,43 +1,60 @@
-/* raffle_client.h - a worker's line to the raffle coordinator.
+/* raffle_client.h - a worker's end of the link to the raffle coordinator.
  *
  * The same frames as outside: the worker sends Finished for each agency that waits, the coordinator
- * answers with an Ack{OK} when the raffle was held. The winners themselves the worker reads from
- * the store: they need not squeeze through one socket.
+ * answers with an Ack{OK} once the draw took place. The worker reads the winners themselves from
+ * the store: they need not go through one socket.
  */
 #ifndef LOTTERY_RAFFLE_CLIENT_H
 #define LOTTERY_RAFFLE_CLIENT_H
 
 #include "backoff.h"
 #include "frame_reader.h"
-#include "service.h"
 #include "stream.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-struct raffle_client {
+/* What raffle_client_start() needs; copied, and what it points to is borrowed until the loop has
+ * run out. All callbacks happen on the loop's thread. */
+struct raffle_client_config {
     struct stream_hub *hub;
-    struct service *service;           /* borrowed; learns that the raffle was held */
-    const struct sockaddr_un *address; /* borrowed: the coordinator's */
+    const struct sockaddr_un *address; /* where the coordinator listens */
     socklen_t address_size;
-    struct stream *stream;
-    struct frame_reader reader;
-    uv_timer_t retry; /* for the next attempt to connect, or to tell the service */
-    struct backoff backoff;
-    bool is_open;    /* the stream is */
-    bool is_closing; /* raffle_client_close was called */
+    /* A link is open, for the first time or after one was lost: the owner reports every agency
+     * that waits for the winners with raffle_client_send_finished(). */
+    void (*on_open)(void *owner);
+    /* The draw took place: the owner sends its agencies their winners. Returns false when that
+     * does not work now; the link is closed then, and the next one brings the message again. It
+     * may come more than once. */
+    bool (*on_drawn)(void *owner);
+    void *owner; /* handed to both */
 };
 
-/* Connects, and goes on connecting for as long as it takes. The first four fields are filled in by
- * the caller. */
-void raffle_client_start(struct raffle_client *client);
+enum raffle_client_state {
+    RAFFLE_CLIENT_PAUSING, /* no link; the next attempt comes with the timer */
+    RAFFLE_CLIENT_LINKED,  /* there is a stream; it may be closing */
+    RAFFLE_CLIENT_CLOSED   /* raffle_client_close was called */
+};
 
-/* Tells the coordinator that an agency has finished. Without a connection nothing is lost: the
- * service is asked for all that wait when there is one again. */
-void raffle_client_finished(struct raffle_client *client, uint32_t agency, uint64_t total);
+struct raffle_client {
+    struct raffle_client_config config;
+    enum raffle_client_state state;
+    struct stream *stream;      /* while there is a link */
+    struct frame_reader reader; /* of the stream */
+    uv_timer_t retry;           /* for the next attempt to connect */
+    struct backoff backoff;
+};
 
-/* Closes everything; the memory may go when the loop has run out. */
+/* Connects, and goes on connecting for as long as it takes. on_open may be called before this
+ * returns. */
+void raffle_client_start(struct raffle_client *client, const struct raffle_client_config *config);
+
+/* Tells the coordinator that an agency has finished. Without a link nothing is lost: on_open asks
+ * for all that wait as soon as there is one again. */
+void raffle_client_send_finished(struct raffle_client *client, uint32_t agency, uint64_t total);
+
+/* Closes everything; no callback follows. The memory may go when the loop has run out. */
 void raffle_client_close(struct raffle_client *client);
 
 #endif
