@@ -159,7 +159,7 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->retry.data = self;
     self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    self->links = (struct worker_links){.hub = self->hub, .on_news = on_news, .owner = self};
+    worker_links_init(&self->links, &(struct worker_links_config){self->hub, on_news, self});
     status = store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;

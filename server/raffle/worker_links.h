@@ -2,37 +2,34 @@
 #ifndef LOTTERY_WORKER_LINKS_H
 #define LOTTERY_WORKER_LINKS_H
 
-#include "frame_reader.h"
+#include "list.h"
 #include "stream.h"
 
-struct worker_links;
-
-struct worker_link {
-    struct stream *stream;
-    struct frame_reader reader;
-    struct worker_links *set;
-    struct worker_link *next;
-    struct worker_link **at; /* what points here */
-};
-
-/* All lines. Owned by the coordinator. */
-struct worker_links {
-    struct stream_hub *hub;
-    struct worker_link *first;
-    /* A worker told that an agency has finished, or its line came up or ended: look at the store.
-     */
+/* What worker_links_init() needs; copied. */
+struct worker_links_config {
+    struct stream_hub *hub; /* borrowed until the last link is gone */
+    /* There is news, so look at the store: a worker reported that an agency has finished, or a link
+     * ended. On the loop's thread. */
     void (*on_news)(void *owner);
-    void *owner;
+    void *owner; /* handed to on_news */
 };
+
+/* All links. Owned by the coordinator. */
+struct worker_links {
+    struct worker_links_config config;
+    struct list links; /* struct worker_link, by in_links */
+};
+
+void worker_links_init(struct worker_links *set, const struct worker_links_config *config);
 
 /* Takes over an accepted socket; closes it when it is not from this server's user, or on failure.
  */
 void worker_links_accept(struct worker_links *set, int fd);
 
-/* Tells every worker that the raffle was held. */
+/* Tells every worker that the draw took place. */
 void worker_links_notify(struct worker_links *set);
 
-/* Closes all lines. */
+/* Closes all links; on_news comes for each. The set may go when the loop has run out. */
 void worker_links_close(struct worker_links *set);
 
 #endif
