@@ -41,6 +41,8 @@ struct coordinator {
     bool is_stopping;
 };
 
+static void on_held(void *owner, enum status status, uint64_t winners, struct errbuf *err);
+
 /* Looks at the store: the raffle was held, is to be held, or has to wait. */
 static void reconcile(struct coordinator *self)
 {
@@ -53,12 +55,12 @@ static void reconcile(struct coordinator *self)
     if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
         return;
     LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
-        LOG_UINT("ganador", self->draw_job.winner_number));
+        LOG_UINT("ganador", self->job->settings->winner_number));
     enum status status = draw_job_start(&self->draw_job);
     if (status != STATUS_OK) {
         struct errbuf err;
         errbuf_set(&err, "%s", status_text(status));
-        self->draw_job.on_done(self, status, 0, &err);
+        on_held(self, status, 0, &err);
     }
 }
 
@@ -163,11 +165,13 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     status = store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
-    self->draw_job.store = self->store;
-    self->draw_job.loop = &self->loop;
-    self->draw_job.winner_number = job->settings->winner_number;
-    self->draw_job.on_done = on_held;
-    self->draw_job.owner = self;
+    draw_job_init(&self->draw_job, &(struct draw_job_config){
+                                       .store = self->store,
+                                       .loop = &self->loop,
+                                       .winner_number = job->settings->winner_number,
+                                       .on_done = on_held,
+                                       .owner = self,
+                                   });
     const struct stop_signals_config signals = {&self->loop, on_stop, self};
     if (stop_signals_start(&self->signals, &signals) != STATUS_OK ||
         uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||

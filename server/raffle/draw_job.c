@@ -8,33 +8,36 @@
  */
 #include "draw_job.h"
 
+#include "assertion.h"
+
 #include <string.h>
 
-static enum status on_lines(void *context, char *lines, size_t size, size_t *bad_at)
+static enum status draw_job_on_lines(void *context, char *lines, size_t size, size_t *bad_at)
 {
     struct draw_job_part *part = context;
 
     if (atomic_load(&part->job->is_cancelled))
         return STATUS_STOPPED;
-    return winners_collect(lines, size, part->job->winner_number, &part->winners, bad_at);
+    return winners_collect(lines, size, part->job->config.winner_number, &part->winners, bad_at);
 }
 
-static void scan(uv_work_t *work)
+static void draw_job_scan(uv_work_t *work)
 {
     struct draw_job_part *part = work->data;
     struct draw_job *job = part->job;
 
-    part->status = store_scan(job->store, part->index, job->count, on_lines, part, &part->err);
+    part->status =
+        store_scan(job->config.store, part->index, job->count, draw_job_on_lines, part, &part->err);
 }
 
-static void save(uv_work_t *work)
+static void draw_job_save(uv_work_t *work)
 {
     struct draw_job *job = work->data;
 
-    job->status = store_save_draw(job->store, &job->draw, &job->err);
+    job->status = store_save_draw(job->config.store, &job->draw, &job->err);
 }
 
-static void end(struct draw_job *job)
+static void draw_job_end(struct draw_job *job)
 {
     uint64_t winners = job->draw.winners.count;
 
@@ -42,17 +45,17 @@ static void end(struct draw_job *job)
         winner_list_fini(&job->parts[i].winners);
     winner_list_fini(&job->draw.winners);
     job->is_active = false;
-    job->on_done(job->owner, job->status, winners, &job->err);
+    job->config.on_done(job->config.owner, job->status, winners, &job->err);
 }
 
-static void on_saved(uv_work_t *work, int code)
+static void draw_job_on_saved(uv_work_t *work, int code)
 {
     (void)code; /* this work is never cancelled */
-    end(work->data);
+    draw_job_end(work->data);
 }
 
 /* Joins the parts' winners in the order of the bets; the first failure counts. */
-static void join(struct draw_job *job)
+static void draw_job_join(struct draw_job *job)
 {
     for (unsigned i = 0; i < job->count && job->status == STATUS_OK; i++) {
         struct draw_job_part *part = &job->parts[i];
@@ -65,7 +68,7 @@ static void join(struct draw_job *job)
         errbuf_set(&job->err, "%s", status_text(STATUS_NOMEM));
 }
 
-static void on_scanned(uv_work_t *work, int code)
+static void draw_job_on_scanned(uv_work_t *work, int code)
 {
     struct draw_job_part *part = work->data;
     struct draw_job *job = part->job;
@@ -73,28 +76,37 @@ static void on_scanned(uv_work_t *work, int code)
     (void)code;
     if (--job->running > 0)
         return;
-    join(job);
-    if (job->status == STATUS_OK && uv_queue_work(job->loop, &job->saving, save, on_saved) == 0)
+    draw_job_join(job);
+    if (job->status == STATUS_OK &&
+        uv_queue_work(job->config.loop, &job->saving, draw_job_save, draw_job_on_saved) == 0)
         return;
     if (job->status == STATUS_OK)
         job->status = STATUS_NOMEM;
-    end(job);
+    draw_job_end(job);
 }
 
-static unsigned part_count(void)
+static unsigned draw_job_part_count(void)
 {
     unsigned cores = uv_available_parallelism();
 
     return cores < DRAW_JOB_PARTS_MAX ? cores : DRAW_JOB_PARTS_MAX;
 }
 
+void draw_job_init(struct draw_job *job, const struct draw_job_config *config)
+{
+    ASSERT(config->store != NULL && config->loop != NULL && config->on_done != NULL);
+    memset(job, 0, sizeof(*job));
+    job->config = *config;
+}
+
 enum status draw_job_start(struct draw_job *job)
 {
-    job->count = part_count();
+    ASSERT(!job->is_active);
+    job->count = draw_job_part_count();
     job->running = 0;
     job->status = STATUS_OK;
     job->err.text[0] = '\0';
-    job->draw = (struct draw){.winner_number = job->winner_number};
+    job->draw = (struct draw){.winner_number = job->config.winner_number};
     job->saving.data = job;
     atomic_store(&job->is_cancelled, false);
     for (unsigned i = 0; i < job->count; i++) {
@@ -104,7 +116,7 @@ enum status draw_job_start(struct draw_job *job)
         part->job = job;
         part->index = i;
         part->status = STATUS_NOMEM; /* for one that can not even be queued */
-        if (uv_queue_work(job->loop, &part->work, scan, on_scanned) == 0)
+        if (uv_queue_work(job->config.loop, &part->work, draw_job_scan, draw_job_on_scanned) == 0)
             job->running++;
     }
     if (job->running == 0)

@@ -17,24 +17,29 @@
 
 struct draw_job;
 
+/* What draw_job_init() needs; copied. */
+struct draw_job_config {
+    struct store *store; /* borrowed; its scan and save_draw are called from other threads */
+    uv_loop_t *loop;     /* borrowed */
+    uint32_t winner_number;
+    /* The outcome is durable (STATUS_OK; `winners` says how many), or not: `err` says why. On the
+     * loop's thread, once for each start that worked; the next start may be made from here. */
+    void (*on_done)(void *owner, enum status status, uint64_t winners, struct errbuf *err);
+    void *owner; /* handed to on_done */
+};
+
+/* What one thread does. */
 struct draw_job_part {
     uv_work_t work;
     struct draw_job *job;
-    unsigned index;
-    struct winner_list winners;
-    enum status status;
+    unsigned index;             /* which part of the bets */
+    struct winner_list winners; /* found in it */
+    enum status status;         /* how its scan ended, and why */
     struct errbuf err;
 };
 
 struct draw_job {
-    struct store *store; /* borrowed */
-    uv_loop_t *loop;
-    uint32_t winner_number;
-    /* The outcome is durable (STATUS_OK; `winners` says how many), or not: `err` says why. On the
-     * loop's thread, once for each start. */
-    void (*on_done)(void *owner, enum status status, uint64_t winners, struct errbuf *err);
-    void *owner;
-
+    struct draw_job_config config;
     struct draw_job_part parts[DRAW_JOB_PARTS_MAX];
     unsigned count;   /* parts of this attempt */
     unsigned running; /* parts whose work has not ended */
@@ -42,12 +47,15 @@ struct draw_job {
     bool is_active; /* between start and on_done */
     struct draw draw;
     uv_work_t saving;
-    enum status status;
+    enum status status; /* of the attempt, and why it failed */
     struct errbuf err;
 };
 
-/* Begins an attempt; the first five fields are filled in by the caller, is_active is false. Returns
- * what failed, and on_done will not come then. */
+/* Prepares a job for any number of attempts. */
+void draw_job_init(struct draw_job *job, const struct draw_job_config *config);
+
+/* Begins an attempt; no other one is active. Returns what failed, and on_done will not come then.
+ */
 enum status draw_job_start(struct draw_job *job);
 
 /* Gives the scan up; on_done comes soon, with STATUS_STOPPED unless it was too late for that. */

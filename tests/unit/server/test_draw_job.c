@@ -98,11 +98,7 @@ static int begin(void **state)
     loop_begin(&f->loop);
     f->fake.store.backend = &backend;
     f->fake.failing_part = UINT32_MAX;
-    f->job.store = &f->fake.store;
-    f->job.loop = &f->loop;
-    f->job.winner_number = WINNER;
-    f->job.on_done = on_done;
-    f->job.owner = f;
+    draw_job_init(&f->job, &(struct draw_job_config){&f->fake.store, &f->loop, WINNER, on_done, f});
     *state = f;
     return 0;
 }
@@ -149,7 +145,7 @@ static void test_no_winner(void **state)
 {
     struct fixture *f = *state;
 
-    f->job.winner_number = 9999;
+    f->job.config.winner_number = 9999;
     hold(f);
     assert_int_equal(f->status, STATUS_OK);
     assert_int_equal(f->winners, 0);
