@@ -12,7 +12,7 @@ struct agencies {
     bool has_finished[SERVER_AGENCIES_MAX + 1];
 };
 
-static void print_agencies(const struct agencies *agencies)
+static void check_print_agencies(const struct agencies *agencies)
 {
     for (uint32_t i = 1; i <= SERVER_AGENCIES_MAX; i++) {
         if (agencies->received[i] > 0 || agencies->has_finished[i])
@@ -21,7 +21,7 @@ static void print_agencies(const struct agencies *agencies)
     }
 }
 
-static void print_report(const struct store_report *report)
+static void check_print_report(const struct store_report *report)
 {
     (void)printf("in all: %" PRIu64 " bets, %" PRIu32 " agencies finished\n", report->bets,
                  report->finished);
@@ -49,7 +49,7 @@ int check_folder(const char *dir)
         (void)fprintf(stderr, "lottery-server: data folder %s: %s\n", dir, err.text);
         return 1;
     }
-    print_agencies(&agencies);
-    print_report(&report);
+    check_print_agencies(&agencies);
+    check_print_report(&report);
     return 0;
 }

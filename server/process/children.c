@@ -24,7 +24,7 @@
 #define HEALTHY_MS 5000 /* a child that lived that long starts again in a moment */
 
 /* In the child, where the supervisor's signals stay blocked. Never returns. */
-static void become(const struct child *child, pid_t parent)
+static void child_become(const struct child *child, pid_t parent)
 {
     /* If the parent died before this took effect, nobody would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
@@ -32,13 +32,13 @@ static void become(const struct child *child, pid_t parent)
     exit(child->run(child->context));
 }
 
-static void start(struct child *child)
+static void child_start(struct child *child)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid == 0)
-        become(child, parent);
+        child_become(child, parent);
     if (pid < 0) {
         LOG(ERROR, "start_process", FAIL, LOG_TEXT("process", child->role),
             LOG_UINT("index", child->index), LOG_TEXT("reason", strerror(errno)));
@@ -59,14 +59,14 @@ int children_start_due(struct children *children)
     for (size_t i = 0; i < children->count; i++) {
         struct child *child = &children->items[i];
         if (child->pid == 0 && child->restart_ms <= now)
-            start(child);
+            child_start(child);
         if (child->pid == 0 && child->restart_ms - now < wait)
             wait = child->restart_ms > now ? child->restart_ms - now : 0;
     }
     return wait == UINT64_MAX ? -1 : (int)wait;
 }
 
-static struct child *find(struct children *children, pid_t pid)
+static struct child *children_find(struct children *children, pid_t pid)
 {
     for (size_t i = 0; i < children->count; i++) {
         if (children->items[i].pid == pid)
@@ -75,7 +75,7 @@ static struct child *find(struct children *children, pid_t pid)
     return NULL;
 }
 
-static void describe(int status, char *out, size_t size)
+static void child_describe_end(int status, char *out, size_t size)
 {
     if (WIFSIGNALED(status))
         (void)snprintf(out, size, "killed by signal %d (%s)", WTERMSIG(status),
@@ -84,11 +84,11 @@ static void describe(int status, char *out, size_t size)
         (void)snprintf(out, size, "exit status %d", WEXITSTATUS(status));
 }
 
-static void log_end(const struct child *child, int status, bool is_stopping)
+static void child_log_end(const struct child *child, int status, bool is_stopping)
 {
     char reason[96];
 
-    describe(status, reason, sizeof(reason));
+    child_describe_end(status, reason, sizeof(reason));
     if (is_stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         LOG(INFO, "close_process", SUCCESS, LOG_TEXT("process", child->role),
             LOG_UINT("index", child->index), LOG_INT("pid", child->pid));
@@ -98,7 +98,7 @@ static void log_end(const struct child *child, int status, bool is_stopping)
             LOG_TEXT("reason", reason));
 }
 
-static void plan_restart(struct child *child)
+static void child_plan_restart(struct child *child)
 {
     uint64_t now = clock_monotonic_ms();
 
@@ -117,17 +117,17 @@ bool children_reap(struct children *children, bool is_stopping)
 
     /* As process 1 of a container we also inherit orphans; they are nobody's child here. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct child *child = find(children, pid);
+        struct child *child = children_find(children, pid);
         if (child == NULL)
             continue;
-        log_end(child, status, is_stopping);
+        child_log_end(child, status, is_stopping);
         child->pid = 0;
         if (WIFEXITED(status) && WEXITSTATUS(status) == STORE_FAILURE_EXIT)
             has_store_failed = true;
         if (child->on_death != NULL)
             child->on_death(child->context);
         if (!is_stopping && !has_store_failed)
-            plan_restart(child);
+            child_plan_restart(child);
     }
     return has_store_failed;
 }

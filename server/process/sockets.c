@@ -9,7 +9,7 @@
 
 #define UNIX_BACKLOG 512
 
-static enum status fail(int fd, struct errbuf *err, const char *what)
+static enum status socket_fail(int fd, struct errbuf *err, const char *what)
 {
     errbuf_set(err, "%s: %s", what, strerror(errno));
     if (fd >= 0)
@@ -30,16 +30,16 @@ enum status socket_listen(const struct server_settings *settings, int *out_fd, u
         address.sin_addr.s_addr = htonl(INADDR_ANY);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return fail(fd, err, "socket");
+        return socket_fail(fd, err, "socket");
     /* Connections of a predecessor that linger in TIME_WAIT do not keep the port from us. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-        return fail(fd, err, "SO_REUSEADDR");
+        return socket_fail(fd, err, "SO_REUSEADDR");
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return fail(fd, err, "bind");
+        return socket_fail(fd, err, "bind");
     if (listen(fd, (int)settings->listen_backlog) < 0)
-        return fail(fd, err, "listen");
+        return socket_fail(fd, err, "listen");
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        return fail(fd, err, "getsockname");
+        return socket_fail(fd, err, "getsockname");
     *out_fd = fd;
     *out_port = ntohs(address.sin_port);
     return STATUS_OK;
@@ -53,14 +53,14 @@ enum status socket_listen_unix(int *out_fd, struct sockaddr_un *out_address, soc
 
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return fail(fd, err, "socket");
+        return socket_fail(fd, err, "socket");
     /* The family alone: Linux picks a free abstract name, see unix(7). */
     if (bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0)
-        return fail(fd, err, "bind");
+        return socket_fail(fd, err, "bind");
     if (listen(fd, UNIX_BACKLOG) < 0)
-        return fail(fd, err, "listen");
+        return socket_fail(fd, err, "listen");
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        return fail(fd, err, "getsockname");
+        return socket_fail(fd, err, "getsockname");
     *out_fd = fd;
     *out_address = address;
     *out_size = size;

@@ -34,33 +34,33 @@ struct supervisor {
     int listen_fd;
     int raffle_fd; /* the coordinator's listening socket; -1 in mode echo */
     struct scoreboard *scoreboard;
-    struct worker_job *jobs; /* one per worker */
-    struct coordinator_job coordinator;
+    struct worker_config *worker_configs; /* one per worker */
+    struct coordinator_config coordinator;
     struct children children;
     uint32_t workers;
     uint16_t port;    /* where agencies connect */
     sigset_t signals; /* blocked, and waited for */
 };
 
-static int run_worker(void *context)
+static int supervisor_run_worker(void *context)
 {
     return worker_run(context);
 }
 
-static int run_coordinator(void *context)
+static int supervisor_run_coordinator(void *context)
 {
     return coordinator_run(context);
 }
 
 /* A dead worker's connections are gone, whatever its row says. */
-static void on_worker_death(void *context)
+static void supervisor_on_worker_death(void *context)
 {
-    const struct worker_job *job = context;
+    const struct worker_config *config = context;
 
-    scoreboard_clear(job->scoreboard, job->index);
+    scoreboard_clear(config->scoreboard, config->index);
 }
 
-static enum status open_data_dir(struct supervisor *self, struct errbuf *err)
+static enum status supervisor_open_data_dir(struct supervisor *self, struct errbuf *err)
 {
     struct store_report report;
 
@@ -80,8 +80,8 @@ static enum status open_data_dir(struct supervisor *self, struct errbuf *err)
     return STATUS_OK;
 }
 
-static enum status open_sockets(struct supervisor *self, struct sockaddr_un *address,
-                                socklen_t *address_size, struct errbuf *err)
+static enum status supervisor_open_sockets(struct supervisor *self, struct sockaddr_un *address,
+                                           socklen_t *address_size, struct errbuf *err)
 {
     enum status status = socket_listen(self->settings, &self->listen_fd, &self->port, err);
     if (status != STATUS_OK)
@@ -92,7 +92,7 @@ static enum status open_sockets(struct supervisor *self, struct sockaddr_un *add
     return socket_listen_unix(&self->raffle_fd, address, address_size, err);
 }
 
-static uint32_t worker_count(const struct server_settings *settings)
+static uint32_t supervisor_worker_count(const struct server_settings *settings)
 {
     if (settings->workers > 0)
         return settings->workers;
@@ -100,7 +100,8 @@ static uint32_t worker_count(const struct server_settings *settings)
     return cores > 0 ? (uint32_t)cores : 1;
 }
 
-static struct child child_of(const char *role, uint32_t index, int (*run)(void *), void *context)
+static struct child supervisor_child(const char *role, uint32_t index, int (*run)(void *),
+                                     void *context)
 {
     return (struct child){.role = role,
                           .index = index,
@@ -109,57 +110,58 @@ static struct child child_of(const char *role, uint32_t index, int (*run)(void *
                           .backoff = {FIRST_RESTART_MS, MAX_RESTART_MS, 0}};
 }
 
-static enum status prepare_children(struct supervisor *self, const struct sockaddr_un *address,
-                                    socklen_t address_size)
+static enum status supervisor_prepare_children(struct supervisor *self,
+                                               const struct sockaddr_un *address,
+                                               socklen_t address_size)
 {
     bool has_coordinator = self->data_dir != NULL;
 
-    self->workers = worker_count(self->settings);
-    self->jobs = calloc(self->workers, sizeof(*self->jobs));
+    self->workers = supervisor_worker_count(self->settings);
+    self->worker_configs = calloc(self->workers, sizeof(*self->worker_configs));
     self->children.items = calloc(self->workers + 1, sizeof(*self->children.items));
-    if (self->jobs == NULL || self->children.items == NULL)
+    if (self->worker_configs == NULL || self->children.items == NULL)
         return STATUS_NOMEM;
     enum status status = scoreboard_create(self->workers, &self->scoreboard);
     if (status != STATUS_OK)
         return status;
     if (has_coordinator) {
         self->coordinator =
-            (struct coordinator_job){self->settings, self->data_dir, self->raffle_fd};
+            (struct coordinator_config){self->settings, self->data_dir, self->raffle_fd};
         self->children.items[self->children.count++] =
-            child_of("coordinator", 0, run_coordinator, &self->coordinator);
+            supervisor_child("coordinator", 0, supervisor_run_coordinator, &self->coordinator);
     }
     for (uint32_t i = 0; i < self->workers; i++) {
-        self->jobs[i] = (struct worker_job){.settings = self->settings,
-                                            .scoreboard = self->scoreboard,
-                                            .index = i,
-                                            .listen_fd = self->listen_fd,
-                                            .data_dir = self->data_dir,
-                                            .coordinator = *address,
-                                            .coordinator_size = address_size};
+        self->worker_configs[i] = (struct worker_config){.settings = self->settings,
+                                                         .scoreboard = self->scoreboard,
+                                                         .index = i,
+                                                         .listen_fd = self->listen_fd,
+                                                         .data_dir = self->data_dir,
+                                                         .coordinator = *address,
+                                                         .coordinator_size = address_size};
         struct child *child = &self->children.items[self->children.count++];
-        *child = child_of("worker", i, run_worker, &self->jobs[i]);
-        child->on_death = on_worker_death;
+        *child = supervisor_child("worker", i, supervisor_run_worker, &self->worker_configs[i]);
+        child->on_death = supervisor_on_worker_death;
     }
     return STATUS_OK;
 }
 
-static enum status open_all(struct supervisor *self, struct errbuf *err)
+static enum status supervisor_open_all(struct supervisor *self, struct errbuf *err)
 {
     struct sockaddr_un address = {0};
     socklen_t address_size = 0;
 
-    enum status status = open_data_dir(self, err);
+    enum status status = supervisor_open_data_dir(self, err);
     if (status == STATUS_OK)
-        status = open_sockets(self, &address, &address_size, err);
+        status = supervisor_open_sockets(self, &address, &address_size, err);
     if (status == STATUS_OK) {
-        status = prepare_children(self, &address, address_size);
+        status = supervisor_prepare_children(self, &address, address_size);
         if (status != STATUS_OK)
             errbuf_set(err, "%s", status_text(status));
     }
     return status;
 }
 
-static void close_all(struct supervisor *self)
+static void supervisor_close_all(struct supervisor *self)
 {
     if (self->raffle_fd >= 0)
         (void)close(self->raffle_fd);
@@ -172,12 +174,12 @@ static void close_all(struct supervisor *self)
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"));
     }
     scoreboard_destroy(self->scoreboard);
-    free(self->jobs);
+    free(self->worker_configs);
     free(self->children.items);
 }
 
 /* Waits for one of our signals; 0 when `wait_ms` (-1 = for ever) are over. */
-static int wait_signal(const sigset_t *signals, int wait_ms)
+static int supervisor_wait_signal(const sigset_t *signals, int wait_ms)
 {
     const struct timespec timeout = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000L};
     int number = wait_ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
@@ -186,10 +188,10 @@ static int wait_signal(const sigset_t *signals, int wait_ms)
 }
 
 /* Until somebody wants a stop (true) or the store failed (false). */
-static bool keep_running(struct supervisor *self)
+static bool supervisor_keep_running(struct supervisor *self)
 {
     for (;;) {
-        int number = wait_signal(&self->signals, children_start_due(&self->children));
+        int number = supervisor_wait_signal(&self->signals, children_start_due(&self->children));
         if (number == SIGTERM || number == SIGINT)
             return true;
         if (children_reap(&self->children, false))
@@ -198,7 +200,7 @@ static bool keep_running(struct supervisor *self)
 }
 
 /* Returns whether the store was still well. */
-static bool stop_children(struct supervisor *self)
+static bool supervisor_stop_children(struct supervisor *self)
 {
     uint64_t deadline = clock_monotonic_ms() + STOP_MS;
     bool is_well = true;
@@ -210,23 +212,23 @@ static bool stop_children(struct supervisor *self)
         uint64_t now = clock_monotonic_ms();
         if (now >= deadline)
             children_signal(&self->children, SIGKILL);
-        (void)wait_signal(&self->signals, now < deadline ? (int)(deadline - now) : 100);
+        (void)supervisor_wait_signal(&self->signals, now < deadline ? (int)(deadline - now) : 100);
         if (children_reap(&self->children, true))
             is_well = false;
     }
     return is_well;
 }
 
-static void kill_children(struct supervisor *self)
+static void supervisor_kill_children(struct supervisor *self)
 {
     children_signal(&self->children, SIGKILL);
     while (children_running(&self->children) > 0) {
-        (void)wait_signal(&self->signals, 100);
+        (void)supervisor_wait_signal(&self->signals, 100);
         (void)children_reap(&self->children, true);
     }
 }
 
-static void block_signals(sigset_t *signals)
+static void supervisor_block_signals(sigset_t *signals)
 {
     sigemptyset(signals);
     sigaddset(signals, SIGCHLD);
@@ -238,7 +240,7 @@ static void block_signals(sigset_t *signals)
 }
 
 /* Thousands of agencies need thousands of descriptors. */
-static void raise_descriptor_limit(void)
+static void supervisor_raise_descriptor_limit(void)
 {
     struct rlimit limit;
 
@@ -254,21 +256,21 @@ int supervisor_run(const struct server_settings *settings)
     struct errbuf err = {{0}};
     bool is_well = false;
 
-    block_signals(&self.signals);
-    raise_descriptor_limit();
-    if (open_all(&self, &err) != STATUS_OK) {
+    supervisor_block_signals(&self.signals);
+    supervisor_raise_descriptor_limit();
+    if (supervisor_open_all(&self, &err) != STATUS_OK) {
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", err.text));
-        close_all(&self);
+        supervisor_close_all(&self);
         return 1;
     }
-    if (keep_running(&self))
-        is_well = stop_children(&self);
+    if (supervisor_keep_running(&self))
+        is_well = supervisor_stop_children(&self);
     else
-        kill_children(&self);
+        supervisor_kill_children(&self);
     if (!is_well)
         LOG(CRITICAL, "store", FAIL,
             LOG_TEXT("reason", "the store failed: start the server again"));
-    close_all(&self);
+    supervisor_close_all(&self);
     if (is_well)
         LOG(INFO, "exit", SUCCESS);
     return is_well ? 0 : 1;

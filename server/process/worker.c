@@ -25,7 +25,7 @@
 #define STOP_MS 600 /* with the lingering of streams cut short, a stop stays within a second */
 
 struct worker {
-    const struct worker_job *job;
+    const struct worker_config *config;
     uv_loop_t loop;
     struct stream_hub *hub;
     struct store *store; /* NULL in mode echo, as the next two */
@@ -41,7 +41,7 @@ struct worker {
     bool is_stopping;
 };
 
-static void on_waiting(void *owner, uint32_t agency, uint64_t total)
+static void worker_on_waiting(void *owner, uint32_t agency, uint64_t total)
 {
     struct worker *worker = owner;
 
@@ -66,47 +66,47 @@ static bool worker_on_drawn(void *owner)
     return false;
 }
 
-static const struct service_events service_events = {.waiting = on_waiting};
+static const struct service_events worker_service_events = {.waiting = worker_on_waiting};
 
-static void on_conn_gone(void *owner, struct in_addr ip)
+static void worker_on_conn_gone(void *owner, struct in_addr ip)
 {
     struct worker *worker = owner;
 
     listener_gone(&worker->listener, ip);
 }
 
-static bool is_lottery(const struct worker *worker)
+static bool worker_is_lottery(const struct worker *worker)
 {
-    return worker->job->data_dir != NULL;
+    return worker->config->data_dir != NULL;
 }
 
-static void close_all(struct worker *worker)
+static void worker_close_all(struct worker *worker)
 {
     (void)uv_timer_stop(&worker->stop_timer);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
     conn_set_close(&worker->conns);
     stop_signals_close(&worker->signals);
-    if (is_lottery(worker)) {
+    if (worker_is_lottery(worker)) {
         raffle_client_close(&worker->raffle);
         store_csv_detach(worker->store);
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
-            LOG_UINT("worker", worker->job->index));
+            LOG_UINT("worker", worker->config->index));
     }
     stream_hub_close(worker->hub);
 }
 
 /* Once everything that was read is stored, the connections can say their last words. */
-static void on_stop_check(uv_timer_t *timer)
+static void worker_on_stop_check(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
 
-    if (!is_lottery(worker) || service_outstanding(worker->service) == 0)
+    if (!worker_is_lottery(worker) || service_outstanding(worker->service) == 0)
         conn_set_stop(&worker->conns);
     if (worker->conns.count == 0 || clock_monotonic_ms() >= worker->stop_until_ms)
-        close_all(worker);
+        worker_close_all(worker);
 }
 
-static void on_stop(void *context)
+static void worker_on_stop(void *context)
 {
     struct worker *worker = context;
 
@@ -116,29 +116,29 @@ static void on_stop(void *context)
     worker->stop_until_ms = clock_monotonic_ms() + STOP_MS;
     listener_close(&worker->listener);
     conn_set_stop(&worker->conns);
-    (void)uv_timer_start(&worker->stop_timer, on_stop_check, 0, STOP_CHECK_MS);
+    (void)uv_timer_start(&worker->stop_timer, worker_on_stop_check, 0, STOP_CHECK_MS);
 }
 
-static void start_conns(struct worker *worker, const struct conn_ops *ops, void *context)
+static void worker_start_conns(struct worker *worker, const struct conn_ops *ops, void *context)
 {
     conn_set_init(&worker->conns, &(struct conn_set_config){.ops = ops,
                                                             .hub = worker->hub,
                                                             .context = context,
-                                                            .on_gone = on_conn_gone,
+                                                            .on_gone = worker_on_conn_gone,
                                                             .owner = worker});
 }
 
-static enum status start_lottery(struct worker *worker, struct errbuf *err)
+static enum status worker_start_lottery(struct worker *worker, struct errbuf *err)
 {
-    const struct worker_job *job = worker->job;
-    const struct server_settings *settings = job->settings;
+    const struct worker_config *config = worker->config;
+    const struct server_settings *settings = config->settings;
 
     enum status status =
-        store_csv_attach(job->data_dir, &worker->loop, store_failed, &worker->store, err);
+        store_csv_attach(config->data_dir, &worker->loop, store_failed, &worker->store, err);
     if (status != STATUS_OK)
         return status;
     status = service_create(&(struct service_config){.store = worker->store,
-                                                     .events = &service_events,
+                                                     .events = &worker_service_events,
                                                      .owner = worker},
                             &worker->service);
     if (status != STATUS_OK) {
@@ -154,11 +154,11 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
                            .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
                            .buffered_max = settings->max_buffered,
                        });
-    start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
+    worker_start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
     raffle_client_start(&worker->raffle, &(struct raffle_client_config){
                                              .hub = worker->hub,
-                                             .address = &job->coordinator,
-                                             .address_size = job->coordinator_size,
+                                             .address = &config->coordinator,
+                                             .address_size = config->coordinator_size,
                                              .on_open = worker_on_raffle_open,
                                              .on_drawn = worker_on_drawn,
                                              .owner = worker,
@@ -166,30 +166,30 @@ static enum status start_lottery(struct worker *worker, struct errbuf *err)
     return STATUS_OK;
 }
 
-static void start_echo(struct worker *worker)
+static void worker_start_echo(struct worker *worker)
 {
-    worker->echo_conns.timeout_ms = (uint64_t)(worker->job->settings->idle_timeout / NS_PER_MS);
-    start_conns(worker, &echo_conn_ops, &worker->echo_conns);
+    worker->echo_conns.timeout_ms = (uint64_t)(worker->config->settings->idle_timeout / NS_PER_MS);
+    worker_start_conns(worker, &echo_conn_ops, &worker->echo_conns);
 }
 
-static enum status start_listening(struct worker *worker, struct errbuf *err)
+static enum status worker_start_listening(struct worker *worker, struct errbuf *err)
 {
-    const struct worker_job *job = worker->job;
+    const struct worker_config *config = worker->config;
 
     enum status status = listener_start(
         &worker->listener, &worker->loop,
-        &(struct listener_config){.scoreboard = job->scoreboard,
-                                  .worker = job->index,
+        &(struct listener_config){.scoreboard = config->scoreboard,
+                                  .worker = config->index,
                                   .conns = &worker->conns,
-                                  .fd = job->listen_fd,
-                                  .max_connections = job->settings->max_connections,
-                                  .max_per_ip = job->settings->max_connections_per_ip});
+                                  .fd = config->listen_fd,
+                                  .max_connections = config->settings->max_connections,
+                                  .max_per_ip = config->settings->max_connections_per_ip});
     if (status != STATUS_OK)
-        errbuf_set(err, "the listening socket can not be watched");
+        errbuf_set(err, "the listening socket cannot be watched");
     return status;
 }
 
-static enum status start(struct worker *worker, struct errbuf *err)
+static enum status worker_start(struct worker *worker, struct errbuf *err)
 {
     enum status status = stream_hub_create(&worker->loop, &worker->hub);
     if (status != STATUS_OK) {
@@ -198,42 +198,42 @@ static enum status start(struct worker *worker, struct errbuf *err)
     }
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
-    const struct stop_signals_config signals = {&worker->loop, on_stop, worker};
+    const struct stop_signals_config signals = {&worker->loop, worker_on_stop, worker};
     status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
-        errbuf_set(err, "signals can not be watched");
+        errbuf_set(err, "signals cannot be watched");
         return status;
     }
-    if (is_lottery(worker))
-        status = start_lottery(worker, err);
+    if (worker_is_lottery(worker))
+        status = worker_start_lottery(worker, err);
     else
-        start_echo(worker);
+        worker_start_echo(worker);
     if (status == STATUS_OK)
-        status = start_listening(worker, err);
+        status = worker_start_listening(worker, err);
     return status;
 }
 
 /* A start that failed halfway: the process is about to end, and the kernel closes what is open. */
-static int give_up(uint32_t index, const char *reason)
+static int worker_fail(uint32_t index, const char *reason)
 {
     LOG(ERROR, "worker", FAIL, LOG_UINT("worker", index), LOG_TEXT("reason", reason));
     return 1;
 }
 
-int worker_run(const struct worker_job *job)
+int worker_run(const struct worker_config *config)
 {
     static struct worker worker; /* big, and there is one in a process */
     struct errbuf err = {{0}};
 
-    worker.job = job;
+    worker.config = config;
     if (uv_loop_init(&worker.loop) < 0)
-        return give_up(job->index, "no loop");
-    if (start(&worker, &err) != STATUS_OK)
-        return give_up(job->index, err.text);
+        return worker_fail(config->index, "no loop");
+    if (worker_start(&worker, &err) != STATUS_OK)
+        return worker_fail(config->index, err.text);
     (void)uv_run(&worker.loop, UV_RUN_DEFAULT);
 
     service_destroy(worker.service);
     if (uv_loop_close(&worker.loop) != 0)
-        return give_up(job->index, "handles left open");
+        return worker_fail(config->index, "handles left open");
     return 0;
 }

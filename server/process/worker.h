@@ -8,7 +8,8 @@
 
 #include <sys/un.h>
 
-struct worker_job {
+/* What worker_run() needs; what it points to is borrowed. */
+struct worker_config {
     const struct server_settings *settings;
     struct scoreboard *scoreboard;
     uint32_t index;                 /* which worker this is */
@@ -20,6 +21,6 @@ struct worker_job {
 
 /* Runs a worker in this (freshly forked, single-threaded) process until SIGTERM or SIGINT. Returns
  * the process's exit status: 0 after a clean stop, 1 when it could not start. */
-int worker_run(const struct worker_job *job);
+int worker_run(const struct worker_config *config);
 
 #endif

@@ -27,7 +27,7 @@
 #define REST_MS 1000
 
 struct coordinator {
-    const struct coordinator_job *job;
+    const struct coordinator_config *config;
     uv_loop_t loop;
     struct stream_hub *hub;
     struct store *store;
@@ -41,10 +41,11 @@ struct coordinator {
     bool is_stopping;
 };
 
-static void on_held(void *owner, enum status status, uint64_t winners, struct errbuf *err);
+static void coordinator_on_draw_done(void *owner, enum status status, uint64_t winners,
+                                     struct errbuf *err);
 
 /* Looks at the store: the raffle was held, is to be held, or has to wait. */
-static void reconcile(struct coordinator *self)
+static void coordinator_reconcile(struct coordinator *self)
 {
     if (self->is_stopping || self->draw_job.is_active || uv_is_active((uv_handle_t *)&self->retry))
         return;
@@ -55,33 +56,34 @@ static void reconcile(struct coordinator *self)
     if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
         return;
     LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
-        LOG_UINT("ganador", self->job->settings->winner_number));
+        LOG_UINT("ganador", self->config->settings->winner_number));
     enum status status = draw_job_start(&self->draw_job);
     if (status != STATUS_OK) {
         struct errbuf err;
         errbuf_set(&err, "%s", status_text(status));
-        on_held(self, status, 0, &err);
+        coordinator_on_draw_done(self, status, 0, &err);
     }
 }
 
-static void on_news(void *owner)
+static void coordinator_on_news(void *owner)
 {
-    reconcile(owner);
+    coordinator_reconcile(owner);
 }
 
-static void on_retry(uv_timer_t *timer)
+static void coordinator_on_retry(uv_timer_t *timer)
 {
-    reconcile(timer->data);
+    coordinator_reconcile(timer->data);
 }
 
-static void finish_stop(struct coordinator *self)
+static void coordinator_detach(struct coordinator *self)
 {
     store_csv_detach(self->store);
     LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
         LOG_TEXT("process", "coordinator"));
 }
 
-static void on_held(void *owner, enum status status, uint64_t winners, struct errbuf *err)
+static void coordinator_on_draw_done(void *owner, enum status status, uint64_t winners,
+                                     struct errbuf *err)
 {
     struct coordinator *self = owner;
 
@@ -90,46 +92,47 @@ static void on_held(void *owner, enum status status, uint64_t winners, struct er
     else if (status != STATUS_STOPPED)
         LOG(ERROR, "sorteo", FAIL, LOG_TEXT("reason", err->text));
     if (self->is_stopping) {
-        finish_stop(self);
+        coordinator_detach(self);
         return;
     }
     if (status == STATUS_OK)
-        reconcile(self);
+        coordinator_reconcile(self);
     else
-        (void)uv_timer_start(&self->retry, on_retry, backoff_next_ms(&self->backoff), 0);
+        (void)uv_timer_start(&self->retry, coordinator_on_retry, backoff_next_ms(&self->backoff),
+                             0);
 }
 
-static void on_link_waiting(uv_poll_t *poll, int status, int events);
+static void coordinator_on_link_waiting(uv_poll_t *poll, int status, int events);
 
-static void on_rested(uv_timer_t *timer)
+static void coordinator_on_rested(uv_timer_t *timer)
 {
     struct coordinator *self = timer->data;
 
-    (void)uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting);
+    (void)uv_poll_start(&self->accept_poll, UV_READABLE, coordinator_on_link_waiting);
 }
 
 /* The link that waits stays there: it must not keep the loop busy. */
-static void rest(struct coordinator *self, const char *reason)
+static void coordinator_rest(struct coordinator *self, const char *reason)
 {
     LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
     (void)uv_poll_stop(&self->accept_poll);
-    (void)uv_timer_start(&self->rest, on_rested, REST_MS, 0);
+    (void)uv_timer_start(&self->rest, coordinator_on_rested, REST_MS, 0);
 }
 
-static void on_link_waiting(uv_poll_t *poll, int status, int events)
+static void coordinator_on_link_waiting(uv_poll_t *poll, int status, int events)
 {
     struct coordinator *self = poll->data;
 
     (void)status;
     (void)events;
-    int fd = accept4(self->job->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(self->config->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
         worker_links_accept(&self->links, fd);
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        rest(self, strerror(errno));
+        coordinator_rest(self, strerror(errno));
 }
 
-static void on_stop(void *context)
+static void coordinator_on_stop(void *context)
 {
     struct coordinator *self = context;
 
@@ -144,12 +147,12 @@ static void on_stop(void *context)
     stop_signals_close(&self->signals);
     stream_hub_close(self->hub);
     if (!self->draw_job.is_active)
-        finish_stop(self);
+        coordinator_detach(self);
 }
 
-static enum status start(struct coordinator *self, struct errbuf *err)
+static enum status coordinator_start(struct coordinator *self, struct errbuf *err)
 {
-    const struct coordinator_job *job = self->job;
+    const struct coordinator_config *config = self->config;
 
     enum status status = stream_hub_create(&self->loop, &self->hub);
     if (status != STATUS_OK) {
@@ -161,30 +164,31 @@ static enum status start(struct coordinator *self, struct errbuf *err)
     self->retry.data = self;
     self->rest.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
-    worker_links_init(&self->links, &(struct worker_links_config){self->hub, on_news, self});
-    status = store_csv_attach(job->data_dir, &self->loop, store_failed, &self->store, err);
+    worker_links_init(&self->links,
+                      &(struct worker_links_config){self->hub, coordinator_on_news, self});
+    status = store_csv_attach(config->data_dir, &self->loop, store_failed, &self->store, err);
     if (status != STATUS_OK)
         return status;
     draw_job_init(&self->draw_job, &(struct draw_job_config){
                                        .store = self->store,
                                        .loop = &self->loop,
-                                       .winner_number = job->settings->winner_number,
-                                       .on_done = on_held,
+                                       .winner_number = config->settings->winner_number,
+                                       .on_done = coordinator_on_draw_done,
                                        .owner = self,
                                    });
-    const struct stop_signals_config signals = {&self->loop, on_stop, self};
+    const struct stop_signals_config signals = {&self->loop, coordinator_on_stop, self};
     if (stop_signals_start(&self->signals, &signals) != STATUS_OK ||
-        uv_poll_init(&self->loop, &self->accept_poll, job->listen_fd) < 0 ||
-        uv_poll_start(&self->accept_poll, UV_READABLE, on_link_waiting) < 0) {
+        uv_poll_init(&self->loop, &self->accept_poll, config->listen_fd) < 0 ||
+        uv_poll_start(&self->accept_poll, UV_READABLE, coordinator_on_link_waiting) < 0) {
         errbuf_set(err, "signals or links can not be watched");
         return STATUS_IO;
     }
     self->accept_poll.data = self;
-    reconcile(self);
+    coordinator_reconcile(self);
     return STATUS_OK;
 }
 
-static int give_up(const char *reason)
+static int coordinator_fail(const char *reason)
 {
     LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
     return 1;
@@ -192,7 +196,7 @@ static int give_up(const char *reason)
 
 /* A thread per core for the raffle: libuv's pool has four unless it is told before its first work.
  */
-static void size_thread_pool(void)
+static void coordinator_size_thread_pool(void)
 {
     char count[16];
 
@@ -200,19 +204,19 @@ static void size_thread_pool(void)
     (void)setenv("UV_THREADPOOL_SIZE", count, 0);
 }
 
-int coordinator_run(const struct coordinator_job *job)
+int coordinator_run(const struct coordinator_config *config)
 {
     static struct coordinator self; /* big, and there is one in a process */
     struct errbuf err = {{0}};
 
-    size_thread_pool();
-    self.job = job;
+    coordinator_size_thread_pool();
+    self.config = config;
     if (uv_loop_init(&self.loop) < 0)
-        return give_up("no loop");
-    if (start(&self, &err) != STATUS_OK)
-        return give_up(err.text);
+        return coordinator_fail("no loop");
+    if (coordinator_start(&self, &err) != STATUS_OK)
+        return coordinator_fail(err.text);
     (void)uv_run(&self.loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&self.loop) != 0)
-        return give_up("handles left open");
+        return coordinator_fail("handles left open");
     return 0;
 }

@@ -5,15 +5,15 @@
 #include "server_settings.h"
 #include "store_csv.h"
 
-struct coordinator_job {
+/* What coordinator_run() needs; all of it is borrowed. */
+struct coordinator_config {
     const struct server_settings *settings;
     struct data_dir *data_dir;
-    int listen_fd; /* Unix socket where the workers' links come in; the supervisor's, not blocking
-                    */
+    int listen_fd; /* where the workers' links come in: a Unix socket, not blocking */
 };
 
 /* Runs the coordinator in this (freshly forked, single-threaded) process until SIGTERM or SIGINT.
  * Returns the process's exit status: 0 after a clean stop, 1 when it could not start. */
-int coordinator_run(const struct coordinator_job *job);
+int coordinator_run(const struct coordinator_config *config);
 
 #endif
