@@ -9,6 +9,7 @@
  */
 #include "coordinator.h"
 
+#include "assertion.h"
 #include "backoff.h"
 #include "draw_job.h"
 #include "log.h"
@@ -26,7 +27,15 @@
 #define MAX_RETRY_MS 30000
 #define REST_MS 1000
 
+enum coordinator_state {
+    COORDINATOR_WATCHING, /* each piece of news makes it look at the store */
+    COORDINATOR_DRAWING,  /* a draw job is active */
+    COORDINATOR_PAUSING,  /* the last attempt failed; the next one comes with the timer */
+    COORDINATOR_STOPPING  /* told to stop; it ends when the draw job, if there was one, has */
+};
+
 struct coordinator {
+    enum coordinator_state state;
     const struct coordinator_config *config;
     uv_loop_t loop;
     struct stream_hub *hub;
@@ -38,31 +47,19 @@ struct coordinator {
     uv_poll_t accept_poll;
     uv_timer_t retry; /* of the raffle */
     uv_timer_t rest;  /* from accepting links */
-    bool is_stopping;
 };
 
-static void coordinator_on_draw_done(void *owner, enum status status, uint64_t winners,
-                                     struct errbuf *err);
+static void coordinator_draw(struct coordinator *self);
 
-/* Looks at the store: the raffle was held, is to be held, or has to wait. */
+/* Looks at the store: the draw took place, is due, or has to wait. */
 static void coordinator_reconcile(struct coordinator *self)
 {
-    if (self->is_stopping || self->draw_job.is_active || uv_is_active((uv_handle_t *)&self->retry))
+    if (self->state != COORDINATOR_WATCHING)
         return;
-    if (store_has_draw(self->store)) {
+    if (store_has_draw(self->store))
         worker_links_notify(&self->links);
-        return;
-    }
-    if (!draw_is_due(store_agencies(self->store), store_finished(self->store)))
-        return;
-    LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
-        LOG_UINT("ganador", self->config->settings->winner_number));
-    enum status status = draw_job_start(&self->draw_job);
-    if (status != STATUS_OK) {
-        struct errbuf err;
-        errbuf_set(&err, "%s", status_text(status));
-        coordinator_on_draw_done(self, status, 0, &err);
-    }
+    else if (draw_is_due(store_agencies(self->store), store_finished(self->store)))
+        coordinator_draw(self);
 }
 
 static void coordinator_on_news(void *owner)
@@ -72,7 +69,10 @@ static void coordinator_on_news(void *owner)
 
 static void coordinator_on_retry(uv_timer_t *timer)
 {
-    coordinator_reconcile(timer->data);
+    struct coordinator *self = timer->data;
+
+    self->state = COORDINATOR_WATCHING;
+    coordinator_reconcile(self);
 }
 
 static void coordinator_detach(struct coordinator *self)
@@ -87,19 +87,35 @@ static void coordinator_on_draw_done(void *owner, enum status status, uint64_t w
 {
     struct coordinator *self = owner;
 
+    ASSERT(self->state == COORDINATOR_DRAWING || self->state == COORDINATOR_STOPPING);
     if (status == STATUS_OK)
         LOG(INFO, "sorteo", SUCCESS, LOG_UINT("ganadores", winners));
     else if (status != STATUS_STOPPED)
         LOG(ERROR, "sorteo", FAIL, LOG_TEXT("reason", err->text));
-    if (self->is_stopping) {
+    if (self->state == COORDINATOR_STOPPING) {
         coordinator_detach(self);
-        return;
-    }
-    if (status == STATUS_OK)
+    } else if (status == STATUS_OK) {
+        self->state = COORDINATOR_WATCHING;
         coordinator_reconcile(self);
-    else
+    } else {
+        self->state = COORDINATOR_PAUSING;
         (void)uv_timer_start(&self->retry, coordinator_on_retry, backoff_next_ms(&self->backoff),
                              0);
+    }
+}
+
+static void coordinator_draw(struct coordinator *self)
+{
+    struct errbuf err;
+
+    LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", store_agencies(self->store)),
+        LOG_UINT("ganador", self->config->settings->winner_number));
+    self->state = COORDINATOR_DRAWING;
+    enum status status = draw_job_start(&self->draw_job);
+    if (status != STATUS_OK) {
+        errbuf_set(&err, "%s", status_text(status));
+        coordinator_on_draw_done(self, status, 0, &err);
+    }
 }
 
 static void coordinator_on_link_waiting(uv_poll_t *poll, int status, int events);
@@ -136,9 +152,10 @@ static void coordinator_on_stop(void *context)
 {
     struct coordinator *self = context;
 
-    if (self->is_stopping)
+    if (self->state == COORDINATOR_STOPPING)
         return;
-    self->is_stopping = true;
+    bool is_drawing = self->state == COORDINATOR_DRAWING;
+    self->state = COORDINATOR_STOPPING;
     draw_job_cancel(&self->draw_job);
     uv_close((uv_handle_t *)&self->accept_poll, NULL);
     uv_close((uv_handle_t *)&self->retry, NULL);
@@ -146,7 +163,7 @@ static void coordinator_on_stop(void *context)
     worker_links_close(&self->links);
     stop_signals_close(&self->signals);
     stream_hub_close(self->hub);
-    if (!self->draw_job.is_active)
+    if (!is_drawing)
         coordinator_detach(self);
 }
 
