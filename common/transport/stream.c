@@ -162,6 +162,7 @@ static void stream_end(struct stream *stream, int code)
     case STREAM_NEW:
     case STREAM_CONNECTING:
     case STREAM_OPEN:
+    case STREAM_SHUT:
         break;
     }
     if (stream->has_ended)
@@ -186,7 +187,7 @@ static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *b
 
     if (count < 0)
         stream_end(stream, (int)count);
-    else if (count > 0 && stream->state == STREAM_OPEN)
+    else if (count > 0 && !stream_is_finishing(stream))
         stream->events->on_data(stream->owner, (const uint8_t *)buffer->base, (size_t)count);
 }
 
@@ -241,7 +242,7 @@ static void stream_mark_dirty(struct stream *stream)
 
 enum status stream_send(struct stream *stream, const void *data, size_t size)
 {
-    if (stream_is_finishing(stream) || size == 0)
+    if (stream->state >= STREAM_SHUT || size == 0)
         return STATUS_OK;
     enum status status = buffer_append(&stream->out, data, size);
     if (status == STATUS_OK)
@@ -377,6 +378,21 @@ void stream_finish(struct stream *stream)
     stream->state = STREAM_FINISHING;
     (void)uv_read_stop(&stream->handle.stream);
     stream_mark_dirty(stream); /* stream_flush() shuts down when there is nothing left */
+}
+
+static void stream_on_half_closed(uv_shutdown_t *request, int code)
+{
+    if (code < 0)
+        stream_end(request->handle->data, code);
+}
+
+void stream_shutdown(struct stream *stream)
+{
+    ASSERT(stream->state == STREAM_OPEN && stream_backlog(stream) == 0);
+    stream->state = STREAM_SHUT;
+    /* Fails only where nothing can be shut down: what happened to the connection comes by on_end.
+     */
+    (void)uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_half_closed);
 }
 
 static void stream_on_closed(uv_handle_t *handle)

@@ -89,6 +89,10 @@ size_t stream_backlog(const struct stream *stream);
  */
 void stream_finish(struct stream *stream);
 
+/* Ends our side and goes on reading (half-close): on_data and on_end come as before, nothing can be
+ * sent any more, and stream_finish() closes at once. For an open stream without a backlog. */
+void stream_shutdown(struct stream *stream);
+
 /* Closes now; collected output is lost. May be called again. */
 void stream_close(struct stream *stream);
 

@@ -15,6 +15,7 @@ enum stream_state {
     STREAM_NEW,        /* created */
     STREAM_CONNECTING, /* stream_connect was called, the outcome is not known yet */
     STREAM_OPEN,       /* bytes go both ways */
+    STREAM_SHUT,       /* stream_shutdown was called: bytes only come */
     STREAM_FINISHING,  /* stream_finish was called: what was collected leaves */
     STREAM_LINGERING,  /* our side is shut down, the peer's is not yet */
     STREAM_CLOSING     /* stream_close was called */

@@ -599,6 +599,53 @@ static void test_finish_without_output(void **state)
     loop_until_count(&f->loop, &side->closes, 1, "closed");
 }
 
+/* A half-closed stream still takes what the peer sends, then its end, which the owner closes on. */
+static void test_shutdown(void **state)
+{
+    for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
+        struct fixture *f = *state;
+        struct side *side = open_side(f, 0, is_tcp != 0, 0);
+        assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+        send_ok(side, "question", 8);
+        loop_until_count(&f->loop, &side->drains, 1, "on_drain");
+        stream_shutdown(side->stream);
+        send_ok(side, "too late", 8);
+        assert_int_equal(stream_backlog(side->stream), 0);
+        let_peer_read_to_end(f, 100);
+        assert_false(f->is_reset);
+        assert_int_equal(f->read_size, 8);
+        sockets_write(f->peers[0], "answer", 6);
+        loop_until_count(&f->loop, &side->datas, 1, "on_data");
+        assert_int_equal(side->ends, 0);
+        close_peer(f, 0);
+        loop_until_count(&f->loop, &side->ends, 1, "on_end");
+        assert_int_equal(side->end_status, STATUS_OK);
+        assert_int_equal(side->got_size, 6);
+        assert_int_equal(side->closes, 0);
+        stream_close(side->stream);
+        loop_until_count(&f->loop, &side->closes, 1, "closed");
+        if (is_tcp == 0) {
+            assert_int_equal(end(state), 0);
+            assert_int_equal(begin(state), 0);
+        }
+    }
+}
+
+/* Finishing what is half-closed already waits for nothing. */
+static void test_finish_after_shutdown(void **state)
+{
+    struct fixture *f = *state;
+
+    struct side *side = open_side(f, 0, true, 0);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+    stream_shutdown(side->stream);
+    stream_finish(side->stream);
+    assert_true(stream_is_closing(side->stream));
+    loop_until_count(&f->loop, &side->closes, 1, "closed");
+    let_peer_read_to_end(f, 100);
+    assert_int_equal(side->ends, 0);
+}
+
 /* Input that nobody has read does not turn the end into a reset: the last words arrive. */
 static void test_finish_with_unread_input(void **state)
 {
@@ -1071,6 +1118,8 @@ int main(void)
         CASE(test_reset_while_writing),
         CASE(test_finish_delivers_everything),
         CASE(test_finish_without_output),
+        CASE(test_shutdown),
+        CASE(test_finish_after_shutdown),
         CASE(test_finish_with_unread_input),
         CASE(test_linger_is_bounded),
         CASE(test_finish_after_peer_ended),
