@@ -31,7 +31,7 @@ static const char help[] =
     "could\n"
     "not run (or: is not), 2 for a bad command line or setting.\n";
 
-static int fail_settings(const char *reason)
+static int server_fail_settings(const char *reason)
 {
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
     return EXIT_USAGE;
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
     if (!is_health)
         stop_signals_block(); /* one that comes while we start is answered as soon as we can */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)
-        return fail_settings(err.text);
+        return server_fail_settings(err.text);
     log_set_level(settings.log_level);
     if (is_health)
         return health_ask(&settings);

@@ -8,6 +8,7 @@
  */
 #include "children.h"
 
+#include "assertion.h"
 #include "clock.h"
 #include "log.h"
 #include "store_failure.h"
@@ -23,32 +24,42 @@
 
 #define HEALTHY_MS 5000 /* a child that lived that long starts again in a moment */
 
+void child_init(struct child *child, const struct child_config *config)
+{
+    ASSERT(config->role != NULL && config->run != NULL);
+    *child = (struct child){
+        .config = *config,
+        .backoff = {config->first_restart_ms, config->max_restart_ms, 0},
+    };
+}
+
 /* In the child, where the supervisor's signals stay blocked. Never returns. */
 static void child_become(const struct child *child, pid_t parent)
 {
     /* If the parent died before this took effect, nobody would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
-    exit(child->run(child->context));
+    exit(child->config.run(child->config.context));
 }
 
 static void child_start(struct child *child)
 {
+    ASSERT(child->pid == 0);
     pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid == 0)
         child_become(child, parent);
     if (pid < 0) {
-        LOG(ERROR, "start_process", FAIL, LOG_TEXT("process", child->role),
-            LOG_UINT("index", child->index), LOG_TEXT("reason", strerror(errno)));
+        LOG(ERROR, "start_process", FAIL, LOG_TEXT("process", child->config.role),
+            LOG_UINT("index", child->config.index), LOG_TEXT("reason", strerror(errno)));
         child->restart_ms = clock_monotonic_ms() + backoff_next_ms(&child->backoff);
         return;
     }
     child->pid = pid;
     child->started_ms = clock_monotonic_ms();
-    LOG(DEBUG, "start_process", SUCCESS, LOG_TEXT("process", child->role),
-        LOG_UINT("index", child->index), LOG_INT("pid", pid));
+    LOG(DEBUG, "start_process", SUCCESS, LOG_TEXT("process", child->config.role),
+        LOG_UINT("index", child->config.index), LOG_INT("pid", pid));
 }
 
 int children_start_due(struct children *children)
@@ -90,11 +101,11 @@ static void child_log_end(const struct child *child, int status, bool is_stoppin
 
     child_describe_end(status, reason, sizeof(reason));
     if (is_stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        LOG(INFO, "close_process", SUCCESS, LOG_TEXT("process", child->role),
-            LOG_UINT("index", child->index), LOG_INT("pid", child->pid));
+        LOG(INFO, "close_process", SUCCESS, LOG_TEXT("process", child->config.role),
+            LOG_UINT("index", child->config.index), LOG_INT("pid", child->pid));
     else
-        LOG(ERROR, "close_process", FAIL, LOG_TEXT("process", child->role),
-            LOG_UINT("index", child->index), LOG_INT("pid", child->pid),
+        LOG(ERROR, "close_process", FAIL, LOG_TEXT("process", child->config.role),
+            LOG_UINT("index", child->config.index), LOG_INT("pid", child->pid),
             LOG_TEXT("reason", reason));
 }
 
@@ -105,8 +116,8 @@ static void child_plan_restart(struct child *child)
     if (now - child->started_ms >= HEALTHY_MS)
         backoff_reset(&child->backoff);
     child->restart_ms = now + backoff_next_ms(&child->backoff);
-    LOG(INFO, "restart_process", IN_PROGRESS, LOG_TEXT("process", child->role),
-        LOG_UINT("index", child->index), LOG_UINT("wait_ms", child->restart_ms - now));
+    LOG(INFO, "restart_process", IN_PROGRESS, LOG_TEXT("process", child->config.role),
+        LOG_UINT("index", child->config.index), LOG_UINT("wait_ms", child->restart_ms - now));
 }
 
 bool children_reap(struct children *children, bool is_stopping)
@@ -124,8 +135,8 @@ bool children_reap(struct children *children, bool is_stopping)
         child->pid = 0;
         if (WIFEXITED(status) && WEXITSTATUS(status) == STORE_FAILURE_EXIT)
             has_store_failed = true;
-        if (child->on_death != NULL)
-            child->on_death(child->context);
+        if (child->config.on_death != NULL)
+            child->config.on_death(child->config.context);
         if (!is_stopping && !has_store_failed)
             child_plan_restart(child);
     }

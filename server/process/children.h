@@ -9,22 +9,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct child {
+/* What child_init() needs; copied. */
+struct child_config {
     const char *role;                /* "worker", "coordinator"; static */
     uint32_t index;                  /* among those of its role */
     int (*run)(void *context);       /* its whole life; the result is its exit status */
-    void (*on_death)(void *context); /* in the supervisor, before a restart */
-    void *context;
-    pid_t pid;           /* 0 = not running */
-    uint64_t started_ms; /* monotonic */
-    uint64_t restart_ms; /* when to start it again, if it is not running */
-    struct backoff backoff;
+    void (*on_death)(void *context); /* in the supervisor, before a restart; NULL: not needed */
+    void *context;                   /* borrowed; handed to both */
+    uint32_t first_restart_ms;       /* how long to wait before restarts, see backoff.h */
+    uint32_t max_restart_ms;
 };
 
+struct child {
+    struct child_config config;
+    pid_t pid;              /* 0 = not running */
+    uint64_t started_ms;    /* monotonic */
+    uint64_t restart_ms;    /* monotonic: when to start it again, if it is not running */
+    struct backoff backoff; /* of the restarts */
+};
+
+/* All of them. */
 struct children {
     struct child *items; /* owned by the caller */
     size_t count;
 };
+
+/* Prepares a child that is due at once. */
+void child_init(struct child *child, const struct child_config *config);
 
 /* Forks those that are not running and whose time has come. Returns how long to wait for the next
  * one in ms, or -1 when all run. */

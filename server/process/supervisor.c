@@ -100,14 +100,12 @@ static uint32_t supervisor_worker_count(const struct server_settings *settings)
     return cores > 0 ? (uint32_t)cores : 1;
 }
 
-static struct child supervisor_child(const char *role, uint32_t index, int (*run)(void *),
-                                     void *context)
+/* One more child, beginning with what all have in common. */
+static void supervisor_add_child(struct supervisor *self, struct child_config config)
 {
-    return (struct child){.role = role,
-                          .index = index,
-                          .run = run,
-                          .context = context,
-                          .backoff = {FIRST_RESTART_MS, MAX_RESTART_MS, 0}};
+    config.first_restart_ms = FIRST_RESTART_MS;
+    config.max_restart_ms = MAX_RESTART_MS;
+    child_init(&self->children.items[self->children.count++], &config);
 }
 
 static enum status supervisor_prepare_children(struct supervisor *self,
@@ -127,8 +125,11 @@ static enum status supervisor_prepare_children(struct supervisor *self,
     if (has_coordinator) {
         self->coordinator =
             (struct coordinator_config){self->settings, self->data_dir, self->raffle_fd};
-        self->children.items[self->children.count++] =
-            supervisor_child("coordinator", 0, supervisor_run_coordinator, &self->coordinator);
+        supervisor_add_child(self, (struct child_config){
+                                       .role = "coordinator",
+                                       .run = supervisor_run_coordinator,
+                                       .context = &self->coordinator,
+                                   });
     }
     for (uint32_t i = 0; i < self->workers; i++) {
         self->worker_configs[i] = (struct worker_config){.settings = self->settings,
@@ -138,9 +139,13 @@ static enum status supervisor_prepare_children(struct supervisor *self,
                                                          .data_dir = self->data_dir,
                                                          .coordinator = *address,
                                                          .coordinator_size = address_size};
-        struct child *child = &self->children.items[self->children.count++];
-        *child = supervisor_child("worker", i, supervisor_run_worker, &self->worker_configs[i]);
-        child->on_death = supervisor_on_worker_death;
+        supervisor_add_child(self, (struct child_config){
+                                       .role = "worker",
+                                       .index = i,
+                                       .run = supervisor_run_worker,
+                                       .on_death = supervisor_on_worker_death,
+                                       .context = &self->worker_configs[i],
+                                   });
     }
     return STATUS_OK;
 }
