@@ -1,0 +1,461 @@
+/* Processes kept alive: real ones, with a fake clock and a fork that can fail.
+ *
+ * A child that shall go on living waits for a signal; one that shall end says with what. Nothing
+ * sleeps: that a child has ended is waited for without reaping it. As process 1 would, the test
+ * inherits the orphans of its children.
+ */
+#include "capture.h"
+#include "children.h"
+#include "clock.h"
+#include "cmocka_all.h"
+#include "log.h"
+#include "store_failure.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILDREN 3
+#define FIRST_MS 50
+#define MAX_MS 400
+#define HEALTHY_MS 5000
+#define LIVES (-1) /* an exit status: the child waits for a signal */
+
+/* The linker's --wrap gives these their names. */
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+static unsigned failing_forks; /* how many of the next ones fail */
+static unsigned forks;         /* that were asked for */
+
+pid_t __wrap_fork(void)
+{
+    forks++;
+    if (failing_forks == 0)
+        return __real_fork();
+    failing_forks--;
+    errno = EAGAIN;
+    return -1;
+}
+
+/* What a child shall do, and what its owner saw of it. */
+struct life {
+    int status; /* what to end with, or LIVES */
+    int number; /* a signal to end by; 0 = none */
+    int told;   /* a pipe to write a byte to, once it runs; -1 = none */
+    unsigned deaths;
+};
+
+struct fixture {
+    struct child items[CHILDREN];
+    struct children children;
+    struct life lives[CHILDREN];
+    char *log; /* what the last logged call wrote; owned */
+};
+
+static uint64_t now_ms;
+
+static uint64_t monotonic(void)
+{
+    return now_ms;
+}
+
+static time_t wall(void)
+{
+    return 0;
+}
+
+/* The shortest wait: half the ceiling. */
+static uint32_t random_bits(void)
+{
+    return 0;
+}
+
+static const struct clock_source fake_clock = {monotonic, wall, random_bits};
+
+static int run_life(void *context)
+{
+    const struct life *life = context;
+
+    if (life->told >= 0 && write(life->told, "x", 1) != 1)
+        _exit(99);
+    if (life->number != 0)
+        (void)raise(life->number);
+    while (life->status == LIVES)
+        (void)pause();
+    _exit(life->status); /* without what the test program does at its exit */
+}
+
+static void on_death(void *context)
+{
+    ((struct life *)context)->deaths++;
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    f->children = (struct children){f->items, CHILDREN};
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        f->lives[i] = (struct life){LIVES, 0, -1, 0};
+        child_init(&f->items[i], &(struct child_config){
+                                     .role = i == 0 ? "coordinator" : "worker",
+                                     .index = i == 0 ? 0 : i - 1,
+                                     .run = run_life,
+                                     .on_death = i == 0 ? NULL : on_death,
+                                     .context = &f->lives[i],
+                                     .first_restart_ms = FIRST_MS,
+                                     .max_restart_ms = MAX_MS,
+                                 });
+    }
+    now_ms = 1000000;
+    clock_replace(&fake_clock);
+    log_set_level(LOG_INFO);
+    failing_forks = 0;
+    forks = 0;
+    *state = f;
+    return 0;
+}
+
+/* No child outlives its case. */
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    children_signal(&f->children, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        continue;
+    clock_replace(NULL);
+    free(f->log);
+    free(f);
+    return 0;
+}
+
+/* Waits until the process has ended, and leaves it to be reaped. */
+static void wait_end(pid_t pid)
+{
+    siginfo_t info;
+
+    assert_true(pid > 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* Reaps, and keeps what was logged in f->log. Nothing is forked meanwhile: a child would keep the
+ * captured stdout open. */
+static bool reap(struct fixture *f, bool is_stopping)
+{
+    struct capture capture;
+
+    capture_begin(&capture);
+    bool has_store_failed = children_reap(&f->children, is_stopping);
+    capture_end(&capture);
+    free(f->log);
+    f->log = strdup(capture.text);
+    capture_free(&capture);
+    assert_non_null(f->log);
+    return has_store_failed;
+}
+
+static void assert_logged(const struct fixture *f, const char *text)
+{
+    if (strstr(f->log, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, f->log);
+}
+
+/* Starts child `i`, which ends by itself, and reaps it. Says how long its restart has to wait. */
+static uint64_t start_and_reap(struct fixture *f, unsigned i, uint64_t life_ms)
+{
+    (void)children_start_due(&f->children);
+    wait_end(f->items[i].pid);
+    now_ms += life_ms;
+    assert_false(reap(f, false));
+    assert_int_equal(f->items[i].pid, 0);
+    return f->items[i].restart_ms - now_ms;
+}
+
+/* All are started at once, each as a process of its own, and one time only. */
+static void test_start(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(children_running(&f->children), 0);
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(children_running(&f->children), CHILDREN);
+    for (unsigned i = 0; i < CHILDREN; i++)
+        assert_int_equal(kill(f->items[i].pid, 0), 0);
+    assert_int_not_equal(f->items[0].pid, f->items[1].pid);
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(forks, CHILDREN);
+    assert_false(reap(f, false));
+    assert_string_equal(f->log, "");
+    assert_int_equal(children_running(&f->children), CHILDREN);
+}
+
+/* A child's end is logged with its status or its signal, its owner is told, the others live on, and
+ * it is started again when its time has come. */
+static void test_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[1].status = 3;
+    f->lives[2].number = SIGKILL;
+    (void)children_start_due(&f->children);
+    wait_end(f->items[1].pid);
+    wait_end(f->items[2].pid);
+    assert_false(reap(f, false));
+    assert_logged(f, "action: close_process | result: fail | process: worker | index: 0 | pid: ");
+    assert_logged(f, " | reason: exit status 3\n");
+    assert_logged(f, " | reason: killed by signal 9 (Killed)\n");
+    assert_logged(f, "action: restart_process | result: in_progress | process: worker | "
+                     "index: 0 | wait_ms: 25\n");
+    assert_logged(f, "process: worker | index: 1 | wait_ms: 25\n");
+    assert_int_equal(f->lives[1].deaths, 1);
+    assert_int_equal(f->lives[2].deaths, 1);
+    assert_int_equal(children_running(&f->children), 1);
+
+    now_ms += 24;
+    assert_int_equal(children_start_due(&f->children), 1);
+    assert_int_equal(children_running(&f->children), 1);
+    now_ms += 1;
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(children_running(&f->children), CHILDREN);
+}
+
+/* A child that had ended well while nobody wanted it to is a failure, and started again. */
+static void test_exit_0_while_running(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[0].status = 0;
+    assert_int_equal(start_and_reap(f, 0, 0), FIRST_MS / 2);
+    assert_logged(f, "action: close_process | result: fail | process: coordinator | index: 0");
+    assert_logged(f, " | reason: exit status 0\n");
+}
+
+/* One that keeps dying waits longer each time, up to the maximum; a healthy life forgives it all.
+ */
+static void test_backoff(void **state)
+{
+    static const uint64_t waits[] = {25, 50, 100, 200, 200, 200};
+    struct fixture *f = *state;
+
+    f->lives[1].status = 1;
+    for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        assert_int_equal(start_and_reap(f, 1, 10), waits[i]);
+        now_ms = f->items[1].restart_ms;
+    }
+    assert_int_equal(start_and_reap(f, 1, HEALTHY_MS - 1), 200);
+    now_ms = f->items[1].restart_ms;
+    assert_int_equal(start_and_reap(f, 1, HEALTHY_MS), 25);
+    assert_int_equal(f->lives[1].deaths, 8);
+}
+
+/* The wait is that of the child which is due first. */
+static void test_wait_for_the_first(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[1].status = 1;
+    assert_int_equal(start_and_reap(f, 1, 0), 25);
+    now_ms += 25;
+    assert_int_equal(start_and_reap(f, 1, 0), 50);
+    now_ms += 20;
+    assert_int_equal(kill(f->items[2].pid, SIGKILL), 0);
+    wait_end(f->items[2].pid);
+    assert_false(reap(f, false)); /* 2 is due in 25, 1 in 30 */
+    assert_int_equal(children_start_due(&f->children), 25);
+    now_ms += 25;
+    assert_int_equal(children_start_due(&f->children), 5);
+}
+
+/* The system has no process to give: logged, and tried again like a child that died. */
+static void test_fork_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    failing_forks = CHILDREN + 1;
+    capture_begin(&capture);
+    int wait = children_start_due(&f->children);
+    capture_end(&capture);
+    f->log = strdup(capture.text);
+    capture_free(&capture);
+    assert_int_equal(wait, 25);
+    assert_int_equal(children_running(&f->children), 0);
+    assert_logged(f, "ERROR    action: start_process | result: fail | process: coordinator | "
+                     "index: 0 | reason: Resource temporarily unavailable\n");
+    assert_logged(f, "process: worker | index: 1 | reason: Resource temporarily unavailable\n");
+    assert_int_equal(children_start_due(&f->children), 25);
+    assert_int_equal(forks, CHILDREN); /* not before its time */
+
+    now_ms += 25;
+    assert_int_equal(children_start_due(&f->children), 50); /* the first one failed again */
+    assert_int_equal(children_running(&f->children), CHILDREN - 1);
+    now_ms += 50;
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(f->lives[1].deaths, 0);
+}
+
+/* A failed store ends everything: the caller is told, and nobody is started again. */
+static void test_store_failure(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[2].status = STORE_FAILURE_EXIT;
+    (void)children_start_due(&f->children);
+    wait_end(f->items[2].pid);
+    assert_true(reap(f, false));
+    assert_logged(f, " | reason: exit status 74\n");
+    assert_null(strstr(f->log, "restart_process"));
+    assert_int_equal(f->lives[2].deaths, 1);
+    assert_false(reap(f, false)); /* said once */
+
+    /* Also while stopping, where an end is nothing unusual. */
+    f->lives[1].number = 0;
+    assert_int_equal(kill(f->items[1].pid, SIGKILL), 0);
+    wait_end(f->items[1].pid);
+    assert_false(reap(f, true));
+    f->items[1].restart_ms = 0;
+    f->lives[1].status = STORE_FAILURE_EXIT;
+    (void)children_start_due(&f->children);
+    wait_end(f->items[1].pid);
+    assert_true(reap(f, true));
+}
+
+/* The same number as a signal, or another status, is no failure of the store. */
+static void test_other_ends(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[1].status = STORE_FAILURE_EXIT - 1;
+    f->lives[2].number = SIGTERM;
+    (void)children_start_due(&f->children);
+    wait_end(f->items[1].pid);
+    wait_end(f->items[2].pid);
+    assert_false(reap(f, false));
+    assert_logged(f, "killed by signal 15 (Terminated)\n");
+}
+
+/* A stop: the signal reaches all that run and only those; exit status 0 is what was wanted, any
+ * other end is logged as a failure, and none is started again. */
+static void test_stop(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lives[0].status = 0;
+    (void)children_start_due(&f->children);
+    wait_end(f->items[0].pid);
+    assert_false(reap(f, true));
+    assert_logged(f, "INFO     action: close_process | result: success | process: coordinator | "
+                     "index: 0 | pid: ");
+    assert_null(strstr(f->log, "reason"));
+    assert_null(strstr(f->log, "restart_process"));
+    assert_int_equal(children_running(&f->children), 2);
+
+    children_signal(&f->children, SIGTERM); /* pid 0 would be our whole process group */
+    wait_end(f->items[1].pid);
+    wait_end(f->items[2].pid);
+    assert_false(reap(f, true));
+    assert_logged(f, "ERROR    action: close_process | result: fail | process: worker | index: 1");
+    assert_logged(f, "killed by signal 15 (Terminated)\n");
+    assert_null(strstr(f->log, "restart_process"));
+    assert_int_equal(children_running(&f->children), 0);
+    assert_int_equal(f->lives[1].deaths, 1);
+}
+
+/* An orphan that we inherit is reaped, and is nobody's child here. */
+static void test_orphan(void **state)
+{
+    struct fixture *f = *state;
+    siginfo_t info;
+    pid_t orphan;
+    int fds[2];
+
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(pipe(fds), 0);
+    pid_t parent = __real_fork();
+    assert_true(parent >= 0);
+    if (parent == 0) {
+        orphan = __real_fork();
+        if (orphan == 0)
+            _exit(STORE_FAILURE_EXIT);
+        _exit(write(fds[1], &orphan, sizeof(orphan)) == sizeof(orphan) ? 0 : 1);
+    }
+    assert_int_equal(read(fds[0], &orphan, sizeof(orphan)), sizeof(orphan));
+    assert_int_equal(close(fds[0]), 0);
+    assert_int_equal(close(fds[1]), 0);
+    wait_end(parent);
+    wait_end(orphan); /* ours now */
+    assert_false(reap(f, false));
+    assert_string_equal(f->log, "");
+    assert_int_equal(children_running(&f->children), CHILDREN);
+    assert_int_equal(waitid(P_PID, (id_t)orphan, &info, WEXITED | WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* The supervisor dies, however: the kernel kills its children. */
+static void test_the_supervisor_dies(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pids[CHILDREN];
+    int fds[2];
+    int told[2];
+    char byte;
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pipe(told), 0);
+    for (unsigned i = 0; i < CHILDREN; i++)
+        f->lives[i].told = told[1];
+    pid_t supervisor = __real_fork();
+    assert_true(supervisor >= 0);
+    if (supervisor == 0) {
+        (void)children_start_due(&f->children);
+        for (unsigned i = 0; i < CHILDREN; i++) {
+            if (read(told[0], &byte, 1) != 1) /* each of them runs */
+                _exit(1);
+            pids[i] = f->items[i].pid;
+        }
+        _exit(write(fds[1], pids, sizeof(pids)) == sizeof(pids) ? 0 : 1);
+    }
+    assert_int_equal(read(fds[0], pids, sizeof(pids)), sizeof(pids));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(close(fds[i]), 0);
+        assert_int_equal(close(told[i]), 0);
+    }
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        int status;
+        wait_end(supervisor);
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+    }
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_start),
+        CASE(test_restart),
+        CASE(test_exit_0_while_running),
+        CASE(test_backoff),
+        CASE(test_wait_for_the_first),
+        CASE(test_fork_fails),
+        CASE(test_store_failure),
+        CASE(test_other_ends),
+        CASE(test_stop),
+        CASE(test_orphan),
+        CASE(test_the_supervisor_dies),
+    };
+
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests_name("children", tests, NULL, NULL);
+}
