@@ -1,0 +1,181 @@
+/* The listening sockets, each asked by a connection or by the kernel what it is. */
+#include "cmocka_all.h"
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct server_settings settings_of(const char *ip, uint32_t port)
+{
+    struct server_settings settings = {.port = port, .listen_backlog = 5};
+
+    (void)strncpy(settings.ip, ip, sizeof(settings.ip) - 1);
+    return settings;
+}
+
+static int listen_at(const char *ip, uint16_t *port)
+{
+    struct server_settings settings = settings_of(ip, 0);
+    struct errbuf err = {{0}};
+    int fd = -1;
+
+    assert_int_equal(socket_listen(&settings, &fd, port, &err), STATUS_OK);
+    assert_true(fd >= 0);
+    assert_int_not_equal(*port, 0);
+    return fd;
+}
+
+/* Not blocking for the workers that share it, and closed in what they might execute. */
+static void assert_flags(int fd)
+{
+    assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(accept(fd, NULL, NULL), -1); /* returns at once */
+}
+
+static in_addr_t bound_ip(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof(address);
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    return ntohl(address.sin_addr.s_addr);
+}
+
+/* Connects; the connection is found at the listening socket. */
+static void assert_reached(int listener, const struct sockaddr *address, socklen_t size)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, address, size), 0);
+    int accepted = accept(listener, NULL, NULL);
+    assert_true(accepted >= 0);
+    assert_int_equal(close(accepted), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* On the address that is asked for, and on all when it is a name. */
+static void test_tcp(void **state)
+{
+    static const struct {
+        const char *ip;
+        in_addr_t bound;
+    } cases[] = {
+        {"127.0.0.1", INADDR_LOOPBACK},
+        {"server", INADDR_ANY},
+        {"0.0.0.0", INADDR_ANY},
+        {"", INADDR_ANY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint16_t port = 0;
+        int fd = listen_at(cases[i].ip, &port);
+        const struct sockaddr_in address = {.sin_family = AF_INET,
+                                            .sin_port = htons(port),
+                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        assert_flags(fd);
+        assert_int_equal(bound_ip(fd), cases[i].bound);
+        assert_reached(fd, (const struct sockaddr *)&address, sizeof(address));
+        assert_int_equal(close(fd), 0);
+    }
+}
+
+/* A port that is taken, and an address that is not this machine's: which call failed, and why. */
+static void test_tcp_refused(void **state)
+{
+    struct errbuf err = {{0}};
+    uint16_t port = 0;
+    uint16_t unused = 0;
+    int out = -1;
+
+    (void)state;
+    int fd = listen_at("127.0.0.1", &port);
+    struct server_settings settings = settings_of("127.0.0.1", port);
+    assert_int_equal(socket_listen(&settings, &out, &unused, &err), STATUS_IO);
+    assert_string_equal(err.text, "bind: Address already in use");
+    assert_int_equal(close(fd), 0);
+    settings = settings_of("192.0.2.1", 0);
+    assert_int_equal(socket_listen(&settings, &out, &unused, &err), STATUS_IO);
+    assert_string_equal(err.text, "bind: Cannot assign requested address");
+    assert_int_equal(out, -1);
+}
+
+/* The port can be had again although a connection of its predecessor lingers in TIME_WAIT. */
+static void test_tcp_again(void **state)
+{
+    struct errbuf err = {{0}};
+    uint16_t port = 0;
+
+    (void)state;
+    int fd = listen_at("127.0.0.1", &port);
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_reached(fd, (const struct sockaddr *)&address, sizeof(address)); /* we close first */
+    assert_int_equal(close(fd), 0);
+    struct server_settings settings = settings_of("127.0.0.1", port);
+    assert_int_equal(socket_listen(&settings, &fd, &port, &err), STATUS_OK);
+    assert_int_equal(close(fd), 0);
+}
+
+/* Each has a name of its own, that no file stands for, and under which it is reached. */
+static void test_unix(void **state)
+{
+    struct sockaddr_un addresses[2];
+    socklen_t sizes[2] = {0};
+    struct errbuf err = {{0}};
+    int fds[2] = {-1, -1};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(socket_listen_unix(&fds[i], &addresses[i], &sizes[i], &err), STATUS_OK);
+        assert_flags(fds[i]);
+        assert_true(sizes[i] > sizeof(sa_family_t));
+        assert_int_equal(addresses[i].sun_path[0], '\0'); /* abstract */
+        assert_reached(fds[i], (const struct sockaddr *)&addresses[i], sizes[i]);
+    }
+    assert_true(sizes[0] != sizes[1] || memcmp(&addresses[0], &addresses[1], sizes[0]) != 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(close(fds[i]), 0);
+}
+
+/* Without a free descriptor both say so. */
+static void test_no_descriptor(void **state)
+{
+    struct server_settings settings = settings_of("127.0.0.1", 0);
+    struct sockaddr_un address;
+    struct errbuf err = {{0}};
+    struct rlimit limit;
+    socklen_t size = 0;
+    uint16_t port = 0;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum status tcp = socket_listen(&settings, &fd, &port, &err);
+    struct errbuf unix_err = {{0}};
+    enum status local = socket_listen_unix(&fd, &address, &size, &unix_err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(tcp, STATUS_IO);
+    assert_int_equal(local, STATUS_IO);
+    assert_string_equal(err.text, "socket: Too many open files");
+    assert_string_equal(unix_err.text, "socket: Too many open files");
+    assert_int_equal(fd, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tcp),           cmocka_unit_test(test_tcp_refused),
+        cmocka_unit_test(test_tcp_again),     cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_no_descriptor),
+    };
+
+    return cmocka_run_group_tests_name("server_sockets", tests, NULL, NULL);
+}
