@@ -16,20 +16,19 @@
 
 static const char help[] =
     "Usage: lottery-server [OPTION]...\n"
-    "Takes the bets of agencies, holds the raffle and tells the winners.\n"
+    "Takes the bets of agencies, draws, and sends each agency its winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
-    "      --check DIR    tell what is in a data folder and whether it is sound; change nothing\n"
-    "      --health       ask the server that runs with these settings whether it is well\n"
+    "      --check DIR    print what is in a data folder and whether it is valid; change nothing\n"
+    "      --health       ask the server that runs with these settings whether it is healthy\n"
     "  -h, --help         this text\n"
     "  -v, --version      name and version\n"
     "\n"
     "Settings come from the environment, else from the file, else have a default; the README has\n"
     "their table.\n"
     "\n"
-    "Exit status: 0 after a clean stop (or: the server is well, the folder sound), 1 when it "
-    "could\n"
-    "not run (or: is not), 2 for a bad command line or setting.\n";
+    "Exit status: 0 after a clean stop (or: the server is healthy, the folder is valid), 1 when\n"
+    "it could not run (or: is not), 2 for a bad command line or setting.\n";
 
 static int server_fail_settings(const char *reason)
 {
@@ -45,7 +44,7 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     const char *path = "./config.ini";
-    const char *folder = NULL; /* to be checked */
+    const char *folder = NULL; /* of --check */
     struct server_settings settings;
     struct errbuf err = {{0}};
     bool is_health = false;
@@ -79,7 +78,7 @@ int main(int argc, char **argv)
     if (folder != NULL)
         return check_folder(folder);
     if (!is_health)
-        stop_signals_block(); /* one that comes while we start is answered as soon as we can */
+        stop_signals_block(); /* one that comes during the start is answered after it */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)
         return server_fail_settings(err.text);
     log_set_level(settings.log_level);

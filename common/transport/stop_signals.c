@@ -58,5 +58,5 @@ enum status stop_signals_start(struct stop_signals *signals,
 void stop_signals_close(struct stop_signals *signals)
 {
     uv_close((uv_handle_t *)&signals->poll, NULL);
-    (void)close(signals->fd); /* libuv lets go of it within uv_close */
+    (void)close(signals->fd); /* libuv stops using it within uv_close */
 }

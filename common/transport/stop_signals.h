@@ -24,8 +24,8 @@ struct stop_signals {
     int fd; /* of signalfd(2) */
 };
 
-/* Holds both signals back until the process ends, in this thread and in those it creates from now
- * on. To be called before there are others; forked processes inherit it. */
+/* Blocks both signals until the process ends, in this thread and in those it creates from now on.
+ * To be called before there are others; forked processes inherit it. */
 void stop_signals_block(void);
 
 /* Begins to report them, also those that came before; the caller has called stop_signals_block.
@@ -33,7 +33,7 @@ void stop_signals_block(void);
 enum status stop_signals_start(struct stop_signals *signals,
                                const struct stop_signals_config *config);
 
-/* Closes what start has opened; on_stop is not called any more, and the signals stay blocked. The
+/* Closes what start has opened; on_stop is no longer called, and the signals stay blocked. The
  * struct's memory may go when the loop has ended. */
 void stop_signals_close(struct stop_signals *signals);
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Whatever LOTTERY_AGENCIES was: as many as there can be. */
+/* As many as there can be, whatever LOTTERY_AGENCIES was. */
 struct agencies {
     uint64_t received[SERVER_AGENCIES_MAX + 1];
     bool has_finished[SERVER_AGENCIES_MAX + 1];

@@ -2,8 +2,8 @@
  *
  * Happy path: fork, and the child runs its role and exits with its status.
  *
- * Failure modes: a child dies: it is logged and started again, in a moment when it had lived for a
- * while, else with backoff, so that one that can not live does not eat the machine. fork fails: the
+ * Failure modes: a child dies: it is logged and started again, soon if it had lived for a while,
+ * else with backoff, so that one that dies at once does not keep the machine busy. fork fails: the
  * same. The supervisor dies: the kernel kills its children, and the next supervisor recovers.
  */
 #include "children.h"
@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HEALTHY_MS 5000 /* a child that lived that long starts again in a moment */
+#define HEALTHY_MS 5000 /* a child that lived that long is started again soon */
 
 void child_init(struct child *child, const struct child_config *config)
 {
@@ -36,7 +36,7 @@ void child_init(struct child *child, const struct child_config *config)
 /* In the child, where the supervisor's signals stay blocked. Never returns. */
 static void child_become(const struct child *child, pid_t parent)
 {
-    /* If the parent died before this took effect, nobody would ever stop us. */
+    /* If the parent died before this took effect, nothing would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
     exit(child->config.run(child->config.context));
@@ -126,7 +126,7 @@ bool children_reap(struct children *children, bool is_stopping)
     int status;
     pid_t pid;
 
-    /* As process 1 of a container we also inherit orphans; they are nobody's child here. */
+    /* As process 1 of a container we also inherit orphans, which are in no list here. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct child *child = children_find(children, pid);
         if (child == NULL)

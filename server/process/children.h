@@ -37,12 +37,12 @@ struct children {
 /* Prepares a child that is due at once. */
 void child_init(struct child *child, const struct child_config *config);
 
-/* Forks those that are not running and whose time has come. Returns how long to wait for the next
- * one in ms, or -1 when all run. */
+/* Forks those that are not running and are due. Returns in how many ms the next one is due, or -1
+ * when all run. */
 int children_start_due(struct children *children);
 
 /* Reaps every process that has ended. Returns true when one of them ended because the store failed.
- * With `is_stopping` none will be started again and an end is nothing unusual. */
+ * With `is_stopping` none is started again, and exit status 0 is no failure. */
 bool children_reap(struct children *children, bool is_stopping);
 
 /* Sends a signal to all that run. */

@@ -1,10 +1,10 @@
 /* The supervisor.
  *
  * Happy path: open the data folder (lock, recover), the sockets and the scoreboard; fork the
- * coordinator and the workers; wait for signals; on SIGTERM or SIGINT tell them to stop, wait for
- * their ends, close what is left.
+ * coordinator and the workers; wait for signals; on SIGTERM or SIGINT pass it on, wait until all
+ * have ended, close what is left.
  *
- * Failure modes: something can not be opened: logged, exit status 1. A child dies: children.c. A
+ * Failure modes: something cannot be opened: logged, exit status 1. A child dies: children.c. A
  * child says that the store failed: all are killed and the program ends with status 1; only a new
  * start may decide what is on disk. A child does not stop: it is killed after STOP_MS.
  */
@@ -52,7 +52,7 @@ static int supervisor_run_coordinator(void *context)
     return coordinator_run(context);
 }
 
-/* A dead worker's connections are gone, whatever its row says. */
+/* A dead worker's connections are gone; its row still counts them. */
 static void supervisor_on_worker_death(void *context)
 {
     const struct worker_config *config = context;
@@ -100,7 +100,7 @@ static uint32_t supervisor_worker_count(const struct server_settings *settings)
     return cores > 0 ? (uint32_t)cores : 1;
 }
 
-/* One more child, beginning with what all have in common. */
+/* Adds a child; how long restarts wait is the same for all. */
 static void supervisor_add_child(struct supervisor *self, struct child_config config)
 {
     config.first_restart_ms = FIRST_RESTART_MS;
@@ -183,7 +183,7 @@ static void supervisor_close_all(struct supervisor *self)
     free(self->children.items);
 }
 
-/* Waits for one of our signals; 0 when `wait_ms` (-1 = for ever) are over. */
+/* Waits for one of our signals and returns its number, or 0 after `wait_ms` (-1: no limit). */
 static int supervisor_wait_signal(const sigset_t *signals, int wait_ms)
 {
     const struct timespec timeout = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000L};
@@ -192,7 +192,7 @@ static int supervisor_wait_signal(const sigset_t *signals, int wait_ms)
     return number > 0 ? number : 0;
 }
 
-/* Until somebody wants a stop (true) or the store failed (false). */
+/* Returns true when a signal asks for a stop, false when the store failed. */
 static bool supervisor_keep_running(struct supervisor *self)
 {
     for (;;) {
@@ -204,14 +204,14 @@ static bool supervisor_keep_running(struct supervisor *self)
     }
 }
 
-/* Returns whether the store was still well. */
+/* Returns whether the store is still healthy. */
 static bool supervisor_stop_children(struct supervisor *self)
 {
     uint64_t deadline = clock_monotonic_ms() + STOP_MS;
-    bool is_well = true;
+    bool is_store_healthy = true;
 
     children_signal(&self->children, SIGTERM);
-    /* One that is stopped by a debugger or a SIGSTOP has to run to be told. */
+    /* One that is stopped by a debugger or a SIGSTOP has to run to notice. */
     children_signal(&self->children, SIGCONT);
     while (children_running(&self->children) > 0) {
         uint64_t now = clock_monotonic_ms();
@@ -219,9 +219,9 @@ static bool supervisor_stop_children(struct supervisor *self)
             children_signal(&self->children, SIGKILL);
         (void)supervisor_wait_signal(&self->signals, now < deadline ? (int)(deadline - now) : 100);
         if (children_reap(&self->children, true))
-            is_well = false;
+            is_store_healthy = false;
     }
-    return is_well;
+    return is_store_healthy;
 }
 
 static void supervisor_kill_children(struct supervisor *self)
@@ -259,7 +259,7 @@ int supervisor_run(const struct server_settings *settings)
 {
     struct supervisor self = {.settings = settings, .listen_fd = -1, .raffle_fd = -1};
     struct errbuf err = {{0}};
-    bool is_well = false;
+    bool is_store_healthy = false;
 
     supervisor_block_signals(&self.signals);
     supervisor_raise_descriptor_limit();
@@ -269,14 +269,14 @@ int supervisor_run(const struct server_settings *settings)
         return 1;
     }
     if (supervisor_keep_running(&self))
-        is_well = supervisor_stop_children(&self);
+        is_store_healthy = supervisor_stop_children(&self);
     else
         supervisor_kill_children(&self);
-    if (!is_well)
+    if (!is_store_healthy)
         LOG(CRITICAL, "store", FAIL,
             LOG_TEXT("reason", "the store failed: start the server again"));
     supervisor_close_all(&self);
-    if (is_well)
+    if (is_store_healthy)
         LOG(INFO, "exit", SUCCESS);
-    return is_well ? 0 : 1;
+    return is_store_healthy ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-/* supervisor.h - the first process of the server: it recovers, holds the sockets, forks, restarts.
- */
+/* supervisor.h - the first process of the server: it recovers the store, holds the sockets, forks,
+ * restarts. */
 #ifndef LOTTERY_SUPERVISOR_H
 #define LOTTERY_SUPERVISOR_H
 

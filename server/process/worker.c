@@ -1,12 +1,12 @@
 /* A worker process.
  *
- * Happy path: a fresh loop; the store attached; connections accepted in turns with the other
- * workers until a signal says stop. Then: accept no more, read no more, let the store finish what
- * was read, answer it, close every connection, end.
+ * Happy path: create a loop, attach to the store, accept connections in turns with the other
+ * workers until a signal asks for a stop. Then accept no more, read no more, let the store finish
+ * what was read, answer it, close every connection, end.
  *
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
  * later. A sync fails: the process ends at once (store_failure.h). A peer does not read its last
- * answers: it is closed when STOP_MS are over.
+ * answers: it is closed after STOP_MS.
  */
 #include "worker.h"
 
@@ -28,7 +28,7 @@ struct worker {
     const struct worker_config *config;
     uv_loop_t loop;
     struct stream_hub *hub;
-    struct store *store; /* NULL in mode echo, as the next two */
+    struct store *store; /* NULL in mode echo; the next two are unused there */
     struct service *service;
     struct raffle_client raffle;
     struct lottery_conns lottery_conns; /* what the connections share, by mode */
@@ -95,7 +95,7 @@ static void worker_close_all(struct worker *worker)
     stream_hub_close(worker->hub);
 }
 
-/* Once everything that was read is stored, the connections can say their last words. */
+/* Once everything that was read is stored, the connections can send their last answers. */
 static void worker_on_stop_check(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -185,7 +185,7 @@ static enum status worker_start_listening(struct worker *worker, struct errbuf *
                                   .max_connections = config->settings->max_connections,
                                   .max_per_ip = config->settings->max_connections_per_ip});
     if (status != STATUS_OK)
-        errbuf_set(err, "the listening socket cannot be watched");
+        errbuf_set(err, "cannot watch the listening socket");
     return status;
 }
 
@@ -201,7 +201,7 @@ static enum status worker_start(struct worker *worker, struct errbuf *err)
     const struct stop_signals_config signals = {&worker->loop, worker_on_stop, worker};
     status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
-        errbuf_set(err, "signals cannot be watched");
+        errbuf_set(err, "cannot watch the signals");
         return status;
     }
     if (worker_is_lottery(worker))
@@ -227,7 +227,7 @@ int worker_run(const struct worker_config *config)
 
     worker.config = config;
     if (uv_loop_init(&worker.loop) < 0)
-        return worker_fail(config->index, "no loop");
+        return worker_fail(config->index, "cannot create the event loop");
     if (worker_start(&worker, &err) != STATUS_OK)
         return worker_fail(config->index, err.text);
     (void)uv_run(&worker.loop, UV_RUN_DEFAULT);

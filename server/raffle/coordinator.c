@@ -1,11 +1,11 @@
 /* The raffle coordinator.
  *
  * Happy path: workers connect; each piece of news makes it look at the store; when every agency has
- * finished, the raffle is held (draw_job.h) and every worker is told.
+ * finished, the draw takes place (draw_job.h) and every worker is notified.
  *
- * Failure modes: killed at any point: the draw is saved in one step, so its successor finds either
- * a draw, and only tells about it, or none, and holds it. The draw fails: logged, tried again
- * with backoff. A sync fails: the process ends (store_failure.h).
+ * Failure modes: killed at any point: the outcome is saved in one step, so the next coordinator
+ * finds either an outcome, and only notifies the workers, or none, and draws. The draw fails:
+ * logged, tried again with backoff. A sync fails: the process ends (store_failure.h).
  */
 #include "coordinator.h"
 
@@ -31,27 +31,27 @@ enum coordinator_state {
     COORDINATOR_WATCHING, /* each piece of news makes it look at the store */
     COORDINATOR_DRAWING,  /* a draw job is active */
     COORDINATOR_PAUSING,  /* the last attempt failed; the next one comes with the timer */
-    COORDINATOR_STOPPING  /* told to stop; it ends when the draw job, if there was one, has */
+    COORDINATOR_STOPPING  /* by a signal; it ends once the draw job, if there is one, has ended */
 };
 
 struct coordinator {
     enum coordinator_state state;
     const struct coordinator_config *config;
     uv_loop_t loop;
-    struct stream_hub *hub;
+    struct stream_hub *hub; /* of the links */
     struct store *store;
     struct worker_links links;
     struct draw_job draw_job;
-    struct backoff backoff;
+    struct backoff backoff; /* of the draw */
     struct stop_signals signals;
-    uv_poll_t accept_poll;
-    uv_timer_t retry; /* of the raffle */
-    uv_timer_t rest;  /* from accepting links */
+    uv_poll_t accept_poll; /* of config->listen_fd */
+    uv_timer_t retry;      /* of the draw */
+    uv_timer_t rest;       /* a pause from accepting links */
 };
 
 static void coordinator_draw(struct coordinator *self);
 
-/* Looks at the store: the draw took place, is due, or has to wait. */
+/* Looks at the store: did the draw take place, is it due, or does it have to wait? */
 static void coordinator_reconcile(struct coordinator *self)
 {
     if (self->state != COORDINATOR_WATCHING)
@@ -127,7 +127,7 @@ static void coordinator_on_rested(uv_timer_t *timer)
     (void)uv_poll_start(&self->accept_poll, UV_READABLE, coordinator_on_link_waiting);
 }
 
-/* The link that waits stays there: it must not keep the loop busy. */
+/* Stops accepting for a moment: the link that waits to be accepted would keep the loop busy. */
 static void coordinator_rest(struct coordinator *self, const char *reason)
 {
     LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
@@ -197,7 +197,7 @@ static enum status coordinator_start(struct coordinator *self, struct errbuf *er
     if (stop_signals_start(&self->signals, &signals) != STATUS_OK ||
         uv_poll_init(&self->loop, &self->accept_poll, config->listen_fd) < 0 ||
         uv_poll_start(&self->accept_poll, UV_READABLE, coordinator_on_link_waiting) < 0) {
-        errbuf_set(err, "signals or links can not be watched");
+        errbuf_set(err, "cannot watch the signals or the links");
         return STATUS_IO;
     }
     self->accept_poll.data = self;
@@ -211,8 +211,7 @@ static int coordinator_fail(const char *reason)
     return 1;
 }
 
-/* A thread per core for the raffle: libuv's pool has four unless it is told before its first work.
- */
+/* A thread per core for the draw: libuv's pool has four, unless it is set before its first work. */
 static void coordinator_size_thread_pool(void)
 {
     char count[16];
@@ -229,7 +228,7 @@ int coordinator_run(const struct coordinator_config *config)
     coordinator_size_thread_pool();
     self.config = config;
     if (uv_loop_init(&self.loop) < 0)
-        return coordinator_fail("no loop");
+        return coordinator_fail("cannot create the event loop");
     if (coordinator_start(&self, &err) != STATUS_OK)
         return coordinator_fail(err.text);
     (void)uv_run(&self.loop, UV_RUN_DEFAULT);

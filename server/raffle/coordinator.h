@@ -1,4 +1,4 @@
-/* coordinator.h - the raffle coordinator: the one process that holds the raffle. */
+/* coordinator.h - the raffle coordinator: the one process that draws. */
 #ifndef LOTTERY_COORDINATOR_H
 #define LOTTERY_COORDINATOR_H
 

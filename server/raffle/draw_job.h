@@ -44,9 +44,9 @@ struct draw_job {
     unsigned count;   /* parts of this attempt */
     unsigned running; /* parts whose work has not ended */
     _Atomic bool is_cancelled;
-    bool is_active; /* between start and on_done */
-    struct draw draw;
-    uv_work_t saving;
+    bool is_active;     /* between start and on_done */
+    struct draw draw;   /* the outcome; empty while none is being saved */
+    uv_work_t saving;   /* the work that saves it */
     enum status status; /* of the attempt, and why it failed */
     struct errbuf err;
 };
@@ -58,7 +58,7 @@ void draw_job_init(struct draw_job *job, const struct draw_job_config *config);
  */
 enum status draw_job_start(struct draw_job *job);
 
-/* Gives the scan up; on_done comes soon, with STATUS_STOPPED unless it was too late for that. */
+/* Abandons the scan; on_done comes soon, with STATUS_STOPPED unless it was too late for that. */
 void draw_job_cancel(struct draw_job *job);
 
 #endif

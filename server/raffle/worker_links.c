@@ -1,11 +1,12 @@
-/* The workers' lines.
+/* The workers' links.
  *
- * Happy path: Finished frames come in and mean: look at the store. When the raffle was held, an
- * Ack{OK} goes out on every line; also again on each Finished that comes later.
+ * Happy path: Finished frames come in; each means that the owner has to look at the store. When the
+ * draw took place, an Ack{OK} goes out on every link, and again after each Finished that comes
+ * later.
  *
- * Failure modes: a worker dies: its line ends, which is news too, as it may have died between
- * storing a Finished and telling so. Anything but Finished: the line is closed, the worker connects
- * anew.
+ * Failure modes: a worker dies: its link ends, which is news too, as it may have died between
+ * storing a Finished and reporting it. Anything but Finished: the link is closed, and the worker
+ * connects again.
  */
 #include "worker_links.h"
 
@@ -23,7 +24,7 @@ struct worker_link {
     struct list_node in_links;  /* in the set's links */
 };
 
-/* The news is that the frame came, whatever is in it: the store knows the rest. */
+/* That the frame came is the news; what the agency sent is in the store. */
 static bool worker_links_on_frame(void *context, const struct frame *frame)
 {
     (void)context;

@@ -26,7 +26,7 @@ void worker_links_init(struct worker_links *set, const struct worker_links_confi
  */
 void worker_links_accept(struct worker_links *set, int fd);
 
-/* Tells every worker that the draw took place. */
+/* Tells every worker that the draw took place. A link that cannot take it is closed. */
 void worker_links_notify(struct worker_links *set);
 
 /* Closes all links; on_news comes for each. The set may go when the loop has run out. */

@@ -1,6 +1,6 @@
 /* Processes kept alive: real ones, with a fake clock and a fork that can fail.
  *
- * A child that shall go on living waits for a signal; one that shall end says with what. Nothing
+ * A child that is to go on living waits for a signal; one that is to end has its status. Nothing
  * sleeps: that a child has ended is waited for without reaping it. As process 1 would, the test
  * inherits the orphans of its children.
  */
@@ -197,8 +197,8 @@ static void test_start(void **state)
     assert_int_equal(children_running(&f->children), CHILDREN);
 }
 
-/* A child's end is logged with its status or its signal, its owner is told, the others live on, and
- * it is started again when its time has come. */
+/* A child's end is logged with its status or its signal, its owner learns of it, the others live
+ * on, and it is started again when it is due. */
 static void test_restart(void **state)
 {
     struct fixture *f = *state;
@@ -227,7 +227,7 @@ static void test_restart(void **state)
     assert_int_equal(children_running(&f->children), CHILDREN);
 }
 
-/* A child that had ended well while nobody wanted it to is a failure, and started again. */
+/* Exit status 0 while nothing asked for a stop is a failure too, and the child is started again. */
 static void test_exit_0_while_running(void **state)
 {
     struct fixture *f = *state;
@@ -292,7 +292,7 @@ static void test_fork_fails(void **state)
                      "index: 0 | reason: Resource temporarily unavailable\n");
     assert_logged(f, "process: worker | index: 1 | reason: Resource temporarily unavailable\n");
     assert_int_equal(children_start_due(&f->children), 25);
-    assert_int_equal(forks, CHILDREN); /* not before its time */
+    assert_int_equal(forks, CHILDREN); /* not before they are due */
 
     now_ms += 25;
     assert_int_equal(children_start_due(&f->children), 50); /* the first one failed again */
@@ -302,7 +302,7 @@ static void test_fork_fails(void **state)
     assert_int_equal(f->lives[1].deaths, 0);
 }
 
-/* A failed store ends everything: the caller is told, and nobody is started again. */
+/* A failed store ends everything: the caller is told, and none is started again. */
 static void test_store_failure(void **state)
 {
     struct fixture *f = *state;
@@ -316,7 +316,7 @@ static void test_store_failure(void **state)
     assert_int_equal(f->lives[2].deaths, 1);
     assert_false(reap(f, false)); /* said once */
 
-    /* Also while stopping, where an end is nothing unusual. */
+    /* Also while stopping, where other ends are no reason to. */
     f->lives[1].number = 0;
     assert_int_equal(kill(f->items[1].pid, SIGKILL), 0);
     wait_end(f->items[1].pid);
@@ -369,7 +369,7 @@ static void test_stop(void **state)
     assert_int_equal(f->lives[1].deaths, 1);
 }
 
-/* An orphan that we inherit is reaped, and is nobody's child here. */
+/* An orphan that we inherit is reaped, and is none of the children here. */
 static void test_orphan(void **state)
 {
     struct fixture *f = *state;

@@ -16,7 +16,7 @@ struct fake_store {
     unsigned failing_part; /* its scan fails; UINT_MAX = none */
     enum status save_status;
     _Atomic unsigned scans;
-    _Atomic bool is_held; /* scans wait until it is let go */
+    _Atomic bool is_blocked; /* scans wait while it is set */
     _Atomic unsigned saves;
     char saved[DRAW_JOB_PARTS_MAX * BETS_PER_PART * 32]; /* "agency:document " per winner */
     uint32_t saved_number;
@@ -42,7 +42,7 @@ static enum status fake_scan(struct store *store, unsigned part, unsigned parts,
 
     assert_true(part < parts);
     atomic_fetch_add(&fake->scans, 1);
-    while (atomic_load(&fake->is_held))
+    while (atomic_load(&fake->is_blocked))
         continue;
     if (part == fake->failing_part) {
         errbuf_set(err, "bets.csv: damaged at byte 7");
@@ -112,7 +112,7 @@ static int end(void **state)
     return 0;
 }
 
-static void hold(struct fixture *f)
+static void draw(struct fixture *f)
 {
     unsigned dones = f->dones;
 
@@ -122,13 +122,13 @@ static void hold(struct fixture *f)
 }
 
 /* All parts are scanned, and the winners are saved in the order of the bets. */
-static void test_held(void **state)
+static void test_drawn(void **state)
 {
     struct fixture *f = *state;
     char expected[sizeof(f->fake.saved)] = "";
     size_t used = 0;
 
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_OK);
     assert_int_equal(atomic_load(&f->fake.scans), f->job.count);
     assert_int_equal(f->winners, f->job.count * BETS_PER_PART / 2);
@@ -146,44 +146,45 @@ static void test_no_winner(void **state)
     struct fixture *f = *state;
 
     f->job.config.winner_number = 9999;
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_OK);
     assert_int_equal(f->winners, 0);
     assert_int_equal(atomic_load(&f->fake.saves), 1);
     assert_string_equal(f->fake.saved, "");
 }
 
-/* One part fails, whichever: nothing is saved, the reason is told, and the next attempt works. */
+/* One part fails, whichever: nothing is saved, the reason is reported, and the next attempt works.
+ */
 static void test_a_part_fails(void **state)
 {
     struct fixture *f = *state;
 
-    hold(f); /* tells how many parts there are */
+    draw(f); /* says how many parts there are */
     for (unsigned part = 0; part < f->job.count; part++) {
         f->fake.failing_part = part;
         atomic_store(&f->fake.saves, 0);
-        hold(f);
+        draw(f);
         assert_int_equal(f->status, STATUS_DAMAGED);
         assert_string_equal(f->err.text, "bets.csv: damaged at byte 7");
         assert_int_equal(atomic_load(&f->fake.saves), 0);
     }
     f->fake.failing_part = UINT32_MAX;
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_OK);
     assert_string_equal(f->err.text, "");
 }
 
-/* What can not be saved was not held. */
+/* An outcome that cannot be saved is none. */
 static void test_saving_fails(void **state)
 {
     struct fixture *f = *state;
 
     f->fake.save_status = STATUS_NOSPACE;
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_NOSPACE);
     assert_string_equal(f->err.text, "winners.csv: no space left");
     f->fake.save_status = STATUS_OK;
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_OK);
 }
 
@@ -192,14 +193,14 @@ static void test_cancelled(void **state)
 {
     struct fixture *f = *state;
 
-    atomic_store(&f->fake.is_held, true);
+    atomic_store(&f->fake.is_blocked, true);
     assert_int_equal(draw_job_start(&f->job), STATUS_OK);
     draw_job_cancel(&f->job);
-    atomic_store(&f->fake.is_held, false);
+    atomic_store(&f->fake.is_blocked, false);
     loop_until_count(&f->loop, &f->dones, 1, "on_done");
     assert_int_equal(f->status, STATUS_STOPPED);
     assert_int_equal(atomic_load(&f->fake.saves), 0);
-    hold(f);
+    draw(f);
     assert_int_equal(f->status, STATUS_OK);
 }
 
@@ -208,7 +209,7 @@ static void test_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_held),         CASE(test_no_winner), CASE(test_a_part_fails),
+        CASE(test_drawn),        CASE(test_no_winner), CASE(test_a_part_fails),
         CASE(test_saving_fails), CASE(test_cancelled),
     };
 

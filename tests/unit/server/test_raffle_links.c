@@ -34,7 +34,7 @@ struct fixture {
     struct worker_links links;
     struct worker workers[WORKERS];
     unsigned news;
-    bool has_draw; /* each piece of news is answered by telling all of it */
+    bool has_draw; /* each piece of news makes it notify all */
 };
 
 static void on_open(void *owner)
@@ -137,7 +137,7 @@ static void accept_link(struct fixture *f)
         worker_links_accept(&f->links, fd);
 }
 
-/* What until() waits for: a counter that has got there, while links are accepted. */
+/* What until() waits for, while it accepts links: a counter that is at least `min`. */
 struct goal {
     struct fixture *f;
     const unsigned *counter;
@@ -191,7 +191,7 @@ static int connect_raw(struct fixture *f)
     return fd;
 }
 
-/* Finished goes one way, as the frame that it is outside, too, and the draw the other, to all. */
+/* Finished goes one way, and that the draw took place the other, to all. */
 static void test_both_ways(void **state)
 {
     struct fixture *f = *state;
@@ -334,7 +334,7 @@ static void test_coordinator_sends_nonsense(void **state)
     assert_int_equal(f->workers[0].draws, 0);
 }
 
-/* The draw is told half a frame at a time. */
+/* The Ack comes byte by byte. */
 static void test_ack_in_pieces(void **state)
 {
     static const uint8_t ack[] = {1, 2, 0, 0, 0, 0x08, 1};
@@ -349,7 +349,7 @@ static void test_ack_in_pieces(void **state)
     until(f, &f->workers[0].draws, 1, "on_drawn");
 }
 
-/* Closed while linked, or between two attempts: nothing is tried and nobody is called any more. */
+/* Closed while linked, or between two attempts: nothing is tried and no callback comes any more. */
 static void test_close(void **state)
 {
     struct fixture *f = *state;
