@@ -13,6 +13,7 @@ import sys
 from check_headers import ROOT, include_flags
 
 OURS = [ROOT / top for top in ("common", "server", "client")]
+WRITTEN_FOR = "12"  # other versions find other things
 # Unoptimized: what the optimizer folds away can not be looked at. FORTIFY would only warn about that.
 FLAGS = ["-fanalyzer", "-Werror", "-O0", "-S", "-o", "/dev/null"]
 
@@ -25,6 +26,11 @@ def analyze(entry):
 def main():
     if shutil.which("gcc") is None:
         print("skipped: there is no gcc")
+        return 77
+    version = subprocess.run(["gcc", "-dumpfullversion"], check=True, stdout=subprocess.PIPE,
+                             text=True).stdout.strip()
+    if version.split(".")[0] != WRITTEN_FOR:
+        print(f"skipped: gcc is version {version} here, and this check is written for {WRITTEN_FOR}")
         return 77
     entries = json.loads((pathlib.Path(sys.argv[1]) / "compile_commands.json").read_text())
     entries = [entry for entry in entries

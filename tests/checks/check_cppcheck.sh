@@ -3,10 +3,8 @@
 # What it is wrong about is marked where it is, with the reason.
 set -eu
 cd "$(dirname "$0")/../.."
-command -v cppcheck > /dev/null || {
-    echo "skipped: there is no cppcheck"
-    exit 77
-}
+. tests/checks/versions.sh
+needs_version cppcheck 2.10
 # System headers are not read; what the generated header asks of protobuf-c's is said here.
 cppcheck --project="$1/compile_commands.json" -i "$PWD/gen" -i "$PWD/tests" -j "$(nproc)" --quiet \
     --enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
