@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests.
+# What was skipped is listed in the end, with the reasons.
 # Arguments go to ctest, e.g. tools/run-tests.sh -R unit.frame
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,4 +19,8 @@ build() {
 build release
 build asan
 build tsan thread_tests
-ctest --test-dir build-asan --output-on-failure "$@"
+status=0
+rm -f build-asan/Testing/Temporary/LastTest.log
+ctest --test-dir build-asan --output-on-failure "$@" || status=$?
+/usr/bin/python3 -B tools/list-skipped.py build-asan
+exit $status
