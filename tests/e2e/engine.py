@@ -1,11 +1,15 @@
 """The Docker engine of the tests: the one that runs here, or one that they start and stop."""
 import pathlib
+import re
+import shutil
 import subprocess
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+CAP_NET_ADMIN = 12
+CAP_SYS_ADMIN = 21
 THINGS = {
     "containers": ("ps", "-aq"),
     "networks": ("network", "ls", "-q"),
@@ -37,24 +41,35 @@ def inventory():
     return {kind: set(docker(*command).split()) for kind, command in THINGS.items()}
 
 
-class Engine:
-    """Context: an engine with Compose and the base image. What is missing is installed, and a
-    dockerd that was started here is stopped."""
+def may_start_one():
+    """Whether this process may do what an engine does: mount, and set up networks. Not so in a
+    container without privileges."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    capabilities = int(re.search(r"^CapEff:\s*(\w+)$", status, re.M).group(1), 16)
+    return all(capabilities >> number & 1 for number in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
 
-    def __init__(self):
+
+class Engine:
+    """Context: an engine with Compose and the base images of these Debian releases. What is missing
+    is installed, and a dockerd that was started here is stopped."""
+
+    def __init__(self, *releases):
+        self.releases = releases
         self.daemon = None
         self.log = None
 
     def __enter__(self):
+        if not self.runs() and not may_start_one():
+            raise NoEngine("none runs here, and to start one takes CAP_NET_ADMIN and CAP_SYS_ADMIN: "
+                           "root, and no container around it")
         install = run(ROOT / "tools" / "install-docker.sh", check=False, seconds=600)
         if install.returncode != 0:
             raise NoEngine(install.stdout + install.stderr)
         if not self.runs():
             self.start()
         try:
-            base = run(ROOT / "tests" / "e2e" / "make-base-image.sh", check=False, seconds=600)
-            if base.returncode != 0:
-                raise NoEngine(f"no base image: {base.stdout}{base.stderr}")
+            for release in self.releases:
+                self.bring_base_image(release)
         except BaseException:
             self.stop()
             raise
@@ -64,8 +79,15 @@ class Engine:
         self.stop()
 
     @staticmethod
+    def bring_base_image(release):
+        base = run(ROOT / "tests" / "e2e" / "make-base-image.sh", release, check=False, seconds=600)
+        if base.returncode != 0:
+            raise NoEngine(f"no base image: {base.stdout}{base.stderr}")
+
+    @staticmethod
     def runs():
-        return run("docker", "info", check=False).returncode == 0
+        return (shutil.which("docker") is not None and
+                run("docker", "info", check=False).returncode == 0)
 
     def start(self):
         self.log = tempfile.TemporaryFile(mode="w+")

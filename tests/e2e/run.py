@@ -61,7 +61,7 @@ def main():
     for name in ("LOTTERY_MODE", "CLIENTS"):  # set for the user's own stack, not for ours
         os.environ.pop(name, None)
     try:
-        with Engine():
+        with Engine("bookworm"):
             return 0 if run_tests(patterns and [f"*{pattern}*" for pattern in patterns]) else 1
     except NoEngine as reason:
         print(f"skipped, no Docker engine: {reason}")
