@@ -2,7 +2,7 @@
 AGENCIES ?= 5
 COMPOSE := docker-compose-dev.yaml
 
-.PHONY: help run test bench build deps install deb clean again \
+.PHONY: help run test test-releases bench build deps install deb clean again \
     docker-image docker-compose-up docker-compose-down docker-compose-logs
 
 help: ## this list
@@ -13,6 +13,9 @@ run: build ## a raffle on this machine: server and five agencies on loopback
 
 test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 	@tools/run-tests.sh
+
+test-releases: ## make test on a bare Debian 12 and 13, in containers; see tools/test-releases.py
+	@/usr/bin/python3 -B tools/test-releases.py
 
 bench: deps ## figures beside the floor of sockets and disk; see tests/bench/bench.py, options in BENCH=...
 	@cmake --preset bench > build-bench.log 2>&1 && \
