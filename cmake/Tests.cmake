@@ -31,12 +31,13 @@ function(lottery_add_unit_test name command)
 endfunction()
 
 # lottery_fuzz_target(name USES module... [SOURCES file...])
-# One libFuzzer program, fuzz_<name>.c. The test fuzz.<name> runs it over its corpus, then for a few
-# seconds on its own; what it finds of new inputs goes into the build folder.
+# One libFuzzer program, fuzz_<name>.c. The test fuzz.<name> runs it over its corpus (the files and
+# what was unpacked from the archive), then for a few seconds on its own; the inputs that it finds go
+# into the build folder.
 function(lottery_fuzz_target name)
   cmake_parse_arguments(T "" "" "SOURCES;USES" ${ARGN})
-  set(run ${CMAKE_CURRENT_BINARY_DIR}/${name})
-  file(MAKE_DIRECTORY ${run})
+  set(finds ${CMAKE_CURRENT_BINARY_DIR}/finds/${name})
+  file(MAKE_DIRECTORY ${finds})
   if(NOT LOTTERY_HAS_FUZZER)
     add_test(NAME fuzz.${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: no fuzzer runtime of clang")
     set_tests_properties(fuzz.${name} PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
@@ -45,8 +46,10 @@ function(lottery_fuzz_target name)
   add_executable(fuzz_${name} fuzz_${name}.c ${T_SOURCES})
   target_link_libraries(fuzz_${name} PRIVATE lottery_flags fuzz_support ${T_USES})
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzz_${name} fuzz_corpus)
   add_test(NAME fuzz.${name}
-           COMMAND fuzz_${name} -max_total_time=5 -timeout=60 -artifact_prefix=${run}-
-                   -print_final_stats=1 ${run} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+           COMMAND fuzz_${name} -max_total_time=5 -timeout=60 -artifact_prefix=${finds}-
+                   -print_final_stats=1 ${finds} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}
+                   ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 300)
 endfunction()

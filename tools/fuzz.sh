@@ -1,10 +1,12 @@
 #!/bin/sh
 # Runs one fuzz target for as long as wanted: tools/fuzz.sh TARGET SECONDS [libFuzzer options]
-# Begins with tests/fuzz/corpus/TARGET and what earlier runs have found, in build-asan/fuzz/TARGET.
-# A finding is left as build-asan/fuzz/TARGET-crash-*; without one the status is 0.
+# Starts from the target's corpus (tests/fuzz/corpus/TARGET and its part of tests/fuzz/corpus.tar.xz)
+# and from what earlier runs have found, in build-asan/tests/fuzz/finds/TARGET.
+# An input that shows a fault is left as build-asan/tests/fuzz/finds/TARGET-crash-*. Without one the
+# status is 0.
 #
-# tools/fuzz.sh TARGET keep  instead chooses the corpus anew: the seeds, and of all finds as few as
-# reach everything that any of them reaches.
+# tools/fuzz.sh TARGET keep  rewrites the target's part of the archive: of all inputs found so far as
+# few as reach, beside tests/fuzz/corpus/TARGET, all the code that any of them reaches.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -lt 2 ] || [ ! -e "tests/fuzz/fuzz_$1.c" ]; then
@@ -14,23 +16,29 @@ if [ $# -lt 2 ] || [ ! -e "tests/fuzz/fuzz_$1.c" ]; then
 fi
 target=$1 how=$2
 shift 2
-corpus=tests/fuzz/corpus/$target
-finds=build-asan/fuzz/$target
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-{ cmake --preset asan && cmake --build --preset asan --target "fuzz_$target" -- -j"$(nproc)"; } > "$log" 2>&1 || {
-    cat "$log"
-    exit 1
-}
-mkdir -p "$finds"
-if [ "$how" = keep ]; then
-    find "$corpus" -type f ! -name 'seed-*' -exec mv -t "$finds" {} +
-    build-asan/bin/fuzz_"$target" -set_cover_merge=1 -max_len=1600 "$corpus" "$finds" > "$log" 2>&1 || {
-        cat "$log"
+files=tests/fuzz/corpus/$target
+unpacked=build-asan/tests/fuzz/corpus/$target
+finds=build-asan/tests/fuzz/finds/$target
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# quietly COMMAND...: shows what it says only when it fails.
+quietly() {
+    "$@" > "$work/log" 2>&1 || {
+        cat "$work/log"
         exit 1
     }
-    echo "$corpus: $(find "$corpus" -type f | wc -l) inputs"
+}
+
+quietly cmake --preset asan
+quietly cmake --build --preset asan --target "fuzz_$target" -- -j"$(nproc)"
+if [ "$how" = keep ]; then
+    cp -r "$files" "$work/kept"
+    quietly build-asan/bin/fuzz_"$target" -set_cover_merge=1 -max_len=1600 "$work/kept" "$unpacked" "$finds"
+    python3 tests/fuzz/corpus.py pack "$target" "$work/kept"
+    echo "inputs in tests/fuzz/corpus.tar.xz:"
+    python3 tests/fuzz/corpus.py list
     exit
 fi
 build-asan/bin/fuzz_"$target" -max_total_time="$how" -timeout=60 -print_final_stats=1 \
-    -artifact_prefix="$finds-" "$@" "$finds" "$corpus"
+    -artifact_prefix="$finds-" "$@" "$finds" "$files" "$unpacked"
