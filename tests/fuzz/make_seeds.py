@@ -1,7 +1,8 @@
-"""Writes the hand-chosen seeds of every corpus: tests/fuzz/corpus/<target>/seed-*.
+"""Writes the files of every corpus: tests/fuzz/corpus/<target>/seed-* and regression-*.
 
-Usage: make_seeds.py. What else lies in a corpus was found by the fuzzer and is left alone. The
-targets' sources say how their inputs are built.
+Usage: make_seeds.py. Seeds are inputs of every kind, chosen by hand. A regression is an input that once
+showed a fault: without the fix its target fails. What the fuzzer has found is in corpus.tar.xz; see
+corpus.py. The targets' sources say how their inputs are built.
 """
 import pathlib
 import struct
@@ -97,7 +98,7 @@ SEEDS = {
     ],
     "bets_file": [
         ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,
-        b'"Ana, ""Nita""","Paz",1,2000-02-29,0\r\n', b'"Ana\n,b', b"a,b,c\n", ROW + b"\r" + ROW,
+        b'"Ana, ""Nita""","Paz",1,2000-02-29,0\r\n', b'"Ana\n,b', b"a,b,c\n",
         b"Jos\xc3\xa9,\xff,1,2001-02-29,07574\n", b'a"b,c,1,2000-01-01,1\n', b"x" * 4100,
     ],
     "bets_csv": [
@@ -147,6 +148,22 @@ SEEDS = {
     ],
 }
 
+REGRESSIONS = {
+    "bets_file": {
+        # libcsv ends a row at any carriage return, so that rows began within a line.
+        "lone-carriage-return": ROW + b"\r" + ROW,
+    },
+    "recovery": {
+        # A header with a right checksum, but with a place within a record as what is on disk: opening
+        # failed only after it had cut the torn tail.
+        "synced-within-a-record": folder(synced=1025, cut=1100),
+    },
+    "server_settings": {
+        # The last line could be a byte longer than others when the file ended without a newline.
+        "long-last-line": b"[DEFAULT]\n" + b"LOTTERY_DATA_DIR=".ljust(199, b"x"),
+    },
+}
+
 
 def main():
     for target, seeds in SEEDS.items():
@@ -154,7 +171,10 @@ def main():
         corpus.mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds, 1):
             (corpus / f"seed-{number:02}").write_bytes(seed)
-    print(f"{sum(map(len, SEEDS.values()))} seeds of {len(SEEDS)} targets")
+        for name, regression in REGRESSIONS.get(target, {}).items():
+            (corpus / f"regression-{name}").write_bytes(regression)
+    print(f"{sum(map(len, SEEDS.values()))} seeds and {sum(map(len, REGRESSIONS.values()))} "
+          f"regressions of {len(SEEDS)} targets")
 
 
 if __name__ == "__main__":
