@@ -184,6 +184,8 @@ class Server(Program):
             "ASAN_OPTIONS": "detect_leaks=0", **environment,
         }, folder)
         self.folder = pathlib.Path(folder)
+        self.roles = {"worker": workers or os.sysconf("SC_NPROCESSORS_ONLN"),
+                      "coordinator": int(mode == "lottery")}  # how many processes of each
         try:
             self.port = int(self.wait_line("listen", "success").details["port"])
         except BaseException:
@@ -192,16 +194,18 @@ class Server(Program):
 
     def children(self):
         """The pids of its processes, by role: {'worker': [...], 'coordinator': [...]}."""
-        roles = {"worker": [], "coordinator": []}
+        roles = {role: [] for role in self.roles}
         for line in self.lines("start_process", "success"):
             roles[line.details["process"]].append(int(line.details["pid"]))
         return {role: [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
                 for role, pids in roles.items()}
 
     def wait_ready(self):
-        """Until every worker accepts: from then on connections are shared."""
-        count = len(self.lines("start_process", "success", process="worker"))
-        self.wait_line("accept_connections", "in_progress", count=max(count, 1))
+        """Waits until all processes have started (which only the level DEBUG logs) and every worker
+        accepts. To be called before the first connection: a worker logs that it accepts again after
+        each one."""
+        self.wait_line("start_process", "success", count=sum(self.roles.values()))
+        self.wait_line("accept_connections", "in_progress", count=self.roles["worker"])
 
     def bets(self):
         """The rows of bets.csv, as bytes without line ends."""

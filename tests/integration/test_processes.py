@@ -43,7 +43,7 @@ class Spreading(Case):
         """Unless told otherwise; and one coordinator."""
         server = self.server(workers=0, level="DEBUG")
         cores = os.sysconf("SC_NPROCESSORS_ONLN")
-        server.wait_line("start_process", "success", count=cores + 1)
+        server.wait_ready()
         self.assertEqual({role: len(pids) for role, pids in server.children().items()},
                          {"worker": cores, "coordinator": 1})
 
@@ -53,6 +53,7 @@ class Restarting(Case):
         """Each worker is killed between batches; agencies go on where they were, on another
         connection; the end is as if nothing had happened."""
         server = self.server(agencies=1, level="DEBUG")
+        server.wait_ready()
         sent = 0
         for round_number in range(6):
             with Peer(server.port) as peer:
@@ -78,6 +79,7 @@ class Restarting(Case):
     def test_the_coordinator_dies(self):
         """Killed again and again while agencies wait: one raffle in the end."""
         server = self.server(agencies=2, level="DEBUG")
+        server.wait_ready()
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
             one.bets([bet("7")])
             one.send_finished(1)
@@ -94,6 +96,7 @@ class Restarting(Case):
         """SIGKILL to the supervisor takes all processes along; a start on the same port at once goes
         on exactly there."""
         server = self.server(agencies=2, level="DEBUG")
+        server.wait_ready()
         with Peer(server.port, 1) as peer:
             self.assertEqual(peer.bets([bet(str(i)) for i in range(100)]).received, 100)
             peer.send_finished(100)
@@ -282,11 +285,11 @@ class CommandLine(Case):
         for mode in ("lottery", "echo"):
             with self.subTest(mode):
                 server = self.server(mode=mode, level="DEBUG", folder=self.folder / mode)
+                server.wait_ready()
                 settings = {"SERVER_PORT": str(server.port), "SERVER_MODE": mode}
                 self.assertEqual(self.run_server("--health", **settings).returncode, 0)
                 line = server.wait_line("close_connection", "success")
                 self.assertIn("done", line.details["reason"])
-                server.wait_ready()
                 workers = server.children()["worker"]
                 for pid in workers:
                     os.kill(pid, signal.SIGSTOP)
