@@ -117,6 +117,7 @@ class Files(AgencyCase):
                 path = self.write_rows("bets.csv", rows(5000) + ["", bad])
                 agency = self.agency(1, server.port, path)
                 self.check_failed(agency, "leer_apuestas", f"{path}:5002: ")
+        self.assertEqual(server.stop(), 0)
         self.assertEqual(server.bets(), [])
         self.assertEqual(server.lines("accept_connections", "success"), [])
         self.assertEqual(server.lines("agencia_finalizada"), [])

@@ -37,6 +37,7 @@ class Check(Case):
         first.bets([bet("1"), bet("2", number=1), bet("3")])
         first.send_finished(3)
         second.bets([bet("4"), bet("5", number=2)])
+        server.wait_line("agencia_finalizada", "success")
         return server, first, second
 
     def test_an_empty_folder(self):

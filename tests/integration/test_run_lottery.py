@@ -32,18 +32,19 @@ class RunLottery(unittest.TestCase):
         self.addCleanup(process.terminate)
         return process
 
-    def leftovers(self):
-        """Processes that still run one of the programs from this folder."""
-        found = []
+    def running(self):
+        """The names of the processes that run one of the programs from this folder."""
+        names = []
         for folder in pathlib.Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
+                    program = pathlib.Path(os.readlink(folder / "exe"))
                     if os.readlink(folder / "cwd") == str(self.root) and \
-                            os.readlink(folder / "exe").startswith(str(BIN.resolve())):
-                        found.append(int(folder.name))
+                            program.parent == BIN.resolve():
+                        names.append(program.name)
                 except OSError:
                     continue
-        return found
+        return names
 
     def put_data(self, agencies):
         """The user's own bets: agency i has i winners and one bet that is none."""
@@ -65,7 +66,7 @@ class RunLottery(unittest.TestCase):
         total = sum(int(count) for _, count in winners)
         self.assertIn(f"30000 bets in build/run/data/bets.csv, {total} winners in", output)
         self.assertEqual(len(re.findall("^server: .*action: sorteo", output, re.M)), 1)
-        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.running(), [])
 
     def test_data_of_the_user_is_left_alone(self):
         """Twice, as a second run begins anew."""
@@ -90,18 +91,19 @@ class RunLottery(unittest.TestCase):
         self.assertEqual(process.returncode, 1, output)
         self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
         self.assertIn("agency 2 failed: there will be no raffle", output)
-        wait_until(lambda: self.leftovers() == [], "nobody to be left")
+        wait_until(lambda: self.running() == [], "nobody to be left")
 
     def test_a_stop(self):
         """In the middle of the work: nothing is left behind."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("Ana,Paz,1,1999-03-17,1\r\n" * 1_000_000)
         process = self.start(2)
-        wait_until(lambda: len(self.leftovers()) >= 2, "server and agency")
+        wait_until(lambda: {"lottery-server", "lottery-agency"} <= set(self.running()),
+                   "server and agency")
         process.send_signal(signal.SIGTERM)
         output = process.communicate(timeout=60)[0]
         self.assertNotEqual(process.returncode, 0, output)
-        wait_until(lambda: self.leftovers() == [], "nobody to be left")
+        wait_until(lambda: self.running() == [], "nobody to be left")
 
 
 if __name__ == "__main__":
