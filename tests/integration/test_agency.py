@@ -5,7 +5,7 @@ import select
 import subprocess
 import unittest
 
-from fake_central import Central, free_port
+from fake_server import Central, free_port
 from frame_proxy import FrameProxy
 from programs import BIN, Case, read_original, wait_until
 from wire import FRAME_MAX, Closed, Peer, frame, pb

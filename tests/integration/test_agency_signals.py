@@ -4,7 +4,7 @@ import pathlib
 import signal
 import unittest
 
-from fake_central import Central, free_port
+from fake_server import Central, free_port
 from programs import Case, connections_of, wait_until
 from wire import Closed, pb
 
