@@ -1,11 +1,11 @@
-"""A central that a test plays by hand: it reads what an agency sends and says what it likes."""
+"""A server whose part the test plays: it reads what an agency sends and answers as the test likes."""
 import socket
 
 from wire import Peer, pb
 
 
 class Caller(Peer):
-    """One connection of an agency, seen from the central."""
+    """One connection of an agency, seen from the server."""
 
     def __init__(self, connection):
         self.socket = connection
@@ -30,11 +30,11 @@ class Caller(Peer):
         assert isinstance(message, pb.Finished), message
         return message
 
-    def tell_winners(self, documents, agency=1, more=False):
+    def send_winners(self, documents, agency=1, more=False):
         self.send(pb.OPCODE_WINNERS, pb.Winners(agency_id=agency, documents=documents, more=more))
 
 
-class Central:
+class FakeServer:
     """Listens on a port of its own."""
 
     def __init__(self, timeout=30):
@@ -56,6 +56,6 @@ class Central:
 
 
 def free_port():
-    """A port at which nobody listens right now."""
-    with Central() as central:
-        return central.port
+    """A port on which nobody listens right now."""
+    with FakeServer() as server:
+        return server.port

@@ -1,4 +1,4 @@
-"""A proxy that looks at every frame which passes."""
+"""A proxy that looks at every frame that passes."""
 import socket
 import threading
 
@@ -6,7 +6,7 @@ from wire import HEADER
 
 
 class FrameProxy(threading.Thread):
-    """Between one agency and the server: checks the size of every frame in both directions."""
+    """Sits between an agency and the server; counts frames in both directions and notes the largest."""
 
     def __init__(self, port):
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""The project's two programs as a test starts them: on port 0, in folders of their own.
+"""Starts the two programs for tests: on a free port, each test in a folder of its own.
 
 Every process is stopped by its pid, whatever happens. LOTTERY_BIN says where the programs are.
 """
@@ -25,7 +25,7 @@ SANITIZER = re.compile(r"Sanitizer|runtime error")
 
 
 def read_original(path):
-    """As the reader of the original exercise does: every row must load."""
+    """Reads bets.csv as the original exercise does; every row must load."""
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.reader(file):
             yield (int(row[0]), row[1], row[2], row[3], datetime.date.fromisoformat(row[4]),
@@ -33,7 +33,7 @@ def read_original(path):
 
 
 def main():
-    """Runs the calling script's tests. When all of them were skipped, the status tells ctest so."""
+    """Runs the calling script's tests. When all were skipped, the status is 77, as ctest wants it."""
     result = unittest.main(exit=False).result
     if not result.wasSuccessful():
         sys.exit(1)
@@ -41,7 +41,7 @@ def main():
 
 
 class Line:
-    """A log line, taken apart."""
+    """A log line and its parts."""
 
     def __init__(self, text):
         match = LINE.match(text)
@@ -59,7 +59,7 @@ class Line:
 
 
 def wait_until(condition, what, seconds=30):
-    """Waits for a condition, with a bound; returns its value."""
+    """Waits until the condition is true, for at most so many seconds; returns its value."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -71,15 +71,15 @@ def wait_until(condition, what, seconds=30):
 
 
 def environment_with(settings):
-    """Our environment without settings of the two programs, and with these."""
+    """Our environment, with these settings of the two programs and no others."""
     keep = {key: value for key, value in os.environ.items()
             if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
     return {**keep, **settings}
 
 
 def connections_of(pid, states=("01",)):
-    """How many TCP connections a process holds: its sockets, by the kernel's tables. `states` are
-    the kernel's, 01 = established; None = whatever they are."""
+    """How many TCP connections a process holds, by the kernel's tables. `states` are the kernel's
+    (01: established); None means any."""
     inodes = set()
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -125,7 +125,7 @@ class Program:
                 if action is None or line.is_about(action, result, **details)]
 
     def wait_line(self, action, result=None, count=1, seconds=30, **details):
-        """Waits for the count-th such line and returns it."""
+        """Waits for the count-th line of this kind and returns it."""
         def found():
             lines = self.lines(action, result, **details)
             if len(lines) < count and self.process.poll() is not None:
@@ -155,13 +155,13 @@ class Program:
         return self.process.returncode
 
     def stop(self, seconds=20):
-        """SIGTERM, and the exit status."""
+        """Sends SIGTERM and returns the exit status."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         return self.wait(seconds)
 
     def kill(self):
-        """However it is: gone."""
+        """Ends it at once, in whatever state it is."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -189,7 +189,7 @@ class Server(Program):
         try:
             self.port = int(self.wait_line("listen", "success").details["port"])
         except BaseException:
-            self.kill()  # nobody else knows of it yet
+            self.kill()  # nobody else can: there is no object yet
             raise
 
     def children(self):
@@ -201,9 +201,8 @@ class Server(Program):
                 for role, pids in roles.items()}
 
     def wait_ready(self):
-        """Waits until all processes have started (which only the level DEBUG logs) and every worker
-        accepts. To be called before the first connection: a worker logs that it accepts again after
-        each one."""
+        """Waits until all processes have started and every worker accepts. The level has to be DEBUG.
+        Call it before the first connection: after each one a worker logs again that it accepts."""
         self.wait_line("start_process", "success", count=sum(self.roles.values()))
         self.wait_line("accept_connections", "in_progress", count=self.roles["worker"])
 
@@ -215,7 +214,7 @@ class Server(Program):
 
 
 class Case(unittest.TestCase):
-    """A test with a folder, whose programs do not outlive it."""
+    """A test with a folder; its programs end with it."""
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-test-"))

@@ -1,11 +1,11 @@
-"""The agency's program: which files it sends how, what it does when things go wrong, its exit status."""
+"""The agency's program: what it sends, what it does when things go wrong, its exit status."""
 import os
 import pty
 import select
 import subprocess
 import unittest
 
-from fake_server import Central, free_port
+from fake_server import FakeServer, free_port
 from frame_proxy import FrameProxy
 from programs import BIN, Case, read_original, wait_until
 from wire import FRAME_MAX, Closed, Peer, frame, pb
@@ -33,7 +33,7 @@ class AgencyCase(Case):
         return int(agency.lines("consulta_ganadores", "success")[0].details["cant_ganadores"])
 
     def check_failed(self, agency, action, reason, status=1):
-        """It ended with that status, and its log says why."""
+        """It ends with this status, and its log says why."""
         self.assertEqual(agency.wait(), status, agency.output())
         reasons = [line.details.get("reason", "") for line in agency.lines(action, "fail")]
         self.assertTrue(any(reason in text for text in reasons), agency.output())
@@ -41,7 +41,7 @@ class AgencyCase(Case):
 
 class Files(AgencyCase):
     def test_every_shape_of_file(self):
-        """Each agency has another one; all of them are stored row for row, and the original reader
+        """Each agency has a file of another shape; all are stored row by row, and the original reader
         loads what is stored."""
         amount = 10
         lines = rows(4 * amount)
@@ -83,8 +83,8 @@ class Files(AgencyCase):
         self.assertLessEqual(max(amounts), amount)
 
     def test_no_batch_exceeds_a_frame(self):
-        """The longest bets there are, and as many of them in a batch as one likes: the frame is the
-        limit, and it is filled."""
+        """The longest possible bets, and no other limit on a batch: the frame is the limit, and it is
+        filled."""
         count = 500
         lines = [f"{'ñ' * 32},{'x' * 64},{i:016},1999-03-17,7574" for i in range(count)]
         server = self.server(agencies=1)
@@ -99,7 +99,7 @@ class Files(AgencyCase):
         self.assertEqual(len(server.bets()), count)
 
     def test_twenty_thousand_winners_and_none(self):
-        """One agency has them all, one has a document that wins twice, one has none: 0."""
+        """One agency has 20,000, one has a document that wins twice, one has none."""
         server = self.server(agencies=3)
         many = self.agency(1, server.port, self.write_rows("1.csv", rows(20_000, 7574)))
         twice = self.agency(2, server.port, self.write_rows("2.csv", [ROW, ROW]))
@@ -108,8 +108,8 @@ class Files(AgencyCase):
                          [20_000, 2, 0])
 
     def test_a_bad_row_sends_nothing(self):
-        """The last of many rows is bad: file, line and reason, status 1, and the central never heard
-        of the agency."""
+        """The last of many rows is bad: status 1 with file, line and reason, and the agency never
+        connects."""
         server = self.server(agencies=1, level="DEBUG")
         for bad in ("Ana,Paz,1,1999-03-17,73110", "Ana,Paz,1,1999-03-17, 7574",
                     "Ana,Paz,1,1999-03-17,7_574", "Ana,Paz,1,1999-02-30,1", "Ana,Paz,1"):
@@ -123,7 +123,7 @@ class Files(AgencyCase):
         self.assertEqual(server.lines("agencia_finalizada"), [])
 
     def test_files_that_cannot_be_read(self):
-        """None, or a folder: status 1 with its name."""
+        """A missing file, and a folder: status 1 with its name."""
         for path, reason in ((self.folder / "none.csv", "No such file"),
                              (self.folder, "not a regular file")):
             agency = self.agency(1, free_port(), path)
@@ -131,10 +131,10 @@ class Files(AgencyCase):
 
 
 class Times(AgencyCase):
-    """Who comes when."""
+    """Who starts and stops when."""
 
     def test_the_agency_comes_first(self):
-        """It waits for the server, which is no failure, and goes on as soon as it is there."""
+        """It waits for the server, which is no failure, and goes on as soon as the server is there."""
         port = free_port()
         agency = self.agency(1, port, self.write_rows("bets.csv", [ROW]))
         agency.wait_line("connect", "in_progress", count=2)
@@ -144,7 +144,7 @@ class Times(AgencyCase):
         self.assertEqual(server.stop(), 0)
 
     def test_one_comes_long_after_the_others(self):
-        """Nobody gets an answer before the last one has finished; one of those that wait has no
+        """Nobody gets winners before the last agency has finished; one of those that wait has no
         bets."""
         server = self.server(agencies=3)
         early = [self.agency(1, server.port, self.write_rows("1.csv", rows(300, 7574))),
@@ -159,8 +159,8 @@ class Times(AgencyCase):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(len(server.lines("sorteo", "success")), 1)
 
-    def test_the_server_restarts_meanwhile(self):
-        """On the same port at once: the agency goes on where it was, nothing is there twice."""
+    def test_the_server_restarts_during_the_work(self):
+        """On the same port at once: the agency goes on where it was, and nothing is stored twice."""
         server = self.server(agencies=2)
         agency = self.agency(1, server.port, self.write_rows("bets.csv", rows(20_000)),
                              CLI_BATCH_MAXAMOUNT="20")
@@ -175,8 +175,8 @@ class Times(AgencyCase):
         self.assertEqual([row.split(b",")[3] for row in server.bets()],
                          [f"{i:08}".encode() for i in range(20_000)])
 
-    def test_the_agency_is_killed_meanwhile(self):
-        """Started again with the same file it resumes; nothing is missing, nothing is there twice."""
+    def test_the_agency_is_killed_during_the_work(self):
+        """Started again with the same file it goes on; nothing is missing, nothing is stored twice."""
         server = self.server(agencies=1)
         path = self.write_rows("bets.csv", rows(20_000))
         for count in (5, 50):
@@ -186,27 +186,27 @@ class Times(AgencyCase):
         self.assertEqual(self.winners_of(self.agency(1, server.port, path)), 0)
         self.assertEqual([row.split(b",")[3] for row in server.bets()],
                          [f"{i:08}".encode() for i in range(20_000)])
-        # After the raffle it may ask as often as it likes.
+        # After the draw it may ask as often as it likes.
         self.assertEqual(self.winners_of(self.agency(1, server.port, path)), 0)
 
 
 class Conversation(AgencyCase):
-    """With a central that the test plays."""
+    """The test plays the server."""
 
     def setUp(self):
         super().setUp()
-        self.central = Central()
-        self.addCleanup(self.central.listener.close)
+        self.fake = FakeServer()
+        self.addCleanup(self.fake.listener.close)
 
     def start(self, count=50, amount=10, **settings):
         path = self.write_rows("bets.csv", rows(count))
-        return self.agency(1, self.central.port, path, CLI_BATCH_MAXAMOUNT=str(amount), **settings)
+        return self.agency(1, self.fake.port, path, CLI_BATCH_MAXAMOUNT=str(amount), **settings)
 
     def test_batches_in_flight(self):
-        """It asks, goes on from the answer, sends on without waiting, says its total, and adds up
-        the winners of several frames."""
+        """It asks, goes on from the answer, sends without waiting for answers, says its total, and
+        adds up the winners of several frames."""
         agency = self.start()
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             self.assertEqual(caller.read_question().agency_id, 1)
             caller.answer(received=7)
             batches = [caller.read_bets() for _ in range(5)]
@@ -216,37 +216,37 @@ class Conversation(AgencyCase):
             for received in (17, 27, 37, 47, 50):
                 caller.answer(received)
             self.assertEqual(caller.read_finished(), pb.Finished(agency_id=1, total=50))
-            caller.tell_winners(["1", "2"], more=True)
-            caller.tell_winners([], more=True)
-            caller.tell_winners(["2"])
+            caller.send_winners(["1", "2"], more=True)
+            caller.send_winners([], more=True)
+            caller.send_winners(["2"])
             self.assertEqual(self.winners_of(agency), 3)
 
     def test_a_connection_breaks(self):
-        """Before the answer, between batches, while it waits: it comes back and asks each time."""
+        """Before the answer, between batches, while it waits: each time it connects again and asks."""
         agency = self.start()
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
             caller.answer()
             self.assertEqual(caller.read_bets().offset, 0)
             caller.answer(10)
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
-            caller.answer(50)  # all of them had come
+            caller.answer(50)  # all of them had arrived
             self.assertEqual(caller.read_finished().total, 50)
-            caller.tell_winners(["1"], more=True)  # what breaks here is heard again from the start
-        with self.central.accept() as caller:
+            caller.send_winners(["1"], more=True)  # after the break they come again from the start
+        with self.fake.accept() as caller:
             caller.read_question()
             caller.answer(50)
             caller.read_finished()
-            caller.tell_winners(["1", "2"])
+            caller.send_winners(["1", "2"])
             self.assertEqual(self.winners_of(agency), 2)
 
     def test_refusals_that_pass(self):
-        """A full disk and a gap are no failures: it asks again and goes on from there."""
+        """A full disk and a gap are no failures: it asks again and goes on from the answer."""
         agency = self.start(count=20)
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
             caller.answer()
             for code in (pb.ACK_CODE_STORAGE_ERROR, pb.ACK_CODE_OFFSET_GAP):
@@ -261,51 +261,51 @@ class Conversation(AgencyCase):
             caller.answer(10)
             caller.answer(20)
             caller.read_finished()
-            caller.tell_winners([])
+            caller.send_winners([])
             self.assertEqual(self.winners_of(agency), 0)
         self.assertEqual([line.text for line in agency.lines() if line.result == "fail"], [])
 
     def test_refusals_that_do_not(self):
-        """Every other code ends the work with status 1, and the central's words."""
+        """Every other code ends the work with status 1 and the server's words."""
         for code in (pb.ACK_CODE_INVALID_BET, pb.ACK_CODE_DRAW_CLOSED, pb.ACK_CODE_UNKNOWN_AGENCY,
                      pb.ACK_CODE_INCOMPLETE, pb.ACK_CODE_MALFORMED, 99):
             with self.subTest(code):
                 agency = self.start()
-                with self.central.accept() as caller:
+                with self.fake.accept() as caller:
                     caller.read_question()
                     caller.answer()
                     caller.read_bets()
-                    caller.answer(0, code, "said the central")
-                    self.check_failed(agency, "apuestas_enviadas", "said the central")
+                    caller.answer(0, code, "said the server")
+                    self.check_failed(agency, "apuestas_enviadas", "said the server")
 
-    def test_a_central_that_talks_nonsense(self):
-        """No frame, no message, an answer that nobody asked for: it leaves and tries again, until its
-        patience is over; then status 1."""
+    def test_a_server_that_talks_nonsense(self):
+        """No frame, no message, an answer that nobody asked for: it disconnects and tries again until
+        connect.timeout; then status 1."""
         agency = self.start(CLI_CONNECT_TIMEOUT="6s")
         for nonsense in (b"HTTP/1.1 400 Bad Request\r\n\r\n", frame(pb.OPCODE_ACK, b"\xff"),
                          frame(pb.OPCODE_NEW_BETS), frame(pb.OPCODE_WINNERS)):
-            with self.central.accept() as caller:
+            with self.fake.accept() as caller:
                 caller.read_question()
                 caller.send_bytes(nonsense)
                 with self.assertRaises(GONE):
                     caller.read()
-        self.central.listener.close()
+        self.fake.listener.close()
         self.check_failed(agency, "connect", "refused")
 
-    def test_the_central_has_more_than_the_file(self):
+    def test_the_server_has_more_than_the_file(self):
         """Somebody else's bets, or another file: status 1, nothing is sent."""
         agency = self.start()
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
             caller.answer(51)
             self.check_failed(agency, "apuestas_enviadas", "has 51 bets of this agency")
             with self.assertRaises(GONE):
                 caller.read()
 
-    def test_the_file_changes_meanwhile(self):
-        """A file that is not what was checked is not sent on: status 1."""
+    def test_the_file_changes_during_the_work(self):
+        """A file that is no longer what was checked is not sent: status 1."""
         agency = self.start()
-        with self.central.accept() as caller:
+        with self.fake.accept() as caller:
             caller.read_question()
             self.write_rows("bets.csv", rows(51))
             caller.answer(0)
@@ -313,8 +313,8 @@ class Conversation(AgencyCase):
 
 
 class Failures(AgencyCase):
-    def test_nobody_there(self):
-        """Status 1 once the patience is over, in every mode."""
+    def test_no_server(self):
+        """Status 1 after connect.timeout, in every mode."""
         bet = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
                "NUMERO": "1"}
         for mode in ("lottery", "bet", "echo"):
@@ -324,15 +324,15 @@ class Failures(AgencyCase):
                 self.check_failed(agency, "connect", "refused")
                 self.assertTrue(agency.lines("exit", "fail", status=1))
 
-    def test_an_agency_that_the_central_does_not_know(self):
-        """N + 1: status 1."""
+    def test_an_unknown_agency(self):
+        """Agency N + 1: status 1."""
         server = self.server(agencies=1)
         agency = self.agency(2, server.port, self.write_rows("bets.csv", [ROW]))
         self.check_failed(agency, "apuestas_enviadas", "agency 2 is not one of 1..1")
         self.assertEqual(server.bets(), [])
 
     def test_a_file_that_grew_after_finished(self):
-        """The raffle was held with what there was: status 1."""
+        """The draw was held without the new bets: status 1."""
         server = self.server(agencies=1)
         self.assertEqual(self.winners_of(self.agency(1, server.port,
                                                      self.write_rows("1.csv", [ROW]))), 1)
@@ -346,7 +346,7 @@ class Modes(AgencyCase):
            "NACIMIENTO": "1999-03-17", "NUMERO": "7574"}
 
     def test_one_bet(self):
-        """From the environment, twice: both are stored, both sides say so."""
+        """From the environment, twice: both are stored, and both sides log it."""
         server = self.server(agencies=1)
         for count in (1, 2):
             agency = self.agency(1, server.port, mode="bet", **self.BET)
@@ -358,7 +358,7 @@ class Modes(AgencyCase):
                          [b"1,Santiago Lionel,Lorca,30904465,1999-03-17,7574"] * 2)
 
     def test_a_bad_bet(self):
-        """Missing or against the rules: status 2, told, and nothing is sent."""
+        """Missing or against the rules: status 2 with the reason, and nothing is sent."""
         server = self.server(agencies=1)
         for key, value in (("NOMBRE", ""), ("DOCUMENTO", "30.904.465"), ("NUMERO", "10000"),
                            ("NUMERO", " 7574"), ("NACIMIENTO", "1999-02-29")):
@@ -368,7 +368,7 @@ class Modes(AgencyCase):
         self.assertEqual(server.bets(), [])
 
     def test_echo(self):
-        """As many messages as told, a connection for each, and the contract's lines on both sides."""
+        """As many messages as set, a connection for each, and the agreed lines on both sides."""
         server = self.server(mode="echo")
         agency = self.agency(1, server.port, mode="echo", CLI_LOOP_AMOUNT="3",
                              CLI_LOOP_PERIOD="10ms")
@@ -383,13 +383,13 @@ class Modes(AgencyCase):
                                 server.lines("receive_message", "success", ip="127.0.0.1")), texts)
         self.assertEqual(len(server.lines("accept_connections", "success")), 3)
 
-    def test_an_echo_that_is_none(self):
-        """Another answer, and none: the loop goes on, status 1."""
-        with Central() as central:
-            agency = self.agency(1, central.port, mode="echo", CLI_LOOP_AMOUNT="2",
+    def test_a_wrong_echo(self):
+        """Another answer, and no answer: the loop goes on, and the status is 1."""
+        with FakeServer() as fake:
+            agency = self.agency(1, fake.port, mode="echo", CLI_LOOP_AMOUNT="2",
                                  CLI_LOOP_PERIOD="10ms")
             for answer in (b"something else\n", b""):
-                with central.accept() as caller:
+                with fake.accept() as caller:
                     self.assertTrue(caller.socket.recv(100))
                     caller.send_bytes(answer)
             self.assertEqual(agency.wait(), 1)
@@ -397,15 +397,15 @@ class Modes(AgencyCase):
         self.assertTrue(agency.lines("loop_finished", "fail", failed=2))
 
     def test_progress_on_a_terminal(self):
-        """Where a person looks there is a line that tells what is waited for; Ctrl-C ends it."""
+        """On a terminal there is a line that says how far it is and what it waits for."""
         path = self.write_rows("bets.csv", rows(3))
         master, terminal = pty.openpty()
         self.addCleanup(os.close, master)
-        with Central() as central:
+        with FakeServer() as fake:
             process = subprocess.Popen(
                 [BIN / "lottery-agency"], cwd=self.folder, start_new_session=True,
                 stdin=terminal, stdout=terminal, stderr=terminal,
-                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{central.port}",
+                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{fake.port}",
                      "CLI_BETS_FILE": str(path)})
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
@@ -417,13 +417,13 @@ class Modes(AgencyCase):
                 if select.select([master], [], [], 0)[0]:
                     seen += os.read(master, 65536)
                 return text in seen
-            with central.accept() as caller:
+            with fake.accept() as caller:
                 caller.read_question()
                 caller.answer(3)
                 caller.read_finished()
                 wait_until(lambda: shown(b"3/3 bets, "), "the progress line")
                 wait_until(lambda: shown(b"waiting for the raffle"), "what it waits for")
-                caller.tell_winners(["7"])
+                caller.send_winners(["7"])
                 wait_until(lambda: shown(b"cant_ganadores: 1"), "the winners")
             self.assertEqual(process.wait(30), 0)
 
@@ -434,7 +434,7 @@ class CommandLine(AgencyCase):
                               capture_output=True, timeout=30, env=environment)
 
     def test_help_and_version(self):
-        """Both are told on stdout with status 0."""
+        """Both are printed on stdout with status 0."""
         result = self.run_agency("--help")
         self.assertEqual(result.returncode, 0)
         self.assertIn("Usage: lottery-agency", result.stdout)

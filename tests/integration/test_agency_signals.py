@@ -1,21 +1,21 @@
-"""SIGTERM and SIGINT to an agency, at every moment of its work: all is closed, status 0."""
+"""SIGTERM and SIGINT to an agency at every moment of its work: it closes everything, status 0."""
 import os
 import pathlib
 import signal
 import unittest
 
-from fake_server import Central, free_port
+from fake_server import FakeServer, free_port
 from programs import Case, connections_of, wait_until
 from wire import Closed, pb
 
 GONE = (Closed, ConnectionError)
-STOP_SECONDS = 5  # the product's bound is one; the rest is for sanitizers on a busy machine
+STOP_SECONDS = 5  # an agency may take one; the rest is for sanitizers on a busy machine
 BET = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
        "NUMERO": "1"}
 
 
 class Stopping(Case):
-    """Each case says how to get an agency to some moment of its work."""
+    """Each test brings an agency to another moment of its work."""
 
     def write_rows(self, count):
         path = self.folder / "bets.csv"
@@ -23,7 +23,7 @@ class Stopping(Case):
         return path
 
     def check_stops(self, begin, connections, files):
-        """`begin` brings an agency to the moment in question; then it is told to stop."""
+        """`begin` brings an agency to the moment in question; then it gets the signal."""
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number):
                 agency = begin()
@@ -37,7 +37,7 @@ class Stopping(Case):
                                  [])
 
     def test_checking_the_file(self):
-        """Within a large one."""
+        """In the middle of a large one."""
         path = self.write_rows(1_000_000)
 
         def begin():
@@ -48,7 +48,7 @@ class Stopping(Case):
             return agency
         self.check_stops(begin, connections=0, files=1)
 
-    def test_nobody_there(self):
+    def test_no_server(self):
         """Between two attempts to connect, in every mode."""
         for mode, files in (("lottery", 1), ("bet", 0), ("echo", 0)):
             def begin():
@@ -58,14 +58,14 @@ class Stopping(Case):
             with self.subTest(mode):
                 self.check_stops(begin, connections=0, files=files)
 
-    def check_stops_with_central(self, converse, files=1, count=100, **settings):
-        """`converse` is the central's part until the moment in question."""
-        with Central() as central:
+    def check_stops_with_server(self, converse, files=1, count=100, **settings):
+        """`converse` is the server's part until the moment in question."""
+        with FakeServer() as fake:
             callers = []
 
             def begin():
-                agency = self.agency(1, central.port, self.write_rows(count), **settings)
-                callers.append(central.accept())
+                agency = self.agency(1, fake.port, self.write_rows(count), **settings)
+                callers.append(fake.accept())
                 converse(callers[-1])
                 return agency
             self.check_stops(begin, connections=1, files=files)
@@ -76,65 +76,65 @@ class Stopping(Case):
                 caller.close()
 
     def test_no_answer_yet(self):
-        """It has asked where it was."""
-        self.check_stops_with_central(lambda caller: caller.read_question())
+        """It has asked where to go on."""
+        self.check_stops_with_server(lambda caller: caller.read_question())
 
-    def test_within_its_batches(self):
-        """Some are acknowledged, some are in flight, most are not sent."""
+    def test_between_batches(self):
+        """Some are acknowledged, some are in flight, most are not sent yet."""
         def converse(caller):
             caller.read_question()
             caller.answer(0)
             caller.read_bets()
             caller.answer(2)
-        self.check_stops_with_central(converse, count=20_000, CLI_BATCH_MAXAMOUNT="2")
+        self.check_stops_with_server(converse, count=20_000, CLI_BATCH_MAXAMOUNT="2")
 
-    def test_a_central_that_does_not_read(self):
-        """Its batches are stuck on the way."""
+    def test_a_server_that_does_not_read(self):
+        """The batches are stuck in the sockets."""
         def converse(caller):
             caller.read_question()
             caller.answer(0)
-        self.check_stops_with_central(converse, count=200_000)
+        self.check_stops_with_server(converse, count=200_000)
 
     def test_within_a_pause(self):
-        """The central's disk is full."""
+        """The server's disk is full, and the agency waits before it tries again."""
         def converse(caller):
             caller.read_question()
             caller.answer(0)
             caller.read_bets()
             caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "disk full")
-        self.check_stops_with_central(converse)
+        self.check_stops_with_server(converse)
 
-    def test_waiting_for_the_raffle(self):
-        """All is said."""
+    def test_waiting_for_the_draw(self):
+        """It has sent Finished."""
         def converse(caller):
             caller.read_question()
             caller.answer(100)
             caller.read_finished()
-        self.check_stops_with_central(converse)
+        self.check_stops_with_server(converse)
 
-    def test_within_the_winners(self):
-        """More are to come."""
+    def test_between_winners(self):
+        """More of them are still to come."""
         def converse(caller):
             caller.read_question()
             caller.answer(100)
             caller.read_finished()
-            caller.tell_winners(["1"], more=True)
-        self.check_stops_with_central(converse)
+            caller.send_winners(["1"], more=True)
+        self.check_stops_with_server(converse)
 
     def test_one_bet(self):
-        """It is sent and not acknowledged."""
+        """The bet is sent and not acknowledged."""
         def converse(caller):
             caller.read_question()
             caller.answer(0)
             caller.read_bets()
-        self.check_stops_with_central(converse, files=0, mode="bet", **BET)
+        self.check_stops_with_server(converse, files=0, mode="bet", **BET)
 
     def test_echo_without_answer(self):
-        """The message is out."""
-        self.check_stops_with_central(lambda caller: caller.socket.recv(100), files=0, mode="echo")
+        """The message is sent."""
+        self.check_stops_with_server(lambda caller: caller.socket.recv(100), files=0, mode="echo")
 
     def test_echo_between_messages(self):
-        """The next one is not due for long."""
+        """The next one is due only in an hour."""
         server = self.server(mode="echo")
 
         def begin():
@@ -144,8 +144,8 @@ class Stopping(Case):
             return agency
         self.check_stops(begin, connections=0, files=0)
 
-    def test_told_twice(self):
-        """As an impatient person does it: the second one changes nothing."""
+    def test_repeated_signals(self):
+        """Further signals change nothing."""
         path = self.write_rows(1)
         for number in (signal.SIGTERM, signal.SIGINT):
             for _ in range(10):
@@ -157,7 +157,7 @@ class Stopping(Case):
                 self.assertEqual(len(agency.lines("exit", "success")), 1)
 
     def test_with_a_real_server(self):
-        """What was sent before is stored, and the next run goes on there."""
+        """What was sent before is stored, and the next run goes on from there."""
         server = self.server(agencies=2)
         path = self.write_rows(1000)
 

@@ -1,4 +1,4 @@
-"""lottery-server --check: tells what is in a data folder, and changes nothing."""
+"""lottery-server --check: says what is in a data folder, and changes nothing."""
 import subprocess
 import unittest
 
@@ -12,7 +12,7 @@ class Check(Case):
         self.data = self.folder / "data"
 
     def run_check(self):
-        """Status, output and errors."""
+        """Returns status, output and errors."""
         result = subprocess.run([BIN / "lottery-server", "--check", self.data], text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         return result.returncode, result.stdout, result.stderr
@@ -22,7 +22,7 @@ class Check(Case):
                 for path in self.data.iterdir()}
 
     def check(self):
-        """The same, of a folder that nobody else works on: it stays as it was."""
+        """The same, for a folder that nobody else uses: it must stay as it was."""
         before = self.files()
         result = self.run_check()
         self.assertEqual(self.files(), before)
@@ -46,7 +46,7 @@ class Check(Case):
         self.assertEqual((status, output), (1, ""))
         self.assertRegex(errors, r"^lottery-server: data folder .*/data: bets\.csv: No such file or directory\n$")
 
-    def test_before_the_raffle(self):
+    def test_before_the_draw(self):
         server, _, _ = self.fill()
         expected = ("agency 1: 3 bets, finished\n"
                     "agency 2: 2 bets, not finished\n"
@@ -58,7 +58,7 @@ class Check(Case):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.check(), (0, expected, ""))
 
-    def test_after_the_raffle(self):
+    def test_after_the_draw(self):
         server, first, second = self.fill()
         self.assertEqual(second.finish(2), ["4"])
         self.assertEqual(first.winners(), ["1", "3"])

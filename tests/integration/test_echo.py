@@ -1,4 +1,4 @@
-"""The echo server: one line per connection, as it came."""
+"""The echo server: it sends one line per connection back, as it came."""
 import socket
 import unittest
 
@@ -28,25 +28,25 @@ class Echo(Case):
             return answer
 
     def test_a_line_comes_back_as_it_was(self):
-        """Bytes, line end and all; the log has it trimmed."""
+        """Every byte of it, with the newline; the log line has it without."""
         line = "[CLIENT 1] Message N°1\n".encode()
         self.assertEqual(self.ask(line), line)
         logged = self.echo.wait_line("receive_message", "success")
         self.assertEqual(logged.details, {"ip": "127.0.0.1", "msg": "[CLIENT 1] Message N°1"})
 
     def test_pieces(self):
-        """However it is cut, and with whatever behind it."""
+        """However the line is cut into pieces, and whatever follows it."""
         self.assertEqual(self.ask(b"he", b"llo", b"\r\n"), b"hello\r\n")
         self.assertEqual(self.ask(b"first\nsecond\n"), b"first\n")
         self.assertEqual(self.ask(b"\n"), b"\n")
 
-    def test_no_line_end(self):
+    def test_no_newline(self):
         """Where the peer ends its side, the line ends, too."""
         self.assertEqual(self.ask(b"no end", ends=True), b"no end")
         self.assertEqual(self.ask(ends=True), b"")
 
     def test_the_longest_line(self):
-        """64 KiB with the line end; one byte more is refused and logged."""
+        """64 KiB with the newline; one byte more is refused and logged."""
         line = b"x" * (LINE_MAX - 1) + b"\n"
         self.assertEqual(self.ask(line), line)
         self.assertEqual(self.ask(b"x" + line), b"")
@@ -54,8 +54,8 @@ class Echo(Case):
                          "line longer than 65536 bytes")
         self.assertEqual(self.ask(b"x" * (LINE_MAX + 1)), b"")
 
-    def test_what_would_break_the_log(self):
-        """Bars, control characters and bytes that are no text come back as they are; the log line
+    def test_bytes_that_could_break_the_log(self):
+        """Bars, control characters and bytes that are not text come back as they are; the log line
         stays one line with its fields."""
         line = b"a | b: c\x00\x01\x7f \xff\xfe \xe2\x80\xa8\n"
         self.assertEqual(self.ask(line), line)

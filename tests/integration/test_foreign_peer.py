@@ -1,4 +1,4 @@
-"""A peer in another language, with the schema and the frame alone, has everything it needs."""
+"""The schema and the frame are all that an agency in another language needs."""
 import socket
 import unittest
 
@@ -8,7 +8,7 @@ from wire import Peer, bet, frame, pb
 
 class ForeignPeer(Case):
     def test_bets_finish_and_winners(self):
-        """Bets placed by hand end up in bets.csv, and each agency hears of its own winners."""
+        """Bets of two agencies end up in bets.csv, and each agency gets its own winners."""
         server = self.server(agencies=2)
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
             self.assertEqual(one.received(), 0)
@@ -26,8 +26,8 @@ class ForeignPeer(Case):
         self.assertEqual(server.lines()[-1].action, "exit")
 
     def test_bytes_one_by_one(self):
-        """Names of 64 bytes of UTF-8 and of everything that separates elsewhere, sent byte after
-        byte: stored as they were."""
+        """Names of 64 bytes of UTF-8, and of characters that separate fields elsewhere, sent byte by
+        byte, are stored as they were."""
         names = ["ñ" * 32, "€" * 21 + "a", "𝄞" * 16, 'O\'Hara, "el" ; | & : / = -', "a"]
         server = self.server(agencies=1)
         data = frame(pb.OPCODE_NEW_BETS, pb.NewBets(agency_id=1, bets=[

@@ -1,7 +1,7 @@
-"""Peers that mean no good, or are broken: each is answered or cut off, and nobody else notices.
+"""Hostile and broken peers: each is answered or cut off, and nobody else is affected.
 
-Every case runs beside an honest agency on the same server, which must get its bets in and acked while
-the other does what it does.
+Every test has an honest agency on the same server, whose bets must be stored and acknowledged all the
+while.
 """
 import random
 import resource
@@ -33,7 +33,7 @@ class Hostile(Case):
         super().tearDown()
 
     def check_honest(self, count=3):
-        """The honest agency is still served, and all it ever placed is there."""
+        """The honest agency is still served, and the server has all its bets."""
         for _ in range(count):
             ack = self.honest.bets([bet(str(self.placed))], self.placed)
             self.placed += 1
@@ -47,8 +47,8 @@ class Hostile(Case):
                          [str(i).encode() for i in range(self.placed)])
         self.assertEqual(self.lottery.lines("close_process", "fail"), [])
 
-    def answer_to(self, data, ends=False):
-        """What a connection that sends these bytes gets before it is closed."""
+    def answers_to(self, data, ends=False):
+        """The messages that a connection gets for these bytes before it is closed."""
         with Peer(self.lottery.port, 2) as peer:
             try:
                 peer.send_bytes(data)
@@ -64,14 +64,14 @@ class Hostile(Case):
                 return answers
 
     def check_malformed(self, data):
-        answers = self.answer_to(data)
+        answers = self.answers_to(data)
         self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_MALFORMED], data[:40])
         self.assertNotEqual(answers[0].detail, "")
         self.check_honest(1)
 
 
 class Frames(Hostile):
-    def test_what_is_no_frame(self):
+    def test_not_a_frame(self):
         """Lengths over the limit, text, a TLS hello: MALFORMED, and the connection is closed."""
         for data in (HEADER.pack(0, 8188), HEADER.pack(0, 0xffffffff), HEADER.pack(3, 1 << 31),
                      b"GET / HTTP/1.1\r\nHost: lottery\r\n\r\n", b"hello, is this the lottery?\n",
@@ -79,58 +79,59 @@ class Frames(Hostile):
             self.check_malformed(data)
         self.check_end()
 
-    def test_opcodes_that_are_not_for_the_central(self):
-        """Reserved, unknown, and those that only the central may send."""
+    def test_opcodes_that_agencies_do_not_send(self):
+        """Reserved, unknown, and those that only the server sends."""
         for opcode in (1, 2, 4, 5, 77, 255):
             self.check_malformed(frame(opcode))
             self.check_malformed(frame(opcode, pb.Winners(agency_id=1, documents=["1"])))
         self.check_end()
 
-    def test_bodies_that_are_no_messages(self):
-        """Truncated and random bodies, invalid UTF-8 included: an answer, and never a bet of them."""
+    def test_bodies_that_are_not_messages(self):
+        """Truncated and random bodies, and invalid UTF-8: they are answered, and no bet is stored."""
         generator = random.Random(7574)
         good = pb.NewBets(agency_id=2, bets=[bet(), bet()]).SerializeToString()
         for cut in range(1, len(good)):
-            for answer in self.answer_to(frame(0, good[:cut]), ends=True):
+            for answer in self.answers_to(frame(0, good[:cut]), ends=True):
                 self.assertIn(answer.code, (pb.ACK_CODE_MALFORMED, pb.ACK_CODE_INVALID_BET,
                                             pb.ACK_CODE_OK))
         for opcode in (0, 3):
             for _ in range(200):
                 body = generator.randbytes(generator.randrange(0, 300))
-                for answer in self.answer_to(frame(opcode, body), ends=True):
+                for answer in self.answers_to(frame(opcode, body), ends=True):
                     self.assertNotEqual(answer.code, pb.ACK_CODE_UNSPECIFIED)
         bad_text = good.replace(b"Lorca", b"Lo\xff\xfea")
-        answers = self.answer_to(frame(0, bad_text), ends=True)
+        answers = self.answers_to(frame(0, bad_text), ends=True)
         self.assertEqual(answers[0].code, pb.ACK_CODE_INVALID_BET)
         self.check_end()
 
-    def test_a_length_of_nothing(self):
-        """An empty body is a message with defaults: agency 0, which nobody is."""
+    def test_an_empty_body(self):
+        """It is a message with default values: agency 0, which does not exist."""
         for opcode in (0, 3):
-            answers = self.answer_to(frame(opcode), ends=True)
+            answers = self.answers_to(frame(opcode), ends=True)
             self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_UNKNOWN_AGENCY])
         self.check_end()
 
     def test_absurd_content(self):
-        """Thousands of empty bets, the largest numbers, a field a thousand times: refused, whole."""
+        """Thousands of empty bets and the largest numbers are refused as a whole; an agency id that is
+        repeated thousands of times and a large unknown field do no harm."""
         many = pb.NewBets(agency_id=2, bets=[pb.Bet()] * 4000)
-        answers = self.answer_to(frame(0, many), ends=True)
+        answers = self.answers_to(frame(0, many), ends=True)
         self.assertEqual(answers[0].code, pb.ACK_CODE_INVALID_BET)
         far = pb.NewBets(agency_id=2, offset=2**64 - 1, bets=[bet()])
-        answers = self.answer_to(frame(0, far), ends=True)
+        answers = self.answers_to(frame(0, far), ends=True)
         self.assertEqual(answers[0].code, pb.ACK_CODE_OFFSET_GAP)
-        answers = self.answer_to(frame(3, pb.Finished(agency_id=2, total=2**64 - 1)), ends=True)
+        answers = self.answers_to(frame(3, pb.Finished(agency_id=2, total=2**64 - 1)), ends=True)
         self.assertEqual(answers[0].code, pb.ACK_CODE_INCOMPLETE)
-        unknown = b"\x08\x02" + b"\x7a\xd8\x36" + bytes(7000)  # agency 2, and a field 15 that nobody knows
+        unknown = b"\x08\x02" + b"\x7a\xd8\x36" + bytes(7000)  # agency 2, unknown field 15
         for body in (b"\x08\x02" * 4000, unknown):
-            answers = self.answer_to(frame(0, body), ends=True)
+            answers = self.answers_to(frame(0, body), ends=True)
             self.assertEqual([(answer.code, answer.received) for answer in answers],
                              [(pb.ACK_CODE_OK, 0)])
         self.check_end()
 
     def test_bets_that_break_a_rule(self):
         """NUL bytes, control characters, sizes, dates, numbers: INVALID_BET with the reason, nothing of
-        the batch is stored, and the connection goes on."""
+        the batch is stored, and the connection stays open."""
         bad = [bet(first="a\0b"), bet(first="a\nb"), bet(last="\x1b[31m"), bet(last="\u0085"),
                bet(first=""), bet(last="x" * 65), bet(document="1,2"), bet(document="1" * 17),
                bet(document=""), bet(birthdate="2001-02-29"), bet(birthdate="9999-12-31"),
@@ -144,15 +145,16 @@ class Frames(Hostile):
         self.check_end()
 
     def test_the_end_within_a_frame(self):
-        """A peer that ends its side between or within frames: what was whole is answered, no more."""
+        """A peer ends its side between or within frames: only whole frames are answered."""
         whole = frame(0, pb.NewBets(agency_id=2))
         for cut in (0, 1, 4, 5, len(whole) - 1):
-            self.assertEqual(self.answer_to(whole[:cut], ends=True), [])
-            self.assertEqual(len(self.answer_to(whole + whole[:cut], ends=True)), 1)
+            self.assertEqual(self.answers_to(whole[:cut], ends=True), [])
+            self.assertEqual(len(self.answers_to(whole + whole[:cut], ends=True)), 1)
         self.check_end()
 
     def test_batches_after_finished(self):
-        """New bets of an agency that has finished are refused, known ones are not; it still waits."""
+        """New bets of an agency that has finished are refused, known ones are not; it still gets its
+        winners."""
         with Peer(self.lottery.port, 2) as peer:
             peer.bets([bet("1")])
             peer.send_finished(1)
@@ -168,7 +170,7 @@ class Frames(Hostile):
         self.assertEqual(len(self.lottery.bets()), self.placed + 1)
 
     def test_finished_from_two_connections(self):
-        """One agency says Finished on two connections, twice on one: it counts once."""
+        """An agency sends Finished once on one connection and twice on another: it counts once."""
         with Peer(self.lottery.port, 2) as one, Peer(self.lottery.port, 2) as two:
             for peer in (one, two, two):
                 peer.send_finished(0)
@@ -177,7 +179,7 @@ class Frames(Hostile):
         self.assertEqual(self.lottery.lines("sorteo"), [])
 
     def test_somebody_elses_agency(self):
-        """A connection that began as one agency can not speak for another."""
+        """A connection that began as one agency cannot speak for another."""
         with Peer(self.lottery.port, 2) as peer:
             self.assertEqual(peer.received(), 0)
             self.assertEqual(peer.bets([bet()], agency=3).code, pb.ACK_CODE_UNKNOWN_AGENCY)
@@ -187,11 +189,11 @@ class Frames(Hostile):
         self.check_end()
         self.assertEqual(self.lottery.lines("agencia_finalizada", "success"), [])
 
-    def test_the_worst_of_bytes_after_good_ones(self):
-        """Answers to what was good come first, in order, then MALFORMED; what was good is stored."""
+    def test_a_bad_frame_after_good_ones(self):
+        """The good ones are stored and answered first, in order; then comes MALFORMED."""
         data = frame(0, pb.NewBets(agency_id=2, bets=[bet("1")])) + \
             frame(0, pb.NewBets(agency_id=2, offset=1, bets=[bet("2")])) + HEADER.pack(0, 9000)
-        answers = self.answer_to(data)
+        answers = self.answers_to(data)
         self.assertEqual([(answer.code, answer.received) for answer in answers],
                          [(pb.ACK_CODE_OK, 1), (pb.ACK_CODE_OK, 2), (pb.ACK_CODE_MALFORMED, 2)])
         self.check_end()
@@ -206,7 +208,7 @@ class Behaviour(Hostile):
         self.check_honest(1)  # within the handshake's time, however long the case takes to begin
 
     def keep_honest(self):
-        """The honest agency goes on while others are waited for."""
+        """The honest agency places one more bet, so that it never looks idle."""
         self.check_honest(1)
         time.sleep(0.05)
 
@@ -217,7 +219,7 @@ class Behaviour(Hostile):
         wait_until(closed, reason, 20)
 
     def test_connections_that_say_nothing(self):
-        """Dozens of them: cut off after the handshake's time."""
+        """Dozens of them are cut off when the handshake takes too long."""
         peers = [Peer(self.lottery.port) for _ in range(50)]
         self.check_cut_off("no message in time", 50)
         for peer in peers:
@@ -225,7 +227,7 @@ class Behaviour(Hostile):
         self.check_end()
 
     def test_half_a_frame(self):
-        """A frame that is begun, byte after byte, but never ended."""
+        """A frame that comes byte by byte and never ends."""
         with Peer(self.lottery.port, 2) as peer:
             peer.received()
             data = frame(0, pb.NewBets(agency_id=2, bets=[bet()]))
@@ -247,8 +249,8 @@ class Behaviour(Hostile):
         self.check_end()
 
     def test_an_agency_that_falls_silent(self):
-        """Within its betting, for longer than the idle time; one that waits for the raffle may be
-        silent for as long as it takes."""
+        """It is cut off when it has not finished and is idle for too long; one that waits for the draw
+        may be silent for as long as that takes."""
         with Peer(self.lottery.port, 2) as silent, Peer(self.lottery.port, 3) as waiting:
             silent.received()
             waiting.send_finished(0)
@@ -261,8 +263,8 @@ class Behaviour(Hostile):
             self.assertEqual(waiting.winners(), [])
 
     def test_a_peer_that_never_reads(self):
-        """It asks and asks and reads no answer: it is not read from any more, then cut off; the
-        server's memory stays where it was."""
+        """It keeps asking and reads no answer: the server stops reading from it, so that its own memory
+        does not grow, and then cuts it off."""
         with Peer(self.lottery.port, 2) as peer:
             peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             question = frame(0, pb.NewBets(agency_id=2)) * 1000
@@ -279,15 +281,15 @@ class Behaviour(Hostile):
         self.check_end()
 
     def test_connect_and_vanish(self):
-        """A flood of connections that are reset at once."""
+        """Hundreds of connections that are reset at once."""
         for _ in range(500):
             connection = socket.create_connection(("127.0.0.1", self.lottery.port))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
         self.check_end()
 
-    def test_a_peer_that_vanished_counts_for_nothing(self):
-        """It said Finished twice on connections that broke: counted once, and its winners are there
+    def test_an_agency_that_vanished_counts_once(self):
+        """It sent Finished twice on connections that broke: that counts once, and it gets its winners
         when it comes back."""
         for count in (1, 2):
             with Peer(self.lottery.port, 2) as peer:
@@ -306,8 +308,8 @@ class Behaviour(Hostile):
 
 class IdleCrowd(Hostile):
     def test_a_crowd_of_idle_connections(self):
-        """5,000 that ask once and then stay: five agencies send their bets beside them, finish, and
-        have their winners; so does who comes after the crowd."""
+        """5,000 connections ask once and then stay open: beside them five agencies send their bets,
+        finish and get their winners, and so does an agency that connects later."""
         crowd, agencies, bets = 5000, 5, 2000
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < crowd + 200:
@@ -327,8 +329,8 @@ class IdleCrowd(Hostile):
                             "Eva,Gil,2,1999-03-17,1\n" * (bets - i))
             programs.append(self.agency(i, server.port, file))
         server.wait_line("agencia_finalizada", "success", count=agencies, seconds=60)
-        with Peer(server.port, agencies + 1) as newcomer:
-            self.assertEqual(newcomer.finish(0), [])
+        with Peer(server.port, agencies + 1) as late:
+            self.assertEqual(late.finish(0), [])
         for i, program in enumerate(programs, 1):
             self.assertEqual(program.wait(), 0)
             line = program.lines("consulta_ganadores", "success")[0]
@@ -359,9 +361,9 @@ class Limits(Hostile):
             return True
 
     def test_connections_in_all_and_from_one_address(self):
-        """The newcomer over a limit is refused, with a log line now and then; those inside go on; and
-        when some leave, others may come."""
-        own = [self.connect_from("127.0.0.1") for _ in range(9)]  # and the honest one
+        """A new connection over a limit is refused, with a log line at most once a second; the others
+        are still served, and when some leave, there is room again."""
+        own = [self.connect_from("127.0.0.1") for _ in range(9)]  # beside the honest one
         for connection in own:
             self.assertFalse(self.is_refused(connection))
         self.assertTrue(self.is_refused(self.connect_from("127.0.0.1")))
@@ -388,7 +390,7 @@ class Buffered(Hostile):
     settings = {"SERVER_MAX_BUFFERED": "1"}
 
     def test_more_than_may_be_buffered(self):
-        """Messages far beyond the limit, without waiting for an answer: the sender is slowed down,
+        """Messages far beyond the limit, sent without waiting for answers: the sender is slowed down,
         and each message is answered, in order."""
         count = 3000
         with Peer(self.lottery.port, 2) as peer:
@@ -404,7 +406,7 @@ class Buffered(Hostile):
 
 class Descriptors(Case):
     def test_descriptors_run_out(self):
-        """With few descriptors a worker sheds newcomers, keeps serving, and recovers."""
+        """A worker without descriptors turns new connections away, serves the others, and recovers."""
         server = self.server(agencies=1, workers=1, level="DEBUG")
         server.wait_ready()
         for pid in server.children()["worker"]:

@@ -1,4 +1,4 @@
-"""The lottery end to end: agencies at once, batches of every size, one raffle."""
+"""The lottery end to end: many agencies at once, the rules, one draw."""
 import unittest
 
 from programs import Case
@@ -7,8 +7,8 @@ from wire import Peer, bet, frame, pb
 
 class Crowd(Case):
     def test_a_thousand_agencies_at_once(self):
-        """1,000 agencies of 100 bets, all connected before the first bet: one raffle, every count
-        right."""
+        """1,000 agencies with 100 bets each, all connected before the first bet: one draw, and every
+        agency gets its winners."""
         count, each = 1000, 100
         server = self.server(agencies=count)
         peers = [Peer(server.port, i + 1, timeout=60) for i in range(count)]
@@ -35,10 +35,10 @@ class Crowd(Case):
 
 
 class Rules(Case):
-    """What is answered to whom."""
+    """Who gets which answer."""
 
     def test_finished_twice_and_from_two_connections_counts_once(self):
-        """Three agencies; two say Finished, one of them thrice: no raffle before the third."""
+        """Two of three agencies send Finished, one of them three times: no draw without the third."""
         server = self.server(agencies=3)
         with Peer(server.port, 1) as one, Peer(server.port, 1) as again, \
                 Peer(server.port, 2) as two, Peer(server.port, 3) as three:
@@ -54,8 +54,8 @@ class Rules(Case):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(len(server.lines("sorteo", "success")), 1)
 
-    def test_agency_ids_that_are_none(self):
-        """0, N+1 and 4294967295 are unknown, for bets and for Finished; nothing is stored."""
+    def test_unknown_agencies(self):
+        """0, N + 1 and 4294967295 are unknown, for bets and for Finished; nothing is stored."""
         server = self.server(agencies=2)
         for agency in (0, 3, 4294967295):
             with Peer(server.port, agency) as peer:
@@ -65,7 +65,7 @@ class Rules(Case):
         self.assertEqual(server.bets(), [])
 
     def test_bad_bets_store_nothing_of_their_batch(self):
-        """One bad bet among good ones: INVALID_BET, and nothing of the batch is there."""
+        """One bad bet among good ones: INVALID_BET, and nothing of the batch is stored."""
         bad = [bet(first=""), bet(first="x" * 65), bet(last="a\nb"), bet(last="\u0085"),
                bet(first="a\0b"), bet(document=""), bet(document="1" * 17), bet(document="12 3"),
                bet(document="ñ"), bet(birthdate="1999-02-29"), bet(birthdate="1999-2-28"),
@@ -81,7 +81,7 @@ class Rules(Case):
         self.assertEqual(len(server.bets()), 1)
 
     def test_offsets(self):
-        """Known, partly known, new, and beyond."""
+        """Batches that are known, partly known, new, and too far on."""
         server = self.server(agencies=1)
         with Peer(server.port) as peer:
             bets = [bet(str(i)) for i in range(10)]
@@ -110,8 +110,8 @@ class Rules(Case):
         self.assertEqual(len(server.bets()), 1)
 
     def test_the_answer_stays_the_same(self):
-        """After the raffle, and after a restart with another winning number, the winners are the
-        same; the raffle is not held again, and bets are refused."""
+        """After the draw, and after a restart with another winning number, the winners are the same;
+        there is no second draw, and bets are refused."""
         server = self.server(agencies=1)
         with Peer(server.port) as peer:
             peer.bets([bet("11"), bet("22", number=1)])
@@ -127,16 +127,16 @@ class Rules(Case):
         self.assertEqual(server.lines("sorteo"), [])
 
     def test_no_agencies(self):
-        """N = 0 only waits: everybody is unknown, no raffle is held, and it stops."""
+        """With N = 0 every agency is unknown, no draw is held, and the server stops when asked to."""
         server = self.server(agencies=0)
         with Peer(server.port) as peer:
             self.assertEqual(peer.bets([]).code, pb.ACK_CODE_UNKNOWN_AGENCY)
         self.assertEqual(server.stop(), 0)
         self.assertEqual(server.lines("sorteo"), [])
 
-    def test_who_says_nothing_counts_for_nothing(self):
-        """Dozens of connections that come and leave without a word, and some that stay within a
-        frame: the raffle is held once the agencies have finished, as if they were not there."""
+    def test_silent_connections_do_not_count(self):
+        """Dozens of connections come and leave without a word, and some stay within a frame: the draw
+        is held when the agencies have finished, as if they were not there."""
         server = self.server(agencies=2)
         for _ in range(60):
             Peer(server.port).close()
@@ -157,8 +157,8 @@ class Rules(Case):
         self.assertEqual(len(server.lines("agencia_finalizada", "success")), 2)
 
     def test_one_document_twice_and_nobody(self):
-        """Winners are listed per winning bet: a document twice is there twice; no winner is an empty
-        list; and the order is that of the bets."""
+        """Winners are listed per winning bet, in the order of the bets: a document that wins twice is
+        there twice. An agency without winners gets an empty list."""
         server = self.server(agencies=2)
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
             one.bets([bet("9"), bet("5"), bet("9", number=1), bet("9")])
@@ -171,8 +171,7 @@ class Rules(Case):
         self.assertTrue(server.lines("sorteo", "success", ganadores=3))
 
     def test_twenty_thousand_winners_of_one_agency(self):
-        """They come in frames, in order, however slowly they are read; the others do not wait for
-        that."""
+        """They come in several frames, in order; the other agency does not wait for that."""
         server = self.server(agencies=2)
         documents = [str(10_000_000 + i) for i in range(20_000)]
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
@@ -186,7 +185,7 @@ class Rules(Case):
             self.assertEqual(one.finish(len(documents)), documents)
 
     def test_a_port_is_free_again_at_once(self):
-        """A server that closed its connections itself, and another one on the same port."""
+        """After a server has closed its connections, another one starts on the same port."""
         server = self.server(agencies=1)
         for _ in range(3):
             peers = [Peer(server.port) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""The server's processes: how connections are spread, who is restarted, what a stop looks like."""
+"""The server's processes: how they share connections, are restarted, and stop."""
 import os
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from wire import Closed, Peer, bet, pb
 
 class Spreading(Case):
     def test_five_connections_over_two_workers(self):
-        """They are split 3/2."""
+        """One gets three, the other two."""
         server = self.server(level="DEBUG")
         server.wait_ready()
         peers = []
@@ -23,8 +23,8 @@ class Spreading(Case):
         for peer in peers:
             peer.close()
 
-    def test_a_worker_that_hangs_does_not_keep_newcomers_out(self):
-        """One worker is stopped: everybody is still served, by the other."""
+    def test_a_worker_that_hangs(self):
+        """While one worker is stopped, the other serves all new connections."""
         server = self.server(level="DEBUG")
         server.wait_ready()
         hung = server.children()["worker"][0]
@@ -38,9 +38,8 @@ class Spreading(Case):
             os.kill(hung, signal.SIGCONT)
         self.assertEqual(server.stop(), 0)
 
-
     def test_one_worker_per_core(self):
-        """Unless told otherwise; and one coordinator."""
+        """With SERVER_WORKERS=0 there is one per core, and one coordinator."""
         server = self.server(workers=0, level="DEBUG")
         cores = os.sysconf("SC_NPROCESSORS_ONLN")
         server.wait_ready()
@@ -50,8 +49,8 @@ class Spreading(Case):
 
 class Restarting(Case):
     def test_workers_die_and_nothing_is_lost(self):
-        """Each worker is killed between batches; agencies go on where they were, on another
-        connection; the end is as if nothing had happened."""
+        """All workers are killed between batches, again and again; the agency goes on where it was, on
+        another connection, and the end is as if nothing had happened."""
         server = self.server(agencies=1, level="DEBUG")
         server.wait_ready()
         sent = 0
@@ -77,7 +76,7 @@ class Restarting(Case):
         self.assertGreaterEqual(len(server.lines("close_process", "fail", process="worker")), 12)
 
     def test_the_coordinator_dies(self):
-        """Killed again and again while agencies wait: one raffle in the end."""
+        """It is killed again and again while an agency waits: there is one draw in the end."""
         server = self.server(agencies=2, level="DEBUG")
         server.wait_ready()
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
@@ -93,8 +92,8 @@ class Restarting(Case):
         self.assertEqual(len(server.lines("sorteo", "success")), 1)
 
     def test_the_whole_server_dies(self):
-        """SIGKILL to the supervisor takes all processes along; a start on the same port at once goes
-        on exactly there."""
+        """SIGKILL to the supervisor ends all processes; a server that starts on the same port at once
+        goes on exactly there."""
         server = self.server(agencies=2, level="DEBUG")
         server.wait_ready()
         with Peer(server.port, 1) as peer:
@@ -105,7 +104,7 @@ class Restarting(Case):
             server.signal(signal.SIGKILL)
             server.process.wait()
             wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children),
-                       "children gone")
+                       "the children to be gone")
             server = self.server(agencies=2, port=server.port)
         with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
             self.assertEqual(one.received(), 100)
@@ -114,7 +113,7 @@ class Restarting(Case):
         self.assertEqual(server.stop(), 0)
 
     def test_two_servers_on_one_folder(self):
-        """The second refuses, and says why; the first is not disturbed."""
+        """The second refuses to start and says why; the first is not disturbed."""
         server = self.server(agencies=1)
         second = subprocess.run([BIN / "lottery-server"], cwd=self.folder, text=True,
                                 capture_output=True, env={"SERVER_PORT": "0",
@@ -126,14 +125,14 @@ class Restarting(Case):
 
 
 class Stopping(Case):
-    """SIGTERM and SIGINT at any moment: all is closed, with a line each, within a second."""
+    """SIGTERM and SIGINT at any moment: within a second everything is closed, with a line each."""
 
     def check_stop(self, server, number=signal.SIGTERM, connections=0):
         children = sum(server.children().values(), [])
         begin = time.monotonic()
         server.signal(number)
         self.assertEqual(server.wait(20), 0)
-        # The product's bound is a second; the rest is for sanitizers on a busy machine.
+        # The server may take a second; the rest is for sanitizers on a busy machine.
         self.assertLess(time.monotonic() - begin, 4)
         self.assertEqual(server.lines()[-1].text.split(" action: ")[1], "exit | result: success")
         self.assertEqual(len(server.lines("close_process", "success")), 3)
@@ -144,7 +143,7 @@ class Stopping(Case):
         self.assertEqual([pid for pid in children if os.path.exists(f"/proc/{pid}")], [])
 
     def test_idle(self):
-        """Nobody was ever there."""
+        """There was never a connection."""
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number):
                 server = self.server(level="DEBUG")
@@ -162,7 +161,7 @@ class Stopping(Case):
                              "exit | result: success")
 
     def test_connected_and_waiting(self):
-        """One says nothing, one is within a frame, one waits for the raffle."""
+        """One connection has sent nothing, one half a frame, one waits for the draw."""
         server = self.server(level="DEBUG")
         server.wait_ready()
         with Peer(server.port, 1) as silent, Peer(server.port, 2) as half, \
@@ -176,7 +175,7 @@ class Stopping(Case):
                 with self.assertRaises((Closed, ConnectionError)):
                     peer.read()
 
-    def test_while_winners_are_told(self):
+    def test_while_winners_are_sent(self):
         """100,000 of them, to a peer that does not read."""
         server = self.server(agencies=1, level="DEBUG")
         server.wait_ready()
@@ -192,8 +191,8 @@ class Stopping(Case):
             self.check_stop(server, connections=1)
 
     def test_ctrl_c(self):
-        """A terminal's signals reach every process, and an impatient person sends them twice: it is
-        the same as one to the supervisor alone."""
+        """A terminal sends its signal to every process at once: it is the same as one to the supervisor
+        alone."""
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number):
                 server = self.server(level="DEBUG")
@@ -209,7 +208,7 @@ class Stopping(Case):
                     self.check_stop(server, number, connections=1)
 
     def test_echo(self):
-        """One connection has sent nothing, one half a line."""
+        """Mode echo: one connection has sent nothing, one half a line."""
         server = self.server(level="DEBUG", mode="echo")
         server.wait_ready()
         with Peer(server.port) as silent, Peer(server.port) as half:
@@ -223,9 +222,9 @@ class Stopping(Case):
         self.assertEqual(server.lines()[-1].text.split(" action: ")[1], "exit | result: success")
         self.assertEqual(len(server.lines("close_connection", "success")), 2)
 
-    def test_batches_that_were_read_are_stored_and_acked(self):
-        """A flood of batches, then SIGTERM: the stored bets are a whole number of batches, every ack
-        that came is true, and all that is stored was acked."""
+    def test_batches_that_were_read_are_stored_and_acknowledged(self):
+        """Many batches, then SIGTERM: whole batches are stored, and exactly those are
+        acknowledged."""
         server = self.server(agencies=1, level="INFO")
         with Peer(server.port) as peer:
             for i in range(200):
@@ -252,7 +251,7 @@ class CommandLine(Case):
                               capture_output=True, timeout=30, env=environment)
 
     def test_help_and_version(self):
-        """Both are told on stdout with status 0."""
+        """Both are printed on stdout with status 0."""
         self.assertIn("Usage: lottery-server", self.run_server("--help").stdout)
         self.assertRegex(self.run_server("--version").stdout, r"^lottery-server \d+\.\d+\.\d+\n$")
 
@@ -281,7 +280,8 @@ class CommandLine(Case):
         self.assertIn("bind: Address already in use", result.stdout)
 
     def test_health(self):
-        """Asks the running server, in both modes: 0 while it answers, 1 when it hangs or is gone."""
+        """--health asks the running server, in both modes: 0 while it answers, 1 when it hangs or is
+        gone."""
         for mode in ("lottery", "echo"):
             with self.subTest(mode):
                 server = self.server(mode=mode, level="DEBUG", folder=self.folder / mode)

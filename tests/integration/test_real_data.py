@@ -1,4 +1,4 @@
-"""The real bets of five agencies, where they are at hand."""
+"""The real bets of five agencies, on machines that have them."""
 import csv
 import datetime
 
@@ -12,7 +12,7 @@ REAL_BETS = 78697
 
 
 class RealData(Case):
-    """Five agencies with the real bets."""
+    """Five agencies send the real bets."""
 
     def setUp(self):
         if not REAL_DATA.exists():
@@ -45,11 +45,11 @@ class RealData(Case):
         return server
 
     def test_small_batches(self):
-        """Ten bets a batch."""
+        """Ten bets in a batch."""
         self.run_agencies(10)
 
     def test_usual_batches_and_the_original_reader(self):
-        """150 a batch; every agency's bets are stored in their order, and the original reader loads
+        """150 in a batch; every agency's bets are stored in their order, and the original reader loads
         each row."""
         server = self.run_agencies(150)
         stored = {}
@@ -62,7 +62,7 @@ class RealData(Case):
             self.assertEqual(stored[agency], sent)
 
     def test_batches_as_large_as_a_frame(self):
-        """100,000 a batch: the frame is the limit."""
+        """100,000 in a batch: the frame is the limit."""
         self.run_agencies(100000)
 
 

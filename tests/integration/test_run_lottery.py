@@ -1,4 +1,4 @@
-"""tools/run-lottery.sh, which `make run` calls, in a folder that has what it needs and nothing else."""
+"""tools/run-lottery.sh, which `make run` calls, in a folder with only what it needs."""
 import os
 import pathlib
 import re
@@ -47,14 +47,14 @@ class RunLottery(unittest.TestCase):
         return names
 
     def put_data(self, agencies):
-        """The user's own bets: agency i has i winners and one bet that is none."""
+        """The user's own bets: agency i has i winning bets and one that does not win."""
         (self.root / ".data").mkdir()
         for i in range(1, agencies + 1):
             (self.root / ".data" / f"agency-{i}.csv").write_text(
                 "Ana,Paz,1,1999-03-17,7574\r\n" * i + "Eva,Gil,2,1999-03-17,1\r\n")
 
     def test_data_is_made_where_there_is_none(self):
-        """And the raffle is held: each agency prints its winners, whose sum is what was saved."""
+        """And the draw is held: each agency prints how many winners it has, all of which were saved."""
         process = self.start(2)
         output = process.communicate(timeout=120)[0]
         self.assertEqual(process.returncode, 0, output)
@@ -69,7 +69,7 @@ class RunLottery(unittest.TestCase):
         self.assertEqual(self.running(), [])
 
     def test_data_of_the_user_is_left_alone(self):
-        """Twice, as a second run begins anew."""
+        """In two runs, of which the second starts with an empty store again."""
         self.put_data(3)
         before = [path.read_bytes() for path in sorted((self.root / ".data").iterdir())]
         for _ in range(2):
@@ -83,7 +83,7 @@ class RunLottery(unittest.TestCase):
                          before)
 
     def test_an_agency_that_fails(self):
-        """It says why, and all ends, as the others would wait for it for ever."""
+        """It says why, and everything ends, as the others would never get their winners."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("no bet\r\n")
         process = self.start(2)
@@ -94,7 +94,7 @@ class RunLottery(unittest.TestCase):
         wait_until(lambda: self.running() == [], "nobody to be left")
 
     def test_a_stop(self):
-        """In the middle of the work: nothing is left behind."""
+        """In the middle of the work: no process stays behind."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("Ana,Paz,1,1999-03-17,1\r\n" * 1_000_000)
         process = self.start(2)

@@ -1,6 +1,6 @@
-"""A foreign peer: the design's frame and proto/lottery.proto, with nothing of the C code.
+"""An agency without any of the C code: only the frame and proto/lottery.proto.
 
-Speaks to a server over blocking sockets, one message at a time or raw bytes.
+Talks to a server over blocking sockets, one message at a time or in raw bytes.
 """
 import importlib
 import pathlib
@@ -72,7 +72,7 @@ class Peer:
         self.send_bytes(frame(opcode, message))
 
     def read_frame(self):
-        """Returns opcode and body; a frame over the limit is a failure of the server."""
+        """Returns opcode and body; a frame over the limit is a fault of the server."""
         while True:
             if len(self.buffer) >= HEADER.size:
                 opcode, size = HEADER.unpack_from(self.buffer)
@@ -112,7 +112,7 @@ class Peer:
                   pb.Finished(agency_id=self.agency if agency is None else agency, total=total))
 
     def winners(self):
-        """All documents, in as many frames as they come."""
+        """Returns all documents, from as many frames as there are."""
         documents = []
         while True:
             message = self.read()
