@@ -33,7 +33,7 @@ static Lottery__V1__NewBets *unpack(const struct batch *batch)
     return message;
 }
 
-/* Without bets it is the question where we were: agency and offset, nothing else. */
+/* Without bets it asks where to go on: agency and offset, nothing else. */
 static void test_question(void **state)
 {
     struct batch batch;
@@ -98,8 +98,8 @@ static void test_bets_come_out_as_they_went_in(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
-/* Bets of every size around 127, where their own size takes a second byte: the generated code packs
- * the same. */
+/* Bets of every size around 127, from where on the size takes a second byte: the generated code
+ * packs the same. */
 static void test_same_bytes_as_the_generated_code(void **state)
 {
     char name[BET_NAME_MAX + 1];
@@ -147,7 +147,7 @@ static void test_frame_filled_to_the_byte(void **state)
     struct batch probe;
 
     (void)state;
-    /* What is left behind a number of bets, less the shortest one, is what the name may grow by. */
+    /* The name may grow by what is left after a number of bets, less the shortest one. */
     batch_begin(&probe, 1, 0);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));
@@ -181,7 +181,7 @@ static void test_frame_filled_to_the_byte(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
-/* With the largest head and the largest bets there is always room for one. */
+/* Even with the largest head, there is always room for one of the largest bets. */
 static void test_one_bet_always_fits(void **state)
 {
     char name[BET_NAME_MAX + 1];
@@ -195,8 +195,8 @@ static void test_one_bet_always_fits(void **state)
     assert_true(batch_add(&batch, &bet));
 }
 
-/* Bets of all sizes in random order: full means that the next bet would not have fitted, and all
- * that was taken comes out. */
+/* Bets of all sizes in random order: full means that the next bet would not have fit, and every bet
+ * that was added comes out. */
 static void test_random_bets(void **state)
 {
     enum { ROUNDS = 300 };
@@ -229,7 +229,7 @@ static void test_random_bets(void **state)
     }
 }
 
-/* The same room for the same bets, however often the frame was used before. */
+/* The same bets fit, however often the frame was used before. */
 static void test_reuse(void **state)
 {
     const struct bet bet = make_bet("Ana", "Paz", "1", 0);

@@ -1,6 +1,6 @@
-/* An agency's CSV as people bring it: which files are read, and what is said about the others.
+/* An agency's CSV in all its forms: which files are read, and which errors the others get.
  *
- * Each case writes a file of its own; the clock is a fake one, so that "today" is known.
+ * Each test writes a file of its own; the clock is a fake one, so that "today" is known.
  */
 #include "bets_file.h"
 #include "clock.h"
@@ -16,7 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROW "Ana,Paz,30904465,1999-03-17,7574"
-#define ROW_MAX 4096    /* bytes of the longest row that is taken */
+#define ROW_MAX 4096    /* bytes of the longest row that is accepted */
 #define CHECK_ROWS 4096 /* from one mark of the file to the next */
 #define MANY_ROWS 20000 /* several marks, several blocks */
 
@@ -32,7 +32,7 @@ static uint64_t monotonic(void)
     return 0;
 }
 
-/* Noon of 2024-06-15, whatever the time zone makes of it. */
+/* Noon of 2024-06-15, the same day in nearly all time zones. */
 static time_t wall(void)
 {
     return 1718452800;
@@ -77,7 +77,7 @@ static void write_file(const struct fixture *f, const char *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Opens the file anew and checks it to its end. */
+/* Opens the file again and checks it to its end. */
 static enum status check(struct fixture *f)
 {
     bool is_done = false;
@@ -97,7 +97,7 @@ static enum status check_bytes(struct fixture *f, const char *bytes, size_t size
     return check(f);
 }
 
-/* The file is sound and has that many rows; the first is read again from the beginning. */
+/* The file is valid and has that many rows; the first is read again from the beginning. */
 static void assert_rows(struct fixture *f, const char *text, uint64_t rows)
 {
     if (check_bytes(f, text, strlen(text)) != STATUS_OK)
@@ -169,7 +169,7 @@ static void test_line_ends(void **state)
     }
 }
 
-/* A file without a row is fine: an agency without bets. */
+/* A file without a row is valid: an agency without bets. */
 static void test_no_row(void **state)
 {
     static const char *const texts[] = {"",           "\n",           "\r\n",
@@ -195,7 +195,7 @@ static void test_one_row(void **state)
     }
 }
 
-/* Blank lines are no rows, wherever they are, but they are lines. */
+/* Blank lines are not rows, wherever they are, but they count as lines. */
 static void test_blank_lines(void **state)
 {
     struct fixture *f = *state;
@@ -204,7 +204,7 @@ static void test_blank_lines(void **state)
     assert_refused(f, "\n\r\n" ROW "\n\nbad\n", 5, "1 fields instead of 5");
 }
 
-/* A byte order mark is skipped at the beginning, before quotes too, and nowhere else. */
+/* A byte order mark is skipped at the beginning, also before quotes, and nowhere else. */
 static void test_byte_order_mark(void **state)
 {
     struct fixture *f = *state;
@@ -221,7 +221,7 @@ static void test_byte_order_mark(void **state)
                 "Paz", "30904465", "1999-03-17", 7574);
 }
 
-/* Commas, quotes and everything that other formats separate with are part of a name. */
+/* Commas, quotes and the separators of other formats may be part of a name. */
 static void test_names(void **state)
 {
     struct fixture *f = *state;
@@ -270,7 +270,7 @@ static void test_numbers(void **state)
     }
 }
 
-/* Every rule of a bet is kept to, and the line is named. */
+/* A row that breaks any rule of a bet is refused, with its line. */
 static void test_bad_rows(void **state)
 {
     struct fixture *f = *state;
@@ -305,7 +305,7 @@ static void test_fields(void **state)
     assert_refused(f, ROW "\r" ROW "\r", 1, "a carriage return within a line");
 }
 
-/* Quotes have to be where they belong; a row that goes over lines is named by its first one. */
+/* Quotes have to be in the right places; a row over several lines is reported at its first. */
 static void test_quotes(void **state)
 {
     struct fixture *f = *state;
@@ -316,7 +316,7 @@ static void test_quotes(void **state)
                    "a quote that is never closed");
     assert_refused(f, ROW "\n\"A\nna\",Paz,1,1999-03-17,1\n", 2,
                    "first name is not valid UTF-8 without control characters");
-    /* The line after one that went over two has its own number. */
+    /* The line after a row over two lines has its own number. */
     assert_refused(f, ROW "\nAna,Paz,1,1999-03-17,\"1\n\"\n" ROW "\n", 2,
                    "number is not in 0..9999");
     assert_refused(f, ROW "\r\n\r\n" ROW "\r\nx", 4, "1 fields instead of 5");
@@ -339,7 +339,7 @@ static void test_nul_byte(void **state)
     assert_refused_bytes(f, alone, sizeof(alone) - 1, 2, "1 fields instead of 5");
 }
 
-/* A file of one huge field is refused at its line, whatever its size; memory does not grow. */
+/* One huge field is refused with its line, whatever its size; memory does not grow. */
 static void test_huge_field(void **state)
 {
     enum { HUGE_SIZE = 3 * 1024 * 1024 };
@@ -357,7 +357,7 @@ static void test_huge_field(void **state)
     free(bytes);
 }
 
-/* Rows up to the limit are judged by their content, the next byte by their length. */
+/* Rows up to the limit are judged by their content; a longer one is refused for its length. */
 static void test_longest_row(void **state)
 {
     struct fixture *f = *state;
@@ -373,7 +373,7 @@ static void test_longest_row(void **state)
     }
 }
 
-/* What can not be opened or read twice is told with its name. */
+/* A file that cannot be opened, or not be read twice, is reported with its name. */
 static void test_no_such_file(void **state)
 {
     struct fixture *f = *state;
@@ -391,7 +391,7 @@ static void test_no_such_file(void **state)
     assert_null(f->file);
 }
 
-/* One that is there but can not be opened is told with the reason. */
+/* A file that exists but cannot be opened is reported with the reason. */
 static void test_unopenable_file(void **state)
 {
     struct fixture *f = *state;
@@ -431,7 +431,7 @@ static void assert_row(struct fixture *f, int i)
     assert_next(f, first, last, document, "1999-03-17", (uint32_t)i % 10000);
 }
 
-/* Any row can be gone to, back and forth: around marks, at both ends, and behind the last. */
+/* Seeking works for any row, back and forth: around marks, at both ends, and after the last. */
 static void test_seek(void **state)
 {
     static const int rows[] = {0,    1, CHECK_ROWS - 1, CHECK_ROWS,         CHECK_ROWS + 1,
@@ -454,7 +454,7 @@ static void test_seek(void **state)
     assert_at_end(f);
 }
 
-/* A file whose rows end exactly where a mark would be: the place behind the last row exists. */
+/* The rows end exactly where a mark would be: one can still seek to the end. */
 static void test_seek_at_a_mark(void **state)
 {
     struct fixture *f = *state;
@@ -475,7 +475,7 @@ static void test_seek_at_a_mark(void **state)
     }
 }
 
-/* A peek does not move: the same row as often as one looks. */
+/* Peeking does not move: it gives the same row every time. */
 static void test_peek_stays(void **state)
 {
     struct fixture *f = *state;
@@ -491,7 +491,7 @@ static void test_peek_stays(void **state)
     assert_at_end(f);
 }
 
-/* A file that somebody writes to between check and sending is noticed. */
+/* A change of the file between checking and sending is noticed. */
 static void test_changed_file(void **state)
 {
     struct fixture *f = *state;
@@ -504,7 +504,7 @@ static void test_changed_file(void **state)
     assert_string_equal(f->err.text, expected);
 }
 
-/* One call checks a bounded number of rows, so that whoever calls gets a turn in between. */
+/* One call checks a limited number of rows, so that the caller can do other work in between. */
 static void test_check_in_steps(void **state)
 {
     struct fixture *f = *state;
@@ -522,7 +522,7 @@ static void test_check_in_steps(void **state)
     assert_int_equal(calls, MANY_ROWS / CHECK_ROWS + 1);
 }
 
-/* Closing nothing is fine. */
+/* Closing NULL is allowed. */
 static void test_close_nothing(void **state)
 {
     (void)state;

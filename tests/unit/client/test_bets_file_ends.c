@@ -1,4 +1,4 @@
-/* What ends a line of an agency's CSV, and what only looks like it. */
+/* What ends a line of an agency's CSV, and what only looks as if it did. */
 #include "cmocka_all.h"
 
 #include "bets_file.h"
@@ -13,7 +13,7 @@
 
 static struct errbuf err;
 
-/* Checks a file with this text; its rows are in *rows then. */
+/* Checks a file with this text, and writes the number of its rows to *rows. */
 static enum status check(const char *dir, const char *text, uint64_t *rows)
 {
     struct bets_file *file;
@@ -66,7 +66,7 @@ static void takes_every_line_end(void **state)
     }
 }
 
-/* A carriage return alone ends nothing, wherever it is: two rows on one line are none. */
+/* A carriage return alone ends nothing, wherever it is: two rows on one line are refused. */
 static void refuses_a_carriage_return_within_a_line(void **state)
 {
     static const char *const cases[] = {ROW "\n" ROW "\r" ROW, ROW "\n" ROW "\r" ROW "\n",

@@ -1,4 +1,4 @@
-/* An agency's settings: every key, from YAML and the environment, and what is said of bad ones. */
+/* An agency's settings: every key, from YAML and the environment, and the errors of bad ones. */
 #include "capture.h"
 #include "client_settings.h"
 #include "cmocka_all.h"
@@ -69,7 +69,7 @@ static void assert_untouched(const struct fixture *f)
     assert_memory_equal(&f->settings, &untouched, sizeof(untouched));
 }
 
-/* Loading fails with "file:line: " and this text, and the settings are left alone. */
+/* Loading fails with "file:line: " and this text, and does not change the settings. */
 static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
 {
     char expected[600];
@@ -80,7 +80,7 @@ static void assert_refused(struct fixture *f, const char *text, unsigned line, c
     assert_untouched(f);
 }
 
-/* Loading fails at that line; the rest of the text is libyaml's. */
+/* Loading fails at this line; the rest of the text comes from libyaml. */
 static void assert_refused_at(struct fixture *f, const char *text, unsigned line)
 {
     char place[300];
@@ -105,7 +105,7 @@ static void assert_defaults(const struct client_settings *settings)
     assert_true(settings->connect_timeout == 120 * SECOND);
 }
 
-/* All but the id has a default, with an empty file, and without one. */
+/* All settings but the id have a default, with an empty file and without a file. */
 static void test_defaults(void **state)
 {
     static const char *const texts[] = {"", "\n", "# nothing\n", "{}\n", "\xef\xbb\xbf"};
@@ -121,7 +121,7 @@ static void test_defaults(void **state)
     }
 }
 
-/* Every key of the file gets where it belongs. */
+/* Every key of the file sets its field. */
 static void test_every_key(void **state)
 {
     struct fixture *f = *state;
@@ -152,7 +152,7 @@ static void test_every_key(void **state)
     assert_true(f->settings.connect_timeout == 300 * 1000000);
 }
 
-/* Keys may be joined by hand, in flow style, quoted, and with CRLF. */
+/* Keys may be written with dots, in flow style, quoted, and with CRLF. */
 static void test_other_spellings(void **state)
 {
     static const char *const texts[] = {
@@ -172,7 +172,7 @@ static void test_other_spellings(void **state)
     }
 }
 
-/* The file that comes with the agency is taken, and says what the defaults say. */
+/* The file that comes with the agency is valid and has the defaults. */
 static void test_own_file(void **state)
 {
     struct fixture *f = *state;
@@ -182,7 +182,7 @@ static void test_own_file(void **state)
     assert_defaults(&f->settings);
 }
 
-/* An agency has to know who it is. */
+/* Without an id, loading fails. */
 static void test_id_is_missing(void **state)
 {
     struct fixture *f = *state;
@@ -197,7 +197,7 @@ static void test_id_is_missing(void **state)
     assert_untouched(f);
 }
 
-/* What is wrong is told with the file, the line, the key and the reason. */
+/* An error has the file, the line, the key and the reason. */
 static void test_errors_name_the_line(void **state)
 {
     struct fixture *f = *state;
@@ -227,7 +227,7 @@ static void test_errors_name_the_line(void **state)
     assert_refused(f, "bets:\n  file: ''\n", 2, "bets.file: \"\" is not a text of 1..511 bytes");
 }
 
-/* Durations are Go's: a unit, and nothing negative. */
+/* Durations are those of Go: with a unit, and not negative. */
 static void test_durations(void **state)
 {
     static const struct {
@@ -288,7 +288,7 @@ static void test_wrong_kinds(void **state)
     assert_refused(f, "? {a: b}\n: 2\n", 1, "a key has to be a word");
 }
 
-/* Nesting deeper than any setting is refused where it begins, however deep it goes on. */
+/* Nesting deeper than any setting is refused where it begins, however deep it gets. */
 static void test_deep_nesting(void **state)
 {
     enum { DEPTH = 900 };
@@ -307,8 +307,8 @@ static void test_deep_nesting(void **state)
     assert_untouched(f);
 }
 
-/* Anchors and aliases are YAML, too; what they stand for is what counts, and an endless one ends.
- */
+/* Anchors and aliases are YAML, too: they count as what they stand for, and an endless one is
+ * refused. */
 static void test_anchors_and_aliases(void **state)
 {
     struct fixture *f = *state;
@@ -321,7 +321,7 @@ static void test_anchors_and_aliases(void **state)
     assert_refused(f, "log: &log {level: INFO}\nserver: *log\n", 1, "server.level: unknown key");
 }
 
-/* What is no YAML is told with its line. */
+/* A syntax error of YAML is reported with its line. */
 static void test_syntax_errors(void **state)
 {
     struct fixture *f = *state;
@@ -344,7 +344,7 @@ static void test_nul_byte(void **state)
     assert_refused(f, "\"id\\0x\": 1\n", 1, "a key has to be a word");
 }
 
-/* Keys and values of any length are taken whole or refused. */
+/* Keys and values of any length are read whole or refused. */
 static void test_long_texts(void **state)
 {
     struct fixture *f = *state;
@@ -367,7 +367,7 @@ static void test_long_texts(void **state)
     }
 }
 
-/* A file that is there and can not be read is an error with its name. */
+/* A file that exists but cannot be read is an error with its name. */
 static void test_unreadable_file(void **state)
 {
     struct fixture *f = *state;
@@ -425,7 +425,7 @@ static void test_environment_errors(void **state)
                    "batch.maxAmount: \"x\" is not a number of 1..4294967295");
 }
 
-/* The config line begins as the contract says, with the period as Go prints it. */
+/* The config line begins as documented, with the period as Go prints it. */
 static void test_log_line(void **state)
 {
     struct fixture *f = *state;

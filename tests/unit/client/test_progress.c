@@ -30,7 +30,7 @@ static uint32_t random_bits(void)
 
 static const struct clock_source fake_clock = {monotonic, wall, random_bits};
 
-/* stdout and stderr as they were, and where what is written comes out. */
+/* stdout and stderr as they were, and where their output can be read. */
 struct fixture {
     int saved_out;
     int saved_err;
@@ -64,7 +64,7 @@ static void begin(struct fixture *f, bool out_is_terminal, bool err_is_terminal)
     assert_int_equal(close(nowhere), 0);
 }
 
-/* What came out on the terminal since the last call. */
+/* What was written to the terminal since the last call. */
 static void read_terminal(struct fixture *f, char out[TEXT_SIZE])
 {
     (void)fflush(stderr);
@@ -72,7 +72,7 @@ static void read_terminal(struct fixture *f, char out[TEXT_SIZE])
     out[size > 0 ? size : 0] = '\0';
 }
 
-/* Brings both back; only then may something be asserted, or it would be told to the terminal. */
+/* Restores both. Nothing may be asserted before that: a failure would go to the terminal. */
 static void end(struct fixture *f)
 {
     (void)fflush(stdout);
@@ -85,7 +85,7 @@ static void end(struct fixture *f)
     clock_replace(NULL);
 }
 
-/* On a terminal: bets sent, the rate since the beginning, what is waited for; then wiped, once. */
+/* On a terminal: bets sent, the rate since the start, what it waits for; then erased, once. */
 static void test_on_a_terminal(void **state)
 {
     struct progress progress;
@@ -114,7 +114,7 @@ static void test_on_a_terminal(void **state)
     assert_string_equal(wiped_again, "");
 }
 
-/* With output or errors going elsewhere there are log lines only. */
+/* Where output or errors go elsewhere there are only log lines. */
 static void test_in_a_pipe(void **state)
 {
     static const bool is_terminal[][2] = {{false, true}, {true, false}, {false, false}};

@@ -71,12 +71,12 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
 
 static void assert_text(struct text ours, const char *theirs)
 {
-    /* Also what is behind a NUL byte within the text. */
+    /* Also what follows a NUL byte within the text. */
     assert_memory_equal(ours.data, theirs, ours.size);
     assert_int_equal(theirs[ours.size], '\0');
 }
 
-/* What we read, protobuf-c reads, too, and the same. Returns whether we read it. */
+/* Checks that protobuf-c reads the same when we can read it. Returns whether we can. */
 static bool assert_agree(const uint8_t *bytes, size_t size)
 {
     static struct bet bets[MESSAGE_CAPACITY / 2];
@@ -133,7 +133,7 @@ static void test_schema(void **state)
     assert_string_equal(bet->fields[4].name, "number");
 }
 
-/* A bet is written to the byte as protobuf-c writes it. */
+/* A bet is written as protobuf-c writes it, byte for byte. */
 static void test_encode(void **state)
 {
     struct prng prng = {1};
@@ -155,7 +155,7 @@ static void test_encode(void **state)
     }
 }
 
-/* Whatever protobuf-c writes is read; but for offsets of 64 bits, which no agency gets to. */
+/* Whatever protobuf-c writes is read, except offsets of 64 bits, which no agency reaches. */
 static void test_decode(void **state)
 {
     static uint8_t bytes[MESSAGE_CAPACITY];
@@ -169,7 +169,7 @@ static void test_decode(void **state)
     }
 }
 
-/* A message that is cut, or has any byte changed, is read as protobuf-c reads it or not at all. */
+/* A message that is cut or has a changed byte is read as protobuf-c reads it, or not at all. */
 static void test_decode_damaged(void **state)
 {
     static uint8_t bytes[MESSAGE_CAPACITY];
@@ -192,7 +192,7 @@ static void test_decode_damaged(void **state)
     assert_true(refused > 1000);
 }
 
-/* What protobuf-c would never write is left to it. */
+/* What protobuf-c would never write is left to protobuf-c. */
 static void test_left_to_protobuf(void **state)
 {
     static const struct {

@@ -9,7 +9,7 @@
 
 static const struct frame untouched = {(const uint8_t *)"", 4711, 0x55};
 
-/* Decodes right before a page that can not be touched; checks that only FRAME_OK writes. */
+/* Decodes right before an inaccessible page; checks that *out is written only with FRAME_OK. */
 static enum frame_result decode(const uint8_t *data, size_t size, struct frame *out)
 {
     struct guarded guarded = guarded_copy(data, size);
@@ -32,7 +32,7 @@ static size_t build(uint8_t *out, uint8_t opcode, size_t body_size)
     return FRAME_HEADER_SIZE + body_size;
 }
 
-/* The limits are those of the contract. */
+/* The limits are the documented ones. */
 static void test_limits(void **state)
 {
     struct frame frame = {NULL, FRAME_BODY_MAX, 0};
@@ -57,7 +57,7 @@ static void test_header_bytes(void **state)
     assert_memory_equal(header, "\x00\xfb\x1f\x00\x00\xee", 6);
 }
 
-/* Every prefix of a frame needs more, for every kind of size; the whole frame is taken as it is. */
+/* For every kind of size, each prefix of a frame needs more bytes; the whole frame is decoded. */
 static void test_every_prefix_needs_more(void **state)
 {
     static const size_t sizes[] = {0,   1,   2,   4,    5,    6,    127,  128,
@@ -78,7 +78,7 @@ static void test_every_prefix_needs_more(void **state)
     }
 }
 
-/* What follows a frame does not matter, not even a further bad one. */
+/* What follows a frame does not matter, not even a bad frame. */
 static void test_only_the_first_frame_counts(void **state)
 {
     uint8_t bytes[100];
@@ -93,7 +93,7 @@ static void test_only_the_first_frame_counts(void **state)
     }
 }
 
-/* A length over the limit is bad as soon as it is known, whichever of its bytes says so. */
+/* A length over the limit is bad as soon as it is known, whichever of its bytes is too large. */
 static void test_too_long_is_bad_at_once(void **state)
 {
     static const uint32_t lengths[] = {
@@ -113,7 +113,7 @@ static void test_too_long_is_bad_at_once(void **state)
     }
 }
 
-/* Every opcode passes; judging it is not the frame's business. */
+/* Every opcode passes: it is checked elsewhere. */
 static void test_every_opcode(void **state)
 {
     struct frame frame;
@@ -128,7 +128,7 @@ static void test_every_opcode(void **state)
     }
 }
 
-/* Header writer and decoder agree on every body size there may be. */
+/* What writes headers and what decodes them agree on every possible body size. */
 static void test_every_size_round_trip(void **state)
 {
     static uint8_t bytes[FRAME_MAX_SIZE];

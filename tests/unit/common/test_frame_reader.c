@@ -10,14 +10,14 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define STREAM_MAX (64 * 1024)
 
-/* A stream of frames, and what came out of a reader. */
+/* A stream of frames, and what a reader has made of it. */
 struct fixture {
     struct frame_reader reader;
     uint8_t stream[STREAM_MAX];
     size_t stream_size;
     size_t ends[64]; /* where each frame of the stream ends */
     size_t frames;   /* how many it has */
-    size_t seen;     /* bytes of the stream whose frames came out as they should */
+    size_t seen;     /* bytes of the stream whose frames came out right */
     size_t calls;
     size_t stop_at;   /* on_frame returns false at this call; 0 = never */
     bool is_finished; /* ... and finishes the reader before */
@@ -54,7 +54,7 @@ static void add_frame(struct fixture *f, uint8_t opcode, size_t body_size)
     f->ends[f->frames++] = f->stream_size;
 }
 
-/* Frames of every awkward size, the longest one among short ones. */
+/* Frames of every awkward size, the longest between short ones. */
 static void add_all_sizes(struct fixture *f)
 {
     static const size_t sizes[] = {0, 1, 0, 4, 5, 6, 100, FRAME_BODY_MAX, 255, 256, 0, 300, 0};
@@ -69,7 +69,7 @@ static void rewind_stream(struct fixture *f)
     f->calls = 0;
 }
 
-/* The frame is the next one of the stream, to the byte. */
+/* Checks that the frame is the next one of the stream, byte for byte. */
 static bool on_frame(void *context, const struct frame *frame)
 {
     struct fixture *f = context;
@@ -87,7 +87,7 @@ static bool on_frame(void *context, const struct frame *frame)
     return f->calls != f->stop_at;
 }
 
-/* Feeds a piece from memory that ends where the piece ends and is gone right after. */
+/* Feeds a piece from memory that ends where the piece ends and is freed right after. */
 static enum status feed(struct fixture *f, size_t from, size_t to)
 {
     size_t size = to - from;
@@ -100,7 +100,7 @@ static enum status feed(struct fixture *f, size_t from, size_t to)
     return status;
 }
 
-/* How many frames are whole when `size` bytes of the stream have come. */
+/* How many frames are complete after `size` bytes of the stream. */
 static size_t whole_within(const struct fixture *f, size_t size)
 {
     size_t count = 0;
@@ -110,7 +110,7 @@ static size_t whole_within(const struct fixture *f, size_t size)
     return count;
 }
 
-/* The reader has given out what it should, and keeps a buffer only within a frame. */
+/* Checks that the reader has passed on what it should and has a buffer only within a frame. */
 static void assert_state_after(const struct fixture *f, size_t size)
 {
     size_t whole = whole_within(f, size);
@@ -121,7 +121,7 @@ static void assert_state_after(const struct fixture *f, size_t size)
     assert_int_equal(frame_reader_is_inside(&f->reader), size > boundary);
 }
 
-/* One byte at a time every frame comes out, at its last byte and not before. */
+/* Fed byte by byte, every frame comes out at its last byte and not before. */
 static void test_byte_by_byte(void **state)
 {
     struct fixture *f = *state;
@@ -206,7 +206,7 @@ static bool is_within(void *context, const struct frame *frame)
     return true;
 }
 
-/* Whole frames of one piece are handed out from where they lie, without a copy. */
+/* Whole frames within a piece are passed on where they are, without a copy. */
 static void test_whole_frames_are_not_copied(void **state)
 {
     struct fixture *f = *state;
@@ -219,7 +219,7 @@ static void test_whole_frames_are_not_copied(void **state)
     assert_null(f->reader.partial);
 }
 
-/* No bytes are no news, between frames and within one. */
+/* An empty piece changes nothing, neither between frames nor within one. */
 static void test_empty_piece(void **state)
 {
     struct fixture *f = *state;
@@ -234,7 +234,7 @@ static void test_empty_piece(void **state)
     }
 }
 
-/* A length over the limit is malformed at the byte that tells it; the frames before it came out. */
+/* A length over the limit is malformed at the byte that shows it; the frames before it came out. */
 static void test_too_long(void **state)
 {
     static const uint32_t lengths[] = {FRAME_BODY_MAX + 1, 0x10000, 0x1000000, 0xffffffff};
@@ -263,8 +263,8 @@ static void test_too_long(void **state)
     }
 }
 
-/* When on_frame says stop, no further frame comes, whether this one lay whole or was put together;
- * it may have finished the reader, and its frame still stays valid until it returns. */
+/* When on_frame says stop, no other frame comes, whether this one came whole or in pieces. It may
+ * finish the reader: its frame stays valid until it returns. */
 static void test_stop(void **state)
 {
     for (int finishes = 0; finishes < 2; finishes++) {
@@ -287,7 +287,7 @@ static void test_stop(void **state)
     }
 }
 
-/* Without memory for the beginning of a frame the reader says so, and what was whole came out. */
+/* Without memory for the start of a frame the reader says so; the whole frames came out before. */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;
@@ -302,7 +302,7 @@ static void test_no_memory(void **state)
     assert_false(frame_reader_is_inside(&f->reader));
 }
 
-/* Finishing within a frame frees what was kept; doing so again is fine, and so is a new start. */
+/* Finishing within a frame frees its buffer; finishing twice and starting again are allowed. */
 static void test_fini_again(void **state)
 {
     struct fixture *f = *state;

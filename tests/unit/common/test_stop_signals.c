@@ -1,4 +1,4 @@
-/* Signals of this very process: every case ends with both of them blocked and none pending. */
+/* Signals to this process itself: every test ends with both blocked and none pending. */
 #include "cmocka_all.h"
 #include "loop.h"
 #include "stop_signals.h"
@@ -31,7 +31,7 @@ static enum status begin_reports(struct fixture *f)
     return stop_signals_start(&f->signals, &(struct stop_signals_config){&f->loop, on_stop, f});
 }
 
-/* Takes away what a case has left pending, so that the next one begins without it. */
+/* Removes what a test has left pending, so that the next one starts without it. */
 static bool take_pending(int number)
 {
     sigset_t pending;

@@ -27,7 +27,7 @@ static Lottery__V1__Ack *unpack_ack(const uint8_t *bytes, size_t size)
     return ack;
 }
 
-/* The opcodes and codes are those of the contract. */
+/* The opcodes and codes are the documented ones. */
 static void test_numbers(void **state)
 {
     (void)state;
@@ -39,7 +39,7 @@ static void test_numbers(void **state)
     assert_int_equal(LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 8);
 }
 
-/* A message comes out as it went in, behind a header with its opcode; the bytes are protobuf's. */
+/* A message comes out as it went in, after a header with its opcode; the bytes are protobuf's. */
 static void test_pack_to_the_byte(void **state)
 {
     char first_name[] = "A";
@@ -85,8 +85,8 @@ static void test_pack_empty(void **state)
     assert_memory_equal(out, "\0\0\0\0\0", FRAME_HEADER_SIZE);
 }
 
-/* A frame of exactly the limit is packed and ends where the room ends; one byte more gives 0 and
- * writes nothing. */
+/* A frame of exactly the limit is packed and fills the buffer; one byte more gives 0 and writes
+ * nothing. */
 static void test_pack_at_the_limit(void **state)
 {
     static char text[FRAME_MAX_SIZE + 10];
@@ -114,7 +114,7 @@ static void test_pack_at_the_limit(void **state)
     }
 }
 
-/* An Ack carries its three fields, up to the largest count; no detail is an empty one. */
+/* An Ack has its three fields, up to the largest count; without detail that text is empty. */
 static void test_ack(void **state)
 {
     uint8_t out[FRAME_MAX_SIZE];
@@ -156,7 +156,7 @@ static void test_ack_detail_is_cut(void **state)
     }
 }
 
-/* The cut never lies within a UTF-8 sequence, wherever the sequence lies. */
+/* The cut is never within a UTF-8 sequence, wherever the sequence is. */
 static void test_ack_detail_keeps_utf8_whole(void **state)
 {
     static const char *const characters[] = {"\xc3\xb1", "\xe2\x82\xac", "\xf0\x9f\x8e\xb0"};
@@ -182,7 +182,7 @@ static void test_ack_detail_keeps_utf8_whole(void **state)
     }
 }
 
-/* A Finished carries agency and total, up to the largest. */
+/* A Finished has agency and total, up to the largest. */
 static void test_finished(void **state)
 {
     static const struct {
@@ -204,7 +204,7 @@ static void test_finished(void **state)
     }
 }
 
-/* The size of a nested message is what protobuf-c makes of it, over every step of its length. */
+/* The size of a nested message is the one of protobuf-c, around every change of its length. */
 static void test_nested_size(void **state)
 {
     enum { LONGEST = 20000 };

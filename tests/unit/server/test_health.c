@@ -1,4 +1,4 @@
-/* Asking a server how it is; the server is a child that answers one connection with given bytes. */
+/* The health check; its server is a child that answers one connection with given bytes. */
 #include "cmocka_all.h"
 #include "health.h"
 #include "test_sockets.h"
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Accepts one connection, waits for some bytes (or the end), answers, closes. */
+/* Accepts one connection, waits for some bytes or the end, answers and closes. */
 static void serve(int listener, const void *answer, size_t size)
 {
     char question[64];
@@ -21,7 +21,7 @@ static void serve(int listener, const void *answer, size_t size)
     _exit(0);
 }
 
-/* What health_ask says of a server that answers with these bytes. */
+/* What health_ask returns for a server that answers with these bytes. */
 static int ask(enum server_mode mode, const void *answer, size_t size)
 {
     struct sockaddr_in address;
@@ -41,7 +41,7 @@ static int ask(enum server_mode mode, const void *answer, size_t size)
     return result;
 }
 
-/* An Ack, whatever it says, is a sign of life; anything else is not. */
+/* Any Ack means that the server works; anything else does not. */
 static void test_lottery(void **state)
 {
     (void)state;
@@ -51,7 +51,7 @@ static void test_lottery(void **state)
     assert_int_equal(ask(SERVER_MODE_LOTTERY, "", 0), 1);
 }
 
-/* An echo server has nothing to say to who said nothing. */
+/* An echo server ends the connection of a client that sends nothing. */
 static void test_echo(void **state)
 {
     (void)state;
