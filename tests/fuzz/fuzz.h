@@ -1,7 +1,7 @@
-/* fuzz.h - what the fuzz targets share: checks that end the run, and pieces of an input.
+/* fuzz.h - what the fuzz targets share: checks that end the run, and reading parts of an input.
  *
  * A target is one file with LLVMFuzzerTestOneInput(), which libFuzzer calls with one input after
- * the other; https://llvm.org/docs/LibFuzzer.html. tools/fuzz.sh runs one for as long as wanted.
+ * another; see https://llvm.org/docs/LibFuzzer.html. tools/fuzz.sh runs one for as long as wanted.
  */
 #ifndef LOTTERY_FUZZ_H
 #define LOTTERY_FUZZ_H
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Ends the run with the input as a finding. */
+/* Ends the run when the condition is false: libFuzzer then saves the input. */
 #define FUZZ_CHECK(condition)                                                                      \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -27,7 +27,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What is left of an input. */
+/* The rest of an input that is not read yet. */
 struct fuzz_input {
     const uint8_t *data;
     size_t size;
@@ -36,19 +36,19 @@ struct fuzz_input {
 /* The next byte; 0 at the end. */
 uint8_t fuzz_byte(struct fuzz_input *input);
 
-/* The next number of `bytes` bytes, little endian; 0 bits at the end. */
+/* The next number of `bytes` bytes, little endian; bytes after the end are 0. */
 uint64_t fuzz_uint(struct fuzz_input *input, unsigned bytes);
 
-/* A text of at most `max` bytes (its length is one byte of the input) in a block of its own, so
- * that a sanitizer sees one byte too many being read. It ends with a NUL that is not part of it
- * when `has_nul`. The caller frees text.data with fuzz_text_free. */
+/* A text of at most `max` bytes (its length is one byte of the input) in a memory block of its own,
+ * so that a sanitizer notices reading beyond its end. With `has_nul` a NUL follows it that is not
+ * part of it. The caller frees it with fuzz_text_free. */
 struct text fuzz_text(struct fuzz_input *input, size_t max, bool has_nul);
 void fuzz_text_free(struct text text);
 
-/* The path of a regular file in memory that holds these bytes, until the next call. */
+/* The path of a regular file in memory that holds these bytes until the next call. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
-/* What the code under test logs goes nowhere, but is formatted. */
+/* Discards what the code under test logs; it is still formatted. */
 void fuzz_silence_log(void);
 
 /* Today is 2026-03-01 in every run. */
