@@ -1,8 +1,8 @@
-"""Measures the lottery against the floor of sockets and disk, in turns, on this machine.
+"""Measures the lottery and what sockets and disk need at least (the floor), in turns.
 
-Prints a table of medians and spread and the goals, and writes all samples as JSON. `make bench` builds
-what it needs. The data is made once and kept, and the subjects write beside it: that file system is the
-one that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
+Prints a table with median, minimum and maximum of each figure, and the goals, and writes all samples as
+JSON. `make bench` builds what it needs. The data is made once and kept. The subjects write beside it, so
+it is that file system that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
 """
 import argparse
 import json
@@ -44,7 +44,7 @@ class Plan:
 
 
 def measure(subjects, rounds, scratch):
-    """Runs all subjects once per round, each round beginning with another; returns the samples."""
+    """Runs all subjects once per round, each round starting with another one; returns the samples."""
     samples = {}
     for number in range(rounds):
         begin = number % len(subjects)
@@ -52,7 +52,7 @@ def measure(subjects, rounds, scratch):
             print(f"round {number + 1}/{rounds}: {type(subject).__doc__}", file=sys.stderr)
             folder = scratch / "turn"
             folder.mkdir()
-            os.sync()  # what was written before is not this subject's to wait for
+            os.sync()  # this subject must not wait for what others have written
             for name, value in subject.run(folder).items():
                 samples.setdefault(f"{subject.letter}_{name}", []).append(value)
             shutil.rmtree(folder)

@@ -1,7 +1,7 @@
-"""Reads a profile of callgrind: which of our own functions cost how many instructions.
+"""Reads a profile of callgrind: how many instructions each of our functions took.
 
-Written for profiles that were taken with --separate-callers, where the name of a function goes on with
-those of its callers: memcpy'put_name'bets_csv_format. What a library costs counts for the nearest of our
+It is for profiles taken with --separate-callers, where the name of a function is followed by those of
+its callers: memcpy'put_name'bets_csv_format. The cost of a library counts for the nearest of our
 functions that called it. The format: https://valgrind.org/docs/manual/cl-format.html
 """
 import collections
@@ -13,9 +13,9 @@ KINDS = {"ob": "ob", "cob": "ob", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl
 
 
 def read_costs(path):
-    """Yields (function with callers, its file, file of the line, instructions) for each cost line.
-    The two files differ where something was inlined."""
-    names = {}  # a name is spelled out once and has a number from then on
+    """Yields (function with callers, its file, the line's file, instructions) for each line with a
+    cost. The two files differ where something was inlined."""
+    names = {}  # a name is written out once, and is a number from then on
     now = {"fl": "", "fn": ""}
     file = ""
     is_call = False
@@ -39,7 +39,7 @@ def read_costs(path):
 
 
 def own_costs(path, root):
-    """Instructions by (file below root, function) of ours; ("", "") has what none of ours called."""
+    """Instructions by (file in root, function) of ours; ("", "") is what none of ours called."""
     prefix = f"{root}/"
     lines = list(read_costs(path))
     homes = {function.split("'")[0]: home.removeprefix(prefix)
@@ -47,7 +47,7 @@ def own_costs(path, root):
     costs = collections.Counter()
     for function, _, file, cost in lines:
         own = next((name for name in function.split("'") if name in homes), "")
-        # Inlined code of ours counts for where it was written, a header of the system's does not.
+        # Inlined code counts for the file that has it if that is ours, and not a header of the system.
         place = file.removeprefix(prefix) if file.startswith(prefix) else homes.get(own, "")
         costs[place, own] += cost
     return costs

@@ -1,4 +1,4 @@
-"""The same bets through databases, where they are installed, to know where ours stands."""
+"""The same bets in databases, where these are installed, for comparison."""
 import contextlib
 import os
 import pathlib
@@ -26,7 +26,7 @@ def run(*command, **options):
 
 
 def run_all(commands, inputs):
-    """Runs them side by side, each with its input file; returns seconds until all have ended."""
+    """Runs them at the same time, each with its input file; returns seconds until all have ended."""
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
         clients = [subprocess.Popen(command, stdin=stack.enter_context(open(file, "rb")),
@@ -40,7 +40,7 @@ def run_all(commands, inputs):
 
 @contextlib.contextmanager
 def running(server, answers):
-    """A server from when `answers` is a success, until it has been stopped."""
+    """Starts a server, waits until the command `answers` succeeds, and stops it in the end."""
     process = subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_SECONDS
@@ -120,7 +120,7 @@ class Redis:
         self.dataset = plan.dataset(plan.bets)
 
     def write_commands(self, folder):
-        """RPUSH of a piece of the file, again and again, in the protocol of Redis."""
+        """One file per agency with an RPUSH for each piece of its bets, in the protocol of Redis."""
         files = []
         for file in self.dataset.files:
             key = file.stem.encode()
@@ -147,7 +147,7 @@ class Redis:
 
 
 class Databases:
-    """(i) The same bets through PostgreSQL and Redis, where these are installed."""
+    """(i) The same bets in PostgreSQL and Redis, where these are installed."""
     letter = "i"
 
     def __init__(self, plan):

@@ -1,4 +1,4 @@
-"""The bets that are sent: files of agencies, as tools/gen-dataset.py makes them."""
+"""The bets that are sent: agencies' files, made by tools/gen-dataset.py."""
 import pathlib
 import subprocess
 
@@ -16,7 +16,7 @@ class Dataset:
 
 
 def make(parent, bets, agencies=5):
-    """The set of so many bets, made where it is missing; one in 10,000 wins, as chance has it."""
+    """The set with so many bets, made if it is missing; one bet in 10,000 wins."""
     folder = parent / f"bets-{bets}-of-{agencies}"
     files = [folder / f"agency-{agency}.csv" for agency in range(1, agencies + 1)]
     dataset = Dataset(files, bets, max(bets // 10_000, 1))

@@ -1,11 +1,11 @@
-/* The floor: what sockets and disk take without looking at a bet.
+/* The floor: what sockets and disk need when nobody looks at the bets.
  *
  *     bench-floor OUT FILE...
  *
  * One process per FILE sends its bytes over loopback in writes of WRITE_SIZE. One receiver appends
- * what is there on all ready sockets to OUT, syncs, and answers each of them with a byte. A sender
- * is done when the receiver has closed its connection, which it does when all is on disk. Prints
- * the number of bytes in OUT.
+ * what all ready sockets have to OUT, syncs, and answers each of them with a byte. It closes a
+ * connection when all its bytes are on disk, which ends the sender. Prints the number of bytes in
+ * OUT.
  */
 #include "net.h"
 
@@ -38,7 +38,7 @@ struct receiver {
     int open; /* connections */
 };
 
-/* Takes the answers that are there, so that the receiver never waits for room. */
+/* Reads the answers that have come, so that the receiver never has to wait for room. */
 static void take_answers(int fd)
 {
     char answers[256];
@@ -81,7 +81,7 @@ static void watch(const struct receiver *self, int fd)
         die("epoll_ctl");
 }
 
-/* Reads once from each ready socket, writes all of it at once, syncs, answers. */
+/* Reads once from each ready socket, writes all of it in one go, syncs, answers. */
 static void run_round(struct receiver *self)
 {
     struct epoll_event events[SENDERS_MAX];

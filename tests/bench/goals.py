@@ -1,6 +1,6 @@
-"""What is wanted, as ratios and differences of medians of one run."""
+"""The goals: ratios and differences of the medians of one run."""
 
-# goal, how to get it from the medians, "at most" or "at least", limit
+# goal, its value from the medians, relation, limit
 GOALS = [
     ("(b) ours / floor", lambda m: m["b_ours_s"] / m["a_floor_s"], "<=", 3),
     ("(b) ours / floor, stretch", lambda m: m["b_ours_s"] / m["a_floor_s"], "<=", 2),

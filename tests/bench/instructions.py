@@ -1,9 +1,9 @@
 """Instructions per bet and stage, in an agency and in a worker, counted by callgrind.
 
-Prints the table; --update writes it into ARCHITECTURE.md, between its markers; --check fails when a stage
-or a total has grown by more than 5 % over what is written there. The counts are the same on every run,
-but for a thousandth; another compiler, machine or C library gives others, so against a table that was
-made with another one --check only says so. Exit status: 0 fine, 1 grown or could not count.
+Prints the table; --update writes it into ARCHITECTURE.md, between its markers; --check fails when a
+stage or a total is more than 5 % larger than written there. The counts of two runs differ by a thousandth
+at most. Another compiler, machine or C library gives other counts, so with a table that was made with
+another one --check only says so. Exit status: 0 fine, 1 larger or could not count.
 """
 import argparse
 import collections
@@ -25,10 +25,10 @@ ROW = re.compile(r"^\| ([^|]+?) +\| +([\d.,]*) \| +([\d.,]*) \|$", re.M)
 BETS = 100_000
 MEMORY = "/dev/shm"
 GROWTH = 1.05
-NOISE = 8  # instructions per bet that a stage may differ by: groups come as the threads happen to meet
+NOISE = 8  # instructions per bet that a stage may grow by: the size of groups depends on chance
 UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 
-# Which stage a function is: the first line whose pattern is found in "file:function".
+# Which stage a function belongs to: the first whose pattern is found in "file:function".
 READING = r"transport/stream.*:stream_(on_)?(read|alloc)|transport/frame.*:frame_(reader|decode)"
 VALIDATE = r"common/bet/(bet|utf8)\.|common/base/(word|text)\.h:(utf8|bet)_"
 CODEC = r"common/transport/(bet_codec|wire)|gen/"
@@ -66,7 +66,7 @@ def by_stage(costs, stages):
 
 
 def count(folder):
-    """Sends a fixed set from one agency to one worker; returns the stages of both."""
+    """Sends a fixed set from one agency to one worker; returns the instructions of both by stage."""
     bets = dataset.make(folder, BETS, agencies=1)
     profile = f"--callgrind-out-file={folder}/callgrind.%p"
     with Lottery(folder, 1, [*UNDER_CALLGRIND, profile], SERVER_WORKERS="1") as lottery:
@@ -84,7 +84,7 @@ def count(folder):
 
 
 def made_with():
-    """What the counts depend on beside our code."""
+    """What the counts depend on besides our code."""
     compiler = subprocess.run(["cc", "--version"], check=True, stdout=subprocess.PIPE, text=True)
     has_avx2 = " avx2 " in pathlib.Path("/proc/cpuinfo").read_text()
     return (f"{compiler.stdout.splitlines()[0]}, {' '.join(platform.libc_ver())}, "
@@ -111,7 +111,7 @@ def read_table(text):
 
 
 def growth(before, after):
-    """What has grown too much, a line each."""
+    """What has grown too much, as one line each."""
     return [f"{column}, {stage}: {before.get((stage, column), 0):,.1f} before, {value:,.1f} now"
             for (stage, column), value in after.items()
             if value > before.get((stage, column), 0) * GROWTH + (stage != "total") * NOISE]
@@ -133,7 +133,7 @@ def main():
     what.add_argument("--update", action="store_true", help="write the table into ARCHITECTURE.md")
     what.add_argument("--check", action="store_true", help="compare with the table there")
     arguments = parser.parse_args()
-    # Not on a disk: how long it takes to sync decides how many batches are written together.
+    # Not on a disk: the time of a sync decides how many batches are written together.
     with tempfile.TemporaryDirectory(prefix="lottery-instructions-", dir=MEMORY) as folder:
         table = table_of(*count(pathlib.Path(folder)))
     print(f"instructions per bet, in an agency and in a worker:\n\n{table}")

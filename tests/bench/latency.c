@@ -1,9 +1,9 @@
-/* How long a central takes to answer single bets.
+/* How long a server takes to answer single bets.
  *
  *     bench-latency PORT CONNECTIONS COUNT
  *
- * CONNECTIONS agencies, 1 and up, each send COUNT batches of one bet, and the next only when the
- * last has been acknowledged. Every answer must be OK and count the bet.
+ * The agencies 1 to CONNECTIONS send COUNT batches of one bet each, and the next only when the last
+ * has been acknowledged. Every answer must be OK and count the bet.
  */
 #include "frame_reader.h"
 #include "net.h"
@@ -21,8 +21,8 @@
 struct agency {
     int fd;
     uint32_t id;
-    uint64_t received; /* bets that the central has */
-    uint64_t sent_ns;  /* when the bet that is on its way left */
+    uint64_t received; /* bets that the server has */
+    uint64_t sent_ns;  /* when the bet that is in flight was sent */
     struct frame_reader reader;
     struct samples *samples; /* of all agencies */
 };

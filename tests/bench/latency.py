@@ -1,4 +1,4 @@
-"""How long a durable answer takes, beside the least that it could."""
+"""How long a durable answer takes, and how long it takes at least."""
 import json
 import subprocess
 
@@ -34,7 +34,7 @@ class Latency:
         runs = {
             "bare": run_client("bench-roundtrip", folder / "bare", MESSAGE_SIZE, self.messages),
             "one": self.ours(folder / "one", 1, self.messages),
-            # An eighth of the messages for each, or the rounds would be long.
+            # An eighth of the messages on each, or the rounds would take too long.
             "many": self.ours(folder / "many", MANY, max(self.messages // 8, 1)),
         }
         return {f"{name}_{figure}": value for name, figures in runs.items()

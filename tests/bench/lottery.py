@@ -1,6 +1,6 @@
-"""A server and its agencies as they are measured: what they log goes to files, not through us.
+"""A server and its agencies, for measuring: their logs go to files.
 
-Reading a pipe with a line per batch would take a core from the programs.
+Reading them from pipes, with a line per batch, would take a core from the programs.
 """
 import os
 import pathlib
@@ -38,7 +38,7 @@ class Program:
                                             stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
     def wait(self, seconds):
-        """Waits for the end without polling, which would cost up to 50 ms; it has to be a good one."""
+        """Waits for the end without polling, which could cost 50 ms; the status has to be 0."""
         pidfd = os.pidfd_open(self.process.pid)
         try:
             poll = select.poll()
@@ -73,12 +73,12 @@ class Program:
             if match:
                 return match
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{self.name} does not tell {pattern.pattern}: {self.tail()}")
+                raise AssertionError(f"{self.name} does not log {pattern.pattern}: {self.tail()}")
             time.sleep(0.0005)
 
 
 class Lottery:
-    """A server on a folder, and agencies; none of them outlives the `with` block."""
+    """A server with a folder, and agencies; all of them end with the `with` block."""
 
     def __init__(self, folder, agencies, prefix=(), **settings):
         self.folder = pathlib.Path(folder)
@@ -112,26 +112,26 @@ class Lottery:
             self.start_agency(agency, file, prefix)
 
     def wait_sent(self, seconds=1800):
-        """Until all bets of each are acknowledged, and it has said Finished."""
+        """Waits until the bets of all are acknowledged and each has sent Finished."""
         for program in self.agencies.values():
             program.wait_text(SENT, seconds)
 
     def wait_agencies(self, dataset, seconds=1800):
-        """Until each has printed its winners and ended."""
+        """Waits until each has logged its winners and ended."""
         for program in self.agencies.values():
             program.wait(seconds)
         told = sum(int(WINNERS.search(program.text())[1]) for program in self.agencies.values())
         if dataset.winners not in (None, told):
-            raise AssertionError(f"the agencies were told {told} winners of {dataset.winners}")
+            raise AssertionError(f"the agencies got {told} winners of {dataset.winners}")
 
     def pids(self):
-        """All processes of the server that run now."""
+        """The processes of the server that run now."""
         supervisor = self.server.process.pid
         children = pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text()
         return [supervisor, *map(int, children.split())]
 
     def roles(self):
-        """What each process of a server that has stopped was: {pid: 'worker'}."""
+        """What each process of a stopped server was: {pid: 'worker'}."""
         roles = {int(pid): role for role, pid in CLOSED.findall(self.server.text())}
         return {self.server.process.pid: "supervisor", **roles}
 

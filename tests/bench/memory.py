@@ -1,4 +1,4 @@
-"""Memory of the server: for agencies that wait, and at its peak while bets come in."""
+"""Memory of the server: while agencies wait, and at its peak while bets come in."""
 import contextlib
 import pathlib
 import re
@@ -7,18 +7,18 @@ import resource
 from lottery import Lottery
 from wire import Peer
 
-RAFFLE_SECONDS = 600
+DRAW_SECONDS = 600
 SPARE_DESCRIPTORS = 256
 MIB_PER_KIB = 1 / 1024
 
 
 def kib_of(path, field):
-    """A field of a file of /proc that is given in kB."""
+    """A field in kB of a file in /proc."""
     return int(re.search(rf"^{field}:\s+(\d+) kB", pathlib.Path(path).read_text(), re.M)[1])
 
 
 def pss_kib(pids):
-    """What these processes take of the memory, shared pages counted once."""
+    """Memory of these processes; shared pages count once."""
     return sum(kib_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in pids)
 
 
@@ -27,7 +27,7 @@ def peak_mib(pid):
 
 
 class Waiting:
-    """(g) 10,000 agencies connected, all but one waiting for the raffle."""
+    """(g) 10,000 agencies are connected, and all but one wait for the draw."""
     letter = "g"
 
     def __init__(self, plan):
@@ -40,14 +40,14 @@ class Waiting:
     def run(self, folder):
         with Lottery(folder, self.agencies) as lottery, contextlib.ExitStack() as stack:
             with Peer(lottery.port, 1) as peer:
-                peer.received()  # so that what the first connection needs once is there before
+                peer.received()  # what the first connection allocates once is not part of the figure
             before = pss_kib(lottery.pids())
             peers = [stack.enter_context(Peer(lottery.port, agency, timeout=120))
                      for agency in range(1, self.agencies + 1)]
             for peer in peers[:-1]:
                 peer.send_finished(0)
             for peer in peers:
-                peer.received()  # asked after Finished, answered after it
+                peer.received()  # sent after Finished, so answered after it
             during = pss_kib(lottery.pids())
             if peers[-1].finish(0) or any(peer.winners() for peer in peers[:-1]):
                 raise AssertionError("somebody won without a bet")
@@ -57,20 +57,20 @@ class Waiting:
 
 
 class Peak:
-    """(h) The peak of each process while the bets of (b) come in and the raffle is held."""
+    """(h) The peak of each process while the bets of (b) come in and the draw is held."""
     letter = "h"
 
     def __init__(self, plan):
         self.dataset = plan.dataset(plan.bets)
 
     def run(self, folder):
-        # One agency more, without bets, keeps the others waiting while we look at them.
+        # One more agency, without bets, keeps the others waiting while they are measured.
         last = len(self.dataset.files) + 1
         with Lottery(folder, last) as lottery:
             lottery.start_agencies(self.dataset)
             lottery.wait_sent()
             agencies = [peak_mib(program.process.pid) for program in lottery.agencies.values()]
-            with Peer(lottery.port, last, timeout=RAFFLE_SECONDS) as peer:
+            with Peer(lottery.port, last, timeout=DRAW_SECONDS) as peer:
                 peer.finish(0)
             lottery.wait_agencies(self.dataset)
             server = {pid: peak_mib(pid) for pid in lottery.pids()}

@@ -7,13 +7,13 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-/* Ends the program: "what: errno's text", status 1. */
+/* Ends the program with "what: errno's text" and status 1. */
 _Noreturn void die(const char *what);
 
 /* Listens on a free port of 127.0.0.1, which is written to *port. */
 int net_listen(uint16_t *port);
 
-/* Connects to 127.0.0.1; small writes leave at once. */
+/* Connects to 127.0.0.1; small writes are sent at once. */
 int net_connect(uint16_t port);
 
 int net_accept(int listener);
@@ -24,7 +24,7 @@ void net_write(int fd, const void *data, size_t size);
 /* Reads exactly `size` bytes. */
 void net_read(int fd, void *out, size_t size);
 
-/* Waits for events of `epoll`; returns how many were written to `events`, at least 1. */
+/* Waits for events of `epoll`; writes them to `events` and returns how many, at least 1. */
 int net_wait(int epoll, struct epoll_event *events, int capacity);
 
 /* Forks a child that is killed when its parent dies. Returns as fork does. */
@@ -33,7 +33,7 @@ int fork_tied(void);
 /* Waits for `count` children; ends the program when one of them failed. */
 void wait_children(int count);
 
-/* The whole decimal number `text`; ends the program when it is none. */
+/* The decimal number that `text` is; ends the program when it is something else. */
 unsigned long parse_number(const char *text);
 
 #endif

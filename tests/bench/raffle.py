@@ -1,4 +1,4 @@
-"""How long the raffle takes once the last agency has finished."""
+"""How long the draw takes after the last agency has finished."""
 import re
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import time
 from lottery import Lottery, count_lines
 from wire import Peer
 
-AGENCIES = 6  # five with bets, and one without any whose Finished is the last
+AGENCIES = 6  # five with bets, and one without that finishes last
 FIVE_FINISHED = re.compile("(?s)(action: agencia_finalizada.*?){5}")
 SECONDS = 1800
 
@@ -19,7 +19,7 @@ def time_of(*command):
 
 
 class Stored:
-    """A folder whose raffle waits for one more agency, and can be held again and again."""
+    """A folder where the draw waits for one more agency, and can be held again and again."""
 
     def __init__(self, folder, dataset):
         folder.mkdir()
@@ -34,11 +34,11 @@ class Stored:
             lottery.server.stop()
             lottery.check_stored(dataset.bets)
         self.data = lottery.data
-        self.journal = folder / "bets.journal"  # as it was before any raffle
+        self.journal = folder / "bets.journal"  # as it was before the draw
         shutil.copyfile(self.data / "bets.journal", self.journal)
 
-    def hold_raffle(self):
-        """Seconds from the last Finished until it is answered with Winners."""
+    def hold_draw(self):
+        """Seconds from the last Finished until its answer, Winners."""
         shutil.copyfile(self.journal, self.data / "bets.journal")
         (self.data / "winners.csv").unlink(missing_ok=True)
         with Lottery(self.folder, AGENCIES) as lottery:
@@ -54,7 +54,7 @@ class Stored:
 
 
 class Raffle:
-    """(f) From the last Finished to its Winners, beside wc -l and cat of the stored bets."""
+    """(f) From the last Finished to its Winners, compared with wc -l and cat of the stored bets."""
     letter = "f"
 
     def __init__(self, plan):
@@ -66,7 +66,7 @@ class Raffle:
         figures = {}
         for name, stored in self.stored.items():
             bets = stored.data / "bets.csv"
-            figures[f"{name}raffle_s"] = stored.hold_raffle()
+            figures[f"{name}raffle_s"] = stored.hold_draw()
             figures[f"{name}wc_s"] = time_of("wc", "-l", bets)
             figures[f"{name}cat_s"] = time_of("cat", bets)
         return figures

@@ -1,9 +1,9 @@
-/* The least that one durable answer takes: loopback, write, fdatasync, loopback.
+/* The shortest way to a durable answer: loopback, write, fdatasync, loopback.
  *
  *     bench-roundtrip OUT SIZE COUNT
  *
- * A client sends SIZE bytes, a server process appends them to OUT, syncs and answers with a byte;
- * COUNT times, one after the other.
+ * COUNT times, one after another, a client sends SIZE bytes, and a server process appends them to
+ * OUT, syncs and answers with a byte.
  */
 #include "net.h"
 #include "samples.h"

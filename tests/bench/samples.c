@@ -36,7 +36,7 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* The smallest time that `permille` of all do not exceed, in microseconds. */
+/* The shortest time that `permille` of all samples do not exceed, in microseconds. */
 static double percentile_us(const struct samples *samples, size_t permille)
 {
     size_t rank = (samples->count * permille + 999) / 1000;

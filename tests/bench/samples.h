@@ -1,4 +1,4 @@
-/* samples.h - times of single round trips, and what they say together. */
+/* samples.h - times of single round trips, and their percentiles. */
 #ifndef LOTTERY_BENCH_SAMPLES_H
 #define LOTTERY_BENCH_SAMPLES_H
 
@@ -11,15 +11,15 @@ struct samples {
     size_t capacity;
 };
 
-/* Room for `room` round trips; ends the program when there is no memory. */
+/* Makes room for `capacity` round trips; ends the program when there is no memory. */
 void samples_init(struct samples *samples, size_t capacity);
 void samples_fini(struct samples *samples);
 
 /* Adds one; there has to be room. */
 void samples_add(struct samples *samples, uint64_t ns);
 
-/* Sorts, and prints one line of JSON: p50_us, p99_us, p999_us, per_s; `total_ns` is how long all of
- * them took, one after the other or side by side. */
+/* Sorts them and prints one line of JSON: p50_us, p99_us, p999_us, per_s. `total_ns` is how long
+ * all of them took, one after another or at the same time. */
 void samples_print(struct samples *samples, uint64_t total_ns);
 
 /* Nanoseconds of the monotonic clock. */

@@ -1,4 +1,4 @@
-"""The count of instructions: profiles are read right, and growth is found."""
+"""Counting instructions: profiles are read correctly, and growth is found."""
 import pathlib
 import tempfile
 import unittest
@@ -7,8 +7,8 @@ import instructions
 from callgrind import own_costs
 from instructions import AGENCY, BETS, STAGES, WORKER, by_stage, growth, read_table, table_of
 
-# Two functions of ours, code of the second inlined into the first, a library below the second, and
-# what runs before either of them.
+# Two functions of ours, code of the second inlined into the first, a library that the first calls, and
+# what runs before both of them.
 PROFILE = """\
 # callgrind format
 version: 1
@@ -59,7 +59,7 @@ class Profile(unittest.TestCase):
             path.write_text(PROFILE)
             self.costs = own_costs(path, "/root")
 
-    def test_each_instruction_counts_once_and_for_ours(self):
+    def test_each_instruction_counts_once_for_our_function(self):
         self.assertEqual(self.costs, {
             ("client/transport/batch.c", "batch_add"): 100 + 10 + 5 + 3 + 1 + 600 + 200,
             ("common/bet/bet.c", "batch_add"): 7,
@@ -74,11 +74,11 @@ class Profile(unittest.TestCase):
 
 
 class Stages(unittest.TestCase):
-    def test_every_row_of_the_table_is_some_function(self):
+    def test_every_row_of_the_table_has_a_pattern(self):
         found = {stage for _, stage in AGENCY + WORKER} | {"other"}
         self.assertEqual(found, set(STAGES))
 
-    def test_both_sides_of_a_module_differ(self):
+    def test_the_two_programs_have_stages_of_their_own(self):
         stage = {name: list(by_stage({("gen/lottery.pb-c.c", "lottery__v1__new_bets__unpack"): 1},
                                      stages)) for name, stages in
                  (("agency", AGENCY), ("worker", WORKER))}
@@ -102,7 +102,7 @@ class Growth(unittest.TestCase):
     def test_less_than_the_limit_passes(self):
         self.assertEqual(self.grow(1.04), [])
 
-    def test_more_than_the_limit_is_told_for_stage_and_total(self):
+    def test_more_than_the_limit_is_reported_for_stage_and_total(self):
         self.assertEqual(self.grow(1.2), ["worker, validate: 100.0 before, 120.0 now",
                                           "worker, total: 100.0 before, 120.0 now"])
 

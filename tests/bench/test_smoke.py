@@ -1,5 +1,5 @@
-"""The benchmark on tiny inputs: every subject has its figures, and whatever was sent was stored (which
-the subjects check). Says nothing about time.
+"""The benchmark with tiny inputs: every subject gives its figures, and checks that all bets it sent are
+stored. It says nothing about time.
 """
 import json
 import os

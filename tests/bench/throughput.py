@@ -1,4 +1,4 @@
-"""How long bets take: the floor, ours at several sizes, ours on a set of real size."""
+"""How long bets take: the floor, and ours with sets of several sizes."""
 import collections
 import resource
 import subprocess
@@ -10,12 +10,12 @@ from lottery import BIN, Lottery
 FLOOR_SECONDS = 1800
 NS_PER_S = 1e9
 
-# Of processes that have ended and been waited for: how long it took, and how much of all cores.
+# Of processes that have ended and were waited for: wall time, and processor time of all cores.
 Cost = collections.namedtuple("Cost", "seconds cpu_seconds")
 
 
 class Meter:
-    """Measures from its making on."""
+    """Measures from when it was made."""
 
     def __init__(self):
         self.begin = time.monotonic()
@@ -34,7 +34,7 @@ class Meter:
 
 
 def run_floor(folder, dataset):
-    """What sockets and disk take for the bytes of these bets."""
+    """What sockets and disk need for the bytes of these bets."""
     files = dataset.files
     out = folder / "floor"
     meter = Meter()
@@ -47,7 +47,7 @@ def run_floor(folder, dataset):
 
 
 def run_ours(folder, dataset):
-    """The seconds go from the start of a server until each agency has told its winners and ended."""
+    """The seconds are from the start of a server until each agency has its winners and has ended."""
     meter = Meter()
     with Lottery(folder, len(dataset.files)) as lottery:
         lottery.start_agencies(dataset)
@@ -88,7 +88,7 @@ class Ours:
 
 
 class Growth:
-    """(c) The cost of a bet in a tenth and, when asked for, in ten times as many."""
+    """(c) The cost of a bet with a tenth as many and, with --large, ten times as many."""
     letter = "c"
 
     def __init__(self, plan):
@@ -108,7 +108,7 @@ class Growth:
 
 
 class Small:
-    """(d) A set as big as the real one, with the start of all processes."""
+    """(d) A set as big as the real one, including the start of all processes."""
     letter = "d"
 
     def __init__(self, plan):

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""Breaks everything that can break, for a while, and then counts.
+"""Breaks everything that can break for a while, then checks that no bet was lost or doubled.
 
-Rounds of: a fresh folder, agencies with known bets behind a bad network, and at random moments SIGKILL
-or SIGSTOP for the server, a worker, the coordinator or an agency, retries that come late, twice and
-from two connections at once. At the end of a round everything must be as if nothing had happened: what
-was sent is stored, each bet once and in its agency's order, the raffle was held once, and each agency
-was told its own winners.
+Each round has a new folder and agencies with known bets on a bad network. At random moments the server,
+a worker, the coordinator or an agency gets SIGKILL or SIGSTOP, and batches are sent again, late, twice
+and on two connections at once. At the end of a round everything must be as if nothing had happened: all
+that was sent is stored, each bet once and in its agency's order, the draw was held once, and each agency
+got its own winners.
 
     tests/chaos/chaos.py --seconds 600 --seed 7
 
-What is drawn at random comes from the seed; what the kernel makes of it does not.
+The random choices come from the seed; when the processes run does not.
 """
 import argparse
 import os
@@ -79,7 +79,7 @@ class Round:
         self.server = None
         self.servers = []
         self.agencies = {}
-        self.stopped = []  # (when to go on, pid)
+        self.stopped = []  # (when to continue it, pid)
         self.winners = {}
 
     def path(self, agency):
@@ -94,7 +94,7 @@ class Round:
             return Server(self.folder / "data", agencies=self.count, port=self.port, level="DEBUG")
         except AssertionError as error:
             if "Address already in use" in str(error):
-                return None  # the kernel is not done with the last one
+                return None  # the kernel still holds the port of the last one
             raise
 
     def start_agency(self, agency):
@@ -131,7 +131,7 @@ class Round:
         self.tally.kills[role] += 1
 
     def stop_for_a_while(self):
-        """SIGSTOP to a worker, the coordinator or an agency; SIGCONT comes later."""
+        """Sends SIGSTOP to a worker, the coordinator or an agency; SIGCONT comes later."""
         role = self.generator.choice(("worker", "coordinator", "agency"))
         pid = self.agencies[self.generator.choice(self.waiting_agencies())].process.pid \
             if role == "agency" else self.pid_of(role)
@@ -154,8 +154,8 @@ class Round:
                     pass
 
     def retry(self):
-        """Sends what an agency may have sent before, or what comes next, from two more connections at
-        once, as a second agency with the same file would."""
+        """Sends bets that the agency has sent or is about to send, on two more connections at once, as
+        a second agency with the same file would."""
         agency = self.generator.choice(list(self.rows))
         rows = self.rows[agency]
         at = self.generator.randrange(len(rows))
@@ -272,8 +272,8 @@ class Round:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--seconds", type=float, default=20, help="how long (default 20)")
-    parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
+    parser.add_argument("--seconds", type=float, default=20, help="how long it runs (default 20)")
+    parser.add_argument("--seed", type=int, default=None, help="default: random, and printed")
     parser.add_argument("--agencies", type=int, default=8, help="per round (default 8)")
     parser.add_argument("--bets", type=int, default=3000, help="per agency at most (default 3000)")
     arguments = parser.parse_args()

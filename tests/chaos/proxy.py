@@ -7,7 +7,7 @@ import threading
 
 
 class Proxy:
-    """Listens on a port of its own; `fate` decides, seeded, what becomes of each connection."""
+    """Listens on a free port. A generator with this seed decides what happens to each connection."""
 
     def __init__(self, target, seed):
         self.target = target
@@ -37,7 +37,7 @@ class Proxy:
         self.loop.close()
 
     def calm_down(self):
-        """From now on everything passes: the end of the run has to come."""
+        """From now on lets everything pass, so that the run can end."""
         self.is_calm = True
 
     def close(self):
@@ -45,7 +45,7 @@ class Proxy:
         self._thread.join()
 
     async def _serve(self, reader, writer):
-        """The loop only holds on weakly to its tasks: one whose sockets are gone would vanish."""
+        """Keeps the task alive: the loop has only weak references, and a task could be collected."""
         task = asyncio.current_task()
         self.tasks.add(task)
         try:
@@ -66,7 +66,7 @@ class Proxy:
             await asyncio.gather(self._pump(reader, other_writer, pair, budget),
                                  self._pump(other_reader, writer, pair, budget))
         except OSError:
-            pass  # a side that broke takes the other one along
+            pass  # when one side breaks, both are closed
         finally:
             for one in pair:
                 one.close()
@@ -78,7 +78,7 @@ class Proxy:
                 await asyncio.sleep(self.generator.expovariate(1 / 0.002))
                 budget[0] -= len(data)
                 if budget[0] < 0:
-                    writer.write(data[:self.generator.randrange(len(data) + 1)])  # halved
+                    writer.write(data[:self.generator.randrange(len(data) + 1)])  # only a part of it
                     self._cut(pair)
                     return
             writer.write(data)
@@ -87,7 +87,7 @@ class Proxy:
             writer.write_eof()
 
     def _cut(self, pair):
-        """An orderly end or a reset, on both sides."""
+        """Closes both sides, in an orderly way or with a reset."""
         self.cuts += 1
         is_reset = self.generator.random() < 0.5
         for writer in pair:
