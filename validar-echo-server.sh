@@ -1,7 +1,7 @@
 #!/bin/sh
-# Tells whether the echo server that server/config.ini names gives back what it is sent. Netcat asks
-# it from a container on the project's network: nothing is installed here, no port is published.
-# Status 0: it does; 1: it does not, or could not be asked, and then stderr says why.
+# Checks whether the echo server that server/config.ini names sends back what it gets. Netcat asks it
+# from a container on the project's network, so that nothing is installed here and no port is
+# published. Status 0: it does; 1: it does not, or it could not be asked; stderr then says why.
 #
 # shellcheck disable=SC2016  # what runs in the container is not expanded here
 set -u
@@ -18,8 +18,8 @@ setting() {
 }
 
 # Runs in the container as: sh -c "$ask" sh MESSAGE HOST PORT. Our side stays open until a line has
-# come, as some servers take its end for the end of the connection; what comes after that line counts
-# too. A server that says too much or nothing at all is left after a few seconds.
+# come, as some servers close the connection when it ends; bytes after that line are compared, too. A
+# server that sends too much, or nothing at all, is given up after a few seconds.
 ask='
 cd /tmp && : >answer && ulimit -f 8
 {
@@ -41,7 +41,7 @@ fail() {
   exit 1
 }
 
-# In the background, as only `wait` is interrupted by a signal at once.
+# In the background, as a signal interrupts only `wait` at once.
 run() {
   "$@" >/dev/null 2>&1 &
   job=$!
@@ -53,7 +53,7 @@ run() {
 
 job=
 cleanup() {
-  trap '' INT TERM HUP # another one must not interrupt this
+  trap '' INT TERM HUP # a second signal must not interrupt the cleanup
   [ -z "$job" ] || { kill "$job" && wait "$job"; }
   docker rm -f "$name"
   docker image rm "$name"
@@ -63,10 +63,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 host=$(setting SERVER_IP server)
-[ "$host" != 0.0.0.0 ] || host=server # listening everywhere is no place to connect to
+[ "$host" != 0.0.0.0 ] || host=server # 0.0.0.0 means all addresses, and none to connect to
 port=$(setting SERVER_PORT 12345)
 
-# All its layers are in the client's image; the tag of its own makes it independent of that.
+# All its layers are in the client's image; with a tag of its own it works even if that is removed.
 run docker build -q --force-rm --target netcat -f client/Dockerfile -t "$name" . ||
   fail 'cannot build the image with netcat: docker build --target netcat -f client/Dockerfile .'
 docker create --rm --name "$name" --network "$network" "$name" \

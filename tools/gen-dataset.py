@@ -2,7 +2,7 @@
 """Write the bet files of N agencies, agency-1.csv .. agency-N.csv, with made-up people.
 
 A row is `first name,last name,document,birthdate,number`, UTF-8, with CRLF at its end.
-The bytes depend on the arguments alone: the same seed gives the same files on every machine.
+The bytes depend only on the arguments: the same seed gives the same files on every machine.
 """
 
 import argparse
@@ -44,16 +44,16 @@ DOCUMENTS = range(20_000_000, 40_000_000)
 BIRTHDAYS = range(datetime.date(1980, 1, 1).toordinal(), datetime.date(2005, 1, 1).toordinal())
 NUMBERS = range(10_000)
 
-# How unequal agencies are: the sizes of five real ones. A sixth is as big as the first, and so on.
+# The sizes of five real agencies. A sixth is as big as the first, and so on.
 AGENCY_SIZES = (26_936, 25_518, 16_014, 9_238, 991)
 MAX_AGENCIES = 10_000  # as many as the server takes
 
-BLOCK_ROWS = 20_000  # written at once, so that memory does not grow with the file
+BLOCK_ROWS = 20_000  # written in one go, so that memory does not grow with the file
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def first_names():
-    """One name of a single word for every three of two, about as in life."""
+    """About three names of two words for each name of one word, as in reality."""
     names = list(LONG_FIRST_NAMES)
     for given in (WOMEN, MEN):
         names += given
@@ -62,7 +62,7 @@ def first_names():
     return names
 
 
-# The columns a row is put together from. No entry needs quoting in CSV.
+# The columns of a row. No entry needs quotes in CSV.
 FIRST_NAMES = first_names()
 BIRTHDATES = [datetime.date.fromordinal(day).isoformat() for day in BIRTHDAYS]
 
@@ -82,7 +82,7 @@ def share(total, weights):
 def csv_blocks(rng, bets, winners, winner_number):
     """Yield the text of one agency's file; `winners` None means that chance decides."""
 
-    # random() is the one generator that Python promises to keep the same in later versions.
+    # Of all generators, Python promises only for random() that later versions keep its values.
     rand = rng.random
 
     def pick(table, count):
@@ -112,7 +112,7 @@ def csv_blocks(rng, bets, winners, winner_number):
 def write_dataset(args, bets, winners):
     """Write all files in a hidden folder, then move them to their places.
 
-    So a run that fails or is stopped leaves no half-written file, and the earlier set whole.
+    So a run that fails or is stopped leaves no partial file, and the old set whole.
     """
     os.makedirs(args.out, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gen-dataset-", dir=args.out) as hidden:

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Installs from Debian packages what this project needs; see usage() below.
-# When all is there already it says nothing, changes nothing and needs neither root nor network.
+# Installs the Debian packages that this project needs; see usage() below.
+# When all are installed it says nothing, changes nothing and needs neither root nor network.
 # In a Dockerfile, `rm -rf /var/lib/apt/lists/*` belongs in the same RUN, to keep the layer small.
 #
-# shellcheck disable=SC2086,SC2046  # lists of names are meant to be split
+# shellcheck disable=SC2086,SC2046  # lists of names have to be split
 
 set -eu
 unset IFS
 
-# One package per word; `a|b` are the names that one package has in different Debian releases.
+# One package per word; `a|b` are the names of one package in different Debian releases.
 RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3'
 BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
   libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev'
-PACKAGE='dpkg-dev file' # CPack finds out with them what the .deb depends on
+PACKAGE='dpkg-dev file' # CPack uses them to find what the .deb depends on
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
 # without libc6-dbg.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
@@ -39,12 +39,12 @@ fail() {
 }
 
 is_installed() {
-  # One call for a package keeps it simple; it takes a few milliseconds.
+  # One call for each package is simple, and takes only a few milliseconds.
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
 can_be_had() {
-  # A name may be known from the dependencies of others alone, and then it has no candidate.
+  # A name that is only known from the dependencies of others has no candidate.
   case $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) in
     '' | *'Candidate: (none)'*) return 1 ;;
   esac
@@ -65,7 +65,7 @@ first_that() {
   return 1
 }
 
-# The names in this release, one a line; where that cannot be told, the first name of each.
+# The names in this release, one per line; the first name of each where no name is known.
 names_here() {
   for package; do
     first_that is_installed "$package" || first_that can_be_had "$package" || echo "${package%%|*}"
@@ -92,7 +92,7 @@ as_root() {
   fi
 }
 
-# A source that does not answer is no reason to stop while the others have all we need.
+# A source that does not answer does not matter while the others have all that is needed.
 update() {
   updated=yes
   as_root apt-get update -qq || say 'apt-get update failed, trying with what is known'

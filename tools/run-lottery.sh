@@ -1,6 +1,6 @@
 #!/bin/bash
-# Holds a raffle on this machine: a server and N agencies on loopback, until each agency has printed
-# how many of its bets won. The agencies' files are .data/agency-K.csv, made where they are missing.
+# Runs a lottery on this machine: a server and N agencies on loopback, until each agency has printed how
+# many of its bets have won. The agencies' files are .data/agency-K.csv; missing ones are made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 agencies=${1:-5}
@@ -12,11 +12,11 @@ rm -rf "$run"
 mkdir -p "$run/data"
 : > "$run/server.log"
 server=
-declare -A pids=() # of the agencies
-# Whatever happens, nothing that was started here stays behind.
+declare -A pids=() # pid of an agency -> its id
+# Whatever happens, no process that was started here stays behind.
 trap 'kill $server "${!pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
-# Whatever else is set: a raffle, and the lines that are waited for below.
+# Whatever the environment says: mode lottery, and the log lines that this script waits for.
 SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
     SERVER_MODE=lottery LOGGING_LEVEL=INFO \
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
@@ -40,7 +40,7 @@ for id in $(seq "$agencies"); do
     pids[$!]=$id
 done
 while [ ${#pids[@]} -gt 0 ]; do
-    # The others would wait for the raffle for ever.
+    # The others would wait forever: there is no draw before all agencies have finished.
     wait -n -p ended "${!pids[@]}" || {
         echo "agency ${pids[$ended]} failed: there will be no raffle" >&2
         exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of tools/gen-dataset.py, seen from outside: arguments in, files and exit status out."""
+"""Tests of tools/gen-dataset.py from outside: arguments in, files and exit status out."""
 
 import collections
 import csv
@@ -20,7 +20,7 @@ import unittest
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "gen-dataset.py"
 
 WINNER = "7574"
-SEVERAL_BLOCKS = 50_001  # rows; the tool works in blocks of 20,000, and mistakes live at edges
+SEVERAL_BLOCKS = 50_001  # rows; the tool writes blocks of 20,000, and may go wrong at their edges
 
 
 def parse(data):
@@ -96,7 +96,7 @@ class ToolTest(unittest.TestCase):
         return [sum(row[4] == number for row in rows) for rows in tables]
 
     def assert_even(self, counts, values):
-        """Every value occurs, about equally often. The seed is fixed, so this never flickers."""
+        """Every value occurs, about equally often. The seed is fixed, so the result never varies."""
         self.assertEqual(values, len(counts))
         mean = sum(counts.values()) / values
         for value, count in counts.items():
@@ -104,7 +104,7 @@ class ToolTest(unittest.TestCase):
 
 
 class Rows(ToolTest):
-    """The shape of the rows, on one file of several blocks."""
+    """The rows of one file of several blocks."""
 
     def setUp(self):
         super().setUp()
@@ -116,7 +116,7 @@ class Rows(ToolTest):
         for row in self.rows:
             self.assertIsNone(broken_rule(row), row)
 
-    def test_bytes_are_those_of_csv_writer_without_quotes(self):
+    def test_bytes_are_those_that_csv_writer_writes_without_quotes(self):
         text = io.StringIO(newline="")
         csv.writer(text).writerows(self.rows)
         self.assertEqual(text.getvalue().encode("utf-8"), self.data)
@@ -163,11 +163,11 @@ class Rows(ToolTest):
 
 
 class Counts(ToolTest):
-    def test_bets_in_all_are_shared_as_among_the_real_agencies(self):
+    def test_total_is_shared_as_among_the_real_agencies(self):
         counts = self.counts(agencies=5, bets=78_697)
         self.assertEqual([26_936, 25_518, 16_014, 9_238, 991], counts)
 
-    def test_shares_add_up_whatever_the_numbers(self):
+    def test_shares_always_add_up(self):
         for agencies, bets in ((1, 0), (1, 1), (3, 2), (5, 10), (7, 1001), (64, 63), (99, 20_001)):
             with self.subTest(agencies=agencies, bets=bets):
                 self.out = self.root / f"{agencies}-{bets}"
@@ -213,7 +213,7 @@ class Winners(ToolTest):
             with self.subTest(winners=winners):
                 self.assertEqual([winners], self.winners(bets=SEVERAL_BLOCKS, winners=winners))
 
-    def test_count_in_all_is_exact_and_in_proportion(self):
+    def test_total_is_exact_and_shared_in_proportion(self):
         for winners in (1, 10, 999):
             with self.subTest(winners=winners):
                 found = self.winners(agencies=7, bets=1_001, winners=winners)
@@ -335,7 +335,7 @@ class Files(ToolTest):
 
 
 class Interrupted(ToolTest):
-    """Whatever ends the run, the earlier files are whole and no half file has a real name."""
+    """However the run ends, the old files stay whole and no partial file has a real name."""
 
     ENDLESS = {"agencies": 3, "bets": f"5,{10**12},5", "seed": 1}
     OLD = {"agency-1.csv": b"old 1", "agency-3.csv": b"old 3"}
@@ -385,7 +385,7 @@ class Interrupted(ToolTest):
         with self.assertRaises(subprocess.TimeoutExpired):
             child.wait(timeout=0.5)
 
-    def test_failed_write_is_told(self):
+    def test_failed_write_is_reported(self):
         def small_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
 
@@ -394,7 +394,7 @@ class Interrupted(ToolTest):
         self.assertRegex(done.stderr, r"\Agen-dataset.py: error: cannot write: .*too large.*\n\Z")
         self.assertEqual(self.OLD, self.files())
 
-    def test_folder_in_the_place_of_a_file_is_told_before_any_move(self):
+    def test_folder_in_place_of_a_file_is_reported_before_any_move(self):
         (self.out / "agency-2.csv").mkdir()
         done = self.run_tool(agencies=3, bets=10, seed=1)
         self.assertEqual(2, done.returncode)

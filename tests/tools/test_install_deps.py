@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of tools/install-deps.sh against a pretended Debian: nothing is really installed."""
+"""Tests of tools/install-deps.sh with a fake Debian: nothing is really installed."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import unittest
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "install-deps.sh"
 
-# The whole PATH of the script. The state is in files: `installed` and `known` have a package a line.
+# The whole PATH of the script. State is in files: `installed` and `known` list a package per line.
 COMMANDS = {
     "cat": 'exec /bin/cat "$@"',
     "env": 'exec /usr/bin/env "$@"',
@@ -69,7 +69,7 @@ class InstallDeps(unittest.TestCase):
         for text in texts:
             self.assertIn(text, done.stderr)
 
-    def test_silent_and_still_when_all_is_there(self):
+    def test_does_nothing_when_all_is_installed(self):
         self.put("installed", self.everything)
         done = self.run_tool(FAKE_UID="1000")  # and no sudo
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
@@ -96,14 +96,14 @@ class InstallDeps(unittest.TestCase):
         self.assertEqual(0, self.run_tool().returncode)
         self.assertEqual(["install", "update", "install"], [c.split()[0] for c in self.lines("calls")])
 
-    def test_failed_update_and_failed_install_are_told(self):
+    def test_failed_update_and_failed_install_are_reported(self):
         self.put("offline")
         self.assert_fails(self.run_tool(), 1, "apt-get knows no package", self.everything[0])
         self.put("known", self.everything)
         self.put("stale")
         self.assert_fails(self.run_tool(), 1, "apt-get could not install", self.everything[0])
 
-    def test_sets_differ_as_they_should(self):
+    def test_what_the_sets_contain(self):
         build = self.run_tool("--list", "--build").stdout.split()
         self.assertLess(set(build), set(self.everything))
         self.assertFalse(set(self.runtime) & set(build))
@@ -122,7 +122,7 @@ class InstallDeps(unittest.TestCase):
                 self.assertEqual(0, self.run_tool("--runtime").returncode)
                 self.assertIn(name, self.lines("installed"))
                 self.assertNotIn(other, self.lines("installed"))
-                self.put("known")  # from here on, asking again finds it installed
+                self.put("known")  # nothing can be had from here on, but all is installed
                 self.put("calls")
                 self.assertEqual(0, self.run_tool("--runtime").returncode)
                 self.assertEqual([], self.lines("calls"))
@@ -133,7 +133,7 @@ class InstallDeps(unittest.TestCase):
         self.assertEqual(0, self.run_tool(FAKE_UID="1000").returncode)
         self.assertEqual(["sudo", "install noninteractive"], self.lines("calls"))
 
-    def test_no_way_to_become_root_is_told(self):
+    def test_no_way_to_become_root_is_reported(self):
         missing = self.everything[-1]
         self.put("installed", self.everything[:-1])
         self.assert_fails(self.run_tool(FAKE_UID="1000"), 1, "there is no sudo", f"install {missing}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of tools/install-docker.sh against a pretended Debian: nothing is really installed."""
+"""Tests of tools/install-docker.sh with a fake Debian: nothing is really installed."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,8 @@ import unittest
 
 TOOL = pathlib.Path(__file__).resolve().parents[2] / "tools" / "install-docker.sh"
 
-# The whole PATH of the script. A file `engine`, `compose` or `broken` says what there is.
+# The whole PATH of the script. The files `engine` and `compose` say what is installed; with `broken`
+# nothing can be installed.
 COMMANDS = {
     "sed": 'exec /bin/sed "$@"',
     "id": "echo ${FAKE_UID:-0}",
@@ -64,14 +65,14 @@ class InstallDocker(unittest.TestCase):
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
         self.assertFalse((self.root / "calls").exists())
 
-    def test_all_is_there(self):
-        """Whoever runs it and however often: nothing happens."""
+    def test_all_is_installed(self):
+        """Nothing happens, with or without root."""
         self.has("engine", "compose")
         self.assert_left_alone(self.run_tool())
         self.assert_left_alone(self.run_tool(FAKE_UID="1000"))
 
     def test_an_engine_that_is_not_running(self):
-        """Is installed all the same."""
+        """It counts as installed."""
         self.has("compose")
         self.add_command("bin", "dockerd", "exit 1")
         self.assert_left_alone(self.run_tool())
@@ -82,12 +83,12 @@ class InstallDocker(unittest.TestCase):
         self.assertEqual(["docker-compose"], self.installed())
 
     def test_from_nothing(self):
-        """The command comes along where it is a package of its own."""
+        """The docker command is installed, too, where it is a package of its own."""
         self.assertEqual(0, self.run_tool(FAKE_CLI="26.1").returncode)
         self.assertEqual(["docker.io", "docker-compose", "docker-cli"], self.installed())
 
     def test_failures(self):
-        """Not root, or packages that cannot be had: status 1 and the reason."""
+        """Not root, or packages that cannot be installed: status 1 and the reason."""
         done = self.run_tool(FAKE_UID="1000")
         self.assertEqual((1, []), (done.returncode, self.installed()))
         self.assertIn("docker.io docker-compose", done.stderr)
