@@ -80,6 +80,7 @@ static bool start(struct agency *agency)
     (void)uv_timer_init(&agency->loop, &agency->grace);
     dialer_init(&agency->dialer, agency->hub, settings->server_address,
                 (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
+    dialer_delay(&agency->dialer, (uint64_t)(settings->start_delay / NS_PER_MS));
     const struct stop_signals_config signals = {&agency->loop, on_stop, agency};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }

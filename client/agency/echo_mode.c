@@ -161,6 +161,8 @@ static enum agency_exit start(struct agency *agency)
     (void)uv_timer_init(&agency->loop, &self->timer);
     self->timer.data = agency;
     next_message(agency);
+    self->next_ms +=
+        (uint64_t)(agency->settings->start_delay / NS_PER_MS); /* which it waits first */
     return AGENCY_EXIT_OK;
 }
 

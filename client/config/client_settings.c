@@ -24,6 +24,7 @@ static const struct setting settings[] = {
     {"bets.file", "CLI_BETS_FILE", SETTING_TEXT, FIELD(bets_file), 0, 0, NULL},
     {"connect.timeout", "CLI_CONNECT_TIMEOUT", SETTING_DURATION, FIELD(connect_timeout), 0, 0,
      NULL},
+    {"start.delay", "CLI_START_DELAY", SETTING_DURATION, FIELD(start_delay), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -37,6 +38,7 @@ static const struct client_settings defaults = {
     .mode = CLIENT_MODE_LOTTERY,
     .bets_file = "./bets.csv",
     .connect_timeout = 120 * NS_PER_S,
+    .start_delay = 0,
 };
 
 enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err)
@@ -66,12 +68,15 @@ void client_settings_log(const struct client_settings *s)
 {
     char period[VALUE_DURATION_MAX];
     char timeout[VALUE_DURATION_MAX];
+    char delay[VALUE_DURATION_MAX];
 
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
+    value_duration_print(s->start_delay, delay);
     LOG(INFO, "config", SUCCESS, LOG_UINT("client_id", s->id),
         LOG_TEXT("server_address", s->server_address), LOG_UINT("loop_amount", s->loop_amount),
         LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
         LOG_TEXT("mode", mode_name(s->mode)), LOG_UINT("batch_max_amount", s->batch_max_amount),
-        LOG_TEXT("bets_file", s->bets_file), LOG_TEXT("connect_timeout", timeout));
+        LOG_TEXT("bets_file", s->bets_file), LOG_TEXT("connect_timeout", timeout),
+        LOG_TEXT("start_delay", delay));
 }

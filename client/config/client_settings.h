@@ -22,6 +22,7 @@ struct client_settings {
     uint32_t mode;             /* enum client_mode */
     char bets_file[512];       /* lottery: the agency's CSV */
     int64_t connect_timeout;   /* ns without any progress after which to give up; 0 = never */
+    int64_t start_delay;       /* ns to wait before the first attempt to connect */
 };
 
 /* Fills *out from defaults, the file at `path` and the environment. The file may be absent.

@@ -219,11 +219,32 @@ static void on_timer(uv_timer_t *timer)
     attempt(timer->data);
 }
 
+static void on_delay_over(uv_timer_t *timer)
+{
+    struct dialer *dialer = timer->data;
+
+    dialer->progress_ms = clock_monotonic_ms();
+    attempt(dialer);
+}
+
+void dialer_delay(struct dialer *dialer, uint64_t delay_ms)
+{
+    dialer->delay_ms = delay_ms;
+}
+
 void dialer_connect(struct dialer *dialer)
 {
     if (dialer->is_closing || dialer->state != DIALER_IDLE)
         return;
-    attempt(dialer);
+    if (dialer->delay_ms == 0) {
+        attempt(dialer);
+        return;
+    }
+    LOG(INFO, "start_delay", IN_PROGRESS, LOG_TEXT("server", dialer->host),
+        LOG_UINT("ms", dialer->delay_ms));
+    dialer->state = DIALER_WAITING;
+    (void)uv_timer_start(&dialer->timer, on_delay_over, dialer->delay_ms, 0);
+    dialer->delay_ms = 0;
 }
 
 void dialer_connect_later(struct dialer *dialer)

@@ -46,6 +46,7 @@ struct dialer {
     char port[8];
     uint64_t patience_ms; /* without progress; 0 = no end */
     uint64_t progress_ms; /* monotonic: when there was some */
+    uint64_t delay_ms;    /* before the first attempt; 0 = none, or it is over */
     enum dialer_state state;
     struct backoff backoff;
     uv_timer_t timer; /* the pause before an attempt, or patience with it */
@@ -65,6 +66,10 @@ struct dialer {
  * any progress, 0 for ever. */
 void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *address,
                  uint64_t patience_ms, const struct dialer_events *events, void *owner);
+
+/* Makes the first dialer_connect() wait this long before its attempt. Patience begins with the
+ * attempt. To be called before the first dialer_connect(). */
+void dialer_delay(struct dialer *dialer, uint64_t delay_ms);
 
 /* Begins to connect, at once; on_open tells when it worked. Does nothing while connected or
  * connecting. */

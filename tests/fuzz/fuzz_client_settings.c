@@ -25,6 +25,7 @@ static int write_down(const struct client_settings *s, char *out, size_t size)
     static const char *const modes[] = {"lottery", "bet", "echo"};
     char period[VALUE_DURATION_MAX];
     char timeout[VALUE_DURATION_MAX];
+    char delay[VALUE_DURATION_MAX];
     char address[2 * sizeof(s->server_address) + 2];
     char file[2 * sizeof(s->bets_file) + 2];
 
@@ -32,12 +33,13 @@ static int write_down(const struct client_settings *s, char *out, size_t size)
         return 0;
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
+    value_duration_print(s->start_delay, delay);
     return snprintf(out, size,
                     "id: %u\nserver: {address: %s}\nloop:\n  amount: %u\n  period: %s\n"
                     "log.level: %s\nbatch:\n  maxAmount: %u\nmode: %s\nbets.file: %s\n"
-                    "connect.timeout: %s\n",
+                    "connect.timeout: %s\nstart.delay: %s\n",
                     s->id, address, s->loop_amount, period, log_level_name(s->log_level),
-                    s->batch_max_amount, modes[s->mode], file, timeout);
+                    s->batch_max_amount, modes[s->mode], file, timeout, delay);
 }
 
 static void check_same(const struct client_settings *a, const struct client_settings *b)
@@ -47,13 +49,14 @@ static void check_same(const struct client_settings *a, const struct client_sett
     FUZZ_CHECK(a->log_level == b->log_level && a->batch_max_amount == b->batch_max_amount);
     FUZZ_CHECK(a->mode == b->mode && strcmp(a->bets_file, b->bets_file) == 0);
     FUZZ_CHECK(a->connect_timeout == b->connect_timeout);
+    FUZZ_CHECK(a->start_delay == b->start_delay);
 }
 
 static void check_ranges(const struct client_settings *s)
 {
     FUZZ_CHECK(s->id >= 1 && s->batch_max_amount >= 1 && s->mode <= CLIENT_MODE_ECHO);
     FUZZ_CHECK(s->log_level < LOG_LEVEL_COUNT);
-    FUZZ_CHECK(s->loop_period >= 0 && s->connect_timeout >= 0);
+    FUZZ_CHECK(s->loop_period >= 0 && s->connect_timeout >= 0 && s->start_delay >= 0);
     FUZZ_CHECK(strchr(s->server_address, ':') != NULL && s->bets_file[0] != '\0');
 }
 

@@ -3,6 +3,7 @@ import os
 import pty
 import select
 import subprocess
+import time
 import unittest
 
 from fake_server import FakeServer, free_port
@@ -142,6 +143,33 @@ class Times(AgencyCase):
         self.assertEqual(self.winners_of(agency), 1)
         self.assertEqual([line.text for line in agency.lines() if line.result == "fail"], [])
         self.assertEqual(server.stop(), 0)
+
+    def test_start_delay(self):
+        """Nobody hears of the agency before its delay is over, in any mode; its patience, which is
+        shorter, begins after that."""
+        bet = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
+               "NUMERO": "1"}
+        for mode in ("lottery", "bet", "echo"):
+            with self.subTest(mode), Central() as central:
+                begin = time.monotonic()
+                agency = self.agency(1, central.port, self.write_rows("bets.csv", [ROW]), mode=mode,
+                                     CLI_START_DELAY="1500ms", CLI_CONNECT_TIMEOUT="1s", **bet)
+                with central.accept():
+                    self.assertGreaterEqual(time.monotonic() - begin, 1.5)
+                self.assertTrue(agency.lines("config", "success", start_delay="1.5s"))
+                self.assertTrue(agency.lines("start_delay", "in_progress", ms=1500))
+                self.assertEqual(agency.lines("connect"), [])
+
+    def test_echo_period_begins_after_the_start_delay(self):
+        """The second message comes a period after the first one, however long the delay was."""
+        server = self.server(mode="echo")
+        agency = self.agency(1, server.port, mode="echo", CLI_START_DELAY="1s",
+                             CLI_LOOP_PERIOD="1s", CLI_LOOP_AMOUNT="2")
+        agency.wait_line("receive_message", "success")
+        first = time.monotonic()
+        agency.wait_line("receive_message", "success", count=2)
+        self.assertGreaterEqual(time.monotonic() - first, 0.5)  # what the log needs is part of it
+        self.assertEqual(agency.wait(), 0, agency.output())
 
     def test_one_comes_long_after_the_others(self):
         """Nobody gets winners before the last agency has finished; one of those that wait has no

@@ -58,6 +58,17 @@ class Stopping(Case):
             with self.subTest(mode):
                 self.check_stops(begin, connections=0, files=files)
 
+    def test_start_delay(self):
+        """Long before it would connect, in every mode."""
+        for mode, files in (("lottery", 1), ("bet", 0), ("echo", 0)):
+            def begin():
+                agency = self.agency(1, free_port(), self.write_rows(1), mode=mode,
+                                     CLI_START_DELAY="1h", **BET)
+                agency.wait_line("start_delay", "in_progress")
+                return agency
+            with self.subTest(mode):
+                self.check_stops(begin, connections=0, files=files)
+
     def check_stops_with_server(self, converse, files=1, count=100, **settings):
         """`converse` is the server's part until the moment in question."""
         with FakeServer() as fake:

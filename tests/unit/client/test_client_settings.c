@@ -16,7 +16,8 @@
 static const char *const variables[] = {
     "CLI_ID",          "CLI_SERVER_ADDRESS", "CLI_LOOP_AMOUNT",
     "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",      "CLI_BATCH_MAXAMOUNT",
-    "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT"};
+    "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT",
+    "CLI_START_DELAY"};
 
 struct fixture {
     struct settings_file file;
@@ -103,6 +104,7 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->mode, CLIENT_MODE_LOTTERY);
     assert_string_equal(settings->bets_file, "./bets.csv");
     assert_true(settings->connect_timeout == 120 * SECOND);
+    assert_true(settings->start_delay == 0);
 }
 
 /* All settings but the id have a default, with an empty file and without a file. */
@@ -140,7 +142,9 @@ static void test_every_key(void **state)
                     "bets:\n"
                     "  file: /data/agency.csv\n"
                     "connect:\n"
-                    "  timeout: 300ms\n");
+                    "  timeout: 300ms\n"
+                    "start:\n"
+                    "  delay: 3s\n");
     assert_true(f->settings.id == UINT32_MAX);
     assert_string_equal(f->settings.server_address, "central.example:80");
     assert_int_equal(f->settings.loop_amount, 2);
@@ -150,6 +154,7 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.mode, CLIENT_MODE_ECHO);
     assert_string_equal(f->settings.bets_file, "/data/agency.csv");
     assert_true(f->settings.connect_timeout == 300 * 1000000);
+    assert_true(f->settings.start_delay == 3 * SECOND);
 }
 
 /* Keys may be written with dots, in flow style, quoted, and with CRLF. */
@@ -391,14 +396,14 @@ static void test_unreadable_file(void **state)
 static void test_environment_wins(void **state)
 {
     static const char *const values[] = {"9",  "a:1", "1",     "1s", "CRITICAL",
-                                         "10", "bet", "b.csv", "2s"};
+                                         "10", "bet", "b.csv", "2s", "3s"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
         assert_int_equal(setenv(variables[i], values[i], 1), 0);
     assert_loads(f, "{id: 1, server.address: 'b:2', loop.amount: 3, loop.period: 4s, "
                     "log.level: INFO, batch.maxAmount: 5, mode: echo, bets.file: c, "
-                    "connect.timeout: 6s}");
+                    "connect.timeout: 6s, start.delay: 7s}");
     assert_int_equal(f->settings.id, 9);
     assert_string_equal(f->settings.server_address, "a:1");
     assert_int_equal(f->settings.loop_amount, 1);
@@ -408,6 +413,7 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.mode, CLIENT_MODE_BET);
     assert_string_equal(f->settings.bets_file, "b.csv");
     assert_true(f->settings.connect_timeout == 2 * SECOND);
+    assert_true(f->settings.start_delay == 3 * SECOND);
 }
 
 /* A bad value in the environment ends the start, and so does one in the file that it hides. */
@@ -431,7 +437,7 @@ static void test_log_line(void **state)
     struct fixture *f = *state;
     struct capture capture;
 
-    assert_loads(f, "id: 1\nloop:\n  period: 90000ms\nlog:\n  level: DEBUG\n");
+    assert_loads(f, "id: 1\nloop:\n  period: 90000ms\nlog:\n  level: DEBUG\nstart.delay: 1500ms\n");
     capture_begin(&capture);
     client_settings_log(&f->settings);
     capture_end(&capture);
@@ -439,6 +445,7 @@ static void test_log_line(void **state)
                                          "client_id: 1 | server_address: server:12345 | "
                                          "loop_amount: 5 | loop_period: 1m30s | "
                                          "log_level: DEBUG | mode: lottery"));
+    assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
 }

@@ -414,6 +414,55 @@ static void test_patience(void **state)
     assert_false(dialer_is_patience_over(&f->dialer));
 }
 
+static bool has_failed_once(void *context)
+{
+    const struct fixture *f = context;
+
+    return f->dialer.failure != NULL;
+}
+
+/* The first attempt waits for the delay, and patience for the first attempt; later ones do not. */
+static void test_delay(void **state)
+{
+    struct fixture *f = *state;
+
+    dialer_delay(&f->dialer, 20);
+    dialer_connect(&f->dialer);
+    dialer_connect(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
+    now_ms += 10 * PATIENCE_MS;
+    wait_open(f);
+    assert_false(dialer_is_patience_over(&f->dialer));
+    dialer_drop(&f->dialer, STATUS_IO, "test");
+    loop_until_count(&f->loop, &f->closes, 1, "on_closed");
+    dialer_connect(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_RESOLVING);
+}
+
+/* An attempt that fails right after a delay longer than patience is not the last one. */
+static void test_delay_then_failure(void **state)
+{
+    struct fixture *f = *state;
+
+    close_fd(&f->listener);
+    dialer_delay(&f->dialer, 20);
+    dialer_connect(&f->dialer);
+    now_ms += 10 * PATIENCE_MS;
+    loop_until(&f->loop, has_failed_once, f, "a failure");
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
+    assert_int_equal(f->give_ups, 0);
+}
+
+static void test_close_during_delay(void **state)
+{
+    struct fixture *f = *state;
+
+    dialer_delay(&f->dialer, 1000000);
+    dialer_connect(&f->dialer);
+    loop_turn(&f->loop);
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
+}
+
 /* Pauses grow while nothing works, and are short again after progress. */
 static void test_pauses_grow(void **state)
 {
@@ -511,6 +560,9 @@ int main(void)
         CASE(test_no_answer),
         CASE(test_no_answer_after_a_failure),
         CASE(test_patience),
+        CASE(test_delay),
+        CASE(test_delay_then_failure),
+        CASE(test_close_during_delay),
         CASE(test_pauses_grow),
         CASE(test_unknown_name),
         CASE(test_close_while_resolving),
