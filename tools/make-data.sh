@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the agencies' files .data/agency-1.csv to agency-N.csv, as far as they are missing, with
-# made-up bets: make-data.sh N
+# Makes the agencies' files .data/agency-1.csv to agency-N.csv, as far as they are missing: from the
+# course's .data/datasets.zip (or dataset.zip) if it is there, then with made-up bets: make-data.sh N
 set -eu
 cd "$(dirname "$0")/.."
+mkdir -p .data
+tools/unpack-data.py .data
 for id in $(seq "$1"); do
   [ -e ".data/agency-$id.csv" ] ||
     exec tools/gen-dataset.py --agencies "$1" --bets $(($1 * 15000)) --seed 7574 --out .data \
