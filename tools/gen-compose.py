@@ -27,6 +27,7 @@ HEADER = """\
 name: tp0
 services:
   server:
+{persist}\
     container_name: server
     image: server:latest
     environment:
@@ -34,7 +35,6 @@ services:
       SERVER_MODE: {server_mode}
     volumes:
       - ./server/config.ini:/config.ini:ro
-{server_data}\
     networks:
       - testing_net
     healthcheck:
@@ -43,8 +43,8 @@ services:
       timeout: 5s
       retries: 3
 """
-SERVER_DATA = """\
-      - server_data:/data
+PERSIST = """\
+    extends: {file: compose/persist.yaml, service: server}
 """
 CLIENT = """
   client{id}:
@@ -86,6 +86,7 @@ networks:
       config:
         - subnet: {subnet}
 """
+# Compose takes the service from there, but no volume.
 VOLUME = """
 volumes:
   server_data:
@@ -125,7 +126,7 @@ def client(agency, mode):
 
 def compose(agencies, mode, persist):
     parts = [HEADER.format(agencies=agencies, server_mode="echo" if mode == "echo" else "lottery",
-                           server_data=SERVER_DATA if persist else "")]
+                           persist=PERSIST if persist else "")]
     parts += [client(agency, mode) for agency in range(1, agencies + 1)]
     parts.append(NETWORK.format(subnet=subnet(agencies)))
     if persist:

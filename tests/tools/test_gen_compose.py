@@ -125,13 +125,30 @@ class Modes(ToolTest):
         self.assertEqual("lottery", mode(mode=""))
 
     def test_persist(self):
-        """The data folder in a named volume, only when asked."""
-        stack = self.generate(1, "--persist")
-        self.assertIn("server_data:/data", stack["services"]["server"]["volumes"])
-        self.assertEqual({"server_data": None}, stack["volumes"])
-        stack = self.generate(1)
-        self.assertNotIn("volumes", stack)
-        self.assertEqual(1, len(stack["services"]["server"]["volumes"]))
+        """The data folder in a named volume, only when asked: one line names the fragment that says
+        so, and all else is as without it."""
+        persisted = self.generate(1, "--persist")
+        extends = persisted["services"]["server"].pop("extends")
+        self.assertEqual({"file": "compose/persist.yaml", "service": "server"}, extends)
+        self.assertEqual(1, self.out.read_text(encoding="utf-8").count("persist"))
+        self.assertEqual({"server_data": None}, persisted.pop("volumes"))
+        self.assertEqual(self.generate(1), persisted)
+        fragment = yaml.safe_load((ROOT / extends["file"]).read_text(encoding="utf-8"))
+        self.assertEqual({"services": {"server": {"volumes": ["server_data:/data"]}},
+                          "volumes": {"server_data": None}}, fragment)
+
+
+class Stacks(ToolTest):
+    def test_are_what_is_generated(self):
+        """The stacks in compose/ differ from the tool's own in their first comment, and in that their
+        paths begin in that folder."""
+        for name, agencies, mode in (("echo", 2, "echo"), ("five-agencies", 5, "lottery")):
+            with self.subTest(name):
+                self.generate(agencies, "--mode", mode)
+                generated = self.out.read_text(encoding="utf-8")
+                stack = (ROOT / "compose" / f"{name}.yaml").read_text(encoding="utf-8")
+                self.assertEqual(generated.split("\n", 1)[1],
+                                 stack.split("\n", 2)[2].replace(" ../", " ./"))
 
 
 class Size(ToolTest):
