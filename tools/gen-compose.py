@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Write a compose file: the lottery server and N agencies.
 
-The bytes depend on the arguments and LOTTERY_MODE alone. The file names the project's files as
+The bytes depend on the arguments, LOTTERY_MODE and compose/defaults alone. The file names the project's files as
 ./server/config.ini and so on: it works where it lies in the project's root.
 """
 
 import argparse
 import ipaddress
 import os
+import pathlib
 import re
 import sys
 import tempfile
 
+DEFAULTS = pathlib.Path(__file__).resolve().parents[1] / "compose" / "defaults"
 MODES = ("lottery", "bet", "echo")
+DURATION = re.compile(r"0|([0-9]+([.][0-9]*)?(ns|us|µs|ms|s|m|h))+")  # as Go writes it
 MAX_AGENCIES = 10_000  # as many as the server takes
 
 SUBNET = ipaddress.ip_network("172.25.125.0/24")
@@ -55,6 +58,7 @@ CLIENT = """
     environment:
       CLI_ID: "{id}"
       CLI_MODE: {mode}
+{start_delay}\
 {bet}\
     volumes:
       - ./client/config.yaml:/config.yaml:ro
@@ -70,6 +74,9 @@ BETS_FILE = """\
         read_only: true
         bind:
           create_host_path: false
+"""
+START_DELAY = """\
+      CLI_START_DELAY: {start_delay}
 """
 BET = """\
       NOMBRE: {first_name}
@@ -118,16 +125,19 @@ def subnet(agencies):
     return network
 
 
-def client(agency, mode):
+def client(agency, mode, start_delay):
+    has_delay = any(digit in start_delay for digit in "123456789")
     return CLIENT.format(id=agency, mode=mode,
+                         start_delay=START_DELAY.format(start_delay=start_delay)
+                         if has_delay else "",
                          bet=example_bet(agency) if mode == "bet" else "",
                          bets_file=BETS_FILE.format(id=agency) if mode == "lottery" else "")
 
 
-def compose(agencies, mode, persist):
+def compose(agencies, mode, start_delay, persist):
     parts = [HEADER.format(agencies=agencies, server_mode="echo" if mode == "echo" else "lottery",
                            persist=PERSIST if persist else "")]
-    parts += [client(agency, mode) for agency in range(1, agencies + 1)]
+    parts += [client(agency, mode, start_delay) for agency in range(1, agencies + 1)]
     parts.append(NETWORK.format(subnet=subnet(agencies)))
     if persist:
         parts.append(VOLUME)
@@ -144,6 +154,28 @@ def write_whole(path, text):
         with open(hidden_path, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(hidden_path, path)
+
+
+class BadDefaults(Exception):
+    """What is wrong with compose/defaults, and where."""
+
+
+def read_defaults():
+    """The settings of compose/defaults; those that it does not name are the usual ones."""
+    values = {"mode": MODES[0], "start_delay": "0s"}
+    text = DEFAULTS.read_text(encoding="utf-8") if DEFAULTS.exists() else ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, _, value = (part.strip() for part in line.partition("="))
+        if name not in values:
+            raise BadDefaults(f"{DEFAULTS}:{number}: '{name}' is none of {', '.join(values)}")
+        values[name] = value
+        if name == "mode" and value not in MODES:
+            raise BadDefaults(f"{DEFAULTS}:{number}: '{value}' is none of {', '.join(MODES)}")
+        if name == "start_delay" and not DURATION.fullmatch(value):
+            raise BadDefaults(f"{DEFAULTS}:{number}: '{value}' is not a duration, like 3s")
+    return values
 
 
 def agency_count(text):
@@ -166,12 +198,18 @@ def parse_arguments():
     parser.add_argument("agencies", metavar="N", type=agency_count,
                         help=f"how many agencies, 0 to {MAX_AGENCIES}")
     parser.add_argument("--mode", choices=MODES,
-                        help="what the agencies do (default: LOTTERY_MODE, else lottery)")
+                        help="what the agencies do (default: LOTTERY_MODE, else as "
+                        "compose/defaults says)")
     parser.add_argument("--persist", action="store_true",
                         help="keep the server's data in a volume, also when its container goes")
     args = parser.parse_args()
+    try:
+        defaults = read_defaults()
+    except (BadDefaults, OSError, UnicodeDecodeError) as error:
+        parser.error(str(error))
+    args.start_delay = defaults["start_delay"]
     if args.mode is None:
-        args.mode = os.environ.get("LOTTERY_MODE") or "lottery"
+        args.mode = os.environ.get("LOTTERY_MODE") or defaults["mode"]
         if args.mode not in MODES:
             parser.error(f"LOTTERY_MODE: '{args.mode}' is none of {', '.join(MODES)}")
     return args
@@ -183,7 +221,7 @@ def main():
         print("gen-compose.py: warning: the network of one machine has room for "
               f"{MAX_BRIDGE_AGENCIES} agencies", file=sys.stderr)
     try:
-        write_whole(args.out, compose(args.agencies, args.mode, args.persist))
+        write_whole(args.out, compose(args.agencies, args.mode, args.start_delay, args.persist))
     except OSError as error:
         print(f"gen-compose.py: error: cannot write: {error}", file=sys.stderr)
         return 2

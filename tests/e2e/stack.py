@@ -23,6 +23,7 @@ class Stack:
         self.root = self.folder / "project"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(
             ".git", "build*", ".data", "tests", "__pycache__", COMPOSE))
+        (self.root / "compose" / "defaults").unlink()  # it differs by branch
         self.folder.chmod(0o755)
 
     def remove(self):

@@ -4,6 +4,7 @@
 import ipaddress
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,23 +13,33 @@ import unittest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / "tools" / "gen-compose.py"
-SCRIPT = ROOT / "generar-compose.sh"
+TOOL = "tools/gen-compose.py"
+SCRIPT = "generar-compose.sh"
 USUAL_SUBNET = "172.25.125.0/24"
 
 
 class ToolTest(unittest.TestCase):
+    """A copy of the tool without compose/defaults: what the project's says differs by branch."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
+        project = pathlib.Path(folder.name) / "project"
+        for path in (TOOL, SCRIPT):
+            (project / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, project / path)
+        self.tool = (sys.executable, project / TOOL)
+        self.script = ("bash", project / SCRIPT)
+        self.defaults = project / "compose" / "defaults"
+        self.root = pathlib.Path(folder.name) / "out"
+        self.root.mkdir()
         self.out = self.root / "compose.yaml"
 
-    def run_tool(self, *arguments, mode=None, command=(sys.executable, TOOL)):
+    def run_tool(self, *arguments, mode=None, command=None):
         env = {key: value for key, value in os.environ.items() if key != "LOTTERY_MODE"}
         if mode is not None:
             env["LOTTERY_MODE"] = mode
-        return subprocess.run([*command, *map(str, arguments)], capture_output=True,
+        return subprocess.run([*(command or self.tool), *map(str, arguments)], capture_output=True,
                               encoding="utf-8", env=env, cwd=self.root, timeout=60)
 
     def generate(self, agencies, *options, mode=None):
@@ -138,6 +149,64 @@ class Modes(ToolTest):
                           "volumes": {"server_data": None}}, fragment)
 
 
+class Defaults(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.defaults.parent.mkdir()
+
+    def client(self, *options, mode=None):
+        """The environment of the first agency."""
+        return self.generate(1, *options, mode=mode)["services"]["client1"]["environment"]
+
+    def test_those_of_the_project(self):
+        """Both are named, and taken as they are."""
+        text = (ROOT / "compose" / "defaults").read_text(encoding="utf-8")
+        named = dict(line.split("=") for line in text.splitlines() if not line.startswith("#"))
+        shutil.copy(ROOT / "compose" / "defaults", self.defaults)
+        client = self.client()
+        self.assertEqual(named, {"mode": client["CLI_MODE"],
+                                 "start_delay": client.get("CLI_START_DELAY", "0s")})
+
+    def test_the_usual_ones(self):
+        """The lottery without delay, said or not said: the same bytes."""
+        self.assertEqual({"CLI_ID": "1", "CLI_MODE": "lottery"}, self.client())
+        usual = self.out.read_bytes()
+        self.defaults.write_text("mode=lottery\nstart_delay=0s\n")
+        self.client()
+        self.assertEqual(usual, self.out.read_bytes())
+
+    def test_mode(self):
+        """An option wins over LOTTERY_MODE, and that over the file."""
+        self.defaults.write_text("mode=echo\n")
+        self.assertEqual("echo", self.client()["CLI_MODE"])
+        self.assertEqual("echo", self.client(mode="")["CLI_MODE"])
+        self.assertEqual("bet", self.client(mode="bet")["CLI_MODE"])
+        self.assertEqual("lottery", self.client("--mode", "lottery", mode="bet")["CLI_MODE"])
+
+    def test_start_delay(self):
+        """Every agency gets it, in each mode; nothing is said of one of no length."""
+        for delay in ("3s", "1m30s", "0.5s", "1500ms"):
+            self.defaults.write_text(f"# a comment\n\n start_delay = {delay}\n")
+            for mode in ("lottery", "bet", "echo"):
+                self.assertEqual(delay, self.client("--mode", mode)["CLI_START_DELAY"])
+        for delay in ("0", "0s", "0m0.0s"):
+            self.defaults.write_text(f"start_delay={delay}\n")
+            self.assertNotIn("CLI_START_DELAY", self.client())
+
+    def test_mistakes(self):
+        """Status 2 with the line; no file."""
+        for text, reason in (("mode=lotto", ":1: 'lotto'"), ("\nmode:echo", ":2: 'mode:echo'"),
+                             ("#\n#\nspeed=1", ":3: 'speed'"), ("start_delay=3", ":1: '3'"),
+                             ("start_delay=", ":1: ''"), ("start_delay=-1s", ":1: '-1s'"),
+                             ("start_delay=3s; rm", ":1: '3s; rm'"), ("=", ":1: ''")):
+            with self.subTest(text):
+                self.defaults.write_text(text)
+                done = self.run_tool(self.out, 1)
+                self.assertEqual((2, ""), (done.returncode, done.stdout))
+                self.assertIn(f"compose/defaults{reason}", done.stderr)
+                self.assertFalse(self.out.exists())
+
+
 class Stacks(ToolTest):
     def test_are_what_is_generated(self):
         """The stacks in compose/ differ from the tool's own in their first comment, and in that their
@@ -221,7 +290,7 @@ class Output(ToolTest):
 class Script(ToolTest):
     def test_says_what_it_makes(self):
         """Called as the course does; where it is called from does not matter."""
-        done = self.run_tool("here.yaml", 2, command=("bash", SCRIPT))
+        done = self.run_tool("here.yaml", 2, command=self.script)
         self.assertEqual((0, ""), (done.returncode, done.stderr))
         self.assertEqual("Nombre del archivo de salida: here.yaml\nCantidad de clientes: 2\n",
                          done.stdout)
@@ -229,7 +298,7 @@ class Script(ToolTest):
         self.assertEqual(["server", "client1", "client2"], list(services))
 
     def test_options_and_mode_are_passed_on(self):
-        done = self.run_tool(self.out, 1, "--persist", mode="echo", command=("bash", SCRIPT))
+        done = self.run_tool(self.out, 1, "--persist", mode="echo", command=self.script)
         self.assertEqual(0, done.returncode)
         stack = yaml.safe_load(self.out.read_text(encoding="utf-8"))
         self.assertEqual("echo", stack["services"]["client1"]["environment"]["CLI_MODE"])
@@ -237,7 +306,7 @@ class Script(ToolTest):
 
     def test_bad_arguments(self):
         for arguments in ((), (self.out,), (self.out, "many")):
-            done = self.run_tool(*arguments, command=("bash", SCRIPT))
+            done = self.run_tool(*arguments, command=self.script)
             self.assertEqual(2, done.returncode)
             self.assertIn("error", done.stderr)
             self.assertFalse(self.out.exists())
