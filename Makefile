@@ -2,7 +2,7 @@
 AGENCIES ?= 5
 COMPOSE := docker-compose-dev.yaml
 
-.PHONY: help run test test-releases bench build deps install deb clean again \
+.PHONY: help run test test-releases course-tests bench build deps install deb clean again \
     docker-image docker-compose-up docker-compose-down docker-compose-logs
 
 help: ## this list
@@ -24,6 +24,9 @@ bench: deps ## figures beside the floor of sockets and disk; see tests/bench/ben
 	@rm -f build-bench.log
 	@/usr/bin/python3 -B tests/bench/bench.py $(BENCH)
 	@/usr/bin/python3 -B tests/bench/instructions.py --check
+
+course-tests: ## the assignment's public tests, a copy of which is in TESTS=DIR, on branches ej1 to ej8
+	@/usr/bin/python3 -B tests/e2e/course_tests.py "$(TESTS)"
 
 build: deps ## both programs, optimized, into build/bin
 	@cmake --preset release > build-release.log 2>&1 || { cat build-release.log; exit 1; }
