@@ -23,7 +23,7 @@ static const char help[] =
     "for\n"
     "a bad command line, setting, or bet in the environment.\n";
 
-static int fail_settings(const char *reason)
+static int client_fail_settings(const char *reason)
 {
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
     return AGENCY_EXIT_USAGE;
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     }
     stop_signals_block();
     if (client_settings_load(path, &settings, &err) != STATUS_OK)
-        return fail_settings(err.text);
+        return client_fail_settings(err.text);
     log_set_level(settings.log_level);
     client_settings_log(&settings);
     return agency_run(&settings);

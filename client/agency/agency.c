@@ -58,13 +58,14 @@ static void on_stop(void *context)
 static const struct mode *mode_of(const struct client_settings *settings)
 {
     switch (settings->mode) {
+    case CLIENT_MODE_LOTTERY:
+        break;
     case CLIENT_MODE_BET:
         return &bet_mode;
     case CLIENT_MODE_ECHO:
         return &echo_mode;
-    default:
-        return &lottery_mode;
     }
+    return &lottery_mode;
 }
 
 static bool start(struct agency *agency)

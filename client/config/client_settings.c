@@ -10,6 +10,9 @@
 _Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
 
+/* The table stores a choice as a uint32_t. */
+_Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
+
 #define FIELD(name) offsetof(struct client_settings, name)
 
 static const struct setting settings[] = {
@@ -57,11 +60,17 @@ enum status client_settings_load(const char *path, struct client_settings *out, 
     return status;
 }
 
-static const char *mode_name(uint32_t mode)
+static const char *client_mode_name(enum client_mode mode)
 {
-    static const char *const names[] = {"lottery", "bet", "echo"};
-
-    return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "?";
+    switch (mode) {
+    case CLIENT_MODE_LOTTERY:
+        return "lottery";
+    case CLIENT_MODE_BET:
+        return "bet";
+    case CLIENT_MODE_ECHO:
+        return "echo";
+    }
+    return "?";
 }
 
 void client_settings_log(const struct client_settings *s)
@@ -76,7 +85,7 @@ void client_settings_log(const struct client_settings *s)
     LOG(INFO, "config", SUCCESS, LOG_UINT("client_id", s->id),
         LOG_TEXT("server_address", s->server_address), LOG_UINT("loop_amount", s->loop_amount),
         LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
-        LOG_TEXT("mode", mode_name(s->mode)), LOG_UINT("batch_max_amount", s->batch_max_amount),
-        LOG_TEXT("bets_file", s->bets_file), LOG_TEXT("connect_timeout", timeout),
-        LOG_TEXT("start_delay", delay));
+        LOG_TEXT("mode", client_mode_name(s->mode)),
+        LOG_UINT("batch_max_amount", s->batch_max_amount), LOG_TEXT("bets_file", s->bets_file),
+        LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay));
 }

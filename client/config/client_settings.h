@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+/* What an agency does; in the order of the setting's choices. */
 enum client_mode { CLIENT_MODE_LOTTERY, CLIENT_MODE_BET, CLIENT_MODE_ECHO };
 
 struct client_settings {
@@ -19,10 +20,10 @@ struct client_settings {
     int64_t loop_period;       /* echo: ns from one message to the next */
     enum log_level log_level;  /* lowest level that is logged */
     uint32_t batch_max_amount; /* bets in one batch at most, >= 1 */
-    uint32_t mode;             /* enum client_mode */
-    char bets_file[512];       /* lottery: the agency's CSV */
-    int64_t connect_timeout;   /* ns without any progress after which to give up; 0 = never */
-    int64_t start_delay;       /* ns to wait before the first attempt to connect */
+    enum client_mode mode;
+    char bets_file[512];     /* lottery: the agency's CSV */
+    int64_t connect_timeout; /* ns without any progress after which to give up; 0 = never */
+    int64_t start_delay;     /* ns to wait before the first attempt to connect */
 };
 
 /* Fills *out from defaults, the file at `path` and the environment. The file may be absent.

@@ -9,108 +9,116 @@
 #define KEY_SIZE 128
 #define DEPTH_MAX 2 /* server: address: is two deep, and nothing is deeper */
 
-struct source {
-    const char *path;
-    yaml_document_t *document;
-    const struct settings_table *table;
-    void *target;
-    struct settings_seen seen;
+/* The file that is being read. */
+struct yaml_file_source {
+    const char *path;                   /* for the errors */
+    yaml_document_t *document;          /* the only one in it */
+    const struct settings_table *table; /* what may be set */
+    void *target;                       /* where to: the program's struct */
+    struct settings_seen seen;          /* what was set so far */
     struct errbuf *err;
 };
 
-static void where(const struct source *source, const yaml_node_t *node, char *out, size_t size)
+static void yaml_file_place(const struct yaml_file_source *source, const yaml_node_t *node,
+                            char *out, size_t size)
 {
     (void)snprintf(out, size, "%s:%zu", source->path, node->start_mark.line + 1);
 }
 
-static enum status refuse(const struct source *source, const yaml_node_t *node, const char *reason)
+static enum status yaml_file_refuse(const struct yaml_file_source *source, const yaml_node_t *node,
+                                    const char *reason)
 {
     char place[SETTING_TEXT_SIZE + 32];
 
-    where(source, node, place, sizeof(place));
+    yaml_file_place(source, node, place, sizeof(place));
     errbuf_set(source->err, "%s: %s", place, reason);
     return STATUS_INVALID;
 }
 
 /* Scalars may hold NUL bytes (written as "\0"); as settings they have no meaning. */
-static bool is_plain(const yaml_node_t *node)
+static bool yaml_file_is_plain(const yaml_node_t *node)
 {
     return strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
 }
 
-static enum status set_scalar(struct source *source, const yaml_node_t *key_node, const char *key,
-                              const yaml_node_t *value)
+static enum status yaml_file_set_scalar(struct yaml_file_source *source,
+                                        const yaml_node_t *key_node, const char *key,
+                                        const yaml_node_t *value)
 {
     char place[SETTING_TEXT_SIZE + 32];
 
-    if (!is_plain(value))
-        return refuse(source, value, "a NUL byte in a value");
-    where(source, key_node, place, sizeof(place));
+    if (!yaml_file_is_plain(value))
+        return yaml_file_refuse(source, value, "a NUL byte in a value");
+    yaml_file_place(source, key_node, place, sizeof(place));
     return settings_set(source->table, source->target, &source->seen, place, key,
                         (const char *)value->data.scalar.value, source->err);
 }
 
-static enum status read_mapping(struct source *source, const yaml_node_t *mapping,
-                                const char *prefix, unsigned depth);
+static enum status yaml_file_read_mapping(struct yaml_file_source *source,
+                                          const yaml_node_t *mapping, const char *prefix,
+                                          unsigned depth);
 
-static enum status read_pair(struct source *source, const yaml_node_pair_t *pair,
-                             const char *prefix, unsigned depth)
+static enum status yaml_file_read_pair(struct yaml_file_source *source,
+                                       const yaml_node_pair_t *pair, const char *prefix,
+                                       unsigned depth)
 {
     const yaml_node_t *key_node = yaml_document_get_node(source->document, pair->key);
     const yaml_node_t *value = yaml_document_get_node(source->document, pair->value);
     char key[KEY_SIZE];
 
-    if (key_node->type != YAML_SCALAR_NODE || !is_plain(key_node))
-        return refuse(source, key_node, "a key has to be a word");
+    if (key_node->type != YAML_SCALAR_NODE || !yaml_file_is_plain(key_node))
+        return yaml_file_refuse(source, key_node, "a key has to be a word");
     int size = snprintf(key, sizeof(key), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
                         (const char *)key_node->data.scalar.value);
     if (size < 0 || (size_t)size >= sizeof(key))
-        return refuse(source, key_node, "unknown key");
+        return yaml_file_refuse(source, key_node, "unknown key");
     if (value->type == YAML_SCALAR_NODE)
-        return set_scalar(source, key_node, key, value);
+        return yaml_file_set_scalar(source, key_node, key, value);
     if (value->type == YAML_MAPPING_NODE && depth < DEPTH_MAX)
-        return read_mapping(source, value, key, depth + 1);
-    return refuse(source, value, "a value has to be a word or a number");
+        return yaml_file_read_mapping(source, value, key, depth + 1);
+    return yaml_file_refuse(source, value, "a value has to be a word or a number");
 }
 
-static enum status read_mapping(struct source *source, const yaml_node_t *mapping,
-                                const char *prefix, unsigned depth)
+static enum status yaml_file_read_mapping(struct yaml_file_source *source,
+                                          const yaml_node_t *mapping, const char *prefix,
+                                          unsigned depth)
 {
     enum status status = STATUS_OK;
 
     for (const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
          status == STATUS_OK && pair < mapping->data.mapping.pairs.top; pair++)
-        status = read_pair(source, pair, prefix, depth);
+        status = yaml_file_read_pair(source, pair, prefix, depth);
     return status;
 }
 
-static enum status refuse_syntax(const struct source *source, const yaml_parser_t *parser)
+static enum status yaml_file_refuse_syntax(const struct yaml_file_source *source,
+                                           const yaml_parser_t *parser)
 {
     errbuf_set(source->err, "%s:%zu: %s", source->path, parser->problem_mark.line + 1,
                parser->problem != NULL ? parser->problem : "not YAML");
     return STATUS_INVALID;
 }
 
-static enum status read_document(struct source *source, yaml_parser_t *parser)
+static enum status yaml_file_read_document(struct yaml_file_source *source, yaml_parser_t *parser)
 {
     yaml_document_t document;
     enum status status = STATUS_OK;
 
     if (yaml_parser_load(parser, &document) == 0)
-        return refuse_syntax(source, parser);
+        return yaml_file_refuse_syntax(source, parser);
     source->document = &document;
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (root != NULL && root->type == YAML_MAPPING_NODE)
-        status = read_mapping(source, root, "", 1);
+        status = yaml_file_read_mapping(source, root, "", 1);
     else if (root != NULL)
-        status = refuse(source, root, "settings have to be key: value");
+        status = yaml_file_refuse(source, root, "settings have to be key: value");
     source->document = NULL;
     yaml_document_delete(&document);
     return status;
 }
 
 /* A directory can be opened, but not read: libyaml alone would not say why. */
-static enum status check_readable(FILE *file, const char *path, struct errbuf *err)
+static enum status yaml_file_check_readable(FILE *file, const char *path, struct errbuf *err)
 {
     int byte = getc(file);
 
@@ -126,7 +134,7 @@ static enum status check_readable(FILE *file, const char *path, struct errbuf *e
 enum status yaml_file_read(const char *path, const struct settings_table *table, void *target,
                            struct errbuf *err)
 {
-    struct source source = {.path = path, .table = table, .target = target, .err = err};
+    struct yaml_file_source source = {.path = path, .table = table, .target = target, .err = err};
     yaml_parser_t parser;
     enum status status = STATUS_NOMEM;
 
@@ -141,10 +149,10 @@ enum status yaml_file_read(const char *path, const struct settings_table *table,
         errbuf_set(err, "%s: %s", path, status_text(status));
         goto err_after_open;
     }
-    status = check_readable(file, path, err);
+    status = yaml_file_check_readable(file, path, err);
     yaml_parser_set_input_file(&parser, file);
     if (status == STATUS_OK)
-        status = read_document(&source, &parser);
+        status = yaml_file_read_document(&source, &parser);
     yaml_parser_delete(&parser);
 err_after_open:
     (void)fclose(file);
