@@ -1,9 +1,9 @@
 /* bets_file.h - an agency's CSV: `first name,last name,document,birthdate,number` per row.
  *
- * CRLF or LF, quoted fields, blank lines, a leading byte order mark and a missing last line end are
+ * CRLF or LF, quoted fields, blank lines, a leading byte order mark and a missing last newline are
  * all fine. The file is checked as a whole before anything of it is used, then read again from
- * wherever the central says; memory does not grow with its size, but for one mark in 4096 rows.
- * Errors name the physical line: "bets.csv:251: number is not in 0..9999".
+ * wherever the central says; memory does not grow with its size, but for one mark for each 4096
+ * rows. Errors name the physical line: "bets.csv:251: number is not in 0..9999".
  */
 #ifndef LOTTERY_BETS_FILE_H
 #define LOTTERY_BETS_FILE_H
@@ -24,8 +24,8 @@ enum status bets_file_open(const char *path, struct bets_file **out, struct errb
 void bets_file_close(struct bets_file *file);
 
 /* Checks the next rows, some thousands at most, so that a loop gets its turn in between; *out_done
- * tells that all were. STATUS_INVALID names the line and what is wrong with it. Blocks on the file.
- */
+ * says whether that was the last of them, and is written only on success. Not to be called again
+ * then. STATUS_INVALID names the line and what is wrong with it. Blocks on the file. */
 enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbuf *err);
 
 /* Rows in the file; known once it is checked. */
@@ -35,11 +35,11 @@ uint64_t bets_file_rows(const struct bets_file *file);
 enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err);
 
 /* The bet at the current row; its texts are valid until the next call.
- * STATUS_NOTFOUND behind the last row. STATUS_INVALID when the file has changed since the check.
+ * STATUS_NOTFOUND after the last row. STATUS_INVALID when the file has changed since the check.
  * Blocks on the file. */
 enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err);
 
-/* Goes to the next row, after a peek. */
+/* Goes to the next row, after a peek that succeeded. */
 void bets_file_advance(struct bets_file *file);
 
 #endif

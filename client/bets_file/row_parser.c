@@ -1,0 +1,153 @@
+#include "row_parser.h"
+
+#include "assertion.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define BYTE_ORDER_MARK_SIZE ((size_t)3)
+
+static void row_parser_on_field(void *data, size_t size, void *context)
+{
+    struct row_parser *parser = context;
+
+    if (parser->count++ >= ROW_FIELDS)
+        return;
+    ASSERT(size <= ROW_MAX - parser->size); /* fields are never longer than what was fed */
+    char *text = parser->text + parser->size;
+    if (size > 0)
+        memcpy(text, data, size);
+    parser->fields[parser->count - 1] = (struct text){text, size};
+    parser->size += size;
+}
+
+static void row_parser_on_row(int end, void *context)
+{
+    struct row_parser *parser = context;
+
+    (void)end;
+    parser->is_whole = true;
+}
+
+/* Blanks belong to the field: " 7574" is no number. */
+static int row_parser_is_space(unsigned char byte)
+{
+    (void)byte;
+    return 0;
+}
+
+enum status row_parser_init(struct row_parser *parser)
+{
+    parser->is_at_end = false;
+    if (csv_init(&parser->csv, CSV_STRICT | CSV_STRICT_FINI) != 0)
+        return STATUS_NOMEM;
+    csv_set_space_func(&parser->csv, row_parser_is_space);
+    return STATUS_OK;
+}
+
+void row_parser_fini(struct row_parser *parser)
+{
+    csv_free(&parser->csv);
+}
+
+enum status row_parser_restart(struct row_parser *parser)
+{
+    row_parser_fini(parser);
+    return row_parser_init(parser);
+}
+
+enum status row_parser_refuse(const struct row_parser *parser, const struct line_reader *lines,
+                              const char *reason, struct errbuf *err)
+{
+    errbuf_set(err, "%s:%" PRIu64 ": %s", lines->path, parser->line, reason);
+    return STATUS_INVALID;
+}
+
+static bool row_has_byte_order_mark(struct text line)
+{
+    return line.size >= BYTE_ORDER_MARK_SIZE &&
+           memcmp(line.data, BYTE_ORDER_MARK, BYTE_ORDER_MARK_SIZE) == 0;
+}
+
+static bool row_is_blank(struct text line)
+{
+    size_t at = 0;
+
+    while (at < line.size && (line.data[at] == '\r' || line.data[at] == '\n'))
+        at++;
+    return at == line.size;
+}
+
+/* libcsv would end a row at any carriage return, and rows could then begin within a line. */
+static bool row_has_stray_return(struct text line)
+{
+    while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
+        line.size--;
+    return memchr(line.data, '\r', line.size) != NULL;
+}
+
+/* The end of the file: what has no newline yet is a row, too. */
+static enum status row_parser_end(struct row_parser *parser, const struct line_reader *lines,
+                                  struct errbuf *err)
+{
+    parser->is_at_end = true;
+    if (csv_fini(&parser->csv, row_parser_on_field, row_parser_on_row, parser) != 0)
+        return row_parser_refuse(parser, lines, "a quote that is never closed", err);
+    return STATUS_OK;
+}
+
+/* Feeds the next line. */
+static enum status row_parser_feed(struct row_parser *parser, struct line_reader *lines,
+                                   struct errbuf *err)
+{
+    struct text line;
+
+    enum status status = line_reader_peek(lines, &line, err);
+    if (status != STATUS_OK)
+        return status;
+    size_t line_size = line.size;
+    if (parser->fed == 0)
+        parser->line = lines->at.line + 1;
+    if (line_size == 0)
+        return row_parser_end(parser, lines, err);
+    if (lines->at.offset == 0 && row_has_byte_order_mark(line)) {
+        line.data += BYTE_ORDER_MARK_SIZE;
+        line.size -= BYTE_ORDER_MARK_SIZE;
+    }
+    if (line.size > ROW_MAX - parser->fed)
+        return row_parser_refuse(parser, lines, "row longer than 4096 bytes", err);
+    if (row_has_stray_return(line))
+        return row_parser_refuse(parser, lines, "a carriage return within a line", err);
+    if (csv_parse(&parser->csv, line.data, line.size, row_parser_on_field, row_parser_on_row,
+                  parser) != line.size)
+        return row_parser_refuse(parser, lines, "a quote in the wrong place", err);
+    line_reader_skip(lines, line_size);
+    /* A blank line between rows is no row; the next row begins after it. */
+    if (parser->fed > 0 || !row_is_blank(line))
+        parser->fed += line.size;
+    return STATUS_OK;
+}
+
+enum status row_parser_read(struct row_parser *parser, struct line_reader *lines,
+                            struct errbuf *err)
+{
+    char reason[64];
+
+    parser->fed = 0;
+    parser->count = 0;
+    parser->size = 0;
+    parser->is_whole = false;
+    while (!parser->is_whole) {
+        if (parser->is_at_end)
+            return STATUS_NOTFOUND;
+        enum status status = row_parser_feed(parser, lines, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (parser->count == ROW_FIELDS)
+        return STATUS_OK;
+    (void)snprintf(reason, sizeof(reason), "%zu fields instead of 5", parser->count);
+    return row_parser_refuse(parser, lines, reason, err);
+}

@@ -1,0 +1,55 @@
+/* row_parser.h - puts rows together through libcsv, from however many physical lines.
+ *
+ * It knows everything that CSV allows: quotes, newlines within quotes, blank lines, a byte order
+ * mark. libcsv is fed one physical line at a time: so its rows have line numbers, and a place
+ * between two rows has an offset in the file to come back to.
+ */
+#ifndef LOTTERY_ROW_PARSER_H
+#define LOTTERY_ROW_PARSER_H
+
+#include "errbuf.h"
+#include "line_reader.h"
+#include "status.h"
+#include "text.h"
+
+#include <csv.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ROW_FIELDS 5           /* in a row */
+#define ROW_MAX ((size_t)4096) /* bytes of one row; a valid one has some 300 */
+
+struct row_parser {
+    struct csv_parser csv;
+    uint64_t line;                  /* the physical line where the row begins, from 1 */
+    size_t fed;                     /* bytes of the row that libcsv has seen */
+    bool is_whole;                  /* libcsv has said that the row is complete */
+    bool is_at_end;                 /* the file has no further line */
+    size_t count;                   /* fields, also those beyond ROW_FIELDS */
+    struct text fields[ROW_FIELDS]; /* point into `text` */
+    size_t size;                    /* bytes of `text` in use */
+    char text[ROW_MAX];             /* the fields of the row */
+};
+
+/* Prepares for the first row. STATUS_NOMEM. */
+enum status row_parser_init(struct row_parser *parser);
+
+/* Frees what libcsv has allocated. */
+void row_parser_fini(struct row_parser *parser);
+
+/* Forgets everything, for rows from another place of the file. STATUS_NOMEM: only
+ * row_parser_fini() may follow. */
+enum status row_parser_restart(struct row_parser *parser);
+
+/* Reads the next row into parser->fields, which are valid until the next call. STATUS_NOTFOUND
+ * after the last one. STATUS_INVALID when it is no row of ROW_FIELDS fields; *err names its line.
+ */
+enum status row_parser_read(struct row_parser *parser, struct line_reader *lines,
+                            struct errbuf *err);
+
+/* Returns STATUS_INVALID, with the place of the row last read and `reason` in *err. */
+enum status row_parser_refuse(const struct row_parser *parser, const struct line_reader *lines,
+                              const char *reason, struct errbuf *err);
+
+#endif

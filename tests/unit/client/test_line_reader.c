@@ -1,0 +1,178 @@
+/* Physical lines of a file, with their numbers and offsets, over blocks and back and forth. */
+#include "cmocka_all.h"
+#include "line_reader.h"
+#include "tmpdir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINES 40000 /* some blocks of them */
+
+struct fixture {
+    char *folder;
+    char path[256];
+    struct line_reader *reader; /* big */
+    struct errbuf err;
+};
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    f->reader = calloc(1, sizeof(*f->reader));
+    assert_non_null(f->reader);
+    f->folder = tmpdir_make();
+    (void)snprintf(f->path, sizeof(f->path), "%s/lines", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    tmpdir_remove(f->folder);
+    free(f->reader);
+    free(f);
+    return 0;
+}
+
+static void open_text(struct fixture *f, const char *text)
+{
+    FILE *file = fopen(f->path, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(line_reader_open(f->reader, f->path, &f->err), STATUS_OK);
+}
+
+/* The next line is this one; the reader goes to the one after it. */
+static void assert_line(struct fixture *f, const char *expected)
+{
+    struct text line;
+
+    for (int i = 0; i < 2; i++) { /* looking does not move */
+        assert_int_equal(line_reader_peek(f->reader, &line, &f->err), STATUS_OK);
+        assert_int_equal(line.size, strlen(expected));
+        assert_memory_equal(line.data, expected, line.size);
+    }
+    if (line.size > 0)
+        line_reader_skip(f->reader, line.size);
+}
+
+/* A line comes with its newline, the last one maybe without; then there are only empty ones. */
+static void test_lines(void **state)
+{
+    struct fixture *f = *state;
+
+    open_text(f, "one\r\n\ntwo\rthree\nfour");
+    assert_int_equal(line_reader_buffered(f->reader).size, 0);
+    assert_line(f, "one\r\n");
+    assert_line(f, "\n");
+    assert_true(f->reader->at.offset == 6);
+    assert_true(f->reader->at.line == 2);
+    assert_line(f, "two\rthree\n");
+    assert_int_equal(line_reader_buffered(f->reader).size, 4);
+    assert_line(f, "four");
+    assert_line(f, "");
+    assert_line(f, "");
+    assert_true(f->reader->at.offset == 20);
+    assert_true(f->reader->at.line == 4);
+    line_reader_close(f->reader);
+}
+
+/* Lines that lie over the end of a block are whole, and every place can be gone back to. */
+static void test_blocks_and_seek(void **state)
+{
+    static struct line_position places[LINES];
+    struct fixture *f = *state;
+    char expected[32];
+    FILE *file = fopen(f->path, "we");
+
+    assert_non_null(file);
+    for (int i = 0; i < LINES; i++)
+        assert_true(fprintf(file, "a line, number %d\n", i) > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(line_reader_open(f->reader, f->path, &f->err), STATUS_OK);
+    for (int i = 0; i < LINES; i++) {
+        places[i] = f->reader->at;
+        assert_true(places[i].line == (uint64_t)i);
+        (void)snprintf(expected, sizeof(expected), "a line, number %d\n", i);
+        assert_line(f, expected);
+    }
+    assert_line(f, "");
+    for (int i = LINES - 1; i >= 0; i -= 1999) {
+        assert_int_equal(line_reader_seek(f->reader, places[i], &f->err), STATUS_OK);
+        (void)snprintf(expected, sizeof(expected), "a line, number %d\n", i);
+        assert_line(f, expected);
+    }
+    line_reader_close(f->reader);
+}
+
+/* A line longer than a block comes in parts that are no lines; nobody reads over the block. */
+static void test_line_longer_than_a_block(void **state)
+{
+    struct fixture *f = *state;
+    size_t size = LINE_READER_BLOCK_SIZE + 10;
+    char *text = malloc(size + 1);
+    struct text line;
+
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    open_text(f, text);
+    free(text);
+    assert_int_equal(line_reader_peek(f->reader, &line, &f->err), STATUS_OK);
+    assert_int_equal(line.size, LINE_READER_BLOCK_SIZE);
+    line_reader_skip(f->reader, line.size);
+    assert_line(f, "xxxxxxxxxx");
+    line_reader_close(f->reader);
+}
+
+/* A change is noticed when going somewhere, and on reading once it matters. */
+static void test_changed_file(void **state)
+{
+    struct fixture *f = *state;
+    struct text line;
+    char expected[300];
+
+    open_text(f, "one\n");
+    assert_int_equal(truncate(f->path, 2), 0);
+    assert_line(f, "on");
+    (void)snprintf(expected, sizeof(expected), "%s: changed while it was being sent", f->path);
+    assert_int_equal(line_reader_seek(f->reader, (struct line_position){0, 0}, &f->err),
+                     STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    f->reader->must_be_unchanged = true;
+    errbuf_set(&f->err, "%s", "");
+    assert_int_equal(line_reader_peek(f->reader, &line, &f->err), STATUS_INVALID);
+    assert_string_equal(f->err.text, expected);
+    line_reader_close(f->reader);
+}
+
+/* What cannot be opened, or is no file, leaves nothing to close. */
+static void test_no_file(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(line_reader_open(f->reader, f->path, &f->err), STATUS_NOTFOUND);
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_int_equal(line_reader_open(f->reader, f->path, &f->err), STATUS_INVALID);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_lines),        CASE(test_blocks_and_seek), CASE(test_line_longer_than_a_block),
+        CASE(test_changed_file), CASE(test_no_file),
+    };
+
+    return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);
+}
