@@ -1,0 +1,39 @@
+/* answer_reader.h - turns the bytes that come from the central into its answers, Ack and Winners.
+ * No I/O.
+ */
+#ifndef LOTTERY_ANSWER_READER_H
+#define LOTTERY_ANSWER_READER_H
+
+#include "frame_reader.h"
+#include "lottery.pb-c.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Each takes one answer, valid during the call, and returns false to stop the reader; it may have
+ * finished the reader then. */
+struct answer_handlers {
+    bool (*on_ack)(void *owner, const Lottery__V1__Ack *ack);
+    bool (*on_winners)(void *owner, const Lottery__V1__Winners *winners); /* NULL: not expected */
+};
+
+struct answer_reader {
+    struct frame_reader frames;             /* what came of an answer that is not complete */
+    const struct answer_handlers *handlers; /* borrowed */
+    void *owner;                            /* handed to the handlers */
+};
+
+void answer_reader_init(struct answer_reader *reader, const struct answer_handlers *handlers,
+                        void *owner);
+
+/* Forgets the beginning of an answer, if there is one: at the end, and between two connections. */
+void answer_reader_fini(struct answer_reader *reader);
+
+/* Takes the next `size` bytes and calls a handler for each answer that they complete.
+ * STATUS_STOPPED when a handler returned false; STATUS_MALFORMED when something else than an
+ * expected answer came; STATUS_NOMEM. After anything but STATUS_OK this connection cannot go on. */
+enum status answer_reader_feed(struct answer_reader *reader, const uint8_t *data, size_t size);
+
+#endif
