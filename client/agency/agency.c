@@ -28,7 +28,7 @@ void agency_end(struct agency *agency, enum agency_exit status)
         return;
     agency->is_ending = true;
     agency->exit_status = status;
-    if (agency->dialer.stream != NULL)
+    if (dialer_has_connection(&agency->dialer))
         LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
     agency->mode->close(agency);
     dialer_close(&agency->dialer);
@@ -43,6 +43,27 @@ void agency_fail(struct agency *agency, const char *action, const char *reason)
     LOG(ERROR, action, FAIL, LOG_UINT("client_id", agency->settings->id),
         LOG_TEXT("reason", reason));
     agency_end(agency, AGENCY_EXIT_FAIL);
+}
+
+void agency_on_delay(void *owner, uint64_t delay_ms)
+{
+    struct agency *agency = owner;
+
+    LOG(INFO, "start_delay", IN_PROGRESS, LOG_TEXT("server", dialer_host(&agency->dialer)),
+        LOG_UINT("ms", delay_ms));
+}
+
+void agency_on_retry(void *owner, const char *reason)
+{
+    struct agency *agency = owner;
+
+    LOG(INFO, "connect", IN_PROGRESS, LOG_TEXT("server", dialer_host(&agency->dialer)),
+        LOG_TEXT("reason", reason));
+}
+
+void agency_log_connected(const struct agency *agency)
+{
+    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer_host(&agency->dialer)));
 }
 
 void agency_give_up(void *owner, const char *detail)
@@ -79,9 +100,15 @@ static bool start(struct agency *agency)
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer, agency->hub, settings->server_address,
-                (uint64_t)(settings->connect_timeout / NS_PER_MS), agency->mode->events, agency);
-    dialer_delay(&agency->dialer, (uint64_t)(settings->start_delay / NS_PER_MS));
+    dialer_init(&agency->dialer,
+                &(struct dialer_config){
+                    .hub = agency->hub,
+                    .address = settings->server_address,
+                    .patience_ms = (uint64_t)(settings->connect_timeout / NS_PER_MS),
+                    .delay_ms = (uint64_t)(settings->start_delay / NS_PER_MS),
+                    .events = agency->mode->events,
+                    .owner = agency,
+                });
     const struct stop_signals_config signals = {&agency->loop, on_stop, agency};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }

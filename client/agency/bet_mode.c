@@ -114,7 +114,7 @@ static void try_later(struct agency *agency, const char *reason)
         return;
     }
     LOG(WARNING, "apuesta_enviada", IN_PROGRESS, LOG_TEXT("reason", reason));
-    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->dialer.backoff), 0);
+    (void)uv_timer_start(&self->pause, on_pause_over, dialer_next_pause_ms(&agency->dialer), 0);
 }
 
 static void on_ack(struct agency *agency, const Lottery__V1__Ack *ack)
@@ -150,6 +150,7 @@ static void on_open(void *owner)
 {
     struct agency *agency = owner;
 
+    agency_log_connected(agency);
     frame_reader_fini(&own(agency)->reader);
     send_batch(agency, 0, false);
 }
@@ -190,6 +191,8 @@ static void on_closed(void *owner, enum status status, const char *detail)
 }
 
 static const struct dialer_events events = {
+    .on_delay = agency_on_delay,
+    .on_retry = agency_on_retry,
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,

@@ -84,6 +84,7 @@ static void on_open(void *owner)
     struct agency *agency = owner;
     struct echo *self = own(agency);
 
+    agency_log_connected(agency);
     dialer_made_progress(&agency->dialer);
     (void)uv_timer_start(&self->timer, on_no_answer, ANSWER_MS, 0);
     dialer_send(&agency->dialer, self->line, strlen(self->line));
@@ -147,6 +148,8 @@ static void on_closed(void *owner, enum status status, const char *detail)
 }
 
 static const struct dialer_events events = {
+    .on_delay = agency_on_delay,
+    .on_retry = agency_on_retry,
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,

@@ -189,7 +189,7 @@ static void ask_again(struct agency *agency)
     }
     self->must_pause = false;
     self->stage = STAGE_PAUSING;
-    (void)uv_timer_start(&self->pause, on_pause_over, backoff_next_ms(&agency->dialer.backoff), 0);
+    (void)uv_timer_start(&self->pause, on_pause_over, dialer_next_pause_ms(&agency->dialer), 0);
 }
 
 static void refused(struct agency *agency, const Lottery__V1__Ack *ack)
@@ -295,6 +295,7 @@ static void on_open(void *owner)
 {
     struct agency *agency = owner;
 
+    agency_log_connected(agency);
     frame_reader_fini(&own(agency)->reader); /* of what the last connection left */
     own(agency)->heard_ms = clock_monotonic_ms();
     ask(agency);
@@ -337,6 +338,8 @@ static void on_closed(void *owner, enum status status, const char *detail)
 }
 
 static const struct dialer_events events = {
+    .on_delay = agency_on_delay,
+    .on_retry = agency_on_retry,
     .on_open = on_open,
     .on_data = on_data,
     .on_drain = on_drain,

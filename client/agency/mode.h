@@ -44,6 +44,11 @@ void agency_end(struct agency *agency, enum agency_exit status);
 /* Logs `action` as failed, and why, then ends with AGENCY_EXIT_FAIL. */
 void agency_fail(struct agency *agency, const char *action, const char *reason);
 
+/* The events of every mode that only log, and what its on_open logs. */
+void agency_on_delay(void *owner, uint64_t delay_ms);
+void agency_on_retry(void *owner, const char *reason);
+void agency_log_connected(const struct agency *agency);
+
 /* The on_give_up of every mode. */
 void agency_give_up(void *owner, const char *detail);
 

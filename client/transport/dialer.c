@@ -1,16 +1,16 @@
-/* Connecting to the central.
+/* Connecting to a server.
  *
  * Happy path: look the name up, try its addresses in turn, open; bytes flow; closed; the owner
  * calls dialer_connect() for the next one.
  *
  * Failure modes: no such name, no address that answers: a pause (exponential, with jitter), then
  * again, until patience is over. The connection breaks: on_closed, and the owner decides. A lookup
- * can not be interrupted: dialer_close() leaves it running, its result is thrown away.
+ * cannot be interrupted: dialer_close() leaves it running, its result is thrown away.
  */
 #include "dialer.h"
 
+#include "assertion.h"
 #include "clock.h"
-#include "log.h"
 #include "values.h"
 
 #include <stdio.h>
@@ -20,10 +20,10 @@
 #define MAX_PAUSE_MS 5000
 #define KEEPALIVE_S 60
 
-static void try_address(struct dialer *dialer);
+static void dialer_try_address(struct dialer *dialer);
 
 /* An attempt may take as long as the network likes: patience ends it. */
-static void on_patience_over(uv_timer_t *timer)
+static void dialer_on_patience_over(uv_timer_t *timer)
 {
     struct dialer *dialer = timer->data;
 
@@ -32,30 +32,36 @@ static void on_patience_over(uv_timer_t *timer)
                                                   : "no answer to the attempt to connect");
 }
 
-static void watch_patience(struct dialer *dialer)
+static void dialer_watch_patience(struct dialer *dialer)
 {
     uint64_t waited = clock_monotonic_ms() - dialer->progress_ms;
 
     /* One that is over already lets this attempt be the last, however it ends. */
     if (waited < dialer->patience_ms)
-        (void)uv_timer_start(&dialer->timer, on_patience_over, dialer->patience_ms - waited, 0);
+        (void)uv_timer_start(&dialer->timer, dialer_on_patience_over, dialer->patience_ms - waited,
+                             0);
 }
 
-void dialer_init(struct dialer *dialer, struct stream_hub *hub, const char *address,
-                 uint64_t patience_ms, const struct dialer_events *events, void *owner)
+void dialer_init(struct dialer *dialer, const struct dialer_config *config)
 {
-    uint16_t port = 0;
+    const struct dialer_events *events = config->events;
+    uint16_t port;
 
+    ASSERT(config->hub != NULL);
+    ASSERT(events->on_open != NULL && events->on_data != NULL);
+    ASSERT(events->on_closed != NULL && events->on_give_up != NULL);
     memset(dialer, 0, sizeof(*dialer));
-    dialer->hub = hub;
+    dialer->hub = config->hub;
     dialer->events = events;
-    dialer->owner = owner;
-    dialer->patience_ms = patience_ms;
+    dialer->owner = config->owner;
+    dialer->patience_ms = config->patience_ms;
+    dialer->delay_ms = config->delay_ms;
     dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MAX_PAUSE_MS, 0};
     dialer->progress_ms = clock_monotonic_ms();
-    (void)value_address(address, dialer->host, sizeof(dialer->host), &port);
+    bool is_address = value_address(config->address, dialer->host, sizeof(dialer->host), &port);
+    ASSERT(is_address); /* whoever read the setting has checked it */
     (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);
-    (void)uv_timer_init(stream_hub_loop(hub), &dialer->timer);
+    (void)uv_timer_init(stream_hub_loop(config->hub), &dialer->timer);
     dialer->timer.data = dialer;
     dialer->lookup.data = dialer;
 }
@@ -73,7 +79,7 @@ bool dialer_is_patience_over(const struct dialer *dialer)
            clock_monotonic_ms() - dialer->progress_ms >= dialer->patience_ms;
 }
 
-static void free_addresses(struct dialer *dialer)
+static void dialer_free_addresses(struct dialer *dialer)
 {
     uv_freeaddrinfo(dialer->addresses);
     dialer->addresses = NULL;
@@ -81,9 +87,9 @@ static void free_addresses(struct dialer *dialer)
 }
 
 /* An attempt that will be repeated is no failure yet. */
-static void attempt_failed(struct dialer *dialer, const char *reason)
+static void dialer_attempt_failed(struct dialer *dialer, const char *reason)
 {
-    free_addresses(dialer);
+    dialer_free_addresses(dialer);
     (void)uv_timer_stop(&dialer->timer);
     dialer->state = DIALER_IDLE;
     dialer->failure = reason;
@@ -91,11 +97,12 @@ static void attempt_failed(struct dialer *dialer, const char *reason)
         dialer->events->on_give_up(dialer->owner, reason);
         return;
     }
-    LOG(INFO, "connect", IN_PROGRESS, LOG_TEXT("server", dialer->host), LOG_TEXT("reason", reason));
-    dialer_connect_later(dialer);
+    if (dialer->events->on_retry != NULL)
+        dialer->events->on_retry(dialer->owner, reason);
+    dialer_connect_later(dialer); /* does nothing if the owner has closed */
 }
 
-static void on_connect(void *owner, enum status status, const char *detail)
+static void dialer_on_connect(void *owner, enum status status, const char *detail)
 {
     struct dialer *dialer = owner;
 
@@ -104,155 +111,154 @@ static void on_connect(void *owner, enum status status, const char *detail)
         stream_close(dialer->stream);
         return;
     }
-    free_addresses(dialer);
+    dialer_free_addresses(dialer);
     (void)uv_timer_stop(&dialer->timer);
     dialer->state = DIALER_OPEN;
-    dialer->was_open = true;
-    /* A central whose machine is gone would otherwise be waited for until the end of days. */
+    /* Without it, a server whose machine is gone would never be noticed. */
     stream_set_keepalive(dialer->stream, KEEPALIVE_S);
     if (stream_read_start(dialer->stream) != STATUS_OK) {
-        dialer_drop(dialer, STATUS_IO, "can not read");
+        dialer_drop(dialer, STATUS_IO, "cannot read");
         return;
     }
-    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer->host));
     dialer->events->on_open(dialer->owner);
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
+static void dialer_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct dialer *dialer = owner;
 
     dialer->events->on_data(dialer->owner, data, size);
 }
 
-static void on_end(void *owner, enum status status, const char *detail)
+static void dialer_on_end(void *owner, enum status status, const char *detail)
 {
     dialer_drop(owner, status == STATUS_OK ? STATUS_IO : status,
                 status == STATUS_OK ? "the central closed the connection" : detail);
 }
 
-static void on_drain(void *owner)
+static void dialer_on_drain(void *owner)
 {
     struct dialer *dialer = owner;
 
-    dialer->events->on_drain(dialer->owner);
+    if (dialer->events->on_drain != NULL)
+        dialer->events->on_drain(dialer->owner);
 }
 
-static void on_closed(void *owner)
+static void dialer_on_closed(void *owner)
 {
     struct dialer *dialer = owner;
 
     dialer->stream = NULL;
-    if (dialer->is_closing)
+    if (dialer->state == DIALER_CLOSED)
         return;
-    if (dialer->was_open) {
-        dialer->was_open = false;
+    if (dialer->state == DIALER_OPEN) {
         dialer->state = DIALER_IDLE;
         dialer->events->on_closed(dialer->owner, dialer->end_status, dialer->end_detail);
         return;
     }
     dialer->address = dialer->address->ai_next;
     if (dialer->address != NULL)
-        try_address(dialer);
+        dialer_try_address(dialer);
     else
-        attempt_failed(dialer, dialer->end_detail);
+        dialer_attempt_failed(dialer, dialer->end_detail);
 }
 
-static const struct stream_events events = {
-    .on_connect = on_connect,
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
+static const struct stream_events dialer_stream_events = {
+    .on_connect = dialer_on_connect,
+    .on_data = dialer_on_data,
+    .on_end = dialer_on_end,
+    .on_drain = dialer_on_drain,
+    .on_closed = dialer_on_closed,
 };
 
-static void try_address(struct dialer *dialer)
+static void dialer_try_address(struct dialer *dialer)
 {
-    if (stream_create_tcp(dialer->hub, &events, dialer, &dialer->stream) != STATUS_OK) {
-        attempt_failed(dialer, status_text(STATUS_NOMEM));
+    if (stream_create_tcp(dialer->hub, &dialer_stream_events, dialer, &dialer->stream) !=
+        STATUS_OK) {
+        dialer_attempt_failed(dialer, status_text(STATUS_NOMEM));
         return;
     }
     dialer->end_status = STATUS_OK;
     dialer->end_detail = "";
     dialer->state = DIALER_CONNECTING;
     if (stream_connect(dialer->stream, dialer->address->ai_addr) != STATUS_OK) {
-        dialer->end_detail = "can not connect";
+        dialer->end_detail = "cannot connect";
         stream_close(dialer->stream);
     }
 }
 
-static void on_resolved(uv_getaddrinfo_t *lookup, int code, struct addrinfo *addresses)
+static void dialer_on_resolved(uv_getaddrinfo_t *lookup, int code, struct addrinfo *addresses)
 {
     struct dialer *dialer = lookup->data;
 
-    dialer->is_lookup_running = false;
-    if (dialer->is_closing) {
+    if (dialer->state == DIALER_CLOSED) {
         uv_freeaddrinfo(addresses);
         return;
     }
     if (code < 0) {
-        attempt_failed(dialer, uv_strerror(code));
+        dialer_attempt_failed(dialer, uv_strerror(code));
         return;
     }
     dialer->addresses = addresses;
     dialer->address = addresses;
-    try_address(dialer);
+    dialer_try_address(dialer);
 }
 
-static void attempt(struct dialer *dialer)
+static void dialer_attempt(struct dialer *dialer)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
-    dialer->state = DIALER_RESOLVING;
-    int code = uv_getaddrinfo(stream_hub_loop(dialer->hub), &dialer->lookup, on_resolved,
+    int code = uv_getaddrinfo(stream_hub_loop(dialer->hub), &dialer->lookup, dialer_on_resolved,
                               dialer->host, dialer->port, &hints);
     if (code < 0) {
-        attempt_failed(dialer, uv_strerror(code));
+        dialer_attempt_failed(dialer, uv_strerror(code));
         return;
     }
-    dialer->is_lookup_running = true;
-    watch_patience(dialer);
+    dialer->state = DIALER_RESOLVING;
+    dialer_watch_patience(dialer);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void dialer_on_pause_over(uv_timer_t *timer)
 {
-    attempt(timer->data);
+    dialer_attempt(timer->data);
 }
 
-static void on_delay_over(uv_timer_t *timer)
+static void dialer_on_delay_over(uv_timer_t *timer)
 {
     struct dialer *dialer = timer->data;
 
     dialer->progress_ms = clock_monotonic_ms();
-    attempt(dialer);
-}
-
-void dialer_delay(struct dialer *dialer, uint64_t delay_ms)
-{
-    dialer->delay_ms = delay_ms;
+    dialer_attempt(dialer);
 }
 
 void dialer_connect(struct dialer *dialer)
 {
-    if (dialer->is_closing || dialer->state != DIALER_IDLE)
+    uint64_t delay_ms = dialer->delay_ms;
+
+    if (dialer->state != DIALER_IDLE)
         return;
-    if (dialer->delay_ms == 0) {
-        attempt(dialer);
+    if (delay_ms == 0) {
+        dialer_attempt(dialer);
         return;
     }
-    LOG(INFO, "start_delay", IN_PROGRESS, LOG_TEXT("server", dialer->host),
-        LOG_UINT("ms", dialer->delay_ms));
-    dialer->state = DIALER_WAITING;
-    (void)uv_timer_start(&dialer->timer, on_delay_over, dialer->delay_ms, 0);
     dialer->delay_ms = 0;
+    dialer->state = DIALER_WAITING;
+    (void)uv_timer_start(&dialer->timer, dialer_on_delay_over, delay_ms, 0);
+    if (dialer->events->on_delay != NULL)
+        dialer->events->on_delay(dialer->owner, delay_ms);
 }
 
 void dialer_connect_later(struct dialer *dialer)
 {
-    if (dialer->is_closing || dialer->state != DIALER_IDLE)
+    if (dialer->state != DIALER_IDLE)
         return;
     dialer->state = DIALER_WAITING;
-    (void)uv_timer_start(&dialer->timer, on_timer, backoff_next_ms(&dialer->backoff), 0);
+    (void)uv_timer_start(&dialer->timer, dialer_on_pause_over, dialer_next_pause_ms(dialer), 0);
+}
+
+uint32_t dialer_next_pause_ms(struct dialer *dialer)
+{
+    return backoff_next_ms(&dialer->backoff);
 }
 
 void dialer_send(struct dialer *dialer, const void *data, size_t size)
@@ -288,15 +294,25 @@ bool dialer_is_closing(const struct dialer *dialer)
     return dialer->stream != NULL && stream_is_closing(dialer->stream);
 }
 
+bool dialer_has_connection(const struct dialer *dialer)
+{
+    return dialer->stream != NULL;
+}
+
+const char *dialer_host(const struct dialer *dialer)
+{
+    return dialer->host;
+}
+
 void dialer_close(struct dialer *dialer)
 {
-    if (dialer->is_closing)
+    if (dialer->state == DIALER_CLOSED)
         return;
-    dialer->is_closing = true;
-    uv_close((uv_handle_t *)&dialer->timer, NULL);
-    if (dialer->is_lookup_running)
+    if (dialer->state == DIALER_RESOLVING)
         (void)uv_cancel((uv_req_t *)&dialer->lookup);
+    dialer->state = DIALER_CLOSED;
+    uv_close((uv_handle_t *)&dialer->timer, NULL);
     if (dialer->stream != NULL)
         stream_close(dialer->stream);
-    free_addresses(dialer);
+    dialer_free_addresses(dialer);
 }

@@ -1,11 +1,13 @@
-/* The way to the central, over real sockets that the test accepts by hand.
+/* The dialer, over real sockets that the test accepts by hand.
  *
  * The clock is a fake one: patience lasts as long as the test says. Pauses are the loop's and real,
  * a tenth of a second at first; nothing here depends on how long they take.
  */
+#include "capture.h"
 #include "clock.h"
 #include "cmocka_all.h"
 #include "dialer.h"
+#include "log.h"
 #include "loop.h"
 #include "test_sockets.h"
 
@@ -32,11 +34,15 @@ struct fixture {
     unsigned drains;
     unsigned closes;
     unsigned give_ups;
+    unsigned retries;
+    unsigned delays;
+    uint64_t delay_ms; /* of the last on_delay */
     enum status close_status;
-    char detail[128]; /* of the last close or giving up */
+    char detail[128]; /* of the last close, retry or giving up */
     char got[64];
     size_t got_size;
     void (*on_closed)(struct fixture *f); /* what else to do there */
+    void (*on_retry)(struct fixture *f);  /* the same */
 };
 
 static uint64_t now_ms;
@@ -106,15 +112,72 @@ static void on_give_up(void *owner, const char *detail)
     (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
 }
 
-static const struct dialer_events events = {on_open, on_data, on_drain, on_closed, on_give_up};
+static void on_delay(void *owner, uint64_t delay_ms)
+{
+    struct fixture *f = owner;
 
-/* Prepares the way to the listener's address. */
-static void init_central(struct fixture *f, uint64_t patience_ms)
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
+    f->delays++;
+    f->delay_ms = delay_ms;
+}
+
+static void on_retry(void *owner, const char *reason)
+{
+    struct fixture *f = owner;
+
+    assert_false(dialer_has_connection(&f->dialer));
+    f->retries++;
+    (void)snprintf(f->detail, sizeof(f->detail), "%s", reason);
+    if (f->on_retry != NULL)
+        f->on_retry(f);
+}
+
+static const struct dialer_events events = {
+    .on_delay = on_delay,
+    .on_retry = on_retry,
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_drain = on_drain,
+    .on_closed = on_closed,
+    .on_give_up = on_give_up,
+};
+
+/* An owner that needs no more than it has to: what a silent check gives. */
+static const struct dialer_events fewest_events = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_closed = on_closed,
+    .on_give_up = on_give_up,
+};
+
+static void init_dialer_for(struct fixture *f, const char *address,
+                            const struct dialer_events *wanted, uint64_t patience_ms,
+                            uint64_t delay_ms)
+{
+    dialer_init(&f->dialer, &(struct dialer_config){
+                                .hub = f->hub,
+                                .address = address,
+                                .patience_ms = patience_ms,
+                                .delay_ms = delay_ms,
+                                .events = wanted,
+                                .owner = f,
+                            });
+}
+
+/* Prepares the dialer for the listener's address. */
+static void init_dialer(struct fixture *f, uint64_t patience_ms, uint64_t delay_ms)
 {
     char address[64];
 
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(f->address.sin_port));
-    dialer_init(&f->dialer, f->hub, address, patience_ms, &events, f);
+    init_dialer_for(f, address, &events, patience_ms, delay_ms);
+}
+
+/* Closes the dialer of the fixture, so that it can be prepared in another way. */
+static void close_dialer(struct fixture *f)
+{
+    dialer_close(&f->dialer);
+    loop_turn(&f->loop);
 }
 
 static int begin(void **state)
@@ -130,7 +193,7 @@ static int begin(void **state)
     f->listener = sockets_listen(&f->address);
     assert_int_equal(fcntl(f->listener, F_SETFL, O_NONBLOCK), 0);
     f->peer = -1;
-    init_central(f, PATIENCE_MS);
+    init_dialer(f, PATIENCE_MS, 0);
     *state = f;
     return 0;
 }
@@ -147,13 +210,13 @@ static void close_fd(int *fd)
 static int end(void **state)
 {
     struct fixture *f = *state;
-    unsigned calls = f->opens + f->closes + f->give_ups;
+    unsigned calls = f->opens + f->closes + f->give_ups + f->retries;
 
     dialer_close(&f->dialer);
     dialer_close(&f->dialer); /* once more is fine */
     stream_hub_close(f->hub);
     loop_end(&f->loop);
-    assert_int_equal(f->opens + f->closes + f->give_ups, calls);
+    assert_int_equal(f->opens + f->closes + f->give_ups + f->retries, calls);
     close_fd(&f->listener);
     close_fd(&f->peer);
     free(f);
@@ -189,7 +252,21 @@ static bool is_waiting(void *context)
     return f->dialer.state == DIALER_WAITING;
 }
 
-/* Bytes go both ways, and on_drain tells that they went. */
+static bool has_failure(void *context)
+{
+    const struct fixture *f = context;
+
+    return f->dialer.failure != NULL;
+}
+
+static bool has_drained(void *context)
+{
+    const struct fixture *f = context;
+
+    return dialer_backlog(&f->dialer) == 0;
+}
+
+/* Bytes go both ways, and on_drain says that they went. */
 static void test_connects_and_carries_bytes(void **state)
 {
     struct fixture *f = *state;
@@ -232,14 +309,16 @@ static void test_one_connection_at_a_time(void **state)
 }
 
 /* A central that is not there yet is tried again until it is; that is no failure. */
-static void test_dialer_comes_later(void **state)
+static void test_server_comes_later(void **state)
 {
     struct fixture *f = *state;
     const int on = 1;
 
     close_fd(&f->listener);
     dialer_connect(&f->dialer);
-    loop_until(&f->loop, is_waiting, f, "a pause");
+    loop_until_count(&f->loop, &f->retries, 1, "on_retry");
+    assert_string_equal(f->detail, "connection refused");
+    assert_int_equal(f->dialer.state, DIALER_WAITING);
     assert_int_equal(f->opens + f->closes + f->give_ups, 0);
     f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     assert_true(f->listener >= 0);
@@ -255,9 +334,9 @@ static void connect_again(struct fixture *f)
     dialer_connect(&f->dialer);
 }
 
-/* The central ends the connection: told once, with the reason; the next one may begin right there.
- */
-static void test_dialer_closes(void **state)
+/* The server ends the connection: on_closed comes once, with the reason, and the next connection
+ * may be asked for right there. */
+static void test_server_closes(void **state)
 {
     struct fixture *f = *state;
 
@@ -344,7 +423,8 @@ static void test_drop(void **state)
     assert_int_equal(f->closes, 1);
 }
 
-/* Nobody answers for longer than the patience lasts: told once, and nothing more is tried. */
+/* Nobody answers for longer than the patience lasts: on_give_up comes once, and nothing more is
+ * tried. */
 static void test_gives_up(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +439,66 @@ static void test_gives_up(void **state)
     assert_int_equal(f->opens + f->closes, 0);
 }
 
+/* The attempt that ends the patience is not repeated, so it is no retry. */
+static void test_last_attempt_is_no_retry(void **state)
+{
+    struct fixture *f = *state;
+
+    close_fd(&f->listener);
+    now_ms += PATIENCE_MS;
+    dialer_connect(&f->dialer);
+    loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
+    assert_int_equal(f->retries, 0);
+}
+
+static void close_there(struct fixture *f)
+{
+    dialer_close(&f->dialer);
+}
+
+/* An owner that does not want another attempt closes when it hears of the first failure. */
+static void test_close_in_on_retry(void **state)
+{
+    struct fixture *f = *state;
+
+    close_fd(&f->listener);
+    f->on_retry = close_there;
+    dialer_connect(&f->dialer);
+    loop_until_count(&f->loop, &f->retries, 1, "on_retry");
+    assert_int_equal(f->dialer.state, DIALER_CLOSED);
+    dialer_connect(&f->dialer);
+    dialer_connect_later(&f->dialer);
+    assert_int_equal(f->dialer.state, DIALER_CLOSED);
+}
+
+/* What an owner does not need may be left out: delay, retries and drains go by in silence, and
+ * nothing is logged. */
+static void test_fewest_events(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+    char address[64];
+
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(f->address.sin_port));
+    log_set_level(LOG_DEBUG);
+    capture_begin(&capture);
+    close_dialer(f);
+    init_dialer_for(f, "name.invalid:80", &fewest_events, PATIENCE_MS, 1);
+    dialer_connect(&f->dialer);
+    loop_until(&f->loop, has_failure, f, "a failed attempt");
+    close_dialer(f);
+    init_dialer_for(f, address, &fewest_events, PATIENCE_MS, 1);
+    dialer_connect(&f->dialer);
+    wait_open(f);
+    dialer_send(&f->dialer, "hello", 5);
+    loop_until(&f->loop, has_drained, f, "the bytes to leave");
+    capture_end(&capture);
+    log_set_level(LOG_INFO);
+    assert_int_equal(capture.writes, 0);
+    capture_free(&capture);
+    assert_int_equal(f->delays + f->retries + f->drains, 0);
+}
+
 /* An attempt that nobody answers, neither yes nor no, ends with the patience. The listener's queue
  * is full: the kernel then drops whoever wants in. */
 static void give_up_without_answer(struct fixture *f, const char *failure_before,
@@ -366,9 +506,8 @@ static void give_up_without_answer(struct fixture *f, const char *failure_before
 {
     int fds[8];
 
-    dialer_close(&f->dialer);
-    loop_turn(&f->loop);
-    init_central(f, 50);
+    close_dialer(f);
+    init_dialer(f, 50, 0);
     f->dialer.failure = failure_before;
     assert_int_equal(listen(f->listener, 0), 0);
     for (size_t i = 0; i < 8; i++) {
@@ -407,18 +546,10 @@ static void test_patience(void **state)
     dialer_made_progress(&f->dialer);
     now_ms += PATIENCE_MS - 1;
     assert_false(dialer_is_patience_over(&f->dialer));
-    dialer_close(&f->dialer);
-    loop_turn(&f->loop);
-    init_central(f, 0);
+    close_dialer(f);
+    init_dialer(f, 0, 0);
     now_ms += UINT64_C(1000) * 60 * 60 * 24 * 365;
     assert_false(dialer_is_patience_over(&f->dialer));
-}
-
-static bool has_failed_once(void *context)
-{
-    const struct fixture *f = context;
-
-    return f->dialer.failure != NULL;
 }
 
 /* The first attempt waits for the delay, and patience for the first attempt; later ones do not. */
@@ -426,17 +557,21 @@ static void test_delay(void **state)
 {
     struct fixture *f = *state;
 
-    dialer_delay(&f->dialer, 20);
+    close_dialer(f);
+    init_dialer(f, PATIENCE_MS, 20);
     dialer_connect(&f->dialer);
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_WAITING);
     now_ms += 10 * PATIENCE_MS;
     wait_open(f);
+    assert_int_equal(f->delays, 1);
+    assert_true(f->delay_ms == 20);
     assert_false(dialer_is_patience_over(&f->dialer));
     dialer_drop(&f->dialer, STATUS_IO, "test");
     loop_until_count(&f->loop, &f->closes, 1, "on_closed");
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_RESOLVING);
+    assert_int_equal(f->delays, 1);
 }
 
 /* An attempt that fails right after a delay longer than patience is not the last one. */
@@ -445,19 +580,22 @@ static void test_delay_then_failure(void **state)
     struct fixture *f = *state;
 
     close_fd(&f->listener);
-    dialer_delay(&f->dialer, 20);
+    close_dialer(f);
+    init_dialer(f, PATIENCE_MS, 20);
     dialer_connect(&f->dialer);
     now_ms += 10 * PATIENCE_MS;
-    loop_until(&f->loop, has_failed_once, f, "a failure");
+    loop_until_count(&f->loop, &f->retries, 1, "on_retry");
     assert_int_equal(f->dialer.state, DIALER_WAITING);
     assert_int_equal(f->give_ups, 0);
 }
 
+/* Closed before the first attempt: see end(). */
 static void test_close_during_delay(void **state)
 {
     struct fixture *f = *state;
 
-    dialer_delay(&f->dialer, 1000000);
+    close_dialer(f);
+    init_dialer(f, PATIENCE_MS, 1000000);
     dialer_connect(&f->dialer);
     loop_turn(&f->loop);
     assert_int_equal(f->dialer.state, DIALER_WAITING);
@@ -483,9 +621,9 @@ static void test_unknown_name(void **state)
 {
     struct fixture *f = *state;
 
-    dialer_close(&f->dialer);
-    loop_turn(&f->loop);
-    dialer_init(&f->dialer, f->hub, "name.invalid:80", PATIENCE_MS, &events, f);
+    close_dialer(f);
+    init_dialer_for(f, "name.invalid:80", &events, PATIENCE_MS, 0);
+    assert_string_equal(dialer_host(&f->dialer), "name.invalid");
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_RESOLVING);
     loop_until(&f->loop, is_waiting, f, "a pause");
@@ -551,12 +689,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_connects_and_carries_bytes),
         CASE(test_one_connection_at_a_time),
-        CASE(test_dialer_comes_later),
-        CASE(test_dialer_closes),
+        CASE(test_server_comes_later),
+        CASE(test_server_closes),
         CASE(test_connection_breaks),
         CASE(test_finish),
         CASE(test_drop),
         CASE(test_gives_up),
+        CASE(test_last_attempt_is_no_retry),
+        CASE(test_close_in_on_retry),
+        CASE(test_fewest_events),
         CASE(test_no_answer),
         CASE(test_no_answer_after_a_failure),
         CASE(test_patience),
