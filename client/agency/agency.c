@@ -1,51 +1,32 @@
 /* An agency's run.
  *
- * Happy path: a loop, signals, the way to the central; the mode does its work and calls agency_end.
+ * Happy path: a loop, signals, a dialer to the central; the mode does its work and calls
+ * agency_end.
  *
  * Failure modes: a signal at any moment: everything is closed at once, exit status 0. A lookup of
- * the central's name can not be interrupted: after GRACE_MS the program ends without it.
+ * the central's name cannot be interrupted: the program ends without it when the grace period of
+ * agency_end() is over.
  */
 #include "agency.h"
 
+#include "assertion.h"
+#include "bet_mode.h"
 #include "clock.h"
+#include "echo_mode.h"
 #include "log.h"
+#include "lottery_mode.h"
 #include "mode.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define GRACE_MS 300
-
-static void on_grace(uv_timer_t *timer)
+static void agency_on_stop(void *context)
 {
-    uv_stop(timer->loop);
+    agency_end(context, AGENCY_EXIT_OK);
 }
 
-void agency_end(struct agency *agency, enum agency_exit status)
-{
-    if (agency->is_ending)
-        return;
-    agency->is_ending = true;
-    agency->exit_status = status;
-    if (dialer_has_connection(&agency->dialer))
-        LOG(INFO, "close_connection", SUCCESS, LOG_UINT("client_id", agency->settings->id));
-    agency->mode->close(agency);
-    dialer_close(&agency->dialer);
-    stop_signals_close(&agency->signals);
-    stream_hub_close(agency->hub);
-    (void)uv_timer_start(&agency->grace, on_grace, GRACE_MS, 0);
-    uv_unref((uv_handle_t *)&agency->grace);
-}
-
-void agency_fail(struct agency *agency, const char *action, const char *reason)
-{
-    LOG(ERROR, action, FAIL, LOG_UINT("client_id", agency->settings->id),
-        LOG_TEXT("reason", reason));
-    agency_end(agency, AGENCY_EXIT_FAIL);
-}
-
-void agency_on_delay(void *owner, uint64_t delay_ms)
+static void agency_on_delay(void *owner, uint64_t delay_ms)
 {
     struct agency *agency = owner;
 
@@ -53,7 +34,7 @@ void agency_on_delay(void *owner, uint64_t delay_ms)
         LOG_UINT("ms", delay_ms));
 }
 
-void agency_on_retry(void *owner, const char *reason)
+static void agency_on_retry(void *owner, const char *reason)
 {
     struct agency *agency = owner;
 
@@ -61,41 +42,73 @@ void agency_on_retry(void *owner, const char *reason)
         LOG_TEXT("reason", reason));
 }
 
-void agency_log_connected(const struct agency *agency)
+static void agency_on_open(void *owner)
 {
+    struct agency *agency = owner;
+
     LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer_host(&agency->dialer)));
+    agency->mode->on_open(agency);
 }
 
-void agency_give_up(void *owner, const char *detail)
+static void agency_on_data(void *owner, const uint8_t *data, size_t size)
+{
+    struct agency *agency = owner;
+
+    agency->mode->on_data(agency, data, size);
+}
+
+static void agency_on_drain(void *owner)
+{
+    struct agency *agency = owner;
+
+    if (agency->mode->on_drain != NULL)
+        agency->mode->on_drain(agency);
+}
+
+static void agency_on_closed(void *owner, enum status status, const char *detail)
+{
+    struct agency *agency = owner;
+
+    (void)status;
+    agency->mode->on_closed(agency, detail);
+}
+
+static void agency_on_give_up(void *owner, const char *detail)
 {
     agency_fail(owner, "connect", detail);
 }
 
-static void on_stop(void *context)
-{
-    agency_end(context, AGENCY_EXIT_OK);
-}
+static const struct dialer_events agency_dialer_events = {
+    .on_delay = agency_on_delay,
+    .on_retry = agency_on_retry,
+    .on_open = agency_on_open,
+    .on_data = agency_on_data,
+    .on_drain = agency_on_drain,
+    .on_closed = agency_on_closed,
+    .on_give_up = agency_on_give_up,
+};
 
-static const struct mode *mode_of(const struct client_settings *settings)
+static const struct mode *agency_mode_of(const struct client_settings *settings)
 {
     switch (settings->mode) {
     case CLIENT_MODE_LOTTERY:
-        break;
+        return &lottery_mode;
     case CLIENT_MODE_BET:
         return &bet_mode;
     case CLIENT_MODE_ECHO:
         return &echo_mode;
     }
-    return &lottery_mode;
+    return NULL;
 }
 
-static bool start(struct agency *agency)
+static bool agency_prepare(struct agency *agency)
 {
     const struct client_settings *settings = agency->settings;
 
-    agency->mode = mode_of(settings);
-    agency->own = calloc(1, agency->mode->size);
-    if (agency->own == NULL)
+    agency->mode = agency_mode_of(settings);
+    ASSERT(agency->mode != NULL);
+    agency->state = calloc(1, agency->mode->state_size);
+    if (agency->state == NULL)
         return false;
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
@@ -106,21 +119,21 @@ static bool start(struct agency *agency)
                     .address = settings->server_address,
                     .patience_ms = (uint64_t)(settings->connect_timeout / NS_PER_MS),
                     .delay_ms = (uint64_t)(settings->start_delay / NS_PER_MS),
-                    .events = agency->mode->events,
+                    .events = &agency_dialer_events,
                     .owner = agency,
                 });
-    const struct stop_signals_config signals = {&agency->loop, on_stop, agency};
+    const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }
 
 /* False: the loop was stopped with a lookup in it that does not end. */
-static bool clean_up(struct agency *agency)
+static bool agency_clean_up(struct agency *agency)
 {
     uv_close((uv_handle_t *)&agency->grace, NULL);
     bool is_empty = uv_run(&agency->loop, UV_RUN_NOWAIT) == 0;
     if (is_empty)
         (void)uv_loop_close(&agency->loop);
-    free(agency->own);
+    free(agency->state);
     return is_empty;
 }
 
@@ -131,7 +144,7 @@ int agency_run(const struct client_settings *settings)
     agency.settings = settings;
     /* A central that is gone is an error code of write, not the end of the process. */
     (void)signal(SIGPIPE, SIG_IGN);
-    if (uv_loop_init(&agency.loop) < 0 || !start(&agency)) {
+    if (uv_loop_init(&agency.loop) < 0 || !agency_prepare(&agency)) {
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
         return AGENCY_EXIT_FAIL;
     }
@@ -139,7 +152,8 @@ int agency_run(const struct client_settings *settings)
     if (status != AGENCY_EXIT_OK)
         agency_end(&agency, status);
     (void)uv_run(&agency.loop, UV_RUN_DEFAULT);
-    bool is_clean = clean_up(&agency);
+    ASSERT(agency.is_ending);
+    bool is_clean = agency_clean_up(&agency);
     if (agency.exit_status == AGENCY_EXIT_OK)
         LOG(INFO, "exit", SUCCESS);
     else

@@ -1,15 +1,16 @@
 /* Mode echo: loop.amount messages, one each loop.period, a connection for each.
  *
- * Happy path: connect, send the line, collect the answer up to its line end, log it, finish; the
+ * Happy path: connect, send the line, collect the answer up to its newline, log it, finish; the
  * next one starts a period after this one did.
  *
- * Failure modes: no connection: tried again (dialer.h), until patience is over. The central ends
- * the connection before the answer is whole, answers something else, or does not answer within
+ * Failure modes: no connection: tried again (dialer.h), until patience is over. The server ends the
+ * connection before the answer is complete, answers something else, or does not answer within
  * ANSWER_MS: logged as failed, the loop goes on, and the program ends with status 1.
  */
+#include "echo_mode.h"
+
 #include "clock.h"
 #include "log.h"
-#include "mode.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -18,26 +19,32 @@
 #define LINE_MAX_SIZE 128
 #define ANSWER_MS 10000
 
-struct echo {
-    char line[LINE_MAX_SIZE]; /* the message, with its line end */
-    char answer[LINE_MAX_SIZE];
-    size_t answer_size;
-    uv_timer_t timer; /* to the next message, or to the end of our patience for an answer */
-    uint32_t number;  /* of the message in hand, from 1 */
-    uint32_t failures;
-    uint64_t next_ms;    /* monotonic: when the next message is due */
-    const char *failure; /* of the message in hand, or NULL; static */
-    bool is_answered;
+/* Of one message. */
+enum echo_answer {
+    ECHO_ANSWER_AWAITED,  /* it is not complete, or did not begin */
+    ECHO_ANSWER_RIGHT,    /* it is the message */
+    ECHO_ANSWER_DIFFERENT /* it is a line, but another one */
 };
 
-static struct echo *own(struct agency *agency)
+struct echo_mode_state {
+    char line[LINE_MAX_SIZE];   /* the message, with its newline */
+    char answer[LINE_MAX_SIZE]; /* what has come of the answer */
+    size_t answer_size;         /* bytes of it */
+    enum echo_answer outcome;   /* of the current message */
+    uv_timer_t timer;           /* until the next message, or until the answer takes too long */
+    uint32_t number;            /* of the current message, from 1 */
+    uint32_t failures;          /* messages without the right answer */
+    uint64_t next_ms;           /* monotonic: when the next message is due */
+};
+
+static struct echo_mode_state *echo_mode_state(struct agency *agency)
 {
-    return agency->own;
+    return agency->state;
 }
 
-static void end_loop(struct agency *agency)
+static void echo_mode_end_loop(struct agency *agency)
 {
-    uint32_t failures = own(agency)->failures;
+    uint32_t failures = echo_mode_state(agency)->failures;
 
     if (failures == 0) {
         LOG(INFO, "loop_finished", SUCCESS, LOG_UINT("client_id", agency->settings->id));
@@ -49,71 +56,66 @@ static void end_loop(struct agency *agency)
     agency_end(agency, AGENCY_EXIT_FAIL);
 }
 
-static void next_message(struct agency *agency)
+static void echo_mode_next_message(struct agency *agency)
 {
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
 
     if (self->number == agency->settings->loop_amount) {
-        end_loop(agency);
+        echo_mode_end_loop(agency);
         return;
     }
     self->number++;
     self->next_ms = clock_monotonic_ms() + (uint64_t)(agency->settings->loop_period / NS_PER_MS);
     self->answer_size = 0;
-    self->is_answered = false;
-    self->failure = NULL;
+    self->outcome = ECHO_ANSWER_AWAITED;
     (void)snprintf(self->line, sizeof(self->line), "[CLIENT %u] Message N°%u\n",
                    agency->settings->id, self->number);
     dialer_connect(&agency->dialer);
 }
 
-static void on_due(uv_timer_t *timer)
+static void echo_mode_on_due(uv_timer_t *timer)
 {
-    next_message(timer->data);
+    echo_mode_next_message(timer->data);
 }
 
-static void on_no_answer(uv_timer_t *timer)
+static void echo_mode_on_no_answer(uv_timer_t *timer)
 {
     struct agency *agency = timer->data;
 
     dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
-static void on_open(void *owner)
+static void echo_mode_on_open(struct agency *agency)
 {
-    struct agency *agency = owner;
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
 
-    agency_log_connected(agency);
     dialer_made_progress(&agency->dialer);
-    (void)uv_timer_start(&self->timer, on_no_answer, ANSWER_MS, 0);
+    (void)uv_timer_start(&self->timer, echo_mode_on_no_answer, ANSWER_MS, 0);
     dialer_send(&agency->dialer, self->line, strlen(self->line));
 }
 
-static void take_answer(struct agency *agency)
+static void echo_mode_take_answer(struct agency *agency)
 {
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
     size_t size = self->answer_size;
 
-    self->is_answered = true;
-    if (size != strlen(self->line) || memcmp(self->answer, self->line, size) != 0) {
-        self->failure = "the answer is not the message";
-        dialer_finish(&agency->dialer);
-        return;
+    if (size == strlen(self->line) && memcmp(self->answer, self->line, size) == 0) {
+        self->outcome = ECHO_ANSWER_RIGHT;
+        while (size > 0 && isspace((unsigned char)self->answer[size - 1]))
+            size--;
+        LOG(INFO, "receive_message", SUCCESS, LOG_UINT("client_id", agency->settings->id),
+            LOG_SIZED("msg", self->answer, size));
+    } else {
+        self->outcome = ECHO_ANSWER_DIFFERENT;
     }
-    while (size > 0 && isspace((unsigned char)self->answer[size - 1]))
-        size--;
-    LOG(INFO, "receive_message", SUCCESS, LOG_UINT("client_id", agency->settings->id),
-        LOG_SIZED("msg", self->answer, size));
     dialer_finish(&agency->dialer);
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
+static void echo_mode_on_data(struct agency *agency, const uint8_t *data, size_t size)
 {
-    struct agency *agency = owner;
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
 
-    if (self->is_answered)
+    if (self->outcome != ECHO_ANSWER_AWAITED)
         return;
     if (size > sizeof(self->answer) - self->answer_size) {
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "the answer is longer than the message");
@@ -122,61 +124,60 @@ static void on_data(void *owner, const uint8_t *data, size_t size)
     memcpy(self->answer + self->answer_size, data, size);
     self->answer_size += size;
     if (memchr(data, '\n', size) != NULL)
-        take_answer(agency);
+        echo_mode_take_answer(agency);
 }
 
-static void on_drain(void *owner)
+/* Why the message failed, now that its connection is over; NULL when it did not. */
+static const char *echo_mode_failure(const struct echo_mode_state *self, const char *detail)
 {
-    (void)owner;
+    switch (self->outcome) {
+    case ECHO_ANSWER_AWAITED:
+        return detail;
+    case ECHO_ANSWER_DIFFERENT:
+        return "the answer is not the message";
+    case ECHO_ANSWER_RIGHT:
+        break;
+    }
+    return NULL;
 }
 
-static void on_closed(void *owner, enum status status, const char *detail)
+static void echo_mode_on_closed(struct agency *agency, const char *detail)
 {
-    struct agency *agency = owner;
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
+    const char *failure = echo_mode_failure(self, detail);
     uint64_t now = clock_monotonic_ms();
 
-    (void)status;
-    if (!self->is_answered)
-        self->failure = detail;
-    if (self->failure != NULL) {
+    if (failure != NULL) {
         self->failures++;
         LOG(ERROR, "receive_message", FAIL, LOG_UINT("client_id", agency->settings->id),
-            LOG_TEXT("error", self->failure));
+            LOG_TEXT("error", failure));
     }
-    (void)uv_timer_start(&self->timer, on_due, self->next_ms > now ? self->next_ms - now : 0, 0);
+    (void)uv_timer_start(&self->timer, echo_mode_on_due,
+                         self->next_ms > now ? self->next_ms - now : 0, 0);
 }
 
-static const struct dialer_events events = {
-    .on_delay = agency_on_delay,
-    .on_retry = agency_on_retry,
-    .on_open = on_open,
-    .on_data = on_data,
-    .on_drain = on_drain,
-    .on_closed = on_closed,
-    .on_give_up = agency_give_up,
-};
-
-static enum agency_exit start(struct agency *agency)
+static enum agency_exit echo_mode_start(struct agency *agency)
 {
-    struct echo *self = own(agency);
+    struct echo_mode_state *self = echo_mode_state(agency);
 
     (void)uv_timer_init(&agency->loop, &self->timer);
     self->timer.data = agency;
-    next_message(agency);
-    self->next_ms +=
-        (uint64_t)(agency->settings->start_delay / NS_PER_MS); /* which it waits first */
+    echo_mode_next_message(agency);
+    /* The first one waits for the start delay, which is no part of its period. */
+    self->next_ms += (uint64_t)(agency->settings->start_delay / NS_PER_MS);
     return AGENCY_EXIT_OK;
 }
 
-static void close_mode(struct agency *agency)
+static void echo_mode_close(struct agency *agency)
 {
-    uv_close((uv_handle_t *)&own(agency)->timer, NULL);
+    uv_close((uv_handle_t *)&echo_mode_state(agency)->timer, NULL);
 }
 
 const struct mode echo_mode = {
-    .size = sizeof(struct echo),
-    .events = &events,
-    .start = start,
-    .close = close_mode,
+    .state_size = sizeof(struct echo_mode_state),
+    .start = echo_mode_start,
+    .close = echo_mode_close,
+    .on_open = echo_mode_on_open,
+    .on_data = echo_mode_on_data,
+    .on_closed = echo_mode_on_closed,
 };
