@@ -1,4 +1,4 @@
-/* lottery-agency: reads the command line and the settings, then leaves the rest to the agency. */
+/* lottery-agency: reads the command line and the settings, and runs the agency. */
 #include "agency.h"
 #include "client_settings.h"
 #include "log.h"
@@ -9,7 +9,7 @@
 
 static const char help[] =
     "Usage: lottery-agency [OPTION]...\n"
-    "A betting agency: sends its bets to the lottery central and hears of its winners.\n"
+    "A betting agency: sends its bets to the lottery central and asks for its winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.yaml; may be absent)\n"
     "  -h, --help         this text\n"

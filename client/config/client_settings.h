@@ -28,7 +28,7 @@ struct client_settings {
 
 /* Fills *out from defaults, the file at `path` and the environment. The file may be absent.
  * Returns STATUS_INVALID with "file:line: key: reason" (or "environment: NAME: reason") in *err, or
- * STATUS_IO when the file is there and can not be read. Blocks on the file. */
+ * STATUS_IO when the file is there and cannot be read. Blocks on the file. */
 enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err);
 
 /* Writes the `action: config` line. */

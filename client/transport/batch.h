@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 struct batch {
-    uint8_t frame[FRAME_MAX_SIZE];
-    size_t size;    /* bytes of the frame so far */
-    uint32_t count; /* bets in it */
+    uint8_t frame[FRAME_MAX_SIZE]; /* header and body; complete after batch_end */
+    size_t size;                   /* bytes of the frame so far */
+    uint32_t count;                /* bets in it */
 };
 
-/* Begins a batch of `agency` behind its first `offset` bets. */
+/* Begins a batch of `agency` that comes after its first `offset` bets. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset);
 
 /* Adds a valid bet. False, and nothing added, when the frame has no room for it; an empty batch has

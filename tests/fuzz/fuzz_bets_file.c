@@ -1,5 +1,5 @@
-/* An agency's CSV: what bets_file says of a file is what libcsv makes of it in one go; a checked
- * file can be read again from any row. */
+/* An agency's CSV: bets_file reads from a file what libcsv reads when it gets it in one piece; a
+ * checked file can be read again from any row. */
 #include "bets_file.h"
 #include "fuzz.h"
 
@@ -66,7 +66,7 @@ static int no_space(unsigned char byte)
     return 0;
 }
 
-/* A carriage return means something only in front of a line feed, or of the end. */
+/* A carriage return is allowed only before a line feed, or at the end. */
 static bool has_stray_return(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++) {

@@ -1,5 +1,5 @@
-/* config.yaml with any bytes: either settings within their ranges, which are the same when written
- * and read again, or an error with file and line. */
+/* config.yaml with any bytes: either settings within their ranges, which are the same again after
+ * they are written and read, or an error with file and line. */
 #include "client_settings.h"
 #include "fuzz.h"
 #include "values.h"

@@ -33,7 +33,7 @@ static Lottery__V1__NewBets *unpack(const struct batch *batch)
     return message;
 }
 
-/* Without bets it asks where to go on: agency and offset, nothing else. */
+/* Without bets it asks how many the central has: agency and offset, nothing else. */
 static void test_question(void **state)
 {
     struct batch batch;
@@ -147,7 +147,7 @@ static void test_frame_filled_to_the_byte(void **state)
     struct batch probe;
 
     (void)state;
-    /* The name may grow by what is left after a number of bets, less the shortest one. */
+    /* The name may grow by the room that is left after some bets, less that of the shortest one. */
     batch_begin(&probe, 1, 0);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));

@@ -1,4 +1,4 @@
-/* An agency's CSV in all its forms: which files are read, and which errors the others get.
+/* An agency's CSV as people bring it: which files are read, and what the errors say of the others.
  *
  * Each test writes a file of its own; the clock is a fake one, so that "today" is known.
  */
@@ -97,7 +97,7 @@ static enum status check_bytes(struct fixture *f, const char *bytes, size_t size
     return check(f);
 }
 
-/* The file is valid and has that many rows; the first is read again from the beginning. */
+/* The file is valid and has that many rows; the next one to be read is the first. */
 static void assert_rows(struct fixture *f, const char *text, uint64_t rows)
 {
     if (check_bytes(f, text, strlen(text)) != STATUS_OK)
@@ -221,7 +221,7 @@ static void test_byte_order_mark(void **state)
                 "Paz", "30904465", "1999-03-17", 7574);
 }
 
-/* Commas, quotes and the separators of other formats may be part of a name. */
+/* Commas, quotes and whatever other formats use as separators may be part of a name. */
 static void test_names(void **state)
 {
     struct fixture *f = *state;
@@ -270,7 +270,7 @@ static void test_numbers(void **state)
     }
 }
 
-/* A row that breaks any rule of a bet is refused, with its line. */
+/* Every rule of a bet is checked, and the error names the line. */
 static void test_bad_rows(void **state)
 {
     struct fixture *f = *state;
@@ -305,7 +305,7 @@ static void test_fields(void **state)
     assert_refused(f, ROW "\r" ROW "\r", 1, "a carriage return within a line");
 }
 
-/* Quotes have to be in the right places; a row over several lines is reported at its first. */
+/* Quotes have to be where they belong; a row of several lines has the number of its first one. */
 static void test_quotes(void **state)
 {
     struct fixture *f = *state;
@@ -373,7 +373,7 @@ static void test_longest_row(void **state)
     }
 }
 
-/* A file that cannot be opened, or not be read twice, is reported with its name. */
+/* The error of a file that cannot be opened, or not be read twice, has its name. */
 static void test_no_such_file(void **state)
 {
     struct fixture *f = *state;
@@ -391,7 +391,7 @@ static void test_no_such_file(void **state)
     assert_null(f->file);
 }
 
-/* A file that exists but cannot be opened is reported with the reason. */
+/* The error of one that is there but cannot be opened has the reason. */
 static void test_unopenable_file(void **state)
 {
     struct fixture *f = *state;
@@ -431,7 +431,7 @@ static void assert_row(struct fixture *f, int i)
     assert_next(f, first, last, document, "1999-03-17", (uint32_t)i % 10000);
 }
 
-/* Seeking works for any row, back and forth: around marks, at both ends, and after the last. */
+/* Any row can be gone to, back and forth: around marks, at both ends, and after the last. */
 static void test_seek(void **state)
 {
     static const int rows[] = {0,    1, CHECK_ROWS - 1, CHECK_ROWS,         CHECK_ROWS + 1,
@@ -454,7 +454,7 @@ static void test_seek(void **state)
     assert_at_end(f);
 }
 
-/* The rows end exactly where a mark would be: one can still seek to the end. */
+/* A file whose rows end exactly where a mark would be: the place after the last row exists. */
 static void test_seek_at_a_mark(void **state)
 {
     struct fixture *f = *state;
@@ -475,7 +475,7 @@ static void test_seek_at_a_mark(void **state)
     }
 }
 
-/* Peeking does not move: it gives the same row every time. */
+/* A peek does not move: it gives the same row every time. */
 static void test_peek_stays(void **state)
 {
     struct fixture *f = *state;
@@ -522,7 +522,7 @@ static void test_check_in_steps(void **state)
     assert_int_equal(calls, MANY_ROWS / CHECK_ROWS + 1);
 }
 
-/* Closing NULL is allowed. */
+/* Closing NULL is fine. */
 static void test_close_nothing(void **state)
 {
     (void)state;

@@ -13,7 +13,7 @@
 
 static struct errbuf err;
 
-/* Checks a file with this text, and writes the number of its rows to *rows. */
+/* Checks a file with this text, and puts the number of its rows into *rows. */
 static enum status check(const char *dir, const char *text, uint64_t *rows)
 {
     struct bets_file *file;
@@ -66,7 +66,7 @@ static void takes_every_line_end(void **state)
     }
 }
 
-/* A carriage return alone ends nothing, wherever it is: two rows on one line are refused. */
+/* A carriage return alone ends nothing, wherever it is: two rows on one line are an error. */
 static void refuses_a_carriage_return_within_a_line(void **state)
 {
     static const char *const cases[] = {ROW "\n" ROW "\r" ROW, ROW "\n" ROW "\r" ROW "\n",

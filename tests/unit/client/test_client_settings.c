@@ -1,6 +1,7 @@
 /* An agency's settings: every key, from YAML and the environment, and the errors of bad ones. */
 #include "capture.h"
 #include "client_settings.h"
+#include "clock.h"
 #include "cmocka_all.h"
 #include "settings_file.h"
 
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SECOND INT64_C(1000000000)
 
 static const char *const variables[] = {
     "CLI_ID",          "CLI_SERVER_ADDRESS", "CLI_LOOP_AMOUNT",
@@ -98,12 +98,12 @@ static void assert_defaults(const struct client_settings *settings)
 {
     assert_string_equal(settings->server_address, "server:12345");
     assert_int_equal(settings->loop_amount, 5);
-    assert_true(settings->loop_period == 5 * SECOND);
+    assert_true(settings->loop_period == 5 * NS_PER_S);
     assert_int_equal(settings->log_level, LOG_INFO);
     assert_int_equal(settings->batch_max_amount, 150);
     assert_int_equal(settings->mode, CLIENT_MODE_LOTTERY);
     assert_string_equal(settings->bets_file, "./bets.csv");
-    assert_true(settings->connect_timeout == 120 * SECOND);
+    assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
 
@@ -123,7 +123,7 @@ static void test_defaults(void **state)
     }
 }
 
-/* Every key of the file sets its field. */
+/* Every key of the file sets its own field. */
 static void test_every_key(void **state)
 {
     struct fixture *f = *state;
@@ -148,13 +148,13 @@ static void test_every_key(void **state)
     assert_true(f->settings.id == UINT32_MAX);
     assert_string_equal(f->settings.server_address, "central.example:80");
     assert_int_equal(f->settings.loop_amount, 2);
-    assert_true(f->settings.loop_period == 90 * SECOND);
+    assert_true(f->settings.loop_period == 90 * NS_PER_S);
     assert_int_equal(f->settings.log_level, LOG_DEBUG);
     assert_int_equal(f->settings.batch_max_amount, 1);
     assert_int_equal(f->settings.mode, CLIENT_MODE_ECHO);
     assert_string_equal(f->settings.bets_file, "/data/agency.csv");
-    assert_true(f->settings.connect_timeout == 300 * 1000000);
-    assert_true(f->settings.start_delay == 3 * SECOND);
+    assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
+    assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
 
 /* Keys may be written with dots, in flow style, quoted, and with CRLF. */
@@ -187,7 +187,7 @@ static void test_own_file(void **state)
     assert_defaults(&f->settings);
 }
 
-/* Without an id, loading fails. */
+/* The id has no default. */
 static void test_id_is_missing(void **state)
 {
     struct fixture *f = *state;
@@ -241,10 +241,10 @@ static void test_durations(void **state)
     } good[] = {{"0", 0},
                 {"0s", 0},
                 {"1ns", 1},
-                {"1.5s", 3 * SECOND / 2},
-                {"5s", 5 * SECOND},
-                {"1h", 3600 * SECOND},
-                {"1m30s", 90 * SECOND}};
+                {"1.5s", 3 * NS_PER_S / 2},
+                {"5s", 5 * NS_PER_S},
+                {"1h", 3600 * NS_PER_S},
+                {"1m30s", 90 * NS_PER_S}};
     static const char *const bad[] = {"5", "s", "-1s", "5 s", "5x", "1e3s", "9999999999h"};
     struct fixture *f = *state;
     char text[128];
@@ -312,8 +312,8 @@ static void test_deep_nesting(void **state)
     assert_untouched(f);
 }
 
-/* Anchors and aliases are YAML, too: they count as what they stand for, and an endless one is
- * refused. */
+/* Anchors and aliases are YAML, too: they count as what they stand for, and one that contains
+ * itself is an error. */
 static void test_anchors_and_aliases(void **state)
 {
     struct fixture *f = *state;
@@ -326,7 +326,7 @@ static void test_anchors_and_aliases(void **state)
     assert_refused(f, "log: &log {level: INFO}\nserver: *log\n", 1, "server.level: unknown key");
 }
 
-/* A syntax error of YAML is reported with its line. */
+/* The error of what is not YAML has its line. */
 static void test_syntax_errors(void **state)
 {
     struct fixture *f = *state;
@@ -372,7 +372,7 @@ static void test_long_texts(void **state)
     }
 }
 
-/* A file that exists but cannot be read is an error with its name. */
+/* A file that is there and cannot be read is an error with its name. */
 static void test_unreadable_file(void **state)
 {
     struct fixture *f = *state;
@@ -407,13 +407,13 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.id, 9);
     assert_string_equal(f->settings.server_address, "a:1");
     assert_int_equal(f->settings.loop_amount, 1);
-    assert_true(f->settings.loop_period == SECOND);
+    assert_true(f->settings.loop_period == NS_PER_S);
     assert_int_equal(f->settings.log_level, LOG_CRITICAL);
     assert_int_equal(f->settings.batch_max_amount, 10);
     assert_int_equal(f->settings.mode, CLIENT_MODE_BET);
     assert_string_equal(f->settings.bets_file, "b.csv");
-    assert_true(f->settings.connect_timeout == 2 * SECOND);
-    assert_true(f->settings.start_delay == 3 * SECOND);
+    assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
+    assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
 
 /* A bad value in the environment ends the start, and so does one in the file that it hides. */

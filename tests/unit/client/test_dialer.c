@@ -234,7 +234,7 @@ static bool has_accepted(void *context)
     return f->peer >= 0;
 }
 
-/* Both ends know of the connection. */
+/* Waits until both ends have the connection. */
 static void wait_open(struct fixture *f)
 {
     unsigned opens = f->opens;
@@ -308,7 +308,7 @@ static void test_one_connection_at_a_time(void **state)
     assert_int_equal(f->opens, 1);
 }
 
-/* A central that is not there yet is tried again until it is; that is no failure. */
+/* A server that is not there yet is tried again until it is; that is no failure. */
 static void test_server_comes_later(void **state)
 {
     struct fixture *f = *state;
@@ -358,7 +358,7 @@ static void connect_later(struct fixture *f)
     dialer_connect_later(&f->dialer);
 }
 
-/* A broken connection is told as such; after a pause there is another. */
+/* A connection that breaks ends with the reason; after a pause there is another. */
 static void test_connection_breaks(void **state)
 {
     struct fixture *f = *state;
@@ -405,7 +405,7 @@ static void test_finish(void **state)
     assert_int_equal(f->dialer.state, DIALER_IDLE);
 }
 
-/* Dropping is told with the caller's own reason, once, however often it is asked for. */
+/* Dropping ends with the caller's own reason, once, however often it is asked for. */
 static void test_drop(void **state)
 {
     struct fixture *f = *state;
@@ -528,7 +528,7 @@ static void test_no_answer(void **state)
     give_up_without_answer(*state, NULL, "no answer to the attempt to connect");
 }
 
-/* What an attempt before has failed with says more. */
+/* Why an attempt before it has failed says more. */
 static void test_no_answer_after_a_failure(void **state)
 {
     give_up_without_answer(*state, "connection refused", "connection refused");

@@ -72,7 +72,8 @@ static void read_terminal(struct fixture *f, char out[TEXT_SIZE])
     out[size > 0 ? size : 0] = '\0';
 }
 
-/* Restores both. Nothing may be asserted before that: a failure would go to the terminal. */
+/* Brings both back; only then may anything be asserted, or the failure would go to that terminal.
+ */
 static void end(struct fixture *f)
 {
     (void)fflush(stdout);
