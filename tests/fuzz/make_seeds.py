@@ -50,7 +50,7 @@ def record(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=
 
 
 def folder(flags=0, tail=b"", cut=None, synced=1024, missing=0):
-    """Two agencies' bets, both finished, and the raffle."""
+    """Two agencies' bets, both finished, and the draw."""
     batches = [b"1,Ana,Paz,1D0,1999-12-31,7574\r\n1,Ana,Paz,1D1,1999-12-31,1\r\n",
                b'2,"Ana, ""Nita""",Paz,2D0,1999-12-31,7574\r\n']
     winners = b"1,1D0\r\n2,2D0\r\n"

@@ -87,7 +87,7 @@ class Frames(Hostile):
         self.check_end()
 
     def test_bodies_that_are_not_messages(self):
-        """Truncated and random bodies, and invalid UTF-8: they are answered, and no bet is stored."""
+        """Truncated and random bodies, and invalid UTF-8: every answer is a proper one."""
         generator = random.Random(7574)
         good = pb.NewBets(agency_id=2, bets=[bet(), bet()]).SerializeToString()
         for cut in range(1, len(good)):
