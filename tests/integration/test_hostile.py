@@ -26,7 +26,7 @@ class Hostile(Case):
         self.lottery = self.server(agencies=self.agencies, level="DEBUG", **self.settings)
         self.honest = Peer(self.lottery.port, 1)
         self.placed = 0
-        self.check_honest(1)  # from here on the server counts it, and knows its agency
+        self.check_honest(1)  # within the handshake's time; from here on the server counts it
 
     def tearDown(self):
         self.honest.close()
@@ -202,10 +202,6 @@ class Frames(Hostile):
 class Behaviour(Hostile):
     settings = {"SERVER_HANDSHAKE_TIMEOUT": "1s", "SERVER_FRAME_TIMEOUT": "2s",
                 "SERVER_IDLE_TIMEOUT": "3s"}
-
-    def setUp(self):
-        super().setUp()
-        self.check_honest(1)  # within the handshake's time, however long the case takes to begin
 
     def keep_honest(self):
         """The honest agency places one more bet, so that it never looks idle."""
