@@ -132,8 +132,14 @@ static void dialer_on_data(void *owner, const uint8_t *data, size_t size)
 
 static void dialer_on_end(void *owner, enum status status, const char *detail)
 {
-    dialer_drop(owner, status == STATUS_OK ? STATUS_IO : status,
-                status == STATUS_OK ? "the central closed the connection" : detail);
+    const struct dialer *dialer = owner;
+
+    if (status != STATUS_OK)
+        dialer_drop(owner, status, detail);
+    else if (dialer->state == DIALER_SHUT)
+        dialer_drop(owner, STATUS_OK, "");
+    else
+        dialer_drop(owner, STATUS_IO, "the central closed the connection");
 }
 
 static void dialer_on_drain(void *owner)
@@ -151,7 +157,7 @@ static void dialer_on_closed(void *owner)
     dialer->stream = NULL;
     if (dialer->state == DIALER_CLOSED)
         return;
-    if (dialer->state == DIALER_OPEN) {
+    if (dialer->state == DIALER_OPEN || dialer->state == DIALER_SHUT) {
         dialer->state = DIALER_IDLE;
         dialer->events->on_closed(dialer->owner, dialer->end_status, dialer->end_detail);
         return;
@@ -274,9 +280,17 @@ size_t dialer_backlog(const struct dialer *dialer)
     return dialer->state == DIALER_OPEN ? stream_backlog(dialer->stream) : 0;
 }
 
+void dialer_shutdown(struct dialer *dialer)
+{
+    if (dialer->state != DIALER_OPEN || stream_is_finishing(dialer->stream))
+        return;
+    dialer->state = DIALER_SHUT;
+    stream_shutdown(dialer->stream);
+}
+
 void dialer_finish(struct dialer *dialer)
 {
-    if (dialer->state == DIALER_OPEN)
+    if (dialer->state == DIALER_OPEN || dialer->state == DIALER_SHUT)
         stream_finish(dialer->stream);
 }
 

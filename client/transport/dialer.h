@@ -29,8 +29,9 @@ struct dialer_events {
     void (*on_data)(void *owner, const uint8_t *data, size_t size);
     /* Everything sent so far was taken by the kernel. NULL: not needed. */
     void (*on_drain)(void *owner);
-    /* An open connection is over and gone: ended by the server, broken, or finished by us (then
-     * with STATUS_OK). `detail` is static. dialer_connect() may be called from here. */
+    /* An open connection is over and gone: finished by us, or ended by the server after we had
+     * ended our side (STATUS_OK); or ended by the server before that, or broken (another status).
+     * `detail` is static. dialer_connect() may be called from here. */
     void (*on_closed)(void *owner, enum status status, const char *detail);
     /* Nothing has worked for as long as we were told to wait; no further attempt follows, and the
      * owner closes. `detail` is static. */
@@ -53,6 +54,7 @@ enum dialer_state {
     DIALER_RESOLVING,  /* the name is being looked up */
     DIALER_CONNECTING, /* an address is being tried */
     DIALER_OPEN,       /* connected, until on_closed */
+    DIALER_SHUT,       /* the same, after dialer_shutdown() */
     DIALER_CLOSED      /* by dialer_close(), for good */
 };
 
@@ -101,6 +103,10 @@ void dialer_send(struct dialer *dialer, const void *data, size_t size);
 
 /* Bytes sent on the open connection that the kernel has not taken yet. */
 size_t dialer_backlog(const struct dialer *dialer);
+
+/* Ends our side and goes on reading; on_closed follows when the server ends its own. For an open
+ * connection without a backlog. */
+void dialer_shutdown(struct dialer *dialer);
 
 /* Sends what is left, then closes; on_closed follows. */
 void dialer_finish(struct dialer *dialer);

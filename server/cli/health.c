@@ -1,73 +1,146 @@
+/* Asking a running server.
+ *
+ * Happy path: connect, ask, hear the answer, see the connection end; the loop runs out.
+ *
+ * Failure modes: nobody listens, another answer, the end without one, or TIMEOUT_MS are over:
+ * everything is closed, and the server is not healthy.
+ */
 #include "health.h"
 
+#include "dialer.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#define TIMEOUT_S 2
+#define TIMEOUT_MS 2000
 
-static int connect_to(const struct server_settings *settings)
+struct health {
+    enum server_mode mode;
+    uv_loop_t loop;
+    struct stream_hub *hub;
+    struct dialer dialer;
+    uv_timer_t timeout; /* for all of it */
+    bool is_healthy;    /* the answer was the one that it has to be */
+};
+
+static void health_end(struct health *health)
 {
-    const struct timeval timeout = {TIMEOUT_S, 0};
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)settings->port)};
-
-    if (inet_pton(AF_INET, settings->ip, &address.sin_addr) != 1)
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)); /* connect, too */
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    (void)close(fd);
-    return -1;
+    dialer_close(&health->dialer);
+    stream_hub_close(health->hub);
+    uv_close((uv_handle_t *)&health->timeout, NULL);
 }
 
-/* "Where were we?" is answered with an Ack, whatever its code. */
-static bool ask_lottery(int fd)
+static void health_on_timeout(uv_timer_t *timer)
 {
+    health_end(timer->data);
+}
+
+/* One attempt is all there is. */
+static void health_on_retry(void *owner, const char *reason)
+{
+    (void)reason;
+    health_end(owner);
+}
+
+static void health_on_give_up(void *owner, const char *detail)
+{
+    (void)detail;
+    health_end(owner);
+}
+
+/* In mode lottery NewBets without bets: every Ack is an answer, whatever its code. In mode echo a
+ * connection that ends without a line, which the server has to end, too. */
+static void health_on_open(void *owner)
+{
+    struct health *health = owner;
     Lottery__V1__NewBets question;
     uint8_t frame[FRAME_MAX_SIZE];
 
+    if (health->mode == SERVER_MODE_ECHO) {
+        dialer_shutdown(&health->dialer);
+        return;
+    }
     lottery__v1__new_bets__init(&question);
     question.agency_id = 1;
     size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
-    if (send(fd, frame, size, MSG_NOSIGNAL) != (ssize_t)size || shutdown(fd, SHUT_WR) != 0 ||
-        recv(fd, frame, 1, 0) != 1)
-        return false;
-    bool is_ack = frame[0] == LOTTERY__V1__OPCODE__OPCODE_ACK;
-    /* Closing with bytes unread would look to the server as if the connection had broken. */
-    while (recv(fd, frame, sizeof(frame), 0) > 0)
-        ;
-    return is_ack;
+    dialer_send(&health->dialer, frame, size);
 }
 
-/* A connection that ends without a line is ended by the server, too. */
-static bool ask_echo(int fd)
+static void health_on_data(void *owner, const uint8_t *data, size_t size)
 {
-    char byte;
+    struct health *health = owner;
 
-    return shutdown(fd, SHUT_WR) == 0 && recv(fd, &byte, 1, 0) == 0;
+    (void)size;
+    if (health->mode == SERVER_MODE_ECHO || data[0] != LOTTERY__V1__OPCODE__OPCODE_ACK) {
+        dialer_drop(&health->dialer, STATUS_MALFORMED, "unexpected message from the server");
+        return;
+    }
+    health->is_healthy = true;
+    dialer_finish(&health->dialer);
+}
+
+static void health_on_closed(void *owner, enum status status, const char *detail)
+{
+    struct health *health = owner;
+
+    (void)detail;
+    if (health->mode == SERVER_MODE_ECHO && status == STATUS_OK)
+        health->is_healthy = true;
+    health_end(health);
+}
+
+static const struct dialer_events health_events = {
+    .on_retry = health_on_retry,
+    .on_open = health_on_open,
+    .on_data = health_on_data,
+    .on_closed = health_on_closed,
+    .on_give_up = health_on_give_up,
+};
+
+/* Where the server listens; on loopback when that is a name, as it then listens everywhere. */
+static void health_address(const struct server_settings *settings, char *out, size_t size)
+{
+    struct in_addr ip;
+
+    (void)snprintf(out, size, "%s:%u",
+                   inet_pton(AF_INET, settings->ip, &ip) == 1 ? settings->ip : "127.0.0.1",
+                   settings->port);
+}
+
+static bool health_run(struct health *health, const struct server_settings *settings)
+{
+    char address[64];
+
+    health_address(settings, address, sizeof(address));
+    if (settings->port == 0 || uv_loop_init(&health->loop) < 0)
+        return false;
+    if (stream_hub_create(&health->loop, &health->hub) != STATUS_OK)
+        return false;
+    dialer_init(&health->dialer, &(struct dialer_config){.hub = health->hub,
+                                                         .address = address,
+                                                         .events = &health_events,
+                                                         .owner = health});
+    (void)uv_timer_init(&health->loop, &health->timeout);
+    health->timeout.data = health;
+    (void)uv_timer_start(&health->timeout, health_on_timeout, TIMEOUT_MS, 0);
+    dialer_connect(&health->dialer);
+    (void)uv_run(&health->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&health->loop);
+    return health->is_healthy;
 }
 
 int health_ask(const struct server_settings *settings)
 {
-    int fd = connect_to(settings);
-    bool is_well = false;
+    static struct health health; /* big, and asked once in a process */
 
-    if (fd >= 0) {
-        is_well = settings->mode == SERVER_MODE_ECHO ? ask_echo(fd) : ask_lottery(fd);
-        (void)close(fd);
-    }
-    if (!is_well)
-        (void)fprintf(stderr, "lottery-server: no answer on port %u\n", settings->port);
-    return is_well ? 0 : 1;
+    health.mode = settings->mode;
+    health.is_healthy = false;
+    /* A server that is gone is an error code of write, not the end of the process. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (health_run(&health, settings))
+        return 0;
+    (void)fprintf(stderr, "lottery-server: no answer on port %u\n", settings->port);
+    return 1;
 }

@@ -405,6 +405,34 @@ static void test_finish(void **state)
     assert_int_equal(f->dialer.state, DIALER_IDLE);
 }
 
+/* After our side has ended, bytes still come, and the server's own end is no failure; a reset is.
+ */
+static void test_shutdown(void **state)
+{
+    struct fixture *f = *state;
+
+    dialer_shutdown(&f->dialer); /* nothing to end */
+    for (unsigned i = 1; i <= 2; i++) {
+        dialer_connect(&f->dialer);
+        wait_open(f);
+        f->got_size = 0;
+        dialer_shutdown(&f->dialer);
+        dialer_shutdown(&f->dialer);
+        loop_until(&f->loop, peer_has_all, f, "our end");
+        assert_int_equal(f->got_size, 0);
+        sockets_write(f->peer, "last", 4);
+        loop_until_count(&f->loop, &f->datas, i, "what still comes");
+        assert_memory_equal(f->got, "last", 4);
+        if (i == 1)
+            close_fd(&f->peer);
+        else
+            sockets_reset(f->peer);
+        f->peer = -1;
+        loop_until_count(&f->loop, &f->closes, i, "on_closed");
+        assert_int_equal(f->close_status, i == 1 ? STATUS_OK : STATUS_IO);
+    }
+}
+
 /* Dropping ends with the caller's own reason, once, however often it is asked for. */
 static void test_drop(void **state)
 {
@@ -693,6 +721,7 @@ int main(void)
         CASE(test_server_closes),
         CASE(test_connection_breaks),
         CASE(test_finish),
+        CASE(test_shutdown),
         CASE(test_drop),
         CASE(test_gives_up),
         CASE(test_last_attempt_is_no_retry),

@@ -78,12 +78,28 @@ static void test_address(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* A server that takes the connection and says nothing is given up after two seconds. */
+static void test_silence(void **state)
+{
+    struct sockaddr_in address;
+    struct server_settings settings = {.ip = "127.0.0.1"};
+    int listener = sockets_listen(&address); /* the kernel takes it; nobody reads */
+
+    (void)state;
+    settings.port = ntohs(address.sin_port);
+    assert_int_equal(health_ask(&settings), 1);
+    assert_int_equal(close(listener), 0);
+    settings.port = 0; /* none that could be known */
+    assert_int_equal(health_ask(&settings), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lottery),
         cmocka_unit_test(test_echo),
         cmocka_unit_test(test_address),
+        cmocka_unit_test(test_silence),
     };
 
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);
