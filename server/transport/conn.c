@@ -106,10 +106,11 @@ void conn_free(struct conn *conn, const char *reason)
     char ip[CONN_IP_SIZE];
 
     ASSERT(stream_is_closing(conn->stream) && set->count > 0);
-    LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
-        LOG_TEXT("reason", reason));
     list_remove(&conn->in_set);
     set->count--;
     set->config.on_gone(set->config.owner, conn->ip);
+    /* Last, so that whoever reads the line finds the connection's place free. */
+    LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
+        LOG_TEXT("reason", reason));
     free(conn);
 }

@@ -72,7 +72,7 @@ enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);
 /* The peer's address as text, written to `out`. */
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE]);
 
-/* Logs that the connection was closed and why, takes it from its set and frees it. */
+/* Takes the connection from its set, logs that it was closed and why, and frees it. */
 void conn_free(struct conn *conn, const char *reason);
 
 #endif
