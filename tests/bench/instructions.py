@@ -1,9 +1,9 @@
 """Instructions per bet and stage, in an agency and in a worker, counted by callgrind.
 
-Prints the table; --update writes it into ARCHITECTURE.md, between its markers; --check fails when a
-stage or a total is more than 5 % larger than written there. The counts of two runs differ by a thousandth
-at most. Another compiler, machine or C library gives other counts, so with a table that was made with
-another one --check only says so. Exit status: 0 fine, 1 larger or could not count.
+Prints the table; --update writes it into docs/performance.md, between its markers; --check fails
+when a stage or a total is more than 5 % larger than written there. The counts of two runs differ by
+a thousandth at most. Another compiler, machine or C library gives other counts, so with a table that
+was made with another one --check only says so. Exit status: 0 fine, 1 larger or could not count.
 """
 import argparse
 import collections
@@ -19,7 +19,7 @@ from callgrind import own_costs
 from lottery import Lottery
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "ARCHITECTURE.md"
+DOCUMENT = ROOT / "docs" / "performance.md"
 TABLE = re.compile("(<!-- instructions:begin -->\n)(.*?)(<!-- instructions:end -->)", re.S)
 ROW = re.compile(r"^\| ([^|]+?) +\| +([\d.,]*) \| +([\d.,]*) \|$", re.M)
 BETS = 100_000
@@ -120,7 +120,8 @@ def growth(before, after):
 def check(table):
     written = TABLE.search(DOCUMENT.read_text())[2]
     if made_with() not in written:
-        print("not compared: the table in ARCHITECTURE.md was made with another compiler or machine")
+        print(f"not compared: the table in {DOCUMENT.relative_to(ROOT)} was made with another compiler "
+              "or machine")
         return 0
     grown = growth(read_table(written), read_table(table))
     print("\n".join(f"grown: {line}" for line in grown) or "nothing has grown by more than 5 %")
@@ -130,7 +131,7 @@ def check(table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--update", action="store_true", help="write the table into ARCHITECTURE.md")
+    what.add_argument("--update", action="store_true", help="write the table into docs/performance.md")
     what.add_argument("--check", action="store_true", help="compare with the table there")
     arguments = parser.parse_args()
     # Not on a disk: the time of a sync decides how many batches are written together.

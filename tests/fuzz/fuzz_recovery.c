@@ -22,7 +22,7 @@ enum { BETS, JOURNAL, WINNERS }; /* in the order of folder_names */
 /* The first byte of an input. */
 enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8 };
 
-/* Offsets of what sealing changes in a record; ARCHITECTURE.md has the whole layout. */
+/* Offsets of what sealing changes in a record; docs/disk-format.md has the whole layout. */
 enum { AT_TYPE = 4, AT_DATA = 24, AT_SIZE = 32, AT_DATA_CRC = 36, AT_SELF = 48, AT_ID = 56 };
 
 struct found {

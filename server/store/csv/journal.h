@@ -2,7 +2,7 @@
  *
  * The file: two header records, at 0 and at 512, then, from JOURNAL_START, records of
  * JOURNAL_RECORD_SIZE bytes. The newer valid header counts; one is always intact while the other is
- * rewritten. All numbers are little endian. ARCHITECTURE.md has the layout by byte.
+ * rewritten. All numbers are little endian. docs/disk-format.md has the layout by byte.
  */
 #ifndef LOTTERY_JOURNAL_H
 #define LOTTERY_JOURNAL_H

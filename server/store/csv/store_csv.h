@@ -5,7 +5,7 @@
  * the files, what each agency sent, who finished - is in memory that they inherit through fork(),
  * under a robust mutex, which survives the death of its holder.
  *
- * ARCHITECTURE.md documents the files by byte.
+ * docs/disk-format.md documents the files by byte.
  */
 #ifndef LOTTERY_STORE_CSV_H
 #define LOTTERY_STORE_CSV_H
