@@ -46,7 +46,7 @@ typedef enum _Lottery__V1__AckCode {
    */
   LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP = 3,
   /*
-   * this agency already finished, or the raffle was held
+   * this agency already finished, or the draw was held
    */
   LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED = 4,
   /*
@@ -119,7 +119,7 @@ struct  Lottery__V1__NewBets
 
 
 /*
- * One per NewBets, in order; and the answer to a Finished that can not be taken.
+ * One per NewBets, in order; and the answer to a Finished that cannot be accepted.
  */
 struct  Lottery__V1__Ack
 {
