@@ -1,7 +1,11 @@
 include(GNUInstallDirs)
 install(FILES server/config.ini client/config.yaml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES README.md ARCHITECTURE.md proto/lottery.proto DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md proto/lottery.proto
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright) # Debian's name for it
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "National Lottery maintainers <maintainers@lottery.invalid>")

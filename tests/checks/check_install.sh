@@ -12,7 +12,9 @@ check_tree() {
         "$1/usr/bin/$name" --version | grep -E "^$name [0-9]+\.[0-9]+\.[0-9]+$"
     done
     doc=$(dirname "$(find "$1/usr/share/doc" -name README.md)")
-    for name in README.md ARCHITECTURE.md lottery.proto examples/config.ini examples/config.yaml; do
+    for name in README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md copyright lottery.proto \
+        docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md \
+        examples/config.ini examples/config.yaml; do
         [ -s "$doc/$name" ] || {
             echo "missing: $name in $doc"
             exit 1
