@@ -17,7 +17,7 @@ test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 test-releases: ## make test on a bare Debian 12 and 13, in containers; see tools/test-releases.py
 	@/usr/bin/python3 -B tools/test-releases.py
 
-bench: deps ## figures beside the floor of sockets and disk; see tests/bench/bench.py, options in BENCH=...
+bench: deps ## speed, compared with bare sockets and a bare disk; see tests/bench/bench.py, options in BENCH=...
 	@cmake --preset bench > build-bench.log 2>&1 && \
 	    cmake --build --preset bench -- -j$$(nproc) --no-print-directory >> build-bench.log 2>&1 \
 	    || { cat build-bench.log; exit 1; }
@@ -60,7 +60,7 @@ docker-compose-logs: ## their log lines, as they come
 	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), and so nobody to listen to"; exit 1; }
 	docker compose -f $(COMPOSE) logs -f
 
-# Made where it is missing, and made anew when something is asked of it.
+# Made where it is missing, and made again when CLIENTS or LOTTERY_MODE is given.
 $(COMPOSE): $(if $(CLIENTS)$(LOTTERY_MODE),again)
 	./generar-compose.sh $@ $(or $(CLIENTS),5)
 

@@ -26,7 +26,7 @@ OTHER_ADDRESSES = 5
 MAX_BRIDGE_AGENCIES = 1021
 
 HEADER = """\
-# Made by tools/gen-compose.py; make it anew instead of editing it.
+# Made by tools/gen-compose.py; make it again instead of editing it.
 name: tp0
 services:
   server:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs from Debian packages a Docker engine and Compose 2, as far as they are missing.
+# Installs from Debian packages a Docker engine and Compose 2 where they are missing.
 # Debian 12 has no Compose 2: there its package is taken from Debian 13, and nothing else is.
 # It starts no engine: where no service manager does, `dockerd` as root is all that it takes.
 #
@@ -58,7 +58,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 apt-get update -qq || say 'apt-get update failed, trying with what is known'
 case $(candidate docker-compose) in
-  1.*) has_compose || add_next_release || fail 'no Compose 2 to be had' ;;
+  1.*) has_compose || add_next_release || fail 'Compose 2 is not available' ;;
 esac
 # Since Debian 13 the command is a package of its own.
 case $(candidate docker-cli) in

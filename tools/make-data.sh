@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the agencies' files .data/agency-1.csv to agency-N.csv, as far as they are missing: from the
+# Makes the agencies' files .data/agency-1.csv to agency-N.csv, those that are missing: from the
 # course's .data/datasets.zip (or dataset.zip) if it is there, then with made-up bets: make-data.sh N
 set -eu
 cd "$(dirname "$0")/.."

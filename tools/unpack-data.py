@@ -154,7 +154,7 @@ def parse_arguments():
         prog="unpack-data.py",
         allow_abbrev=False,
         description="Unpack DIR/datasets.zip (or dataset.zip), if it is there: agency-1.csv and so "
-        "on, as far as they are missing.",
+        "on, where they are missing.",
         epilog="Exit status: 0 unpacked, or there is no zip; 1 the zip cannot be used, and nothing "
         "is new; 2 bad arguments.",
     )

@@ -31,7 +31,7 @@ static void row_parser_on_row(int end, void *context)
     parser->is_whole = true;
 }
 
-/* Blanks belong to the field: " 7574" is no number. */
+/* Blanks belong to the field: " 7574" is not a number. */
 static int row_parser_is_space(unsigned char byte)
 {
     (void)byte;
@@ -124,7 +124,7 @@ static enum status row_parser_feed(struct row_parser *parser, struct line_reader
                   parser) != line.size)
         return row_parser_refuse(parser, lines, "a quote in the wrong place", err);
     line_reader_skip(lines, line_size);
-    /* A blank line between rows is no row; the next row begins after it. */
+    /* A blank line between rows is not a row; the next row begins after it. */
     if (parser->fed > 0 || !row_is_blank(line))
         parser->fed += line.size;
     return STATUS_OK;

@@ -43,7 +43,7 @@ void row_parser_fini(struct row_parser *parser);
 enum status row_parser_restart(struct row_parser *parser);
 
 /* Reads the next row into parser->fields, which are valid until the next call. STATUS_NOTFOUND
- * after the last one. STATUS_INVALID when it is no row of ROW_FIELDS fields; *err names its line.
+ * after the last one. STATUS_INVALID when it does not have ROW_FIELDS fields; *err names its line.
  */
 enum status row_parser_read(struct row_parser *parser, struct line_reader *lines,
                             struct errbuf *err);

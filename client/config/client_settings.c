@@ -32,7 +32,7 @@ static const struct setting settings[] = {
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
 static const struct client_settings defaults = {
-    .id = 0, /* none: it has to be given */
+    .id = 0, /* none: it is required */
     .server_address = "server:12345",
     .loop_amount = 5,
     .loop_period = 5 * NS_PER_S,

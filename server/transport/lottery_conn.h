@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* What the lottery connections of one worker share has to be given: */
+/* What the worker gives its lottery connections. */
 struct lottery_conns_config {
     struct service *service; /* borrowed */
     struct store *store;     /* borrowed */

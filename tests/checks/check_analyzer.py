@@ -14,7 +14,7 @@ from check_headers import ROOT, include_flags
 
 OURS = [ROOT / top for top in ("common", "server", "client")]
 WRITTEN_FOR = "12"  # other versions find other things
-# Unoptimized: what the optimizer folds away can not be looked at. FORTIFY would only warn about that.
+# Unoptimized: code that the optimizer removes is not analysed. FORTIFY would only warn about that.
 FLAGS = ["-fanalyzer", "-Werror", "-O0", "-S", "-o", "/dev/null"]
 
 

@@ -57,7 +57,7 @@ sha256sum gen/* > before
 build
 gen_is_as_before 'that came after the one that made it'
 
-# What can not be read is an error of the build, and changes nothing.
+# What cannot be read is an error of the build, and changes nothing.
 echo 'message Half {' >> proto/lottery.proto
 if cmake --build build --target lottery_proto > log 2>&1; then
     echo "built, from a schema that ends half way"

@@ -19,7 +19,7 @@ class Raffle(Case):
 
     def test_five_agencies(self):
         """They start before the server; every winner is told; the log adds up; a restart continues,
-        a new container begins anew."""
+        a new container starts from scratch."""
         self.put_data()
         self.stack.generate(5)
         clients = [f"client{agency}" for agency in range(1, 6)]

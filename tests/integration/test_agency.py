@@ -145,7 +145,7 @@ class Times(AgencyCase):
         self.assertEqual(server.stop(), 0)
 
     def test_start_delay(self):
-        """Nobody hears of the agency before its delay is over, in any mode; its patience, which is
+        """The agency does not connect before its delay is over, in any mode; its patience, which is
         shorter, begins after that."""
         bet = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
                "NUMERO": "1"}

@@ -1,4 +1,4 @@
-/* guard.h - input right before a page that can not be touched.
+/* guard.h - input right before a page that cannot be touched.
  *
  * One byte of over-read ends the test, with or without a sanitizer: the sanitizers see the heap and
  * the stack, but not what a library without instrumentation reads.

@@ -11,7 +11,7 @@
 
 #define LOOP_WAIT_MS 20000 /* the bound of every wait; generous, as it only ends failing tests */
 
-/* Fills in the loop. Ends the test when it can not. */
+/* Fills in the loop. Ends the test when it cannot. */
 void loop_begin(uv_loop_t *loop);
 
 /* Runs the loop until `is_true(context)`, which is asked after each turn. Turns are at most a few

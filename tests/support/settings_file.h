@@ -18,7 +18,7 @@ void settings_file_begin(struct settings_file *file, const char *name, const cha
 /* Takes the variables out of the environment again and removes the folder. */
 void settings_file_end(struct settings_file *file);
 
-/* Writes the file anew. */
+/* Replaces the file. */
 void settings_file_write(const struct settings_file *file, const char *bytes, size_t size);
 
 #endif

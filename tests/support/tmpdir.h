@@ -3,7 +3,7 @@
 #define LOTTERY_TMPDIR_H
 
 /* Makes a folder under $TMPDIR or /tmp. The name is the caller's to pass to tmpdir_remove. Ends the
- * test when it can not. */
+ * test when it cannot. */
 char *tmpdir_make(void);
 
 /* Removes the folder with everything in it and frees the name. */

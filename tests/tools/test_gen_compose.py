@@ -279,7 +279,7 @@ class Output(ToolTest):
         self.assert_refused(self.run_tool(self.out, "1", mode="x"), "LOTTERY_MODE: 'x'")
 
     def test_cannot_write(self):
-        """A folder that is not there, or a target that is no file: it stays, and nothing comes."""
+        """A folder that is not there, or a target that is not a file: nothing is written."""
         self.assert_refused(self.run_tool(self.root / "no" / "file", 1), "cannot write")
         self.assert_refused(self.run_tool("", 1), "cannot write")
         done = self.run_tool("/dev/null", 1)

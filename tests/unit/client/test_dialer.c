@@ -484,7 +484,7 @@ static void close_there(struct fixture *f)
     dialer_close(&f->dialer);
 }
 
-/* An owner that does not want another attempt closes when it hears of the first failure. */
+/* An owner that does not want another attempt closes at the first failure. */
 static void test_close_in_on_retry(void **state)
 {
     struct fixture *f = *state;

@@ -155,7 +155,7 @@ static void test_changed_file(void **state)
     line_reader_close(f->reader);
 }
 
-/* What cannot be opened, or is no file, leaves nothing to close. */
+/* What cannot be opened, or is not a file, leaves nothing to close. */
 static void test_no_file(void **state)
 {
     struct fixture *f = *state;

@@ -993,7 +993,7 @@ static void test_one_stream_after_another(void **state)
     }
 }
 
-/* A socket that can not be taken over stays the caller's. */
+/* A socket that cannot be taken over stays the caller's. */
 static void test_open_refused(void **state)
 {
     struct fixture *f = *state;
