@@ -1,6 +1,10 @@
-/* The health check; its server is a child that answers one connection with given bytes. */
+/* The health check; its server is a child that takes one connection, checks the question and
+ * answers with given bytes. */
+#include "capture.h"
+#include "clock.h"
 #include "cmocka_all.h"
 #include "health.h"
+#include "log.h"
 #include "test_sockets.h"
 
 #include <arpa/inet.h>
@@ -10,21 +14,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Accepts one connection, waits for some bytes or the end, answers and closes. */
-static void serve(int listener, const void *answer, size_t size)
+static const enum server_mode modes[] = {SERVER_MODE_LOTTERY, SERVER_MODE_ECHO};
+
+/* Where does agency 1 stand? */
+static const uint8_t lottery_question[] = {0, 2, 0, 0, 0, 0x08, 1};
+
+/* Accepts one connection, reads the question, answers, closes. Ends with 0 when it was asked what
+ * it should be: in mode echo nothing, before the end. */
+static void serve(int listener, enum server_mode mode, const void *answer, size_t size)
 {
-    char question[64];
+    const size_t expected = mode == SERVER_MODE_ECHO ? 0 : sizeof(lottery_question);
+    uint8_t question[64];
     int fd = accept(listener, NULL, NULL);
 
-    if (fd >= 0 && read(fd, question, sizeof(question)) >= 0)
-        (void)send(fd, answer, size, MSG_NOSIGNAL);
-    _exit(0);
+    if (fd < 0)
+        _exit(1);
+    ssize_t got = read(fd, question, sizeof(question));
+    (void)send(fd, answer, size, MSG_NOSIGNAL);
+    _exit(got == (ssize_t)expected && memcmp(question, lottery_question, expected) == 0 ? 0 : 1);
 }
 
 /* What health_ask returns for a server that answers with these bytes. */
 static int ask(enum server_mode mode, const void *answer, size_t size)
 {
     struct sockaddr_in address;
+    int status;
     struct server_settings settings = {.ip = "127.0.0.1", .mode = mode};
     int listener = sockets_listen(&address);
 
@@ -33,11 +47,12 @@ static int ask(enum server_mode mode, const void *answer, size_t size)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        serve(listener, answer, size);
+        serve(listener, mode, answer, size);
     settings.port = ntohs(address.sin_port);
     int result = health_ask(&settings);
     assert_int_equal(close(listener), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
     return result;
 }
 
@@ -66,40 +81,115 @@ static void test_address(void **state)
     struct server_settings settings = {.ip = "server", .port = ntohs(address.sin_port)};
 
     (void)state;
-    assert_int_equal(health_ask(&settings), 1); /* nobody there */
+    assert_int_equal(health_ask(&settings), 1); /* nobody listens */
     int listener = sockets_listen(&address);
     settings.port = ntohs(address.sin_port);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        serve(listener, "\x01\x00\x00\x00\x00", 5);
+        serve(listener, SERVER_MODE_LOTTERY, "\x01\x00\x00\x00\x00", 5);
     assert_int_equal(health_ask(&settings), 0);
     assert_int_equal(close(listener), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* A server that takes the connection and says nothing is given up after two seconds. */
-static void test_silence(void **state)
+/* A port on which nobody listens is no reason to wait, and one that was never known even less. */
+static void test_refused(void **state)
 {
-    struct sockaddr_in address;
-    struct server_settings settings = {.ip = "127.0.0.1"};
-    int listener = sockets_listen(&address); /* the kernel takes it; nobody reads */
+    struct sockaddr_in address = sockets_free_address();
+    struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+    uint64_t start_ms = clock_monotonic_ms();
 
     (void)state;
-    settings.port = ntohs(address.sin_port);
     assert_int_equal(health_ask(&settings), 1);
+    settings.mode = SERVER_MODE_ECHO;
+    assert_int_equal(health_ask(&settings), 1);
+    settings.port = 0;
+    assert_int_equal(health_ask(&settings), 1);
+    assert_true(clock_monotonic_ms() - start_ms < 1500);
+}
+
+/* A server that hangs: the connection is made, and nothing comes. Given up after two seconds. */
+static void test_no_answer(void **state)
+{
+    struct sockaddr_in address;
+    int listener = sockets_listen(&address);
+    struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t start_ms = clock_monotonic_ms();
+        settings.mode = modes[i];
+        assert_int_equal(health_ask(&settings), 1);
+        uint64_t took_ms = clock_monotonic_ms() - start_ms;
+        assert_in_range(took_ms, 1990, 6000);
+    }
     assert_int_equal(close(listener), 0);
-    settings.port = 0; /* none that could be known */
-    assert_int_equal(health_ask(&settings), 1);
+}
+
+/* The connection is reset before there is an answer. */
+static void test_reset(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct sockaddr_in address;
+        int listener = sockets_listen(&address);
+        struct server_settings settings = {
+            .ip = "127.0.0.1", .port = ntohs(address.sin_port), .mode = modes[i]};
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            sockets_reset(accept(listener, NULL, NULL));
+            _exit(0);
+        }
+        assert_int_equal(health_ask(&settings), 1);
+        assert_int_equal(close(listener), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+}
+
+/* Whatever the outcome and the log's level, nothing goes to stdout; a bad one is a line on stderr.
+ */
+static void test_output(void **state)
+{
+    struct sockaddr_in address = sockets_free_address();
+    struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+    struct capture capture;
+    char expected[64];
+    char text[128];
+    int fds[2];
+
+    (void)state;
+    log_set_level(LOG_DEBUG);
+    int saved = dup(STDERR_FILENO);
+    assert_true(saved >= 0);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(fds[1]), 0);
+    capture_begin(&capture);
+    int result = health_ask(&settings);
+    capture_end(&capture);
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(saved), 0);
+    ssize_t size = read(fds[0], text, sizeof(text) - 1);
+    assert_int_equal(close(fds[0]), 0);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_int_equal(result, 1);
+    assert_string_equal(capture.text, "");
+    capture_free(&capture);
+    (void)snprintf(expected, sizeof(expected), "lottery-server: no answer on port %u\n",
+                   settings.port);
+    assert_string_equal(text, expected);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lottery),
-        cmocka_unit_test(test_echo),
-        cmocka_unit_test(test_address),
-        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_lottery),   cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_address),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_output),
     };
 
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);
