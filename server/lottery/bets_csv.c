@@ -134,7 +134,7 @@ static bool bets_csv_read_agency(struct text text, uint32_t *out)
     if (text.size < 1 || text.size > 10)
         return false;
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
+        if (!text_is_digit(text.data[i]))
             return false;
         value = value * 10 + (uint64_t)(text.data[i] - '0');
     }
@@ -200,7 +200,7 @@ size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
     const char *p = newline - 1;
     uint32_t value = 0;
     uint32_t weight = 1;
-    for (; p > text && p[-1] >= '0' && p[-1] <= '9' && weight <= BET_NUMBER_MAX; p--) {
+    for (; p > text && text_is_digit(p[-1]) && weight <= BET_NUMBER_MAX; p--) {
         value += (uint32_t)(p[-1] - '0') * weight;
         weight *= 10;
     }
