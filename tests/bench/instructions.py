@@ -42,7 +42,8 @@ AGENCY = (
     (r"common/base/log", "log"),
 )
 WORKER = (
-    (READING + r"|server/(transport|service)/(lottery_conn|conn|dispatch|request|session|service)\.c", "receive"),
+    (READING + r"|server/transport/(lottery_conn|conn)\.c"
+     r"|server/service/(dispatch|request|session|service)\.c", "receive"),
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),
