@@ -5,6 +5,7 @@ its callers: memcpy'put_name'bets_csv_format. The cost of a library counts for t
 functions that called it. The format: https://valgrind.org/docs/manual/cl-format.html
 """
 import collections
+import posixpath
 import re
 
 NAME = re.compile(r"\((\d+)\)(?: (.*))?")
@@ -27,6 +28,8 @@ def read_costs(path):
                 if key not in KINDS:
                     continue
                 number, name = NAME.fullmatch(value).groups()
+                if name and KINDS[key] == "fl":  # an include folder "." shows in the path
+                    name = posixpath.normpath(name)
                 name = names.setdefault((KINDS[key], number), name)
                 if key in ("fl", "fn"):
                     now[key] = name

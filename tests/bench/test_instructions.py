@@ -20,7 +20,7 @@ fl=(1) /root/client/transport/batch.c
 fn=(1) batch_add'main
 10 100
 +2 10
-fi=(2) /root/common/bet/bet.c
+fi=(2) /root/common/bet/./bet.c
 20 7
 fi=(3) /usr/include/string_fortified.h
 30 5
