@@ -38,8 +38,6 @@ struct store_op {
     enum status status;
     uint64_t received; /* bets of the agency that are stored now */
     uint32_t stored;   /* bets that this append added; fewer than given if some were known */
-    char *lines; /* those bets as lines of bets.csv; valid during done(), which may change them */
-    size_t lines_size; /* bytes */
 
     /* Private to the backend. */
     struct store_op *next;

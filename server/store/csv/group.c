@@ -428,12 +428,10 @@ static void group_fail(const struct committing *committing, const struct group *
     }
 }
 
-static void group_set_lines(const struct group *group)
+/* While a group is planned, `stored` of a finish says whether there is a record to write. */
+static void group_clear_finishes(const struct group *group)
 {
     for (struct store_op *op = group->first; op != NULL; op = op->next) {
-        bool has_lines = op->stored > 0 && !op->is_finish;
-        op->lines = has_lines ? group->bytes + op->bytes_at : NULL;
-        op->lines_size = has_lines ? op->bytes : 0;
         if (op->is_finish)
             op->stored = 0;
     }
@@ -446,7 +444,7 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     *need = 0;
     if (!committing_reserve(committing, group->count)) {
         group_fail(committing, group, STATUS_NOMEM);
-        group_set_lines(group);
+        group_clear_finishes(group);
         return STATUS_OK;
     }
     enum status status = committing_lock(committing);
@@ -467,7 +465,7 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     }
     *need = atomic_load(&state->journal_size);
     state_unlock(state);
-    group_set_lines(group);
+    group_clear_finishes(group);
     return STATUS_OK;
 }
 
