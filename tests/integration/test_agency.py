@@ -150,11 +150,11 @@ class Times(AgencyCase):
         bet = {"NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "1", "NACIMIENTO": "1999-03-17",
                "NUMERO": "1"}
         for mode in ("lottery", "bet", "echo"):
-            with self.subTest(mode), Central() as central:
+            with self.subTest(mode), FakeServer() as fake:
                 begin = time.monotonic()
-                agency = self.agency(1, central.port, self.write_rows("bets.csv", [ROW]), mode=mode,
+                agency = self.agency(1, fake.port, self.write_rows("bets.csv", [ROW]), mode=mode,
                                      CLI_START_DELAY="1500ms", CLI_CONNECT_TIMEOUT="1s", **bet)
-                with central.accept():
+                with fake.accept():
                     self.assertGreaterEqual(time.monotonic() - begin, 1.5)
                 self.assertTrue(agency.lines("config", "success", start_delay="1.5s"))
                 self.assertTrue(agency.lines("start_delay", "in_progress", ms=1500))
