@@ -197,9 +197,8 @@ static enum status data_dir_load(const struct store_files *files, int dir_fd, ui
                               .journal_at = JOURNAL_START,
                               .synced = header.synced};
     status = replay_run(replay, err);
-    replay_publish_draw(replay);
-    if (status == STATUS_OK && atomic_load(&state->has_draw) != 0)
-        status = winners_csv_check(files->ops, dir_fd, &state->draw, err);
+    if (status == STATUS_OK && replay->has_draw)
+        status = winners_csv_check(files->ops, dir_fd, &replay->draw, err);
     if (status != STATUS_OK) {
         state_destroy(state);
         return status;
@@ -207,6 +206,7 @@ static enum status data_dir_load(const struct store_files *files, int dir_fd, ui
     atomic_store(&state->bets_size, replay->bets_end);
     atomic_store(&state->journal_size, replay->journal_end);
     atomic_store(&state->journal_capacity, replay->journal_size);
+    replay_publish(replay);
     *out = state;
     return STATUS_OK;
 }

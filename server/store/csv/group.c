@@ -2,8 +2,8 @@
  *
  * Happy path, under the robust mutex that all processes share: decide each operation against what
  * is stored (including what the group itself adds), append the new bets to bets.csv in one call and
- * their records to the journal in another, then update the agencies' numbers and, last, the sizes,
- * which are the commit point. After releasing the mutex: sync.
+ * their records to the journal in another, then update the agencies' numbers, then the sizes, which
+ * are the commit point, and last how many agencies have finished. After releasing the mutex: sync.
  *
  * Failure modes: a write fails or is short (disk full): both files are cut back to the commit
  * point, and every operation of the group fails with nothing stored. Cutting back fails: the
@@ -202,7 +202,7 @@ static enum status committing_repair(const struct committing *committing)
         status = committing_sync(committing);
     if (status == STATUS_OK) {
         state_raise_synced(state, replay.journal_end);
-        replay_publish_draw(&replay);
+        replay_publish(&replay);
         LOG(WARNING, "store_repair", SUCCESS, LOG_TEXT("reason", "a process died while writing"),
             LOG_UINT("bets_kept", replay.bets));
     } else {
@@ -402,6 +402,7 @@ static void group_apply(struct committing *committing, const struct group *group
                         const struct writing *writing)
 {
     struct state *state = committing->state;
+    uint32_t finished = 0;
 
     for (struct store_op *op = group->first; op != NULL; op = op->next) {
         if (op->stored == 0)
@@ -409,12 +410,14 @@ static void group_apply(struct committing *committing, const struct group *group
         struct state_agency *agency = &state->agency[op->agency];
         if (op->is_finish) {
             atomic_store(&agency->has_finished, 1);
-            atomic_fetch_add(&state->finished, 1);
+            finished++;
         } else {
             atomic_store(&agency->received, op->received);
         }
     }
     state_commit(state, writing->bets_end, writing->journal_end);
+    /* Last: whoever sees that all have finished draws from the bets up to the commit point. */
+    atomic_fetch_add(&state->finished, finished);
 }
 
 static void group_fail(const struct committing *committing, const struct group *group,

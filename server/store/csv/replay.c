@@ -152,16 +152,6 @@ static enum status replay_take_journal(struct run *run, struct errbuf *err)
     }
 }
 
-/* Recounts the agencies that finished: a process may have died between two steps of counting. */
-static void replay_count_finished(struct state *state)
-{
-    uint32_t finished = 0;
-
-    for (uint32_t i = 1; i <= state->agencies; i++)
-        finished += atomic_load(&state->agency[i].has_finished) != 0;
-    atomic_store(&state->finished, finished);
-}
-
 enum status replay_run(struct replay *replay, struct errbuf *err)
 {
     struct run *run = malloc(sizeof(*run));
@@ -201,15 +191,21 @@ enum status replay_run(struct replay *replay, struct errbuf *err)
                    run->reason.text);
         status = STATUS_DAMAGED;
     }
-    replay_count_finished(replay->state);
     free(run);
     return status;
 }
 
-void replay_publish_draw(const struct replay *replay)
+void replay_publish(const struct replay *replay)
 {
-    if (!replay->has_draw)
-        return;
-    replay->state->draw = replay->draw;
-    atomic_store(&replay->state->has_draw, 1);
+    struct state *state = replay->state;
+    uint32_t finished = 0;
+
+    if (replay->has_draw) {
+        state->draw = replay->draw;
+        atomic_store(&state->has_draw, 1);
+    }
+
+    for (uint32_t i = 1; i <= state->agencies; i++)
+        finished += atomic_load(&state->agency[i].has_finished) != 0;
+    atomic_store(&state->finished, finished);
 }

@@ -40,7 +40,9 @@ struct replay {
  * I/O status. Blocks on the files. */
 enum status replay_run(struct replay *replay, struct errbuf *err);
 
-/* Puts the draw that was read, if any, into the state, where all processes then see it. */
-void replay_publish_draw(const struct replay *replay);
+/* Lets all processes see the draw that was read, if any, and how many agencies have finished: they
+ * act on both, so the sizes in the state have to cover everything that was read by then. Counts the
+ * agencies again, as a process may have died between two steps of counting. */
+void replay_publish(const struct replay *replay);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 
 #include "bets_csv.h"
+#include "data_dir.h"
 #include "fault_file_ops.h"
 #include "prng.h"
 #include "store_fixture.h"
@@ -755,6 +756,56 @@ static void leaves_a_foreign_file_alone(void **state)
     assert_true(folder_equals(*state, &folder));
 }
 
+#define MANY_AGENCIES 3000
+
+/* Looks at the store as another process does, again and again. */
+struct watcher {
+    const struct state *state;
+    uint64_t sizes[MANY_AGENCIES + 1]; /* bytes of bets.csv when so many have finished */
+    _Atomic bool is_over;
+    unsigned faults; /* how often some agencies had finished and their bets were not there */
+};
+
+static void watch(void *argument)
+{
+    struct watcher *watcher = argument;
+
+    while (!atomic_load(&watcher->is_over)) {
+        uint32_t finished = atomic_load(&watcher->state->finished);
+        watcher->faults += atomic_load(&watcher->state->bets_size) < watcher->sizes[finished];
+    }
+}
+
+/* An agency that sends Finished right after its bets, in the same group: whoever sees that it has
+ * finished also sees its bets, or a draw would leave them out. */
+static void shows_bets_before_their_finish(void **state)
+{
+    static struct watcher watcher;
+    static struct store_call calls[2 * MANY_AGENCIES];
+    char line[BETS_CSV_LINE_MAX];
+    struct store_fixture f;
+    uv_thread_t thread;
+    unsigned ended = 0;
+
+    assert_int_equal(store_fixture_open(&f, *state, &file_ops_system, MANY_AGENCIES), STATUS_OK);
+    watcher = (struct watcher){.state = f.data_dir->state};
+    for (uint32_t i = 1; i <= MANY_AGENCIES; i++)
+        watcher.sizes[i] =
+            watcher.sizes[i - 1] + bets_csv_format(i, store_fixture_bets(i, 0, 1), 1, line);
+    assert_int_equal(uv_thread_create(&thread, watch, &watcher), 0);
+    for (uint32_t i = 1; i <= MANY_AGENCIES; i++) {
+        assert_int_equal(store_call_append(&f, &calls[2 * i - 2], &ended, i, 0, 1), STATUS_OK);
+        store_call_finish(&f, &calls[2 * i - 1], &ended, i, 1);
+        while (ended < 2 * i)
+            (void)uv_run(f.loop, UV_RUN_ONCE);
+    }
+    atomic_store(&watcher.is_over, true);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    assert_int_equal(store_finished(f.store), MANY_AGENCIES);
+    assert_int_equal(watcher.faults, 0);
+    store_fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -769,6 +820,7 @@ int main(void)
         CASE(refuses_unknown_agencies),
         CASE(refuses_an_incomplete_total),
         CASE(counts_a_finish_once),
+        CASE(shows_bets_before_their_finish),
         CASE(ends_in_order),
         CASE(shares_a_sync),
         CASE(detaches_with_all_groups_out),
