@@ -47,6 +47,19 @@ class Names(unittest.TestCase):
         self.assertGreater(len(paths), 40)
         self.assertEqual([], sorted(path for path in paths if not (ROOT / path).exists()))
 
+    def test_edits(self):
+        """Each edit that breaks something still finds its place; the last word is its file."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "copy"
+            for text in sections().values():
+                for line in (line for kind, block in blocks(text) if kind == "sh rompe"
+                             for line in block.splitlines() if line.startswith("sed -i ")):
+                    edit, file = line.rsplit(" ", 1)
+                    with self.subTest(line):
+                        shutil.copy(ROOT / file, copy)
+                        subprocess.run(f"{edit} {copy}", shell=True, check=True)
+                        self.assertNotEqual((ROOT / file).read_bytes(), copy.read_bytes())
+
     def test_functions(self):
         """Those that the assignment's were turned into are declared where the guide says."""
         rows = re.findall(r"^\| .* \| (`.*)$", sections()["Preparación"], re.MULTILINE)
