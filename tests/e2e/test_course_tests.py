@@ -7,6 +7,8 @@ import unittest
 
 from engine import ROOT, docker, run
 
+FILTER = ROOT / "tests" / "e2e" / "compose_logs.py"
+
 # Like the course's: they are told the clone's path, change its branches, and read Compose's lines.
 TESTS = '''
 import os
@@ -47,6 +49,42 @@ def test_log_lines_begin_with_the_service():
 def test_it_fails():
     assert "FAIL" not in os.environ.get("COURSE_TEST", "")
 '''
+
+
+class Order(unittest.TestCase):
+    def test_lines_by_their_time(self):
+        """What came late leaves in its place; what has no time is Compose's own and of now; nothing
+        is lost, also at the end without a line end."""
+        stamp = "2026-01-01T00:00:0{}Z"
+        given = [f"\x1b[2Kclient1  | {stamp.format('2.000000001')} b | c\n",
+                 "client1 exited with code 0\n", f"client2  | {stamp.format('2')} °\n",
+                 f"server   | {stamp.format('1.5')} a\n", f"server   | {stamp.format('3.1')} last"]
+        done = subprocess.run(["/usr/bin/python3", "-B", FILTER], input="".join(given),
+                              capture_output=True, encoding="utf-8", timeout=60)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual("server   | a\nclient2  | °\nclient1  | b | c\nserver   | last"
+                         "client1 exited with code 0\n", done.stdout)
+
+    def test_the_server_goes_first(self):
+        """By half a second, and not by more; its own lines keep their order."""
+        stamp = "2026-01-01T00:00:0{}Z"
+        given = (f"client1  | {stamp.format('1.0')} won\nserver   | {stamp.format('1.3')} bets\n"
+                 f"server   | {stamp.format('1.4')} drawn\nserver   | {stamp.format('1.6')} later\n")
+        done = subprocess.run(["/usr/bin/python3", "-B", FILTER], input=given, capture_output=True,
+                              encoding="utf-8", timeout=60)
+        self.assertEqual("server   | bets\nserver   | drawn\nclient1  | won\nserver   | later\n",
+                         done.stdout)
+
+    def test_follows(self):
+        """A line leaves soon after it came, while more may come."""
+        with subprocess.Popen(["/usr/bin/python3", "-B", FILTER], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            for text in (b"one\n", b"two\n"):
+                process.stdin.write(text)
+                process.stdin.flush()
+                self.assertEqual(text, process.stdout.readline())
+            process.stdin.close()
+            self.assertEqual(0, process.wait(timeout=60))
 
 
 class CourseTests(unittest.TestCase):
