@@ -32,7 +32,7 @@ UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
 READING = r"transport/stream.*:stream_(on_)?(read|alloc)|transport/frame.*:frame_(reader|decode)"
 VALIDATE = r"common/bet/(bet|utf8)\.|common/base/(word|text)\.h:(utf8|bet)_"
 CODEC = r"common/transport/(bet_codec|wire)|gen/"
-TRANSPORT = r"common/transport/(stream|frame)"
+TRANSPORT = r"common/transport/(stream|frame)|common/base/(buffer|list)"
 AGENCY = (
     (r"client/bets_file/|common/bet/csv_line", "CSV parse"),
     (VALIDATE, "validate"),
