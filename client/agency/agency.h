@@ -11,8 +11,8 @@ enum agency_exit {
     AGENCY_EXIT_USAGE = 2 /* the command line, a setting or the bet in the environment is bad */
 };
 
-/* Does the work of the mode, until it is done, has failed, or is stopped by SIGTERM or SIGINT,
- * which the caller has blocked (stop_signals.h). Returns the program's exit status. */
+/* Does the work of the mode until it is done or has failed, or until SIGTERM or SIGINT, which the
+ * caller has blocked (stop_signals.h). Returns the program's exit status. */
 int agency_run(const struct client_settings *settings);
 
 #endif

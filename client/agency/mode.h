@@ -20,11 +20,11 @@ struct agency;
 
 /* What one mode does. The events are those of the dialer (dialer.h). */
 struct mode {
-    size_t state_size; /* bytes of the mode's struct, which agency.state points to; comes zeroed */
-    /* Begins the work. Anything but AGENCY_EXIT_OK ends the program with it; the reason was logged.
-     */
+    size_t state_size; /* bytes of the mode's struct; agency.state points to it, zeroed at first */
+    /* Begins the work. If it returns anything but AGENCY_EXIT_OK, the program ends with that
+     * status; the reason has been logged. */
     enum agency_exit (*start)(struct agency *agency);
-    /* Closes what the mode opened; nothing is called any more afterwards. */
+    /* Closes what the mode opened; none of its functions is called afterwards. */
     void (*close)(struct agency *agency);
     void (*on_open)(struct agency *agency);
     void (*on_data)(struct agency *agency, const uint8_t *data, size_t size);
@@ -38,32 +38,34 @@ struct agency {
     void *state;                            /* the mode's struct, owned */
     uv_loop_t loop;
     struct stream_hub *hub;       /* owned */
-    struct dialer dialer;         /* makes the connections to the central */
+    struct dialer dialer;         /* makes the connections to the server */
     struct stop_signals signals;  /* end the agency */
-    uv_timer_t grace;             /* how long the end waits for what cannot be interrupted */
+    uv_timer_t grace;             /* limits how long the end waits for a name lookup */
     enum agency_exit exit_status; /* valid once is_ending */
     bool is_ending;               /* agency_end was called */
 };
 
-/* The work is done, or has failed: closes everything, and the program ends with `status`. */
+/* Ends the agency, whose work is done or has failed: closes everything, and the program ends with
+ * `status`. */
 void agency_end(struct agency *agency, enum agency_exit status);
 
 /* Logs `action` as failed, and why, then ends with AGENCY_EXIT_FAIL. */
 void agency_fail(struct agency *agency, const char *action, const char *reason);
 
-/* The last connection was closed as planned: logs it, then ends with AGENCY_EXIT_OK. */
+/* Ends the agency with AGENCY_EXIT_OK, after a log line. To be called when the last connection was
+ * closed as planned. */
 void agency_succeed(struct agency *agency);
 
-/* A connection is over before the work is: logs why, and connects again after a pause. */
+/* Logs why a connection ended before the work was done, and connects again after a pause. */
 void agency_reconnect(struct agency *agency, const char *reason);
 
-/* Hands bytes of the connection to the mode's reader; drops the connection when something else than
- * an expected answer came. */
+/* Hands bytes of the connection to the mode's reader; drops the connection when they are not an
+ * expected answer. */
 void agency_read_answers(struct agency *agency, struct answer_reader *reader, const uint8_t *data,
                          size_t size);
 
-/* What a handler of answers returns: is the next one still of interest, or is the connection or
- * the agency ending? */
+/* Does the agency still want the next answer? False while the connection or the agency is ending.
+ * The handlers of answers return this. */
 bool agency_is_reading(const struct agency *agency);
 
 #endif

@@ -1,4 +1,4 @@
-/* progress.h - one line on the terminal that says how far the work is; nothing anywhere else. */
+/* progress.h - one line on a terminal that shows the progress; without a terminal, nothing. */
 #ifndef LOTTERY_PROGRESS_H
 #define LOTTERY_PROGRESS_H
 
