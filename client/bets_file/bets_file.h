@@ -1,9 +1,9 @@
-/* bets_file.h - an agency's CSV: `first name,last name,document,birthdate,number` per row.
+/* bets_file.h - an agency's CSV file: `first name,last name,document,birthdate,number` per row.
  *
  * CRLF or LF, quoted fields, blank lines, a leading byte order mark and a missing last newline are
- * all fine. The file is checked as a whole before anything of it is used, then read again from
- * wherever the central says; memory does not grow with its size, but for one mark for each 4096
- * rows. Errors name the physical line: "bets.csv:251: number is not in 0..9999".
+ * all fine. The whole file is checked before any of it is used, then read again from the row that
+ * the server asks for. Memory does not grow with the file's size, except for one position every
+ * 4096 rows. Errors name the physical line: "bets.csv:251: number is not in 0..9999".
  */
 #ifndef LOTTERY_BETS_FILE_H
 #define LOTTERY_BETS_FILE_H
@@ -23,9 +23,9 @@ enum status bets_file_open(const char *path, struct bets_file **out, struct errb
 /* Closes it. NULL is fine. */
 void bets_file_close(struct bets_file *file);
 
-/* Checks the next rows, some thousands at most, so that a loop gets its turn in between; *out_done
- * says whether that was the last of them, and is written only on success. Not to be called again
- * then. STATUS_INVALID names the line and what is wrong with it. Blocks on the file. */
+/* Checks the next rows, a few thousand at most, so that a loop can run in between. Sets *out_done
+ * to whether they were the last ones, but only on success; do not call it again after the last.
+ * STATUS_INVALID: *err names the line and what is wrong with it. Blocks on the file. */
 enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbuf *err);
 
 /* Rows in the file; known once it is checked. */

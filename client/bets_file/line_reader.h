@@ -1,7 +1,7 @@
-/* line_reader.h - a file read block by block, and handed out as physical lines.
+/* line_reader.h - reads a file block by block, and hands it out as physical lines.
  *
- * Lines are looked at where they lie in the block; line_reader_skip() goes to the next one. Blocks
- * on the file.
+ * Lines are not copied out of the block; line_reader_skip() goes to the next one. Blocks on the
+ * file.
  */
 #ifndef LOTTERY_LINE_READER_H
 #define LOTTERY_LINE_READER_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define LINE_READER_BLOCK_SIZE ((size_t)256 * 1024) /* no line that is wanted is longer */
+#define LINE_READER_BLOCK_SIZE ((size_t)256 * 1024) /* no valid line is longer */
 
 /* Where a line begins. */
 struct line_position {
@@ -26,24 +26,24 @@ struct line_position {
 struct line_reader {
     char *path;              /* owned; begins every error */
     int fd;                  /* owned */
-    struct stat info;        /* when it was opened */
-    bool must_be_unchanged;  /* from now on, reading fails when the file is not as it was opened */
+    struct stat info;        /* of the file when it was opened */
+    bool must_be_unchanged;  /* from now on, reading fails if the file has changed since then */
     struct line_position at; /* of the next line */
     size_t block_at;         /* where in the block the next line begins */
     size_t block_size;       /* bytes in the block */
     char block[LINE_READER_BLOCK_SIZE];
 };
 
-/* Opens the regular file at `path`, which is copied, at its first line. Only on success the caller
- * has to close it. */
+/* Opens the regular file at `path`, which is copied, at its first line. The caller has to close it
+ * if this succeeds. */
 enum status line_reader_open(struct line_reader *reader, const char *path, struct errbuf *err);
 
 /* Closes the file. */
 void line_reader_close(struct line_reader *reader);
 
-/* The next line, with its newline if it has one; empty at the end of the file. A line that is
- * longer than a block is cut there. Valid until the next call. STATUS_INVALID when the file has
- * changed although it must not. */
+/* The next line, with its newline if it has one; empty at the end of the file. A line longer than a
+ * block is cut. Valid until the next call. STATUS_INVALID when the file has changed and
+ * must_be_unchanged is set. */
 enum status line_reader_peek(struct line_reader *reader, struct text *out, struct errbuf *err);
 
 /* Goes to the line that begins at `position`. STATUS_INVALID when the file has changed since it was
@@ -51,7 +51,7 @@ enum status line_reader_peek(struct line_reader *reader, struct text *out, struc
 enum status line_reader_seek(struct line_reader *reader, struct line_position position,
                              struct errbuf *err);
 
-/* The bytes from the next line on that are in memory, maybe none. Reads nothing. */
+/* The bytes in memory from the next line on, maybe none. Reads nothing from the file. */
 static inline struct text line_reader_buffered(const struct line_reader *reader)
 {
     return (struct text){reader->block + reader->block_at, reader->block_size - reader->block_at};

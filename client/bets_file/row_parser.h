@@ -1,8 +1,8 @@
-/* row_parser.h - puts rows together through libcsv, from however many physical lines.
+/* row_parser.h - parses rows with libcsv; a row may have several physical lines.
  *
- * It knows everything that CSV allows: quotes, newlines within quotes, blank lines, a byte order
- * mark. libcsv is fed one physical line at a time: so its rows have line numbers, and a place
- * between two rows has an offset in the file to come back to.
+ * It accepts everything that CSV allows: quotes, newlines within quotes, blank lines, a byte order
+ * mark. libcsv is fed one physical line at a time. So the line number of each row is known, and
+ * also its offset in the file, to which the reader can return.
  */
 #ifndef LOTTERY_ROW_PARSER_H
 #define LOTTERY_ROW_PARSER_H
