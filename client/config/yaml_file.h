@@ -5,8 +5,8 @@
 #include "errbuf.h"
 #include "settings.h"
 
-/* Sets what the file at `path` has in `target` (see settings_set); nested keys are joined by a dot.
- * The file may be absent or empty. */
+/* Reads the settings in the file at `path` into `target` (see settings_set); nested keys are joined
+ * by a dot. The file may be absent or empty. */
 enum status yaml_file_read(const char *path, const struct settings_table *table, void *target,
                            struct errbuf *err);
 
