@@ -1,5 +1,5 @@
-/* answer_reader.h - turns the bytes that come from the central into its answers, Ack and Winners.
- * No I/O.
+/* answer_reader.h - decodes the bytes that the server sends into its answers, Ack and Winners. No
+ * I/O.
  */
 #ifndef LOTTERY_ANSWER_READER_H
 #define LOTTERY_ANSWER_READER_H
@@ -12,15 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Each takes one answer, valid during the call, and returns false to stop the reader; it may have
- * finished the reader then. */
+/* Each takes one answer, valid during the call. It returns false to stop the reader, and may then
+ * have called answer_reader_fini(). */
 struct answer_handlers {
     bool (*on_ack)(void *owner, const Lottery__V1__Ack *ack);
     bool (*on_winners)(void *owner, const Lottery__V1__Winners *winners); /* NULL: not expected */
 };
 
 struct answer_reader {
-    struct frame_reader frames;             /* what came of an answer that is not complete */
+    struct frame_reader frames;             /* holds the beginning of an incomplete answer */
     const struct answer_handlers *handlers; /* borrowed */
     void *owner;                            /* handed to the handlers */
 };
@@ -28,12 +28,13 @@ struct answer_reader {
 void answer_reader_init(struct answer_reader *reader, const struct answer_handlers *handlers,
                         void *owner);
 
-/* Forgets the beginning of an answer, if there is one: at the end, and between two connections. */
+/* Forgets an incomplete answer, if there is one. To be called at the end, and between two
+ * connections. */
 void answer_reader_fini(struct answer_reader *reader);
 
 /* Takes the next `size` bytes and calls a handler for each answer that they complete.
- * STATUS_STOPPED when a handler returned false; STATUS_MALFORMED when something else than an
- * expected answer came; STATUS_NOMEM. After anything but STATUS_OK this connection cannot go on. */
+ * STATUS_STOPPED when a handler returned false; STATUS_MALFORMED when the bytes are not an expected
+ * answer; STATUS_NOMEM. After anything but STATUS_OK this connection cannot go on. */
 enum status answer_reader_feed(struct answer_reader *reader, const uint8_t *data, size_t size);
 
 #endif

@@ -14,11 +14,11 @@ struct batch {
     uint32_t count;                /* bets in it */
 };
 
-/* Begins a batch of `agency` that comes after its first `offset` bets. */
+/* Begins a batch of bets that follow the first `offset` bets of `agency`. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset);
 
-/* Adds a valid bet. False, and nothing added, when the frame has no room for it; an empty batch has
- * room for any valid bet. */
+/* Adds a valid bet. Returns false, and adds nothing, when the frame has no room for it; an empty
+ * batch has room for any valid bet. */
 bool batch_add(struct batch *batch, const struct bet *bet);
 
 /* Completes the frame: `batch->size` bytes at `batch->frame` are ready to be sent. */
