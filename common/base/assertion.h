@@ -1,8 +1,8 @@
-/* assertion.h - checks of what must hold, which release builds keep.
+/* assertion.h - assertions, which release builds keep.
  *
  * For conditions that only a mistake in this program can break: at the boundaries of modules, and
- * for what types cannot express. Never for what a peer, a file or a user can cause; that is an
- * error.
+ * for rules that types cannot express. Never for what a peer, a file or a user can cause; that is
+ * an error.
  */
 #ifndef LOTTERY_ASSERTION_H
 #define LOTTERY_ASSERTION_H

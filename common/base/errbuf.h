@@ -1,4 +1,4 @@
-/* errbuf.h - the text of an error for people: bounded, and each caller can add context in front.
+/* errbuf.h - an error's text for people: bounded, and each caller can put context in front of it.
  *
  * The caller owns the struct. Every function accepts NULL, which means that no text is wanted.
  */

@@ -1,8 +1,8 @@
-/* list.h - a doubly linked list whose links lie in its members.
+/* list.h - a doubly linked list whose links are fields of its members.
  *
- * A member has a struct list_node for each list it can be in, and knows by itself whether it is in
- * one: removing it twice, or before it was ever added, is fine. Nothing is allocated. The C
- * library's sys/queue.h has neither that nor a way to move a whole list.
+ * A member has a struct list_node for each list it can be in. The node shows whether the member is
+ * in the list, so removing a member twice, or before it was ever added, is fine; the C library's
+ * sys/queue.h does not allow that. Nothing is allocated.
  */
 #ifndef LOTTERY_LIST_H
 #define LOTTERY_LIST_H
@@ -24,8 +24,8 @@ struct list {
 /* The member of type `type` whose field `field` is `node`. */
 #define LIST_ITEM(node, type, field) ((type *)(void *)((char *)(node)-offsetof(type, field)))
 
-/* Goes over the nodes in order; `node` is the name of the loop's variable. The member at hand may
- * be removed, no other one. */
+/* Goes over the nodes in order; `node` is the name of the loop's variable. The body may remove the
+ * current member, but no other one. */
 /* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared cannot stand in parentheses */
 #define LIST_FOR_EACH(node, list)                                                                  \
     for (struct list_node *node = (list)->ring.next, *next_##node = node->next;                    \
@@ -90,7 +90,7 @@ static inline struct list_node *list_pop(struct list *list)
     return first;
 }
 
-/* Moves all members of `from` to `to`, whose former content is dropped; `from` is empty then. */
+/* Moves all members of `from` to `to`, whose former content is dropped, and empties `from`. */
 static inline void list_move(struct list *to, struct list *from)
 {
     list_init(to);

@@ -24,7 +24,7 @@ enum log_level {
         LOG_LEVEL_COUNT
 };
 
-/* The only three results that exist. */
+/* The three results that a line can have. */
 enum log_result { LOG_SUCCESS, LOG_FAIL, LOG_IN_PROGRESS };
 
 /* Lines below `level` are dropped from now on. The default is INFO. */
@@ -33,7 +33,7 @@ void log_set_level(enum log_level level);
 /* Would a line of this level be written? Lets callers skip expensive formatting. */
 bool log_enabled(enum log_level level);
 
-/* "DEBUG", ...; "?" when it is no level. Static. */
+/* "DEBUG", ...; "?" when `level` is not one. Static. */
 const char *log_level_name(enum log_level level);
 
 /* Finds the level with that name, ignoring case. Returns false when there is none; then *out is
@@ -51,9 +51,9 @@ struct log_field {
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
 
-/* From log_hold() to log_release() this thread collects its lines and writes several at a time,
- * always whole ones: for a caller that is about to write many. Must not be nested. If another
- * thread ends the process in between, the collected lines are lost. */
+/* From log_hold() to log_release() this thread collects its lines and writes several whole lines
+ * at a time. For a caller that is about to write many. Must not be nested. If another thread ends
+ * the process in between, the collected lines are lost. */
 void log_hold(void);
 void log_release(void);
 

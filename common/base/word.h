@@ -24,8 +24,8 @@ static inline uint64_t word_load(const char *p)
     return le64toh(word);
 }
 
-/* The `size` bytes at `p`, 1 to 7, followed by `filler`. Nothing beyond them is read; instead those
- * in the middle are read twice. */
+/* The `size` bytes at `p`, 1 to 7, followed by `filler`. Reads nothing beyond them; for some sizes
+ * it reads bytes in the middle twice instead. */
 static inline uint64_t word_load_part(const char *p, size_t size, unsigned char filler)
 {
     uint64_t word = WORD_OF((uint64_t)filler) << (8 * size);
