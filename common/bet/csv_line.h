@@ -1,7 +1,7 @@
-/* csv_line.h - splits lines of a CSV that have no quotes and so need no parser.
+/* csv_line.h - splits CSV lines without quotes, which need no full parser.
  *
- * Nearly every line of bets is like that. Other lines are refused here and go to a parser of the
- * whole format. Pure: no allocation, nothing is changed or copied.
+ * Nearly every line of bets is like that. Other lines are refused here, and the caller gives them
+ * to a parser of the whole format. Pure: no allocation, nothing is changed or copied.
  */
 #ifndef LOTTERY_CSV_LINE_H
 #define LOTTERY_CSV_LINE_H
