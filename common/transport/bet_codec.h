@@ -1,6 +1,6 @@
-/* bet_codec.h - bets to and from the bytes of NewBets, without a copy.
+/* bet_codec.h - encodes and decodes the bets of NewBets, without copying them.
  *
- * protobuf-c defines the messages; this is a short cut for the one message that comes by the
+ * protobuf-c defines the encoding; this is a fast path for the one message that comes by the
  * million. It writes what protobuf-c writes, and reads exactly that: fields in the order of their
  * numbers, each at most once. Anything else it leaves to protobuf-c. The tests compare the two with
  * each other, and with the schema. Pure: no allocation, no I/O.
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* NewBets but for its bets. */
+/* NewBets without its bets. */
 struct new_bets {
     uint64_t offset;
     uint32_t agency;
@@ -30,8 +30,8 @@ size_t bet_encoded_size(const struct bet *bet);
 uint8_t *bet_encode(const struct bet *bet, uint8_t *out);
 
 /* Reads a NewBets. The bets' texts point into `body`; `bets` has space for size / 2 bets, as an
- * empty one takes two bytes. False when it is not written the way bet_encode and protobuf-c write:
- * ask protobuf-c then. Does not check whether the bets keep the rules. */
+ * empty one takes two bytes. Returns false when it is not encoded as bet_encode and protobuf-c
+ * encode it; the caller then uses protobuf-c. Does not check the rules for bets. */
 bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, struct bet *bets);
 
 #endif

@@ -21,7 +21,7 @@ enum frame_result {
 struct frame {
     const uint8_t *body; /* points into the decoded bytes; valid as long as they are */
     size_t body_size;    /* 0..FRAME_BODY_MAX */
-    uint8_t opcode;      /* as it came; unknown ones are the caller's business */
+    uint8_t opcode;      /* as received; the caller has to refuse unknown ones */
 };
 
 /* The size of the whole frame that `frame` came from. */

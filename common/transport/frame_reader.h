@@ -1,8 +1,8 @@
 /* frame_reader.h - cuts a stream that comes in arbitrary pieces into frames.
  *
- * Whole frames are handed out from where they lie in the piece, without a copy. Only a frame that a
- * piece ends within is kept, in one heap block of FRAME_MAX_SIZE bytes that is freed as soon as the
- * frame is complete: a connection between two frames holds no buffer at all.
+ * Whole frames are handed out where they lie in the piece, without a copy. Only an incomplete frame
+ * at the end of a piece is copied, into one heap block of FRAME_MAX_SIZE bytes that is freed as
+ * soon as the frame is complete: between two frames a connection holds no buffer at all.
  */
 #ifndef LOTTERY_FRAME_READER_H
 #define LOTTERY_FRAME_READER_H
@@ -23,10 +23,10 @@ typedef bool (*frame_reader_cb)(void *context, const struct frame *frame);
 
 void frame_reader_init(struct frame_reader *reader);
 
-/* Frees what is kept. May be called again. */
+/* Frees the copy of an incomplete frame. May be called again. */
 void frame_reader_fini(struct frame_reader *reader);
 
-/* Has the stream stopped within a frame? */
+/* Is a frame incomplete: has it begun but not ended? */
 bool frame_reader_is_inside(const struct frame_reader *reader);
 
 /* Feeds the next `size` bytes of the stream and calls `on_frame` for every frame they complete.

@@ -1,7 +1,7 @@
-/* stream_impl.h - the inside of a stream: for stream.c and for the kinds of streams.
+/* stream_impl.h - the fields of a stream, for stream.c and for the kinds of streams only.
  *
- * A kind is a table of what differs: how the handle begins, how it takes over a socket, what to do
- * once it is connected, what the kernel can be asked about it.
+ * A kind of stream is a table of the operations that differ: how to initialize the handle, how to
+ * take over a socket, what to do once connected, and how to ask the kernel about the connection.
  */
 #ifndef LOTTERY_STREAM_IMPL_H
 #define LOTTERY_STREAM_IMPL_H
@@ -10,18 +10,18 @@
 #include "list.h"
 #include "stream.h"
 
-/* In the order in which a stream goes through them; none has to be visited but the last. */
+/* In the order in which a stream goes through them. It can skip any of them but the last. */
 enum stream_state {
     STREAM_NEW,        /* created */
     STREAM_CONNECTING, /* stream_connect was called, the outcome is not known yet */
     STREAM_OPEN,       /* bytes go both ways */
-    STREAM_SHUT,       /* stream_shutdown was called: bytes only come */
-    STREAM_FINISHING,  /* stream_finish was called: what was collected leaves */
+    STREAM_SHUT,       /* stream_shutdown was called: bytes are only received */
+    STREAM_FINISHING,  /* stream_finish was called: the collected output is being sent */
     STREAM_LINGERING,  /* our side is shut down, the peer's is not yet */
     STREAM_CLOSING     /* stream_close was called */
 };
 
-/* What one kind of stream does in its own way. Codes are libuv's. */
+/* The operations of one kind of stream. They return libuv's codes. */
 struct stream_ops {
     int (*init)(uv_loop_t *loop, struct stream *stream);
     int (*open)(struct stream *stream, int fd);
@@ -63,7 +63,7 @@ struct stream {
     enum stream_state state;
     bool has_ended;        /* on_end was called: the peer's side is over */
     struct buffer out;     /* collected output; no memory while there is none */
-    struct buffer writing; /* what libuv is writing: the same */
+    struct buffer writing; /* what libuv is writing; no memory while there is nothing */
     size_t writing_left;   /* bytes of it that the kernel has not taken */
     struct list_node in_dirty;
     struct list_node in_lingering;

@@ -5,16 +5,16 @@
 #include "frame.h"
 #include "lottery.pb-c.h"
 
-/* Packs `message` behind a frame header into `out`. Returns the frame's size, or 0 when it would
- * exceed FRAME_MAX_SIZE (nothing is written then). Does not allocate. */
+/* Writes a frame with `message` to `out`. Returns the frame's size, or 0 when it would exceed
+ * FRAME_MAX_SIZE (nothing is written then). Does not allocate. */
 size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
                  uint8_t out[FRAME_MAX_SIZE]);
 
-/* Packs an Ack. `detail` is borrowed, NULL for none, and cut to 256 bytes. Never 0. */
+/* Packs an Ack. `detail` is borrowed, NULL for none, and cut to 256 bytes. Never returns 0. */
 size_t wire_pack_ack(Lottery__V1__AckCode code, uint64_t received, const char *detail,
                      uint8_t out[FRAME_MAX_SIZE]);
 
-/* Packs a Finished. Never 0. */
+/* Packs a Finished. Never returns 0. */
 size_t wire_pack_finished(uint32_t agency, uint64_t total, uint8_t out[FRAME_MAX_SIZE]);
 
 /* The bytes that a nested message of `body_size` bytes takes in its parent, for field numbers up to
