@@ -2,10 +2,10 @@
 #ifndef LOTTERY_CHECK_H
 #define LOTTERY_CHECK_H
 
-/* Reads the folder as a start of the server would, but changes nothing. Prints to stdout, for each
- * agency that has something, its bets and whether it finished; then the sums, the draw, and what a
- * start would cut. Returns 0 when the folder is valid; 1 when it is damaged, cannot be read or has
- * a server at work, with file, offset and reason on stderr. Blocks. */
+/* Reads the folder as the server does when it starts, but changes nothing. Prints to stdout the
+ * bets of each agency that has any, and whether it finished; then the sums, the draw, and what the
+ * server would cut. Returns 0 when the folder is valid; 1 when it is damaged, cannot be read or is
+ * in use by a server, with file, offset and reason on stderr. Blocks. */
 int check_folder(const char *dir);
 
 #endif

@@ -1,13 +1,13 @@
-/* health.h - asks a running server whether it answers: not just whether its port is open. */
+/* health.h - checks whether a running server answers, not just whether its port is open. */
 #ifndef LOTTERY_HEALTH_H
 #define LOTTERY_HEALTH_H
 
 #include "server_settings.h"
 
-/* Connects to the server with these settings on this machine and asks it something that changes
- * nothing: in mode lottery where agency 1 stands, in mode echo to end a connection that says
- * nothing. Returns 0 when the answer came within two seconds, else 1 and a line on stderr. Blocks.
- */
+/* Connects to the server with these settings on this machine. In mode lottery it asks how many bets
+ * agency 1 has; in mode echo it ends its side without a line, and the server has to end its own.
+ * Neither changes anything. Returns 0 when the answer came within two seconds, else 1 and a line on
+ * stderr. Blocks. */
 int health_ask(const struct server_settings *settings);
 
 #endif
