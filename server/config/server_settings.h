@@ -26,16 +26,16 @@ struct server_settings {
     uint32_t max_connections_per_ip; /* at a time, from one address */
     uint32_t max_buffered;     /* bytes of a connection's messages that may wait for the disk */
     int64_t handshake_timeout; /* ns, until a connection has sent its first message */
-    int64_t frame_timeout;  /* ns, for the rest of a message to come, and for answers to be read */
-    int64_t idle_timeout;   /* ns, between messages of an agency that has not finished */
-    uint32_t agencies;      /* their ids are 1..agencies; 0 = the draw never takes place */
-    uint32_t winner_number; /* bets with this number win */
-    char data_dir[512];     /* folder of bets.csv and winners.csv */
+    int64_t frame_timeout;     /* ns, for a message to arrive whole, and for answers to be read */
+    int64_t idle_timeout;      /* ns, between messages of an agency that has not finished */
+    uint32_t agencies;         /* their ids are 1..agencies; 0 = the draw never takes place */
+    uint32_t winner_number;    /* bets with this number win */
+    char data_dir[512];        /* folder of bets.csv and winners.csv */
 };
 
 /* Fills *out from the defaults, the file at `path` and the environment. The file may be missing.
  * Returns STATUS_INVALID with "file:line: KEY: reason" or "environment: KEY: reason" in *err, or
- * STATUS_IO when there is a file that cannot be read; *out is left alone. Blocks on the file. */
+ * STATUS_IO when the file exists but cannot be read; then *out is unchanged. Blocks on the file. */
 enum status server_settings_load(const char *path, struct server_settings *out, struct errbuf *err);
 
 /* "lottery" or "echo". */
