@@ -27,8 +27,7 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
  * line. Returns the size of the line in bytes, 0 when it is not a line with a number. */
 size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out);
 
-/* Takes one bet of a text; the bet's own texts are valid during the call. Return false to stop
- * bets_csv_parse. */
+/* Takes one bet; the bet's texts are valid during the call. Return false to stop bets_csv_parse. */
 typedef bool (*bets_csv_bet_cb)(void *context, uint32_t agency, const struct bet *bet);
 
 /* Calls `on_bet` for every line of `text`, which must consist of whole lines. Changes `text`:
