@@ -13,10 +13,10 @@
 struct child_config {
     const char *role;                /* "worker", "coordinator"; static */
     uint32_t index;                  /* among those of its role */
-    int (*run)(void *context);       /* its whole life; the result is its exit status */
+    int (*run)(void *context);       /* the child's main function; returns its exit status */
     void (*on_death)(void *context); /* in the supervisor, before a restart; NULL: not needed */
     void *context;                   /* borrowed; handed to both */
-    uint32_t first_restart_ms;       /* how long to wait before restarts, see backoff.h */
+    uint32_t first_restart_ms;       /* first and longest wait before a restart, see backoff.h */
     uint32_t max_restart_ms;
 };
 
@@ -34,7 +34,7 @@ struct children {
     size_t count;
 };
 
-/* Prepares a child that is due at once. */
+/* Prepares a child that is to be started at once. */
 void child_init(struct child *child, const struct child_config *config);
 
 /* Forks those that are not running and are due. Returns in how many ms the next one is due, or -1

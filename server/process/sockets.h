@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* Opens the TCP socket where agencies connect: on the address that SERVER_IP is, or on all when it
- * is a name. *out_port is the port, also when the setting is 0 and the kernel picks one. Not
- * blocking. */
+/* Opens the TCP socket where agencies connect: on the address SERVER_IP, or on all addresses when
+ * that is a name. *out_port is the real port, also when the setting is 0 and the kernel picks one.
+ * The socket is non-blocking. */
 enum status socket_listen(const struct server_settings *settings, int *out_fd, uint16_t *out_port,
                           struct errbuf *err);
 
-/* Opens the Unix socket where workers reach the coordinator, under a name that the kernel picks: no
- * file stays, whatever dies. Not blocking. */
+/* Opens the Unix socket where workers reach the coordinator. Its name is abstract and picked by the
+ * kernel, so no file is left over whichever process dies. The socket is non-blocking. */
 enum status socket_listen_unix(int *out_fd, struct sockaddr_un *out_address, socklen_t *out_size,
                                struct errbuf *err);
 

@@ -13,9 +13,9 @@ struct worker_config {
     const struct server_settings *settings;
     struct scoreboard *scoreboard;
     uint32_t index;                 /* which worker this is */
-    int listen_fd;                  /* the supervisor's listening socket, not blocking */
+    int listen_fd;                  /* the supervisor's listening socket, non-blocking */
     struct data_dir *data_dir;      /* NULL in mode echo */
-    struct sockaddr_un coordinator; /* where the raffle coordinator listens */
+    struct sockaddr_un coordinator; /* where the coordinator listens */
     socklen_t coordinator_size;
 };
 
