@@ -1,4 +1,4 @@
-/* coordinator.h - the raffle coordinator: the one process that draws. */
+/* coordinator.h - the coordinator: the one process that holds the draw. */
 #ifndef LOTTERY_COORDINATOR_H
 #define LOTTERY_COORDINATOR_H
 
@@ -9,7 +9,7 @@
 struct coordinator_config {
     const struct server_settings *settings;
     struct data_dir *data_dir;
-    int listen_fd; /* where the workers' links come in: a Unix socket, not blocking */
+    int listen_fd; /* where the workers connect: a Unix socket, non-blocking */
 };
 
 /* Runs the coordinator in this (freshly forked, single-threaded) process until SIGTERM or SIGINT.

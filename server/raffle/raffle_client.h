@@ -1,8 +1,8 @@
-/* raffle_client.h - a worker's end of the link to the raffle coordinator.
+/* raffle_client.h - a worker's end of the link to the coordinator.
  *
- * The same frames as outside: the worker sends Finished for each agency that waits, the coordinator
- * answers with an Ack{OK} once the draw took place. The worker reads the winners themselves from
- * the store: they need not go through one socket.
+ * The link uses the same frames as agencies do: the worker sends Finished for each agency that
+ * waits, and the coordinator answers with Ack{OK} once the draw took place. The winners do not go
+ * through this socket: the worker reads them from the store.
  */
 #ifndef LOTTERY_RAFFLE_CLIENT_H
 #define LOTTERY_RAFFLE_CLIENT_H
@@ -25,14 +25,14 @@ struct raffle_client_config {
      * that waits for the winners with raffle_client_send_finished(). */
     void (*on_open)(void *owner);
     /* The draw took place: the owner sends its agencies their winners. Returns false when that
-     * does not work now; the link is closed then, and the next one brings the message again. It
-     * may come more than once. */
+     * does not work now; the link is then closed, and the message comes again on the next one. May
+     * be called more than once. */
     bool (*on_drawn)(void *owner);
     void *owner; /* handed to both */
 };
 
 enum raffle_client_state {
-    RAFFLE_CLIENT_PAUSING, /* no link; the next attempt comes with the timer */
+    RAFFLE_CLIENT_PAUSING, /* no link; the timer begins the next attempt */
     RAFFLE_CLIENT_LINKED,  /* there is a stream; it may be closing */
     RAFFLE_CLIENT_CLOSED   /* raffle_client_close was called */
 };
@@ -50,11 +50,11 @@ struct raffle_client {
  * returns. */
 void raffle_client_start(struct raffle_client *client, const struct raffle_client_config *config);
 
-/* Tells the coordinator that an agency has finished. Without a link nothing is lost: on_open asks
- * for all that wait as soon as there is one again. */
+/* Tells the coordinator that an agency has finished. If there is no link, nothing is lost: on_open
+ * will make the owner report all waiting agencies. */
 void raffle_client_send_finished(struct raffle_client *client, uint32_t agency, uint64_t total);
 
-/* Closes everything; no callback follows. The memory may go when the loop has run out. */
+/* Closes everything; no callback follows. The memory may be freed when the loop has run out. */
 void raffle_client_close(struct raffle_client *client);
 
 #endif

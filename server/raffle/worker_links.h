@@ -8,8 +8,8 @@
 /* What worker_links_init() needs; copied. */
 struct worker_links_config {
     struct stream_hub *hub; /* borrowed until the last link is gone */
-    /* There is news, so look at the store: a worker reported that an agency has finished, or a link
-     * ended. On the loop's thread. */
+    /* A worker reported that an agency has finished, or a link ended: the owner should check the
+     * store. On the loop's thread. */
     void (*on_news)(void *owner);
     void *owner; /* handed to on_news */
 };
@@ -22,14 +22,15 @@ struct worker_links {
 
 void worker_links_init(struct worker_links *set, const struct worker_links_config *config);
 
-/* Takes over an accepted socket; closes it when it is not from this server's user, or on failure.
- */
+/* Takes over an accepted socket; closes it on failure, or when the peer is not of the server's own
+ * user. */
 void worker_links_accept(struct worker_links *set, int fd);
 
 /* Tells every worker that the draw took place. A link that cannot take it is closed. */
 void worker_links_notify(struct worker_links *set);
 
-/* Closes all links; on_news comes for each. The set may go when the loop has run out. */
+/* Closes all links; on_news is called for each. The memory may be freed when the loop has run out.
+ */
 void worker_links_close(struct worker_links *set);
 
 #endif
