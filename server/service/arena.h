@@ -17,15 +17,15 @@ struct arena {
     size_t used;                  /* bytes */
 };
 
-/* Allocates `capacity` bytes. Returns false when there is no memory; arena_fini is fine even then.
- */
+/* Allocates `capacity` bytes. Returns false when there is no memory; arena_fini may be called even
+ * then. */
 bool arena_init(struct arena *arena, size_t capacity);
 void arena_fini(struct arena *arena);
 
-/* Frees all blocks at once; their memory is used again. */
+/* Frees all blocks at once; the arena keeps its memory. */
 void arena_reset(struct arena *arena);
 
-/* The size in bytes that was asked for when `block` was allocated from an arena. */
+/* The size in bytes with which `block` was allocated from an arena. */
 size_t arena_block_size(const void *block);
 
 #endif

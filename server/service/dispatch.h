@@ -1,4 +1,4 @@
-/* dispatch.h - takes a message to its handler. */
+/* dispatch.h - passes a message to its handler. */
 #ifndef LOTTERY_DISPATCH_H
 #define LOTTERY_DISPATCH_H
 

@@ -1,4 +1,4 @@
-/* handle_new_bets.h - NewBets: a batch, or, without bets, the question how many were received. */
+/* handle_new_bets.h - NewBets: a batch; without bets, it asks how many bets were received. */
 #ifndef LOTTERY_HANDLE_NEW_BETS_H
 #define LOTTERY_HANDLE_NEW_BETS_H
 

@@ -1,4 +1,4 @@
-/* request.h - one message, from when it came until its answer leaves.
+/* request.h - one message, from its arrival until its answer has been sent.
  *
  * Every request goes through the store, even one that is refused: operations end in order, so the
  * answers of a session leave in the order of its messages.
@@ -26,10 +26,10 @@ struct bet_note {
 };
 
 struct request {
-    struct store_op op; /* must be first: its callback gets the request from it */
+    struct store_op op; /* must be first: the callback casts it to the request */
     struct service *service;
     struct session *session;          /* NULL once the connection is gone */
-    struct list_node node;            /* in session.requests, or in the service's spare ones */
+    struct list_node node;            /* in session.requests or service.spares */
     size_t frame_bytes;               /* size of the message's frame */
     uint32_t count;                   /* bets in the message */
     uint32_t agency;                  /* as the message says */
@@ -38,12 +38,13 @@ struct request {
     char detail[REQUEST_DETAIL_SIZE]; /* of the answer; empty for none */
 };
 
-/* Begins a request of an open session for a message of `frame_bytes` bytes. Hand its `op` to the
- * store, or refuse it: `done` is then called with that `op`. NULL when there is no memory. */
+/* Begins a request of an open session for a message whose frame has `frame_bytes` bytes. The caller
+ * hands its `op` to the store, or refuses it; later, `done` is called with that `op`. NULL when
+ * there is no memory. */
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
                               store_done_cb done);
 
-/* Refuses a request that the store did not take: `done` is called when its turn has come. */
+/* Refuses a request instead of handing it to the store: `done` is called when its turn has come. */
 void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,8 +1,8 @@
 /* service.h - what the sessions of one worker share: the store, and the winners after the draw.
  *
- * This module answers the messages of agencies. Only it knows both protobuf and the domain. It
- * knows no sockets: answers leave through struct session_events (session.h), and messages come in
- * through dispatch.h. All calls are made on the thread of one worker's loop.
+ * This module answers the messages of agencies. Only it knows both protobuf and the lottery. It
+ * does not know sockets: answers leave through struct session_events (session.h), and messages come
+ * in through dispatch.h. All calls are made on the thread of one worker's loop.
  */
 #ifndef LOTTERY_SERVICE_H
 #define LOTTERY_SERVICE_H
@@ -35,16 +35,16 @@ enum status service_create(const struct service_config *config, struct service *
 /* Frees a service that has no session and nothing outstanding. NULL is fine. */
 void service_destroy(struct service *service);
 
-/* How many messages the store has not ended yet. */
+/* How many messages are still in progress in the store. */
 size_t service_outstanding(const struct service *service);
 
 /* Starts to send the winners to every session that waits. Call it after the draw. If the winners
- * cannot be read, it returns why, and the sessions go on waiting. Blocks on the store when it reads
- * the winners, until that has worked once. */
+ * cannot be read, it returns why, and the sessions go on waiting. Reads the winners from the store,
+ * which blocks, until that has succeeded once; then it keeps them. */
 enum status service_send_winners(struct service *service, struct errbuf *err);
 
-/* Calls service_events.waiting for every session that waits. For a new coordinator, which knows of
- * none. */
+/* Calls service_events.waiting for every session that waits, because a new coordinator does not
+ * know about any of them. */
 void service_report_waiting(struct service *service);
 
 #endif

@@ -1,4 +1,4 @@
-/* service_internal.h - the fields of a service, for the files of this folder only. */
+/* service_internal.h - the fields of a service, for this module only. */
 #ifndef LOTTERY_SERVICE_INTERNAL_H
 #define LOTTERY_SERVICE_INTERNAL_H
 
@@ -12,7 +12,7 @@
 struct service {
     struct service_config config;
     struct list waiting;         /* sessions in SESSION_WAITING, in the order they came */
-    struct list spares;          /* requests to use again, the one that was used last first */
+    struct list spares;          /* unused requests; the one that was used last comes first */
     size_t outstanding;          /* requests that have begun and have not ended */
     struct winner_index winners; /* valid when has_winners is set */
     bool has_winners;

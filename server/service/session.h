@@ -10,11 +10,11 @@
 
 struct service;
 
-/* What a session asks of its connection. */
+/* What a session calls on its connection. */
 struct session_events {
     /* Send one whole frame; the bytes are borrowed during the call. */
     void (*send)(void *owner, const uint8_t *frame, size_t size);
-    /* How many sent bytes have not left yet: no winners are sent while there are many. */
+    /* Returns how many sent bytes have not left yet: no winners are sent while there are many. */
     size_t (*backlog)(void *owner);
     /* An answer was sent, so the session may take more messages. */
     void (*progress)(void *owner);
@@ -35,8 +35,8 @@ struct session {
     const struct session_events *events;
     void *owner;
     struct list requests;     /* messages that have no answer yet */
-    size_t outstanding;       /* how many these are */
-    size_t outstanding_bytes; /* the size of their frames */
+    size_t outstanding;       /* how many there are */
+    size_t outstanding_bytes; /* total size of their frames */
     struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
     uint64_t total;           /* bets of the agency, while waiting */
     uint64_t sent;            /* winners sent so far, while sending */
@@ -49,15 +49,15 @@ struct session {
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner);
 
-/* Ends it because the connection is gone. What the store was given is still stored and logged.
- * Doing so twice is fine. */
+/* Ends it because the connection is gone. Operations that the store has already taken are still
+ * stored and logged. May be called again. */
 void session_fini(struct session *session);
 
-/* What came is not a frame or not a message: closes the session with MALFORMED as its last answer,
- * after which events.finish is called. */
+/* The peer has sent bytes that are not a frame or not a message: closes the session with MALFORMED
+ * as its last answer, after which events.finish is called. */
 void session_malformed(struct session *session, const char *detail);
 
-/* Sends further winners, if there are any: to be called when bytes have left. */
+/* Sends more winners, if any are left. To be called when sent bytes have left. */
 void session_continue(struct session *session);
 
 /* Is there nothing left to answer? */
@@ -65,16 +65,16 @@ bool session_is_idle(const struct session *session);
 
 /* What follows is for the handlers and the service. */
 
-/* Does the agency exist, and is it this session's? The first one that exists becomes it. */
+/* Is this the session's agency? The session belongs to the first existing agency that it claims. */
 bool session_claim_agency(struct session *session, uint32_t agency);
 
-/* Starts to send the winners to a session that was waiting: once for each Finished. */
+/* Starts to send the winners to a session that was waiting, once for each Finished. */
 void session_send_winners(struct session *session);
 
 /* Notes a Finished that was accepted with `total` bets: the session waits for the draw. */
 void session_wait(struct session *session, uint64_t total);
 
-/* Closes the session because there is no memory even for an answer. The agency connects again. */
+/* Closes the session because there is no memory for an answer. The agency will connect again. */
 void session_give_up(struct session *session);
 
 #endif

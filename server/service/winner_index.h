@@ -13,11 +13,11 @@ struct winner_index {
 };
 
 /* Reads the winners from `store` and groups them. The caller frees *out with winner_index_fini.
- * STATUS_DAMAGED when a winner's agency does not exist, STATUS_NOMEM, or what the store says; *err
- * has the reason then, and *out is left alone. Blocks on the store. */
+ * STATUS_DAMAGED when a winner's agency does not exist, STATUS_NOMEM, or the store's status; then
+ * *err has the reason, and *out is unchanged. Blocks on the store. */
 enum status winner_index_load(struct store *store, struct winner_index *out, struct errbuf *err);
 
-/* Frees the index; doing so twice is fine. */
+/* Frees the index. May be called again. */
 void winner_index_fini(struct winner_index *index);
 
 /* Returns the winners of one agency (1..agencies) and sets *count. */
