@@ -1,4 +1,4 @@
-/* store.h - where bets are kept: the interface that the service and the raffle use.
+/* store.h - where bets are kept: the interface that the service and the coordinator use.
  *
  * Asynchronous: each operation has a callback, which runs once, on the loop's thread, after the
  * outcome is durable. Operations of one store object end in the order they were submitted. The
@@ -28,7 +28,7 @@ struct store_op {
     void *context; /* the caller's */
 
     /* The outcome, for done():
-     * OK              stored (now or before) and on disk
+     * OK              stored (now or earlier) and on disk
      * GAP             append: offset is beyond what was received; nothing stored
      * CLOSED          append: the agency has finished or the draw took place; nothing stored
      * INCOMPLETE      finish: total differs from what was received
@@ -96,7 +96,8 @@ static inline void store_finish(struct store *store, struct store_op *op, uint32
     store->backend->finish(store, op, agency, total);
 }
 
-/* Bytes of the operations that have not ended. The caller limits them by no longer reading. */
+/* Bytes of the operations that have not ended. The caller keeps them limited: it stops reading
+ * messages while they are many. */
 static inline size_t store_backlog(const struct store *store)
 {
     return store->backend->backlog(store);
