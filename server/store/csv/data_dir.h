@@ -1,4 +1,4 @@
-/* data_dir.h - a data directory that this server has locked, as the store's modules see it. */
+/* data_dir.h - a data folder that this server has locked, as the store's modules see it. */
 #ifndef LOTTERY_STORE_DATA_DIR_H
 #define LOTTERY_STORE_DATA_DIR_H
 
@@ -15,7 +15,7 @@ struct data_dir {
     int lock_fd; /* the lock lasts until the last process that inherited it has ended */
 };
 
-/* The two files of the directory, opened by one process. */
+/* bets.csv and the journal, opened by one process. */
 struct store_files {
     const struct file_ops *ops;
     int bets_fd;

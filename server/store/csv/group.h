@@ -18,7 +18,7 @@ struct group {
     char *bytes;            /* owned: the formatted lines of its batches */
     size_t size;            /* bytes in use */
     size_t capacity;        /* bytes allocated */
-    struct group *next;     /* in the list that has it */
+    struct group *next;     /* in the list that it is in */
 };
 
 void group_init(struct group *group);
@@ -42,8 +42,8 @@ struct committing {
     uint32_t round;          /* number of the current group */
     struct iovec *parts;     /* runs of bytes for bets.csv */
     uint8_t *records;        /* encoded journal records */
-    size_t parts_capacity;   /* runs that parts has room for */
-    size_t records_capacity; /* records that records has room for */
+    size_t parts_capacity;   /* how many runs fit into `parts` */
+    size_t records_capacity; /* how many records fit into `records` */
 };
 
 /* Opens files of its own. `data_dir` is borrowed until committing_fini. On failure nothing stays
@@ -52,11 +52,11 @@ enum status committing_init(struct committing *committing, const struct data_dir
                             struct errbuf *err);
 void committing_fini(struct committing *committing);
 
-/* Decides and writes the whole group, and sets the outcome of each operation. They are durable once
+/* Decides the outcome of each operation in the group and writes them all. They are durable once
  * state.synced has reached *need. Blocks on the mutex and the files, but does not sync. If it
- * returns anything but STATUS_OK, a sync failed earlier or the files could not be restored after a
- * failed write; then this process must end: it may hold the mutex, and by its death the next holder
- * learns that it has to repair. */
+ * returns anything but STATUS_OK, a sync failed earlier, or the files could not be restored after a
+ * failed write. Then this process must end: it may hold the mutex, and its death tells the next
+ * holder to repair the files. */
 enum status group_commit(struct committing *committing, struct group *group, uint64_t *need);
 
 /* Notes in the journal's header how far everything is on disk, for the next start. Blocks on the

@@ -35,7 +35,7 @@ struct journal_record {
     uint64_t synced;    /* journal bytes known to be on disk when this was written, with the bets
                            that they describe */
     uint64_t at;        /* this record's own offset: a misplaced block does not match */
-    uint64_t id;        /* random, set when the directory was created: records of other directories
+    uint64_t id;        /* random, set when the data folder was created: records of other folders
                            do not match */
 };
 

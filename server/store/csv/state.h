@@ -1,8 +1,8 @@
-/* state.h - what the processes on one data directory share, in memory inherited through fork().
+/* state.h - what the processes on one data folder share, in memory inherited through fork().
  *
- * The lock is a robust mutex: when its holder dies, the next one is told and repairs (see group.c).
- * The sizes are the commit point: they move last, after the files are written and the agencies'
- * numbers are updated. What lies beyond them does not count.
+ * The lock is a robust mutex: when its holder dies, the next one is told so and repairs (see
+ * group.c). The sizes are the commit point: they move last, after the files are written and the
+ * agencies' numbers are updated. Bytes beyond them do not count.
  */
 #ifndef LOTTERY_STORE_STATE_H
 #define LOTTERY_STORE_STATE_H
@@ -23,7 +23,7 @@ struct state_agency {
 
 struct state {
     pthread_mutex_t lock;   /* robust, shared by processes; guards all writing of what follows */
-    uint64_t id;            /* of the data directory, see journal.h */
+    uint64_t id;            /* of the data folder, see journal.h */
     uint64_t header_writes; /* how often the journal's header was written */
     _Atomic uint64_t bets_size;        /* committed bytes of bets.csv */
     _Atomic uint64_t journal_size;     /* committed bytes of the journal */
@@ -32,7 +32,7 @@ struct state {
     _Atomic uint64_t next_journal;     /* lock dies between the two, they would not match */
     _Atomic uint32_t is_moving;        /* bool: next_* are set, the move has to be finished */
     _Atomic uint32_t sync_failed;      /* bool: what is in the files may never reach the disk; the
-                                          directory has to be opened again */
+                                          data folder has to be opened again */
     _Atomic uint64_t synced;           /* journal bytes on disk, with their bets; only grows */
     _Atomic uint32_t finished;         /* agencies that have finished */
     _Atomic uint32_t has_draw;         /* bool */

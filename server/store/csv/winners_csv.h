@@ -10,8 +10,8 @@
 #define WINNERS_NAME "winners.csv"
 
 /* Writes the file atomically and durably; sets size, checksum and number of winners in *record.
- * STATUS_NOMEM, or an I/O status; then the old file, if any, or the whole new one is there. Blocks
- * for syncs. */
+ * After STATUS_NOMEM or an I/O status, the file is the old one (or missing), or the whole new one.
+ * Blocks for syncs. */
 enum status winners_csv_write(const struct file_ops *ops, int dir_fd,
                               const struct winner_list *winners, struct journal_record *record,
                               struct errbuf *err);
