@@ -1,7 +1,7 @@
-/* conn.h - a connection from outside: what a lottery and an echo connection have in common.
+/* conn.h - a client's connection: what lottery and echo connections have in common.
  *
- * A connection is a stream with an address and a place in its worker's set. Once a second the set
- * lets each connection look at its time limits.
+ * A connection is a stream with an address, and belongs to its worker's set. Once a second the set
+ * makes each connection check its time limits.
  */
 #ifndef LOTTERY_CONN_H
 #define LOTTERY_CONN_H
@@ -15,29 +15,29 @@
 
 struct conn;
 
-/* What a connection of one kind does in its own way. */
+/* The operations of one kind of connection. */
 struct conn_ops {
-    size_t size; /* bytes of the struct that begins with its struct conn; comes zeroed */
+    size_t size; /* bytes of the kind's struct, which begins with a struct conn; zeroed at first */
     const struct stream_events *events; /* owner is the conn; on_closed must end in conn_free() */
     /* The stream is open, nothing has been read yet. */
     enum status (*start)(struct conn *conn);
-    /* Once a second, `now_ms` monotonic; for whatever has a time limit. */
+    /* Checks the time limits; called once a second. `now_ms` is monotonic. */
     void (*check)(struct conn *conn, uint64_t now_ms);
-    /* The worker stops: read nothing more, finish what has begun, close. May come several times. */
+    /* The worker stops: read nothing more, finish what has begun, close. May be called again. */
     void (*stop)(struct conn *conn);
 };
 
-/* What the owner of a set has to give. All pointers are borrowed for the set's life. */
+/* What conn_set_init() needs. All pointers are borrowed for the set's life. */
 struct conn_set_config {
     const struct conn_ops *ops;
     struct stream_hub *hub;
-    void *context; /* what the connections share, as their ops know it */
+    void *context; /* what the connections share; its type depends on their ops */
     /* A connection is gone; `ip` is where it came from. */
     void (*on_gone)(void *owner, struct in_addr ip);
     void *owner;
 };
 
-/* All connections of one worker, of one kind. On the owner's memory. */
+/* All connections of one worker, of one kind. The owner provides the memory. */
 struct conn_set {
     struct conn_set_config config;
     struct list conns; /* by conn.in_set */
@@ -63,10 +63,9 @@ void conn_set_stop(struct conn_set *set);
 /* Closes every connection now, and the set's timer. */
 void conn_set_close(struct conn_set *set);
 
-/* Takes over the accepted socket `fd` (closed on failure, too) and starts the conversation. on_gone
- * comes once for every call, when the connection is gone; after a failure it may come before this
- * returns.
- */
+/* Takes over the accepted socket `fd` (and closes it on failure) and starts the conversation.
+ * on_gone is called once for each call of this function, when the connection is gone; after a
+ * failure that may be before this returns. */
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);
 
 /* The peer's address as text, written to `out`. */

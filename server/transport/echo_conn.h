@@ -1,4 +1,4 @@
-/* echo_conn.h - the echo server's connections: one line each, sent back as it came.
+/* echo_conn.h - the echo server's connections: each sends back the one line that it receives.
  *
  * A line ends with a line feed, or where the peer ends its side; it has at most ECHO_LINE_MAX
  * bytes. After the answer the server ends the connection.
@@ -12,7 +12,7 @@
 
 /* What the echo connections of one worker share: the context of their conn_set. */
 struct echo_conns {
-    uint64_t timeout_ms; /* for the whole line to come, and for the answer to be read */
+    uint64_t timeout_ms; /* for the whole line to arrive, and for the answer to be read */
 };
 
 extern const struct conn_ops echo_conn_ops;

@@ -1,9 +1,9 @@
 /* listener.h - accepts connections for one worker, taking turns with the others.
  *
- * All workers watch the one listening socket. A worker accepts only while it has no more
- * connections than the living worker that has the fewest (and a sixteenth of its own, so that
- * thousands at once are not taken one by one); otherwise it leaves the connection to the others for
- * a moment, and takes it after all when nobody came.
+ * All workers watch the same listening socket. A worker accepts only while it has no more
+ * connections than the living worker with the fewest. (It may have up to a sixteenth of its own
+ * number more, so that thousands of connections at once are not taken one by one.) Otherwise it
+ * leaves the connection to the others for a moment, and takes it if none of them did.
  */
 #ifndef LOTTERY_LISTENER_H
 #define LOTTERY_LISTENER_H
@@ -13,25 +13,25 @@
 
 #include <uv.h>
 
-/* What the owner of a listener has to give. */
+/* What listener_start() needs; copied. */
 struct listener_config {
     struct scoreboard *scoreboard; /* borrowed */
     uint32_t worker;               /* our row in it */
-    struct conn_set *conns;        /* borrowed; takes what is accepted */
-    int fd;                        /* listens, not blocking; stays the caller's */
+    struct conn_set *conns;        /* borrowed; takes the accepted connections */
+    int fd;                        /* the listening socket, non-blocking; stays the caller's */
     uint32_t max_connections;      /* of all workers */
     uint32_t max_per_ip;           /* from one address */
 };
 
 struct listener {
     struct listener_config config;
-    int reserve_fd; /* given up for a moment to get rid of a connection when descriptors are out */
-    uint64_t waiting_since_ms;  /* since when a connection is being left to the others */
-    uint64_t left_ms;           /* when one was last left to them */
-    uint64_t logged_refusal_ms; /* when the last refusal was logged */
-    uint64_t refusals;          /* since then */
+    int reserve_fd; /* closed for a moment to turn a connection away when descriptors run out */
+    uint64_t waiting_since_ms;  /* since when a connection has been left to the others */
+    uint64_t left_ms;           /* when a connection was last left to them */
+    uint64_t logged_refusal_ms; /* when a refusal was last logged */
+    uint64_t refusals;          /* how many since then */
     uv_poll_t poll;
-    uv_timer_t retry; /* ends the moment in which others may take a connection */
+    uv_timer_t retry; /* ends the time in which others may take a connection */
 };
 
 /* Begins to accept, on `loop`. STATUS_IO when the loop does not take the socket: nothing has to be

@@ -1,9 +1,9 @@
 /* lottery_conn.h - a lottery connection: stream, frames and session put together.
  *
- * Memory of one connection: its structs; one block of 8 KiB while it is within a frame; what it has
- * sent and the store has not taken, up to OUTSTANDING_MAX messages or buffered_max bytes plus one
- * read of 64 KiB; what it has not read of our answers, up to BACKLOG_MAX plus the answers to that.
- * Beyond any of these it is not read from.
+ * Memory of one connection: its structs; one block of 8 KiB while a frame is incomplete; the
+ * messages that the store has not taken, up to OUTSTANDING_MAX messages or buffered_max bytes plus
+ * one read of 64 KiB; the answers that the peer has not read, up to BACKLOG_MAX plus the answers to
+ * those messages. Beyond any of these limits the connection is not read from.
  */
 #ifndef LOTTERY_LOTTERY_CONN_H
 #define LOTTERY_LOTTERY_CONN_H

@@ -1,8 +1,8 @@
 /* scoreboard.h - what the workers of one server share: how many connections each has.
  *
- * It lies in memory that fork() hands on. Each worker writes its own row only; the others read it
- * to see whose turn it is to accept, and how many connections there are in all and from one
- * address.
+ * It is in shared memory that is inherited through fork(). Each worker writes its own row only; the
+ * others read it to see whose turn it is to accept, and how many connections there are in all and
+ * from one address.
  */
 #ifndef LOTTERY_SCOREBOARD_H
 #define LOTTERY_SCOREBOARD_H
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Addresses are counted in this many buckets; those that fall into one share their limit. */
+/* Addresses are counted in this many buckets; those in the same bucket share the limit. */
 #define SCOREBOARD_BUCKETS 4096
 
 struct scoreboard_row {
@@ -36,7 +36,7 @@ void scoreboard_destroy(struct scoreboard *scoreboard);
 /* Empties a worker's row: before it starts, and when it has died. */
 void scoreboard_clear(struct scoreboard *scoreboard, uint32_t worker);
 
-/* Counts a connection of `worker` in, or out. */
+/* Count a new connection of `worker`, or one that is gone. */
 void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, struct in_addr ip);
 void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, struct in_addr ip);
 
