@@ -1,7 +1,7 @@
 /* alloc_fault.h - makes an allocation of the code under test fail.
  *
- * Link the test with `test_alloc_fault`: malloc, calloc and realloc of our own (statically linked)
- * code then pass through here. Those inside shared libraries do not.
+ * Link the test with `test_alloc_fault`: calls of malloc, calloc and realloc in our own (statically
+ * linked) code then pass through here. Calls inside shared libraries do not.
  */
 #ifndef LOTTERY_ALLOC_FAULT_H
 #define LOTTERY_ALLOC_FAULT_H

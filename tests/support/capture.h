@@ -1,7 +1,7 @@
-/* capture.h - what the code under test writes to stdout, write by write.
+/* capture.h - captures what the code under test writes to stdout, write by write.
  *
- * stdout becomes one end of a packet socket, so that every write(2) stays a piece of its own. The
- * packets wait in the kernel: between begin and end write at most some 100 KiB.
+ * stdout becomes one end of a packet socket, so that every write(2) is a packet of its own. The
+ * packets wait in the kernel: write at most some 100 KiB between begin and end.
  */
 #ifndef LOTTERY_CAPTURE_H
 #define LOTTERY_CAPTURE_H

@@ -1,4 +1,4 @@
-/* cmocka_all.h - cmocka with the headers that it wants included before it. */
+/* cmocka_all.h - cmocka, and the headers that must be included before it. */
 #ifndef LOTTERY_CMOCKA_ALL_H
 #define LOTTERY_CMOCKA_ALL_H
 

@@ -1,8 +1,8 @@
 /* fault_file_ops.h - the store's file operations with planned faults, and a model of the disk.
  *
- * The operations are the system calls until a plan makes one fail. The model of the disk gets what
- * was written to a file only when a sync succeeds; after a failed sync it treats the data as clean,
- * as kernels do. So a test can see what a power cut would leave.
+ * The operations are the system calls until a plan makes one fail. Written bytes reach the model of
+ * the disk only when a sync succeeds; after a failed sync it treats them as clean, as kernels do.
+ * So a test can see what a power cut would leave.
  *
  * One plan per process; all functions may be called from any thread.
  */
@@ -50,7 +50,7 @@ bool fault_end(void);
 /* How often an operation was called since fault_reset. */
 unsigned fault_count(enum fault_op op);
 
-/* How many of the fdatasync calls were for directories. */
+/* How many of the fdatasync calls were for folders. */
 unsigned fault_folder_syncs(void);
 
 /* Between these two calls, a sync of a file waits before it starts. */
@@ -63,10 +63,10 @@ bool fault_sync_waits(void);
 /* `on_call` runs before every operation except pread. NULL for none. */
 void fault_watch(void (*on_call)(void *context), void *context);
 
-/* Reads what is on the disk of the file `name` in `dir` into `out`, at most `capacity` bytes.
- * Returns the size, or -1 if the disk has no such file. With a seed other than 0, half of what was
- * written since the last sync has reached the disk too, in pieces of 64 bytes. May be called from
- * the watch. */
+/* Reads the file `name` in `dir`, as it is on the modelled disk, into `out`, at most `capacity`
+ * bytes. Returns the size, or -1 if the disk has no such file. With a seed other than 0, half of
+ * the bytes written since the last sync have reached the disk too, in pieces of 64 bytes. May be
+ * called from on_call. */
 long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed);
 

@@ -1,7 +1,7 @@
-/* guard.h - input right before a page that cannot be touched.
+/* guard.h - input that ends right before a page that cannot be accessed.
  *
- * One byte of over-read ends the test, with or without a sanitizer: the sanitizers see the heap and
- * the stack, but not what a library without instrumentation reads.
+ * Reading one byte too many ends the test, with or without a sanitizer. Sanitizers do not see the
+ * reads of a library that was compiled without them.
  */
 #ifndef LOTTERY_GUARD_H
 #define LOTTERY_GUARD_H
@@ -12,7 +12,7 @@
 struct guarded {
     uint8_t *bytes;  /* `size` bytes; bytes + size is not readable */
     size_t size;     /* bytes */
-    void *map;       /* what guarded_free gives back */
+    void *map;       /* the mapping that guarded_free unmaps */
     size_t map_size; /* bytes of it */
 };
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct prng {
-    uint64_t state; /* the seed, then what is left of it */
+    uint64_t state; /* the seed at first */
 };
 
 /* The next 32 bits (splitmix64). */

@@ -1,4 +1,4 @@
-/* settings_file.h - the file of settings that a test writes, and an environment without them. */
+/* settings_file.h - a settings file that a test writes, and an environment without settings. */
 #ifndef LOTTERY_SETTINGS_FILE_H
 #define LOTTERY_SETTINGS_FILE_H
 

@@ -32,7 +32,7 @@ struct store_fixture {
 /* An operation in flight, and how it ended. */
 struct store_call {
     struct store_op op; /* first */
-    unsigned *ended;    /* counted up at the end; may be NULL */
+    unsigned *ended;    /* incremented when the operation ends; may be NULL */
     unsigned order;     /* the value of *ended after that */
     unsigned calls;     /* how often done() ran */
 };
@@ -46,7 +46,7 @@ int store_fixture_teardown(void **state);
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
                                const struct file_ops *ops, uint32_t agencies);
 
-/* Only attaches, as a process does that inherited a data directory. */
+/* Only attaches, like a process that inherited a data folder. */
 enum status store_fixture_attach(struct store_fixture *self);
 void store_fixture_detach(struct store_fixture *self);
 
@@ -75,7 +75,7 @@ uint64_t store_fixture_received(struct store_fixture *self, uint32_t agency);
  * counts[i] is the number of bets of agency i, for i = 1..agencies. */
 bool store_fixture_count(struct store_fixture *self, uint32_t agencies, uint64_t *counts);
 
-/* The files of a data directory. */
+/* The files of a data folder. */
 #define FOLDER_FILES 3
 extern const char *const folder_names[FOLDER_FILES]; /* bets.csv, bets.journal, winners.csv */
 

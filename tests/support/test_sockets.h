@@ -19,8 +19,8 @@ int sockets_listen(struct sockaddr_in *address);
 /* A loopback address at which nobody listens right now. */
 struct sockaddr_in sockets_free_address(void);
 
-/* Reads at most `size` bytes without waiting. Returns how many came; *has_ended tells that the
- * other side has ended its own (or that the connection was reset). */
+/* Reads at most `size` bytes without waiting. Returns how many it read; *has_ended is set when the
+ * other side has ended its own (or the connection was reset). */
 size_t sockets_read(int fd, void *out, size_t size, bool *has_ended);
 
 /* Writes all `size` bytes, waiting (bounded) where the other side is slow. For sizes that the

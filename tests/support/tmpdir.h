@@ -1,4 +1,4 @@
-/* tmpdir.h - a fresh folder for one test, removed with all it holds. */
+/* tmpdir.h - a new folder for one test, removed afterwards with everything in it. */
 #ifndef LOTTERY_TMPDIR_H
 #define LOTTERY_TMPDIR_H
 
