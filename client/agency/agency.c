@@ -1,11 +1,11 @@
 /* An agency's run.
  *
- * Happy path: a loop, signals, a dialer to the central; the mode does its work and calls
+ * Happy path: create a loop, signals and a dialer to the server; the mode does its work and calls
  * agency_end.
  *
  * Failure modes: a signal at any moment: everything is closed at once, exit status 0. A lookup of
- * the central's name cannot be interrupted: the program ends without it when the grace period of
- * agency_end() is over.
+ * the server's name cannot be interrupted: if it still runs after the grace period of agency_end(),
+ * the program ends without waiting for it.
  */
 #include "agency.h"
 
@@ -126,7 +126,7 @@ static bool agency_prepare(struct agency *agency)
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }
 
-/* False: the loop was stopped with a lookup in it that does not end. */
+/* Returns false when a name lookup is still running: then the loop cannot be closed. */
 static bool agency_clean_up(struct agency *agency)
 {
     uv_close((uv_handle_t *)&agency->grace, NULL);
@@ -142,7 +142,7 @@ int agency_run(const struct client_settings *settings)
     static struct agency agency; /* big, and there is one in a process */
 
     agency.settings = settings;
-    /* A central that is gone is an error code of write, not the end of the process. */
+    /* When the server is gone, write returns an error; the signal would end the process. */
     (void)signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&agency.loop) < 0 || !agency_prepare(&agency)) {
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
@@ -159,6 +159,6 @@ int agency_run(const struct client_settings *settings)
     else
         LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
     if (!is_clean)
-        _exit((int)agency.exit_status); /* exit() would wait for libuv's thread that looks it up */
+        _exit((int)agency.exit_status); /* exit() would wait for libuv's lookup thread */
     return (int)agency.exit_status;
 }

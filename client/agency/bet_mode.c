@@ -3,10 +3,10 @@
  * Happy path: read and check the bet; connect; ask how many bets the agency has; send ours after
  * them; its Ack ends the work. Others of the agency may follow, so there is no Finished.
  *
- * Failure modes: a bad bet: reported, nothing is sent. The connection breaks: connect again, ask;
- * if the central has one more than at our first question, it is ours and was stored (an id is for
- * one client at a time). The disk is full: again, after a pause. No answer for ANSWER_MS: as if the
- * connection had broken. No progress for too long, any other refusal: failure.
+ * Failure modes: a bad bet: reported, nothing is sent. The connection breaks: connect again and
+ * ask; if the server has one bet more than at our first question, ours was stored (only one client
+ * at a time uses an id). The server's disk is full: try again after a pause. No answer for
+ * ANSWER_MS: as if the connection had broken. No progress for too long, any other refusal: failure.
  */
 #include "bet_mode.h"
 
@@ -21,10 +21,10 @@
 #define ANSWER_MS 20000
 
 enum bet_stage {
-    BET_STAGE_ASKING_FIRST, /* how many bets the agency has; no answer to that so far */
-    BET_STAGE_ASKING_AGAIN, /* the same, as ours may have been stored meanwhile */
-    BET_STAGE_SENDING,      /* ours was sent on this connection */
-    BET_STAGE_DONE          /* it is stored */
+    BET_STAGE_ASKING_FIRST, /* how many bets the agency has; never answered so far */
+    BET_STAGE_ASKING_AGAIN, /* the same: our bet may have been stored since */
+    BET_STAGE_SENDING,      /* our bet was sent on this connection */
+    BET_STAGE_DONE          /* our bet is stored */
 };
 
 struct bet_mode_state {
@@ -32,7 +32,7 @@ struct bet_mode_state {
     struct answer_reader reader;
     struct batch batch; /* what was sent last */
     uv_timer_t pause;   /* before asking again */
-    uv_timer_t answer;  /* how long an answer is waited for */
+    uv_timer_t answer;  /* limits the wait for an answer */
     enum bet_stage stage;
     uint64_t first_received; /* the answer to the first question */
 };
@@ -49,7 +49,7 @@ static struct text bet_mode_variable(const char *name)
     return text_of(value != NULL ? value : "");
 }
 
-/* The names are the ones that the course's compose files give. */
+/* The variables have the names that the course's compose files use. */
 static enum bet_fault bet_mode_read_environment(struct bet *bet)
 {
     bet->first_name = bet_mode_variable("NOMBRE");
@@ -77,7 +77,7 @@ static void bet_mode_send_batch(struct agency *agency)
     dialer_send(&agency->dialer, self->batch.frame, self->batch.size);
 }
 
-/* NewBets without bets: how many does the agency have? */
+/* Sends NewBets without bets: how many bets does the agency have? */
 static void bet_mode_ask(struct agency *agency)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
@@ -109,7 +109,7 @@ static void bet_mode_done(struct agency *agency)
     dialer_finish(&agency->dialer);
 }
 
-/* The central has said how many bets the agency has. */
+/* Takes the server's answer: how many bets the agency has. */
 static void bet_mode_take_position(struct agency *agency, uint64_t received)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
@@ -165,7 +165,7 @@ static const struct answer_handlers bet_mode_handlers = {.on_ack = bet_mode_on_a
 
 static void bet_mode_on_open(struct agency *agency)
 {
-    answer_reader_fini(&bet_mode_state(agency)->reader); /* of what the last connection left */
+    answer_reader_fini(&bet_mode_state(agency)->reader); /* forgets the previous connection */
     bet_mode_ask(agency);
 }
 

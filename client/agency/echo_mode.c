@@ -1,11 +1,12 @@
 /* Mode echo: loop.amount messages, one each loop.period, a connection for each.
  *
  * Happy path: connect, send the line, collect the answer up to its newline, log it, finish; the
- * next one starts a period after this one did.
+ * next message starts one period after this one did.
  *
- * Failure modes: no connection: tried again (dialer.h), until patience is over. The server ends the
- * connection before the answer is complete, answers something else, or does not answer within
- * ANSWER_MS: logged as failed, the loop goes on, and the program ends with status 1.
+ * Failure modes: no connection: tried again (dialer.h), until there was no progress for too long.
+ * The server ends the connection before the answer is complete, answers something else, or does not
+ * answer within ANSWER_MS: logged as failed, the loop goes on, and in the end the program exits
+ * with status 1.
  */
 #include "echo_mode.h"
 
@@ -19,16 +20,16 @@
 #define LINE_MAX_SIZE 128
 #define ANSWER_MS 10000
 
-/* Of one message. */
+/* The state of one message's answer. */
 enum echo_answer {
-    ECHO_ANSWER_AWAITED,  /* it is not complete, or did not begin */
+    ECHO_ANSWER_AWAITED,  /* it has not begun, or is incomplete */
     ECHO_ANSWER_RIGHT,    /* it is the message */
     ECHO_ANSWER_DIFFERENT /* it is a line, but another one */
 };
 
 struct echo_mode_state {
     char line[LINE_MAX_SIZE];   /* the message, with its newline */
-    char answer[LINE_MAX_SIZE]; /* what has come of the answer */
+    char answer[LINE_MAX_SIZE]; /* the part of the answer that has arrived */
     size_t answer_size;         /* bytes of it */
     enum echo_answer outcome;   /* of the current message */
     uv_timer_t timer;           /* until the next message, or until the answer takes too long */
@@ -163,7 +164,7 @@ static enum agency_exit echo_mode_start(struct agency *agency)
     (void)uv_timer_init(&agency->loop, &self->timer);
     self->timer.data = agency;
     echo_mode_next_message(agency);
-    /* The first one waits for the start delay, which is no part of its period. */
+    /* The first message waits for the start delay, which does not count for its period. */
     self->next_ms += (uint64_t)(agency->settings->start_delay / NS_PER_MS);
     return AGENCY_EXIT_OK;
 }

@@ -1,11 +1,12 @@
-/* Mode lottery: sends the agency's file, says Finished, asks for its winners.
+/* Mode lottery: sends the bets in the agency's file, then Finished, and receives its winners.
  *
- * Happy path: check the whole file; connect; ask where the central stands and go there in the file;
- * keep a window of batches in flight; when all are acked, Finished; count the winners as they come.
+ * Happy path: check the whole file; connect; ask how many bets the server has and go to that row;
+ * keep a window of batches in flight; when all are acknowledged, send Finished; count the winners
+ * as they arrive.
  *
- * Failure modes: a bad row: its line is named, nothing was sent. The connection breaks: connect and
+ * Failure modes: a bad row: its line is named, nothing is sent. The connection breaks: connect and
  * ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the answers
- * that are on their way, ask again (after a pause), go on from there. Any other refusal, a central
+ * to the other batches, ask again (after a pause), go on from there. Any other refusal, a server
  * that has more bets than the file, or no progress for too long: failure. No answer for ANSWER_MS:
  * as if the connection had broken.
  */
@@ -26,16 +27,16 @@
 #define WINDOW 256                       /* batches in flight at most */
 #define BACKLOG_MAX ((size_t)256 * 1024) /* bytes that wait for the kernel to take them */
 #define TICK_MS 250
-#define ANSWER_MS 20000 /* without a byte while we are owed an answer: that connection is dead */
+#define ANSWER_MS 20000 /* without a byte while an answer is due: the connection is dead */
 
 enum lottery_stage {
     LOTTERY_STAGE_CHECKING,   /* the file */
     LOTTERY_STAGE_CONNECTING, /* or connecting again */
-    LOTTERY_STAGE_ASKING,     /* how many bets the central has */
+    LOTTERY_STAGE_ASKING,     /* how many bets the server has */
     LOTTERY_STAGE_SENDING,    /* bets */
-    LOTTERY_STAGE_DRAINING,   /* something was refused: the answers on their way come in first */
+    LOTTERY_STAGE_DRAINING,   /* a batch was refused: waits for the answers to the others */
     LOTTERY_STAGE_PAUSING,    /* before asking again */
-    LOTTERY_STAGE_FINISHING,  /* Finished was sent, the raffle is waited for */
+    LOTTERY_STAGE_FINISHING,  /* Finished was sent; waits for the draw */
     LOTTERY_STAGE_DONE
 };
 
@@ -54,7 +55,7 @@ static const char *const stage_texts[] = {
 struct lottery_mode_state {
     struct bets_file *file; /* owned; NULL = not open */
     struct answer_reader reader;
-    struct batch batch; /* what is being put together, or was sent last */
+    struct batch batch; /* the one being filled, or the last one sent */
     uv_idle_t checker;  /* active in LOTTERY_STAGE_CHECKING */
     uv_timer_t ticker;  /* progress line and patience */
     uv_timer_t pause;   /* before asking again */
@@ -62,11 +63,11 @@ struct lottery_mode_state {
     enum lottery_stage stage;
     uint32_t in_flight; /* batches without an answer */
     bool must_pause;    /* after draining */
-    bool has_position;  /* the central has said once how many bets it has */
-    uint64_t next_row;  /* the first that was not sent */
-    uint64_t acked;     /* bets that the central has */
+    bool has_position;  /* the server has said at least once how many bets it has */
+    uint64_t next_row;  /* the first row not sent yet */
+    uint64_t acked;     /* bets that the server has */
     uint64_t winners;   /* received on this connection */
-    uint64_t heard_ms;  /* monotonic: when the last bytes came, or the connection did */
+    uint64_t heard_ms;  /* monotonic: when bytes last arrived, or the connection opened */
 };
 
 static struct lottery_mode_state *lottery_mode_state(struct agency *agency)
@@ -87,7 +88,7 @@ static void lottery_mode_send_batch(struct agency *agency)
     dialer_send(&agency->dialer, self->batch.frame, self->batch.size);
 }
 
-/* NewBets without bets: how many does the central have? */
+/* Sends NewBets without bets: how many bets does the server have? */
 static void lottery_mode_ask(struct agency *agency)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
@@ -146,7 +147,7 @@ static void lottery_mode_send_more(struct agency *agency)
             lottery_mode_fail_file(agency, &err);
             return;
         }
-        ASSERT(self->batch.count > 0); /* without bets it would be a question */
+        ASSERT(self->batch.count > 0); /* without bets it would ask for the position */
         lottery_mode_send_batch(agency);
         self->next_row += self->batch.count;
         self->in_flight++;
@@ -155,7 +156,7 @@ static void lottery_mode_send_more(struct agency *agency)
         lottery_mode_send_finished(agency);
 }
 
-/* The central has said how many bets it has. */
+/* Takes the server's answer: how many bets it has. */
 static void lottery_mode_take_position(struct agency *agency, uint64_t received)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
@@ -174,7 +175,7 @@ static void lottery_mode_take_position(struct agency *agency, uint64_t received)
         lottery_mode_fail_file(agency, &err);
         return;
     }
-    /* An answer alone is no progress: a central with a full disk would be asked without end. */
+    /* An answer alone is no progress: a server with a full disk would be asked forever. */
     if (!self->has_position || received > self->acked)
         dialer_made_progress(&agency->dialer);
     self->has_position = true;
@@ -214,7 +215,7 @@ static void lottery_mode_fail_refused(struct agency *agency, const Lottery__V1__
     agency_fail(agency, "apuestas_enviadas", reason);
 }
 
-/* Something was not stored that may be stored later. */
+/* A batch was refused, but may be accepted later: waits for the other answers first. */
 static void lottery_mode_drain(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
@@ -226,7 +227,7 @@ static void lottery_mode_drain(struct agency *agency, const Lottery__V1__Ack *ac
     self->stage = LOTTERY_STAGE_DRAINING;
 }
 
-/* Is that ack one that an agency in this stage waits for? */
+/* Does the agency wait for an Ack in this stage? */
 static bool lottery_mode_expects_ack(const struct lottery_mode_state *self)
 {
     switch (self->stage) {
@@ -310,7 +311,7 @@ static void lottery_mode_on_open(struct agency *agency)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
 
-    answer_reader_fini(&self->reader); /* of what the last connection left */
+    answer_reader_fini(&self->reader); /* forgets the previous connection */
     self->heard_ms = clock_monotonic_ms();
     lottery_mode_ask(agency);
 }
@@ -332,7 +333,7 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
         return;
     }
     (void)uv_timer_stop(&self->pause);
-    /* A wait for the raffle may have taken longer than the patience for connecting. */
+    /* The wait for the draw may have been longer than connect.timeout. */
     if (self->stage == LOTTERY_STAGE_FINISHING)
         dialer_made_progress(&agency->dialer);
     self->stage = LOTTERY_STAGE_CONNECTING;
@@ -358,7 +359,7 @@ static void lottery_mode_on_check(uv_idle_t *idle)
     dialer_connect(&agency->dialer);
 }
 
-/* Does the central owe us an answer? Only the raffle may take any time. */
+/* Is an answer due from the server? The wait for the draw has no limit and does not count. */
 static bool lottery_mode_is_owed(const struct lottery_mode_state *self)
 {
     return self->stage == LOTTERY_STAGE_ASKING || self->stage == LOTTERY_STAGE_SENDING ||
