@@ -1,8 +1,9 @@
-/* An agency's CSV.
+/* An agency's CSV file.
  *
- * Nearly every row is one line without quotes that is a valid bet, and is taken as it lies in the
- * line reader's block. Any other goes to the row parser, which decides what it is. While the file
- * is checked, the place of every CHECK_ROWS-th row is marked, so that any row can be found again.
+ * Nearly every row is one line without quotes that is a valid bet; it is used where it lies in the
+ * line reader's block. Any other row goes to the row parser, which decides whether it is valid.
+ * While the file is checked, the position of every CHECK_ROWS-th row is noted as a mark, so that
+ * any row can be found again.
  */
 #include "bets_file.h"
 
@@ -64,8 +65,8 @@ void bets_file_close(struct bets_file *file)
     free(file);
 }
 
-/* The fields of a row that was checked before. What is written relies on the bounds, so these are
- * checked again; the central checks everything. */
+/* Reads the fields of a row that was checked before. Checks the sizes again, because the code that
+ * writes messages relies on them; the server checks all rules. */
 static enum bet_fault bets_file_read_checked_bet(const struct text fields[ROW_FIELDS],
                                                  struct bet *out)
 {
@@ -74,7 +75,7 @@ static enum bet_fault bets_file_read_checked_bet(const struct text fields[ROW_FI
     return fault != BET_FAULT_NONE ? fault : bet_check_sizes(out);
 }
 
-/* The fields of a row as a bet, if that is what they are. */
+/* Reads the fields of a row as a bet and checks all rules. */
 static enum bet_fault bets_file_read_bet(const struct text fields[ROW_FIELDS], uint32_t today,
                                          struct bet *out)
 {
@@ -83,9 +84,9 @@ static enum bet_fault bets_file_read_bet(const struct text fields[ROW_FIELDS], u
     return fault != BET_FAULT_NONE ? fault : bet_check(out, today);
 }
 
-/* Takes the next line as a row of its own, if it is a valid bet without quotes. A carriage return
- * within is left to the row parser: no field of a valid bet has one. So is the first line, which
- * may begin with a byte order mark. */
+/* Takes the next line as a row of its own, if it is a valid bet without quotes. A line with a
+ * carriage return in it is left to the row parser: no field of a valid bet has one. So is the first
+ * line, which may begin with a byte order mark. */
 static bool bets_file_take_plain_line(struct bets_file *file)
 {
     struct text fields[ROW_FIELDS];
@@ -104,7 +105,7 @@ static bool bets_file_take_plain_line(struct bets_file *file)
     return true;
 }
 
-/* Takes the next row through the row parser. */
+/* Takes the next row with the row parser. */
 static enum status bets_file_take_row(struct bets_file *file, struct errbuf *err)
 {
     enum status status = row_parser_read(&file->parser, &file->lines, err);
@@ -136,7 +137,7 @@ void bets_file_advance(struct bets_file *file)
     file->next_row++;
 }
 
-/* Marks the place where the next row begins. */
+/* Adds a mark for the place where the next row begins. */
 static enum status bets_file_add_mark(struct bets_file *file, struct errbuf *err)
 {
     if (file->marks_count == file->marks_capacity) {

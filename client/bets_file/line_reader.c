@@ -65,7 +65,7 @@ static enum status line_reader_check_unchanged(const struct line_reader *reader,
     return STATUS_INVALID;
 }
 
-/* Moves what is left to the block's beginning and fills it up. */
+/* Moves the unread bytes to the block's beginning and fills the rest of it from the file. */
 static enum status line_reader_fill(struct line_reader *reader, struct errbuf *err)
 {
     size_t left = reader->block_size - reader->block_at;
@@ -88,7 +88,7 @@ static enum status line_reader_fill(struct line_reader *reader, struct errbuf *e
     return reader->must_be_unchanged ? line_reader_check_unchanged(reader, err) : STATUS_OK;
 }
 
-/* Is there a whole line in memory? Then it is in *out; else *out has all there is. */
+/* Is there a whole line in memory? *out is that line, or else all bytes that are in memory. */
 static bool line_reader_find(const struct line_reader *reader, struct text *out)
 {
     *out = line_reader_buffered(reader);

@@ -15,7 +15,7 @@ static void row_parser_on_field(void *data, size_t size, void *context)
 
     if (parser->count++ >= ROW_FIELDS)
         return;
-    ASSERT(size <= ROW_MAX - parser->size); /* fields are never longer than what was fed */
+    ASSERT(size <= ROW_MAX - parser->size); /* fields are never longer than the bytes fed */
     char *text = parser->text + parser->size;
     if (size > 0)
         memcpy(text, data, size);
@@ -31,7 +31,7 @@ static void row_parser_on_row(int end, void *context)
     parser->is_whole = true;
 }
 
-/* Blanks belong to the field: " 7574" is not a number. */
+/* Keeps libcsv from trimming blanks: they belong to the field, so " 7574" is not a number. */
 static int row_parser_is_space(unsigned char byte)
 {
     (void)byte;
@@ -80,7 +80,8 @@ static bool row_is_blank(struct text line)
     return at == line.size;
 }
 
-/* libcsv would end a row at any carriage return, and rows could then begin within a line. */
+/* Is there a carriage return within the line? libcsv would end a row there, and rows could then
+ * begin in the middle of a line. */
 static bool row_has_stray_return(struct text line)
 {
     while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
@@ -88,7 +89,7 @@ static bool row_has_stray_return(struct text line)
     return memchr(line.data, '\r', line.size) != NULL;
 }
 
-/* The end of the file: what has no newline yet is a row, too. */
+/* Ends the last row at the end of the file, where it may have no newline. */
 static enum status row_parser_end(struct row_parser *parser, const struct line_reader *lines,
                                   struct errbuf *err)
 {
