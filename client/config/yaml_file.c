@@ -7,15 +7,15 @@
 #include <yaml.h>
 
 #define KEY_SIZE 128
-#define DEPTH_MAX 2 /* server: address: is two deep, and nothing is deeper */
+#define DEPTH_MAX 2 /* "server: address:" is two deep; no setting is deeper */
 
 /* The file that is being read. */
 struct yaml_file_source {
     const char *path;                   /* for the errors */
     yaml_document_t *document;          /* the only one in it */
-    const struct settings_table *table; /* what may be set */
-    void *target;                       /* where to: the program's struct */
-    struct settings_seen seen;          /* what was set so far */
+    const struct settings_table *table; /* the settings that exist */
+    void *target;                       /* the program's struct, which gets the values */
+    struct settings_seen seen;          /* the settings found so far */
     struct errbuf *err;
 };
 
@@ -35,7 +35,7 @@ static enum status yaml_file_refuse(const struct yaml_file_source *source, const
     return STATUS_INVALID;
 }
 
-/* Scalars may hold NUL bytes (written as "\0"); as settings they have no meaning. */
+/* Is the scalar free of NUL bytes? YAML allows them (written as "\0"), settings do not. */
 static bool yaml_file_is_plain(const yaml_node_t *node)
 {
     return strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
@@ -117,7 +117,7 @@ static enum status yaml_file_read_document(struct yaml_file_source *source, yaml
     return status;
 }
 
-/* A directory can be opened, but not read: libyaml alone would not say why. */
+/* Tries to read a byte: a directory can be opened but not read, and libyaml would not say why. */
 static enum status yaml_file_check_readable(FILE *file, const char *path, struct errbuf *err)
 {
     int byte = getc(file);
