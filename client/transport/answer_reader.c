@@ -6,7 +6,7 @@
 struct answer_feed {
     const struct answer_handlers *handlers;
     void *owner;
-    bool is_unexpected; /* the last frame was no answer that is expected */
+    bool is_unexpected; /* the last frame was not an expected answer */
 };
 
 static bool answer_take_ack(struct answer_feed *feed, const struct frame *frame)

@@ -3,7 +3,7 @@
 #include "bet_codec.h"
 #include "lottery.pb-c.h"
 
-/* The bytes of a message may be written in pieces: here its head, then bet by bet. */
+/* An encoded message may be written in pieces: the other fields here, then bet by bet. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset)
 {
     Lottery__V1__NewBets head;

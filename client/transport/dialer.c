@@ -1,11 +1,12 @@
 /* Connecting to a server.
  *
- * Happy path: look the name up, try its addresses in turn, open; bytes flow; closed; the owner
- * calls dialer_connect() for the next one.
+ * Happy path: look the name up, try its addresses in turn, on_open; bytes flow; on_closed; the
+ * owner calls dialer_connect() for the next connection.
  *
- * Failure modes: no such name, no address that answers: a pause (exponential, with jitter), then
- * again, until patience is over. The connection breaks: on_closed, and the owner decides. A lookup
- * cannot be interrupted: dialer_close() leaves it running, its result is thrown away.
+ * Failure modes: no such name, or no address answers: try again after a pause (exponential, with
+ * jitter), until there was no progress for patience_ms. The connection breaks: on_closed, and the
+ * owner decides. A lookup cannot be interrupted: dialer_close() leaves it running, and its result
+ * is thrown away.
  */
 #include "dialer.h"
 
@@ -22,7 +23,7 @@
 
 static void dialer_try_address(struct dialer *dialer);
 
-/* An attempt may take as long as the network likes: patience ends it. */
+/* Ends an attempt: nothing else limits how long one may take. */
 static void dialer_on_patience_over(uv_timer_t *timer)
 {
     struct dialer *dialer = timer->data;
@@ -36,7 +37,8 @@ static void dialer_watch_patience(struct dialer *dialer)
 {
     uint64_t waited = clock_monotonic_ms() - dialer->progress_ms;
 
-    /* One that is over already lets this attempt be the last, however it ends. */
+    /* If patience_ms is already over, this attempt is the last, and may take as long as it needs.
+     */
     if (waited < dialer->patience_ms)
         (void)uv_timer_start(&dialer->timer, dialer_on_patience_over, dialer->patience_ms - waited,
                              0);
@@ -59,7 +61,7 @@ void dialer_init(struct dialer *dialer, const struct dialer_config *config)
     dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MAX_PAUSE_MS, 0};
     dialer->progress_ms = clock_monotonic_ms();
     bool is_address = value_address(config->address, dialer->host, sizeof(dialer->host), &port);
-    ASSERT(is_address); /* whoever read the setting has checked it */
+    ASSERT(is_address); /* it was checked when the setting was read */
     (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);
     (void)uv_timer_init(stream_hub_loop(config->hub), &dialer->timer);
     dialer->timer.data = dialer;
@@ -86,7 +88,7 @@ static void dialer_free_addresses(struct dialer *dialer)
     dialer->address = NULL;
 }
 
-/* An attempt that will be repeated is no failure yet. */
+/* Repeats a failed attempt after a pause, or gives up. */
 static void dialer_attempt_failed(struct dialer *dialer, const char *reason)
 {
     dialer_free_addresses(dialer);
@@ -114,7 +116,7 @@ static void dialer_on_connect(void *owner, enum status status, const char *detai
     dialer_free_addresses(dialer);
     (void)uv_timer_stop(&dialer->timer);
     dialer->state = DIALER_OPEN;
-    /* Without it, a server whose machine is gone would never be noticed. */
+    /* Without keepalive we would never notice that the server's machine is gone. */
     stream_set_keepalive(dialer->stream, KEEPALIVE_S);
     if (stream_read_start(dialer->stream) != STATUS_OK) {
         dialer_drop(dialer, STATUS_IO, "cannot read");
