@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES 256 /* at least so much for a new array, or one item if that is larger */
+#define FIRST_BYTES 256 /* a new array has at least this size, or one item if that is larger */
 
 void *array_grow(void *items, size_t *capacity, size_t count, size_t item_size)
 {

@@ -54,8 +54,8 @@ bool log_level_from_name(const char *name, enum log_level *out)
     return false;
 }
 
-/* One byte is kept free for the newline. A cut never leaves part of a UTF-8 sequence, which readers
- * of the log would refuse. */
+/* Keeps one byte free for the newline. Never cuts within a UTF-8 sequence: readers of the log would
+ * refuse the line. */
 static void log_line_add(struct line *line, const char *bytes, size_t size)
 {
     size_t left = sizeof(line->bytes) - 1 - line->size;
@@ -92,7 +92,8 @@ static void log_line_add_value(struct line *line, const char *value, size_t size
     }
 }
 
-/* Cached, because it changes once a second and costs more than the rest of the line to format. */
+/* The text is cached: it changes only once a second, and formatting it takes longer than the rest
+ * of the line. */
 static void log_line_add_time(struct line *line)
 {
     static _Thread_local time_t cached_second = (time_t)-1;
