@@ -65,7 +65,7 @@ static enum bet_fault bet_check_birthdate(struct text text, uint32_t today)
 
     if (text.size != BET_BIRTHDATE_SIZE)
         return BET_FAULT_BIRTHDATE;
-    /* With the hyphens, bytes 4 and 7, turned into digits, all eight bytes have to be digits. */
+    /* Turns the hyphens (bytes 4 and 7) into digits, so that all eight bytes have to be digits. */
     uint64_t hyphen_to_digit = (uint64_t)('-' ^ '0') << 32 | (uint64_t)('-' ^ '0') << 56;
     if (p[4] != '-' || p[7] != '-' || !bet_is_digits(word_load(p) ^ hyphen_to_digit) ||
         !text_is_digit(p[8]) || !text_is_digit(p[9]))

@@ -6,8 +6,8 @@
 #include <emmintrin.h>
 #endif
 
-/* Bytes examined together. Most lines are shorter, and as each has the same number of commas, the
- * processor then predicts the branches of csv_line_split() correctly. */
+/* Bytes examined together. Most lines are shorter, so a block has a whole line, and every line has
+ * the same number of commas: the processor then predicts the branches of csv_line_split(). */
 #define BLOCK_SIZE 64
 
 /* Bit i is set when byte i of the block is a comma, a double quote or a line feed. */
@@ -30,7 +30,7 @@ static uint64_t csv_line_find_special(const char block[BLOCK_SIZE])
     return special;
 }
 
-/* The same for the end of a text, less than a block. */
+/* The same for the end of a text that is shorter than a block. */
 static uint64_t csv_line_find_special_in_rest(const char *rest, size_t size)
 {
     char block[BLOCK_SIZE] = {0};
