@@ -65,7 +65,7 @@ static bool value_duration_part(struct text text, size_t *at, int64_t *out_ns)
     }
     if (*at < text.size && text.data[*at] == '.') {
         for ((*at)++; *at < text.size && text_is_digit(text.data[*at]); (*at)++, digits++) {
-            if (fraction < INT64_MAX / 10) { /* further digits are far below a nanosecond */
+            if (fraction < INT64_MAX / 10) { /* more digits are far less than a nanosecond */
                 fraction = fraction * 10 + (uint64_t)(text.data[*at] - '0');
                 scale *= 10;
             }
