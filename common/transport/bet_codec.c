@@ -13,7 +13,7 @@
 #define BET_BIRTHDATE KEY(4, 2)
 #define BET_NUMBER KEY(5, 0)
 
-/* Of numbers and lengths that fit two bytes, as all of a bet's do. */
+/* For numbers and lengths that fit two bytes, as all those of a bet do. */
 static size_t bet_codec_varint_size(size_t value)
 {
     return value < 0x80 ? 1 : 2;
@@ -67,7 +67,7 @@ uint8_t *bet_encode(const struct bet *bet, uint8_t *out)
     return out;
 }
 
-/* What is left to read. Whatever reads checks first that there is enough. */
+/* The bytes that are left to read. Every function that reads checks first that there are enough. */
 struct reader {
     const uint8_t *at;
     const uint8_t *end;
@@ -81,7 +81,7 @@ static bool take_key(struct reader *reader, uint8_t key)
     return true;
 }
 
-/* In its shortest form, of at most 63 bits, and not above `max`. */
+/* Reads a varint in its shortest form, of at most 63 bits and not above `max`. */
 static bool take_long_varint(struct reader *reader, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
@@ -97,7 +97,7 @@ static bool take_long_varint(struct reader *reader, uint64_t max, uint64_t *out)
     return false;
 }
 
-/* Nearly all of them are one byte. */
+/* The same; nearly all varints have one byte. */
 static bool take_varint(struct reader *reader, uint64_t max, uint64_t *out)
 {
     if (reader->at == reader->end || *reader->at >= 0x80)
@@ -106,7 +106,7 @@ static bool take_varint(struct reader *reader, uint64_t max, uint64_t *out)
     return *out <= max;
 }
 
-/* A length that is no longer than what is left. */
+/* Reads a length, which must not exceed the bytes that are left. */
 static bool take_length(struct reader *reader, size_t *out)
 {
     uint64_t length;
@@ -117,7 +117,7 @@ static bool take_length(struct reader *reader, size_t *out)
     return true;
 }
 
-/* A text that is left out is empty. */
+/* Reads a text field; a missing one is empty. */
 static bool take_text(struct reader *reader, uint8_t key, struct text *out)
 {
     out->data = (const char *)reader->at;

@@ -24,8 +24,8 @@ static size_t frame_reader_smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Moves bytes from the piece to the kept beginning: first up to the end of the header, which has
- * the length, then up to the end of the frame and no further. */
+/* Moves bytes from the piece to the incomplete frame: first up to the end of the header, which has
+ * the length, then up to the end of the frame, but no further. */
 static enum frame_result complete_partial(struct frame_reader *reader, const uint8_t **data,
                                           size_t *size, struct frame *frame)
 {
@@ -69,7 +69,7 @@ enum status frame_reader_feed(struct frame_reader *reader, const uint8_t *data, 
             return STATUS_MALFORMED;
         if (result == FRAME_NEED_MORE)
             return STATUS_OK;
-        /* The block leaves the reader first: on_frame may finish the reader. */
+        /* Take the block out of the reader first, because on_frame may finish the reader. */
         uint8_t *block = reader->partial;
         frame_reader_init(reader);
         bool go_on = on_frame(context, &frame);

@@ -1,14 +1,15 @@
 /* A byte stream over libuv.
  *
- * Happy path: create, open or connect, read_start; on_data hands out what comes; stream_send
- * collects output and marks the stream dirty; in the next turn of the loop the hub's flusher tries
- * one write; what the kernel does not take goes through uv_write, whose callback carries on; when
- * all is out, on_drain. Closing tells the owner in the close callback, then frees the stream.
+ * Happy path: create, open or connect, read_start; on_data hands out the bytes that arrive;
+ * stream_send collects output and marks the stream dirty; in the next turn of the loop the hub's
+ * flusher tries one write; what the kernel does not take goes through uv_write, whose callback
+ * carries on; when everything is written, on_drain. The close callback calls on_closed, then frees
+ * the stream.
  *
  * Failure modes: a read error or a write error ends the stream (on_end, once, never from within a
- * call of the owner's); the owner then closes. No memory for output: stream_send says so and the
- * owner closes. A peer that does not read: output stays collected, and stream_backlog says how
- * much. A peer that never ends its side after stream_finish: the linger timer closes.
+ * call that the owner makes); the owner then closes. No memory for output: stream_send says so, and
+ * the owner closes. A peer does not read: output stays collected, and stream_backlog says how much.
+ * A peer never ends its side after stream_finish: the linger timer closes.
  */
 #include "assertion.h"
 #include "clock.h"
@@ -155,7 +156,7 @@ static void stream_end(struct stream *stream, int code)
     switch (stream->state) {
     case STREAM_CLOSING:
         return;
-    case STREAM_FINISHING: /* nothing more to say, or nobody to say it to */
+    case STREAM_FINISHING: /* the peer ended its side or is gone: no need to wait any longer */
     case STREAM_LINGERING:
         stream_close(stream);
         return;
@@ -282,7 +283,7 @@ static void stream_on_linger_timer(uv_timer_t *timer)
     }
 }
 
-/* Everything is out: shut down when finishing, else tell the owner. */
+/* All output is written: shuts down when finishing, otherwise tells the owner. */
 static void stream_drained(struct stream *stream)
 {
     if (stream->state != STREAM_FINISHING) {
@@ -310,10 +311,10 @@ static void stream_on_write(uv_write_t *request, int code)
     if (code < 0)
         stream_end(stream, code);
     else
-        stream_mark_dirty(stream); /* stream_flush() alone goes on: a stream is shut down once */
+        stream_mark_dirty(stream); /* only stream_flush() goes on, so a stream is shut down once */
 }
 
-/* Hands what the kernel has not taken to libuv, as it is, without a copy. */
+/* Hands the output that the kernel has not taken to libuv, without a copy. */
 static void stream_write_rest(struct stream *stream, size_t written)
 {
     stream->writing = stream->out;
@@ -330,7 +331,7 @@ static void stream_write_rest(struct stream *stream, size_t written)
 /* Tries one write. */
 static void stream_flush(struct stream *stream)
 {
-    /* on_connect or on_write comes back for what was collected meanwhile. */
+    /* on_connect or on_write will flush what is collected until then. */
     if (stream->state < STREAM_OPEN || stream->state == STREAM_CLOSING ||
         stream->writing.data != NULL)
         return;
@@ -353,8 +354,8 @@ static void stream_flush(struct stream *stream)
     }
 }
 
-/* Takes the list as it is now: what a flush makes dirty again waits for the next turn, so that one
- * fast reader cannot keep the loop to itself. */
+/* Flushes only the streams that are dirty now: one that becomes dirty again waits for the next
+ * turn, so that one fast reader cannot keep the loop busy alone. */
 static void stream_on_idle(uv_idle_t *idle)
 {
     struct stream_hub *hub = idle->data;
@@ -390,8 +391,7 @@ void stream_shutdown(struct stream *stream)
 {
     ASSERT(stream->state == STREAM_OPEN && stream_backlog(stream) == 0);
     stream->state = STREAM_SHUT;
-    /* Fails only where nothing can be shut down: what happened to the connection comes by on_end.
-     */
+    /* Fails only if the connection is already broken, which on_end reports. */
     (void)uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_half_closed);
 }
 

@@ -15,7 +15,8 @@ static int tcp_open(struct stream *stream, int fd)
     return uv_tcp_open(&stream->handle.tcp, fd);
 }
 
-/* Acks are small and are already collected into one write: waiting for more only adds latency. */
+/* Turns Nagle's algorithm off: output is already collected into one write, so waiting for more
+ * would only add latency. */
 static void tcp_on_connected(struct stream *stream)
 {
     (void)uv_tcp_nodelay(&stream->handle.tcp, 1);
@@ -59,7 +60,7 @@ static void unix_on_connected(struct stream *stream)
     (void)stream;
 }
 
-/* The kernel reports the end of the other process by itself. */
+/* Does nothing: the kernel reports the end of the other process without probes. */
 static void unix_set_keepalive(struct stream *stream, unsigned idle_s)
 {
     (void)stream;
