@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     if (folder != NULL)
         return check_folder(folder);
     if (!is_health)
-        stop_signals_block(); /* one that comes during the start is answered after it */
+        stop_signals_block(); /* a signal during the start stops the server after the start */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)
         return server_fail_settings(err.text);
     log_set_level(settings.log_level);
