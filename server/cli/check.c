@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* As many as there can be, whatever LOTTERY_AGENCIES was. */
+/* As many as there can be, because LOTTERY_AGENCIES is not known here. */
 struct agencies {
     uint64_t received[SERVER_AGENCIES_MAX + 1];
     bool has_finished[SERVER_AGENCIES_MAX + 1];

@@ -1,9 +1,9 @@
-/* Asking a running server.
+/* The health check of a running server.
  *
- * Happy path: connect, ask, hear the answer, see the connection end; the loop runs out.
+ * Happy path: connect, ask, receive the answer, close the connection; the loop runs out.
  *
- * Failure modes: nobody listens, another answer, the end without one, or TIMEOUT_MS are over:
- * everything is closed, and the server is not healthy.
+ * Failure modes: nobody listens, the answer is a wrong one, the connection ends without one, or
+ * TIMEOUT_MS have passed: everything is closed, and the server is not healthy.
  */
 #include "health.h"
 
@@ -21,8 +21,8 @@ struct health {
     uv_loop_t loop;
     struct stream_hub *hub;
     struct dialer dialer;
-    uv_timer_t timeout; /* for all of it */
-    bool is_healthy;    /* the answer was the one that it has to be */
+    uv_timer_t timeout; /* for the whole check */
+    bool is_healthy;    /* the expected answer has arrived */
 };
 
 static void health_end(struct health *health)
@@ -37,7 +37,7 @@ static void health_on_timeout(uv_timer_t *timer)
     health_end(timer->data);
 }
 
-/* One attempt is all there is. */
+/* The check makes only one attempt. */
 static void health_on_retry(void *owner, const char *reason)
 {
     (void)reason;
@@ -50,8 +50,8 @@ static void health_on_give_up(void *owner, const char *detail)
     health_end(owner);
 }
 
-/* In mode lottery NewBets without bets: every Ack is an answer, whatever its code. In mode echo a
- * connection that ends without a line, which the server has to end, too. */
+/* In mode lottery, sends NewBets without bets: any Ack will do, whatever its code. In mode echo,
+ * ends our side without a line: the server then has to end its own. */
 static void health_on_open(void *owner)
 {
     struct health *health = owner;
@@ -99,7 +99,8 @@ static const struct dialer_events health_events = {
     .on_give_up = health_on_give_up,
 };
 
-/* Where the server listens; on loopback when that is a name, as it then listens everywhere. */
+/* The address where the server listens. If SERVER_IP is a name, the server listens everywhere, and
+ * this is loopback. */
 static void health_address(const struct server_settings *settings, char *out, size_t size)
 {
     struct in_addr ip;
@@ -137,7 +138,7 @@ int health_ask(const struct server_settings *settings)
 
     health.mode = settings->mode;
     health.is_healthy = false;
-    /* A server that is gone is an error code of write, not the end of the process. */
+    /* When the server is gone, write returns an error; the signal would end the process. */
     (void)signal(SIGPIPE, SIG_IGN);
     if (health_run(&health, settings))
         return 0;
