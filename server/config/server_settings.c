@@ -55,8 +55,8 @@ static const struct server_settings defaults = {
     .data_dir = ".",
 };
 
-/* inih reads through server_settings_read_line(), which counts the lines. It calls its handler for
- * a setting right after it has read that line, so `line` is the number for an error. */
+/* inih reads with server_settings_read_line(), which counts the lines. inih calls the handler of a
+ * setting right after it has read its line, so an error can name `line`. */
 struct ini_source {
     FILE *file;
     const char *path;
@@ -127,8 +127,8 @@ static enum status server_settings_read_file(const char *path, struct server_set
         errbuf_set(err, "%s: %s", path, strerror(errno));
         return STATUS_IO;
     }
-    /* Reading ends at the first line that is refused here. inih reads on after a line that it does
-     * not understand, and returns the number of the first such line. */
+    /* Reading ends at the first line that our handler refuses. After a line that inih itself does
+     * not understand it reads on, and returns the number of the first such line. */
     int bad_line =
         ini_parse_stream(server_settings_read_line, &source, server_settings_on_setting, &source);
     if (source.status == STATUS_OK && ferror(source.file)) {
