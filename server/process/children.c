@@ -3,8 +3,8 @@
  * Happy path: fork, and the child runs its role and exits with its status.
  *
  * Failure modes: a child dies: it is logged and started again, soon if it had lived for a while,
- * else with backoff, so that one that dies at once does not keep the machine busy. fork fails: the
- * same. The supervisor dies: the kernel kills its children, and the next supervisor recovers.
+ * otherwise with backoff, so that a child that dies at once does not keep the machine busy. fork
+ * fails: the same. The supervisor dies: the kernel kills its children, and the next start recovers.
  */
 #include "children.h"
 
@@ -36,7 +36,7 @@ void child_init(struct child *child, const struct child_config *config)
 /* In the child, where the supervisor's signals stay blocked. Never returns. */
 static void child_become(const struct child *child, pid_t parent)
 {
-    /* If the parent died before this took effect, nothing would ever stop us. */
+    /* If the parent died before prctl took effect, nothing would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
     exit(child->config.run(child->config.context));
@@ -126,7 +126,7 @@ bool children_reap(struct children *children, bool is_stopping)
     int status;
     pid_t pid;
 
-    /* As process 1 of a container we also inherit orphans, which are in no list here. */
+    /* As process 1 of a container we also inherit orphans, which are not in `children`. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct child *child = children_find(children, pid);
         if (child == NULL)

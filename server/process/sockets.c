@@ -25,13 +25,13 @@ enum status socket_listen(const struct server_settings *settings, int *out_fd, u
     socklen_t size = sizeof(address);
     const int on = 1;
 
-    /* Anything but an address is a name, like the service's own in compose. */
+    /* Anything but an address is a name, such as that of the service in a compose file. */
     if (inet_pton(AF_INET, settings->ip, &address.sin_addr) != 1)
         address.sin_addr.s_addr = htonl(INADDR_ANY);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return socket_fail(fd, err, "socket");
-    /* Connections of a predecessor that linger in TIME_WAIT do not keep the port from us. */
+    /* Lets us bind the port although connections of a previous server are still in TIME_WAIT. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return socket_fail(fd, err, "SO_REUSEADDR");
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -54,7 +54,7 @@ enum status socket_listen_unix(int *out_fd, struct sockaddr_un *out_address, soc
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return socket_fail(fd, err, "socket");
-    /* The family alone: Linux picks a free abstract name, see unix(7). */
+    /* Binding the family alone makes Linux pick a free abstract name, see unix(7). */
     if (bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0)
         return socket_fail(fd, err, "bind");
     if (listen(fd, UNIX_BACKLOG) < 0)

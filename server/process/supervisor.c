@@ -5,8 +5,9 @@
  * have ended, close what is left.
  *
  * Failure modes: something cannot be opened: logged, exit status 1. A child dies: children.c. A
- * child says that the store failed: all are killed and the program ends with status 1; only a new
- * start may decide what is on disk. A child does not stop: it is killed after STOP_MS.
+ * child's exit status says that the store failed: all are killed and the program ends with status
+ * 1, because only a recovery can tell what is on disk. A child does not stop: it is killed after
+ * STOP_MS.
  */
 #include "supervisor.h"
 
@@ -100,7 +101,7 @@ static uint32_t supervisor_worker_count(const struct server_settings *settings)
     return cores > 0 ? (uint32_t)cores : 1;
 }
 
-/* Adds a child; how long restarts wait is the same for all. */
+/* Adds a child. All children get the same waits before restarts. */
 static void supervisor_add_child(struct supervisor *self, struct child_config config)
 {
     config.first_restart_ms = FIRST_RESTART_MS;
@@ -211,7 +212,7 @@ static bool supervisor_stop_children(struct supervisor *self)
     bool is_store_healthy = true;
 
     children_signal(&self->children, SIGTERM);
-    /* One that is stopped by a debugger or a SIGSTOP has to run to notice. */
+    /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
     children_signal(&self->children, SIGCONT);
     while (children_running(&self->children) > 0) {
         uint64_t now = clock_monotonic_ms();
@@ -240,7 +241,7 @@ static void supervisor_block_signals(sigset_t *signals)
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     (void)sigprocmask(SIG_BLOCK, signals, NULL);
-    /* A peer that is gone is an error code of write, not the end of a process. */
+    /* When a peer is gone, write returns an error; the signal would end the process. */
     (void)signal(SIGPIPE, SIG_IGN);
 }
 

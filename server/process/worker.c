@@ -1,8 +1,8 @@
 /* A worker process.
  *
  * Happy path: create a loop, attach to the store, accept connections in turns with the other
- * workers until a signal asks for a stop. Then accept no more, read no more, let the store finish
- * what was read, answer it, close every connection, end.
+ * workers until a signal asks for a stop. Then stop accepting and reading, let the store finish the
+ * messages that were read, answer them, close every connection, end.
  *
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
  * later. A sync fails: the process ends at once (store_failure.h). A peer does not read its last
@@ -22,7 +22,7 @@
 #include <string.h>
 
 #define STOP_CHECK_MS 5
-#define STOP_MS 600 /* with the lingering of streams cut short, a stop stays within a second */
+#define STOP_MS 600 /* then connections are closed, so that a stop takes less than a second */
 
 struct worker {
     const struct worker_config *config;
@@ -95,7 +95,8 @@ static void worker_close_all(struct worker *worker)
     stream_hub_close(worker->hub);
 }
 
-/* Once everything that was read is stored, the connections can send their last answers. */
+/* When the store has finished, tells the connections again to stop: now they can send their last
+ * answers and close. */
 static void worker_on_stop_check(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -213,7 +214,8 @@ static enum status worker_start(struct worker *worker, struct errbuf *err)
     return status;
 }
 
-/* A start that failed halfway: the process is about to end, and the kernel closes what is open. */
+/* Logs that the start failed halfway. The process is about to end, and the kernel closes what is
+ * open. */
 static int worker_fail(uint32_t index, const char *reason)
 {
     LOG(ERROR, "worker", FAIL, LOG_UINT("worker", index), LOG_TEXT("reason", reason));
