@@ -1,11 +1,11 @@
-/* The raffle coordinator.
+/* The coordinator.
  *
- * Happy path: workers connect; each piece of news makes it look at the store; when every agency has
- * finished, the draw takes place (draw_job.h) and every worker is notified.
+ * Happy path: workers connect; each message from them makes it check the store; when every agency
+ * has finished, the draw takes place (draw_job.h) and every worker is notified.
  *
  * Failure modes: killed at any point: the outcome is saved in one step, so the next coordinator
- * finds either an outcome, and only notifies the workers, or none, and draws. The draw fails:
- * logged, tried again with backoff. A sync fails: the process ends (store_failure.h).
+ * finds either an outcome, and only notifies the workers, or none, and holds the draw. The draw
+ * fails: logged, tried again with backoff. A sync fails: the process ends (store_failure.h).
  */
 #include "coordinator.h"
 
@@ -28,9 +28,9 @@
 #define REST_MS 1000
 
 enum coordinator_state {
-    COORDINATOR_WATCHING, /* each piece of news makes it look at the store */
+    COORDINATOR_WATCHING, /* each message from a worker makes it check the store */
     COORDINATOR_DRAWING,  /* a draw job is active */
-    COORDINATOR_PAUSING,  /* the last attempt failed; the next one comes with the timer */
+    COORDINATOR_PAUSING,  /* the last attempt failed; the timer begins the next one */
     COORDINATOR_STOPPING  /* by a signal; it ends once the draw job, if there is one, has ended */
 };
 
@@ -46,12 +46,12 @@ struct coordinator {
     struct stop_signals signals;
     uv_poll_t accept_poll; /* of config->listen_fd */
     uv_timer_t retry;      /* of the draw */
-    uv_timer_t rest;       /* a pause from accepting links */
+    uv_timer_t rest;       /* a pause in accepting links */
 };
 
 static void coordinator_draw(struct coordinator *self);
 
-/* Looks at the store: did the draw take place, is it due, or does it have to wait? */
+/* Checks the store: has the draw taken place, is it due, or does it have to wait? */
 static void coordinator_reconcile(struct coordinator *self)
 {
     if (self->state != COORDINATOR_WATCHING)
@@ -127,7 +127,8 @@ static void coordinator_on_rested(uv_timer_t *timer)
     (void)uv_poll_start(&self->accept_poll, UV_READABLE, coordinator_on_link_waiting);
 }
 
-/* Stops accepting for a moment: the link that waits to be accepted would keep the loop busy. */
+/* Stops accepting for a moment after a failure: the link that still waits would keep the loop busy.
+ */
 static void coordinator_rest(struct coordinator *self, const char *reason)
 {
     LOG(ERROR, "coordinator", FAIL, LOG_TEXT("reason", reason));
@@ -211,7 +212,8 @@ static int coordinator_fail(const char *reason)
     return 1;
 }
 
-/* A thread per core for the draw: libuv's pool has four, unless it is set before its first work. */
+/* Gives the draw one thread per core. libuv's pool has four threads unless that is set before its
+ * first work. */
 static void coordinator_size_thread_pool(void)
 {
     char count[16];

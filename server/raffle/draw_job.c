@@ -1,10 +1,10 @@
 /* One attempt at the draw.
  *
- * Happy path: a piece of work per core scans its part and collects its winners; when the last one
+ * Happy path: for each core, a thread scans one part and collects its winners; when the last one
  * has ended, the lists are joined in order; another piece of work saves the outcome; on_done.
  *
- * Failure modes: a part fails (damage, memory): the others go on to their end, nothing is saved,
- * on_done says why. Cancelled: parts stop at their next block.
+ * Failure modes: a part fails (damage, memory): the others run to their end, nothing is saved, and
+ * on_done says why. Cancelled: each part stops at its next block.
  */
 #include "draw_job.h"
 
@@ -115,7 +115,7 @@ enum status draw_job_start(struct draw_job *job)
         part->work.data = part;
         part->job = job;
         part->index = i;
-        part->status = STATUS_NOMEM; /* for one that cannot even be queued */
+        part->status = STATUS_NOMEM; /* if it cannot be queued */
         if (uv_queue_work(job->config.loop, &part->work, draw_job_scan, draw_job_on_scanned) == 0)
             job->running++;
     }

@@ -3,10 +3,10 @@
  * Happy path: connect (on a Unix socket that is done at once), let the owner report all sessions
  * that wait, forward each further Finished, and wait for the coordinator's Ack.
  *
- * Failure modes: the coordinator is gone: try again, with backoff; the supervisor holds the
- * listening socket, so that links made while the coordinator restarts wait for it there. The owner
- * cannot read the winners: the link is dropped and made again, which brings the Ack again. A
- * process of another user listens there: dropped, tried again.
+ * Failure modes: the coordinator is gone: try again, with backoff. The supervisor keeps the
+ * listening socket open, so new links wait in its queue while the coordinator restarts. The owner
+ * cannot read the winners: the link is closed, and the coordinator sends the Ack again on the next
+ * one. A process of another user listens there: the link is closed, and tried again.
  */
 #include "raffle_client.h"
 

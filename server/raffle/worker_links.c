@@ -1,12 +1,11 @@
 /* The workers' links.
  *
- * Happy path: Finished frames come in; each means that the owner has to look at the store. When the
- * draw took place, an Ack{OK} goes out on every link, and again after each Finished that comes
- * later.
+ * Happy path: for each Finished frame that arrives, the owner checks the store. When the draw took
+ * place, an Ack{OK} goes out on every link, and again after each later Finished.
  *
- * Failure modes: a worker dies: its link ends, which is news too, as it may have died between
- * storing a Finished and reporting it. Anything but Finished: the link is closed, and the worker
- * connects again.
+ * Failure modes: a worker dies: its link ends, and the owner checks the store then too, because the
+ * worker may have died between storing a Finished and reporting it. A worker sends anything but
+ * Finished: the link is closed, and the worker connects again.
  */
 #include "worker_links.h"
 
@@ -24,7 +23,7 @@ struct worker_link {
     struct list_node in_links;  /* in the set's links */
 };
 
-/* That the frame came is the news; what the agency sent is in the store. */
+/* The frame's content does not matter: what the agency sent is in the store. */
 static bool worker_links_on_frame(void *context, const struct frame *frame)
 {
     (void)context;
