@@ -13,7 +13,7 @@ static void *arena_allocate(void *context, size_t size)
     struct arena *arena = context;
 
     ASSERT(arena->used <= arena->capacity);
-    if (size > arena->capacity) /* rounding up could wrap around */
+    if (size > arena->capacity) /* checked first, because rounding up could wrap around */
         return NULL;
     size_t whole = HEADER + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (whole > arena->capacity - arena->used)

@@ -11,7 +11,7 @@
 #define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_SENDING)
 
 /* Which handler takes which message, in which states of the session (one bit each), and how many
- * bytes its body may have. Other opcodes are unknown, or only the central sends them. */
+ * bytes its body may have. Other opcodes are unknown, or only the server sends them. */
 static const struct message_rule {
     uint8_t opcode;
     unsigned states;

@@ -4,7 +4,7 @@
  * draw, or gets its winners at once when it has taken place.
  *
  * Failure modes: the agency or its total is wrong: an Ack says so. The winners cannot be read: that
- * is logged, and the session waits until it works.
+ * is logged, and the session waits until they can.
  */
 #include "handle_finished.h"
 

@@ -1,11 +1,11 @@
-/* NewBets: a batch, or, without bets, the question how many were received.
+/* NewBets: a batch; without bets, it asks how many bets were received.
  *
- * Happy path: the bets are read and checked, the store makes them durable, the log says so, and an
- * Ack leaves.
+ * Happy path: the bets are read and checked, the store makes them durable, they are logged, and an
+ * Ack is sent.
  *
  * Failure modes: a bet breaks a rule, or the agency is wrong: nothing of the batch gets to the
- * store, and an Ack says why. The store fails: the same. The connection is gone by then: what was
- * stored is logged, and nobody is answered.
+ * store, and an Ack says why. The store fails: an Ack says why. The connection is gone by then: the
+ * stored bets are logged, and no answer is sent.
  */
 #include "handle_new_bets.h"
 
@@ -20,10 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A string of protobuf-c as it came, even if it contains NUL bytes. */
+/* Returns a string of protobuf-c in its full length, even if it contains NUL bytes. */
 static struct text text_from_message(const char *string)
 {
-    /* For a field that did not come it is a constant of the library, not a block of the arena. */
+    /* For a missing field, protobuf-c uses this constant instead of a block of the arena. */
     if (string == protobuf_c_empty_string)
         return (struct text){string, 0};
     return (struct text){string, arena_block_size(string) - 1};
@@ -42,8 +42,9 @@ static enum log_level level_of_stored_bets(const struct request *request)
     return request->count == 1 ? LOG_INFO : LOG_DEBUG;
 }
 
-/* Keeps what the log will say about each bet, if it will list them. A note is about as long as the
- * shortest bet in a message, so the limits on outstanding messages limit the notes as well. */
+/* Keeps the numbers and documents of the bets, if the log will list them. A note is about as long
+ * as the shortest bet in a message, so the limits on outstanding messages limit the notes as well.
+ */
 static enum status handle_new_bets_note(struct request *request, const struct bet *bets)
 {
     if (request->count == 0 || !log_enabled(level_of_stored_bets(request)))
@@ -53,7 +54,7 @@ static enum status handle_new_bets_note(struct request *request, const struct be
         return STATUS_NOMEM;
     for (uint32_t i = 0; i < request->count; i++) {
         struct bet_note *note = &request->notes[i];
-        ASSERT(bets[i].document.size <= sizeof(note->document)); /* bets are checked before */
+        ASSERT(bets[i].document.size <= sizeof(note->document)); /* the bets have been checked */
         note->number = bets[i].number;
         note->document_size = (uint8_t)bets[i].document.size;
         memcpy(note->document, bets[i].document.data, bets[i].document.size);
@@ -69,7 +70,7 @@ static void log_stored_bet(enum log_level level, const struct bet_note *note)
     log_write(level, "apuesta_almacenada", LOG_SUCCESS, fields, 2);
 }
 
-/* If the start of the batch was known, only the bets after it were stored now. */
+/* Logs the bets that were stored now: if the start of the batch was known, only those after it. */
 static void log_stored_batch(const struct request *request)
 {
     const struct store_op *op = &request->op;

@@ -49,10 +49,10 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     va_start(args, format);
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
-    /* Without bets, this only asks: it takes its turn among the answers and changes nothing. */
+    /* An append without bets changes nothing; it only keeps the answers in order. */
     enum status status =
         store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
-    ASSERT(status == STATUS_OK); /* it takes no memory without bets */
+    ASSERT(status == STATUS_OK); /* without bets it needs no memory */
 }
 
 static Lottery__V1__AckCode ack_code_of(enum status status)

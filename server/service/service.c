@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* Enough to unpack the worst message that fits a frame: thousands of empty bets, each of which
- * takes a struct, a pointer and what protobuf-c's scanner notes of it. */
+ * takes a struct, a pointer and the notes of protobuf-c's scanner. */
 #define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
 
 enum status service_create(const struct service_config *config, struct service **out)

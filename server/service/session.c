@@ -1,6 +1,6 @@
 /* The conversation with one connection.
  *
- * Happy path: each message becomes a request, which the store ends in order, and which then sends
+ * Happy path: each message becomes a request; the store ends requests in order, and each then sends
  * its answer. After an accepted Finished the session waits. After the draw it sends the winners, as
  * many frames at a time as the connection takes.
  *
@@ -98,7 +98,7 @@ void session_wait(struct session *session, uint64_t total)
     ASSERT(session->state != SESSION_CLOSED && session->agency != 0);
     session->owed++;
     if (session->state != SESSION_BETTING)
-        return; /* it waits already, or is getting the winners and will get them again */
+        return; /* it is waiting, or is being sent the winners and will be sent them again */
     session->state = SESSION_WAITING;
     session->total = total;
     list_append(&service->waiting, &session->waiting);
