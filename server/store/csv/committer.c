@@ -8,7 +8,7 @@
  * disk.
  *
  * Failure modes: a sync fails, or the files cannot be restored after a failed write: the process
- * ends at once through on_fatal, because nothing it could still answer would be certain.
+ * ends at once through on_fatal, because it no longer knows what is stored.
  */
 #include "committer.h"
 

@@ -1,6 +1,6 @@
-/* The data directory: create, lock, recover.
+/* The data folder: create, lock, recover.
  *
- * Happy path: open the directory, take its lock, open the journal and bets.csv (or create both),
+ * Happy path: open the folder, take its lock, open the journal and bets.csv (or create both),
  * read the newer header, replay the journal, check winners.csv if the draw took place, cut what
  * follows the valid part, rewrite what is not known to be on disk, sync, and note in the header
  * that all of it is on disk.
@@ -57,8 +57,9 @@ void store_files_close(struct store_files *files)
     (void)close(files->journal_fd);
 }
 
-/* Both files' bytes go to the disk at the same time. Because space in the journal is reserved in
- * advance (see group.c), its own sync then has almost nothing left to do. */
+/* The journal's write-back is started first, so that the bytes of both files go to the disk at the
+ * same time. Because space in the journal is reserved in advance (see group.c), its own sync then
+ * has almost nothing left to do. */
 enum status store_files_sync(const struct store_files *files)
 {
     files->ops->start_write(files->journal_fd);
@@ -114,10 +115,10 @@ static enum status data_dir_create_journal(const struct file_ops *ops, int dir_f
     }
     if (ops->renameat(dir_fd, JOURNAL_TEMPORARY, JOURNAL_NAME) < 0)
         return data_dir_fail(err, JOURNAL_NAME, errno);
-    return STATUS_OK; /* data_dir_settle() syncs the directory, now or at the next start */
+    return STATUS_OK; /* data_dir_settle() syncs the folder, now or at the next start */
 }
 
-/* A directory without a journal: fine if it has no bets either. */
+/* Creates the files of a folder without a journal, if it has no bets either. */
 static enum status data_dir_create(const struct file_ops *ops, int dir_fd, struct errbuf *err)
 {
     uint64_t size = 0;
@@ -173,7 +174,7 @@ static enum status data_dir_read_header(const struct file_ops *ops, int fd,
     return STATUS_OK;
 }
 
-/* Reads the files of a directory into a new state. Changes nothing on disk. */
+/* Reads the files of a folder into a new state. Changes nothing on disk. */
 static enum status data_dir_load(const struct store_files *files, int dir_fd, uint32_t agencies,
                                  struct state **out, struct replay *replay, struct errbuf *err)
 {
@@ -286,8 +287,8 @@ static enum status data_dir_rewrite_unsynced(const struct store_files *files,
 }
 
 /* Cuts the torn tail and syncs everything that was found, before anything builds on it. This
- * includes the directory: the process that created the files may have died before their names were
- * on disk. */
+ * includes the folder: the process that created the files may have died before their names were on
+ * disk. */
 static enum status data_dir_settle(const struct store_files *files, int dir_fd, struct state *state,
                                    const struct replay *replay, const struct store_report *report,
                                    struct errbuf *err)
@@ -344,7 +345,8 @@ static enum status data_dir_recover(struct data_dir *data_dir, uint32_t agencies
     return status;
 }
 
-/* After a server is killed, its children die at once, but hold the lock until then. */
+/* Waits a moment for the lock: after a server is killed, its children die soon, but hold the lock
+ * until then. */
 static enum status data_dir_take_lock(int fd, int kind, struct errbuf *err)
 {
     for (int waited_ms = 0;; waited_ms += LOCK_TRY_MS) {
@@ -428,7 +430,7 @@ void data_dir_close(struct data_dir *data_dir)
     bool has_died;
 
     /* If a process died during a commit, only a recovery can tell where the files end. After a
-     * failed sync, another sync that succeeds would prove nothing. */
+     * failed sync, the success of another sync would prove nothing. */
     state_lock(state, &has_died);
     if (!has_died && atomic_load(&state->sync_failed) == 0)
         data_dir_note_end(data_dir);

@@ -44,7 +44,7 @@ enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, 
                 continue;
             return status_from_errno(errno);
         }
-        if (written == 0) /* otherwise a disk that takes nothing would keep us here forever */
+        if (written == 0) /* otherwise a disk that takes no bytes would keep us here forever */
             return STATUS_NOSPACE;
         offset += (uint64_t)written;
         for (size_t left = (size_t)written; left > 0;) {

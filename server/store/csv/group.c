@@ -10,7 +10,7 @@
  * process ends, still holding the mutex. A process dies anywhere before the commit point moves: the
  * next holder of the mutex replays what follows the commit point - whole batches count, because
  * they are valid and continue what is there - and cuts the rest. A sync fails: every process ends
- * as soon as it notices, and the next start recovers the data directory.
+ * as soon as it notices, and the next start recovers the data folder.
  */
 #include "group.h"
 
@@ -26,8 +26,8 @@
 
 #define KEPT_CAPACITY ((size_t)8 * 1024 * 1024)
 #define FIRST_CAPACITY ((size_t)256 * 1024)
-#define RESERVE_PIECE 4096               /* the journal's file grows by at least so many bytes */
-#define RESERVE_MAX ((size_t)256 * 1024) /* and at most so many */
+#define RESERVE_PIECE 4096               /* bytes by which the journal's file grows at least */
+#define RESERVE_MAX ((size_t)256 * 1024) /* and at most */
 
 _Static_assert(RESERVE_MAX % RESERVE_PIECE == 0, "the journal grows by whole pieces");
 
@@ -76,7 +76,7 @@ enum status group_format(struct group *group, struct store_op *op, const struct 
 {
     size_t max = (size_t)op->count * BETS_CSV_LINE_MAX;
 
-    ASSERT(max <= UINT32_MAX); /* op->bytes and the journal have 32 bits for it */
+    ASSERT(max <= UINT32_MAX); /* op->bytes and the journal have 32 bits for the size */
     if (max > group->capacity - group->size) {
         size_t capacity = group->bytes == NULL ? FIRST_CAPACITY : group->capacity;
         char *grown = array_grow(group->bytes, &capacity, group->size + max, 1);
@@ -197,7 +197,7 @@ static enum status committing_repair(const struct committing *committing)
         state_commit(state, replay.bets_end, replay.journal_end);
         status = committing_cut_back(committing);
     }
-    /* From now on everything that was found counts, also a draw, so it has to be on disk first. */
+    /* Everything that was found, also a draw, will count, so it has to be on disk first. */
     if (status == STATUS_OK)
         status = committing_sync(committing);
     if (status == STATUS_OK) {
@@ -244,7 +244,7 @@ enum status committing_note_synced(struct committing *committing)
 
     if (status != STATUS_OK)
         return status;
-    /* A failure here loses nothing: the older note is still true. */
+    /* If this fails, nothing is lost: the older note in the header is still true. */
     (void)store_header_write(&committing->files, committing->state);
     state_unlock(committing->state);
     return STATUS_OK;
@@ -284,7 +284,7 @@ static void group_plan_finish(struct store_op *op, struct planned *planned)
     op->status = op->offset == planned->received ? STATUS_OK : STATUS_INCOMPLETE;
     if (op->status == STATUS_OK && !planned->has_finished) {
         planned->has_finished = true;
-        op->stored = 1; /* means here: there is a record to write */
+        op->stored = 1; /* here this means that there is a record to write */
     }
 }
 
@@ -328,7 +328,7 @@ static void group_plan(struct committing *committing, const struct group *group)
     }
 }
 
-/* What group_plan() decided, as bytes for both files. */
+/* The bytes for both files that follow from what group_plan() decided. */
 struct writing {
     size_t parts;         /* runs of lines for bets.csv */
     size_t records;       /* records for the journal */

@@ -38,7 +38,7 @@ void state_lock(struct state *state, bool *out_repair)
     int code = pthread_mutex_lock(&state->lock);
 
     if (code != 0 && code != EOWNERDEAD)
-        abort(); /* the mutex is broken: nothing is certain any more */
+        abort(); /* the mutex is broken, so the state cannot be trusted any more */
     *out_repair = code == EOWNERDEAD;
 }
 

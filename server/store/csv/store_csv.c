@@ -57,7 +57,7 @@ static void store_csv_on_done(uv_async_t *async)
 {
     struct store_csv *self = async->data;
 
-    /* The log lines of a group leave together, before the loop sends any of its answers. */
+    /* The log lines of a group are written together, before the loop sends any of the answers. */
     log_hold();
     store_csv_run_callbacks(self, committer_take_done(&self->committer));
     log_release();
