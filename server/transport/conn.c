@@ -3,9 +3,8 @@
  * Happy path: conn_accept wraps the socket and starts the conversation; the ops' on_closed calls
  * conn_free, which takes the connection from its set and tells the set's owner.
  *
- * Failure modes: no memory, or the loop refuses the socket: it is closed, and on_gone comes
- * at once. The conversation cannot start: the stream is closed, and conn_free follows as
- * always.
+ * Failure modes: no memory, or the loop refuses the socket: it is closed, and on_gone is called at
+ * once. The conversation cannot start: the stream is closed, and conn_free follows as always.
  */
 #include "conn.h"
 
@@ -109,7 +108,7 @@ void conn_free(struct conn *conn, const char *reason)
     list_remove(&conn->in_set);
     set->count--;
     set->config.on_gone(set->config.owner, conn->ip);
-    /* Last, so that whoever reads the line finds the connection's place free. */
+    /* Last, so that anyone who reads the line can already use the connection's place. */
     LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
         LOG_TEXT("reason", reason));
     free(conn);

@@ -4,8 +4,8 @@
  * logged, sent back as they came, and the connection is finished.
  *
  * Failure modes: no line feed within ECHO_LINE_MAX bytes: logged, closed without an answer. The
- * peer ends its side before it sent anything: closed; that is how a health check asks whether
- * somebody is there. It breaks or takes too long: closed.
+ * peer ends its side before it sent anything: closed; the health check does this. The connection
+ * breaks or takes too long: closed.
  */
 #include "echo_conn.h"
 
@@ -18,9 +18,9 @@
 
 struct echo_conn {
     struct conn base;       /* first: a conn of these ops is an echo_conn */
-    struct buffer line;     /* what has come of it */
+    struct buffer line;     /* the part of the line that has arrived */
     uint64_t since_ms;      /* monotonic: when the connection began */
-    const char *end_reason; /* for the log; static; NULL until it ends otherwise than usual */
+    const char *end_reason; /* for the log; static; NULL unless it ends in an unusual way */
 };
 
 static struct echo_conn *echo_conn_of(struct conn *base)
@@ -122,7 +122,7 @@ static void echo_conn_check(struct conn *base, uint64_t now)
         echo_conn_fail(conn, "no whole line in time, or the answer was not read");
 }
 
-/* A line that is not whole cannot be answered any more. */
+/* Closes at once: an incomplete line cannot be answered any more. */
 static void echo_conn_stop(struct conn *base)
 {
     if (stream_is_finishing(base->stream))

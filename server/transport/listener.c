@@ -1,11 +1,12 @@
 /* Accepting, fairly.
  *
- * Happy path: the socket is readable, it is our turn, accept, count, hand over to the connections.
+ * Happy path: the socket is readable and it is our turn: accept, count, hand the connection to the
+ * set.
  *
  * Failure modes: not our turn: stop watching for a millisecond, and after PATIENCE_MS of that
- * accept anyway (the worker whose turn it was may hang). Over a limit, or out of descriptors: the
- * newcomer is accepted and closed at once - left in the queue it would keep the loop spinning - and
- * the log says so, once a second at most. Another worker was faster: nothing.
+ * accept anyway (the worker whose turn it is may hang). Over a limit, or out of descriptors: the
+ * new connection is accepted and closed at once, because in the queue it would keep the loop
+ * spinning; the log says so, at most once a second. Another worker was faster: nothing to do.
  */
 #include "listener.h"
 
@@ -21,7 +22,7 @@
 
 #define RETRY_MS 1
 #define PATIENCE_MS 100
-#define BURST 64 /* accepted per turn of the loop, so that it gets to its connections */
+#define BURST 64 /* accepted per turn of the loop, so that it can also serve its connections */
 #define REFUSAL_LOG_MS 1000
 
 static void listener_on_readable(uv_poll_t *poll, int status, int events);
@@ -113,7 +114,7 @@ static bool listener_accept_one(struct listener *listener)
         return true;
     case EAGAIN:
         return false;
-    default: /* what waits stays there: it must not keep the loop busy */
+    default: /* the connection stays in the queue; it must not keep the loop busy */
         listener_log_refusal(listener, from.sin_addr, strerror(errno));
         listener_leave_to_others(listener);
         return false;
@@ -134,12 +135,12 @@ static void listener_on_retry(uv_timer_t *timer)
     (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_readable);
 }
 
-/* Have the others been given PATIENCE_MS without a break to take what is there? */
+/* Has the waiting connection been left to the others for PATIENCE_MS? */
 static bool listener_is_patience_over(struct listener *listener)
 {
     uint64_t now = clock_monotonic_ms();
     bool is_new =
-        now - listener->left_ms > PATIENCE_MS / 2; /* the last one was taken by somebody */
+        now - listener->left_ms > PATIENCE_MS / 2; /* another worker took the previous one */
 
     listener->left_ms = now;
     if (is_new)
@@ -157,7 +158,7 @@ static void listener_on_readable(uv_poll_t *poll, int status, int events)
 {
     struct listener *listener = poll->data;
 
-    (void)status; /* accept says more */
+    (void)status; /* accept reports errors better */
     (void)events;
     for (int i = 0; i < BURST; i++) {
         if (!listener_is_our_turn(&listener->config) && !listener_is_patience_over(listener)) {

@@ -1,14 +1,15 @@
 /* A lottery connection.
  *
  * Happy path: bytes become frames, frames go to the session, its answers go to the stream. The peer
- * ends its side when it has its winners; the stream is finished when nothing is owed any more.
+ * ends its side when it has its winners; the stream is finished when all answers are sent.
  *
  * Failure modes: a frame over the limit ends the session with MALFORMED. The connection breaks: it
- * is closed; what the store was given is still stored. The peer sends faster than the store syncs,
- * or does not read: it is not read from until that has changed. It takes too long: it is closed.
+ * is closed; operations that the store has taken are still stored. The peer sends faster than the
+ * store syncs, or does not read: we stop reading from it until that has changed. The peer takes too
+ * long: the connection is closed.
  *
- * Closing: whatever begins it, lottery_conn_on_closed comes once, from the stream; the session has
- * left by then and the memory goes with conn_free.
+ * Closing: whatever the reason, the stream calls lottery_conn_on_closed once; it ends the session
+ * if that is still open, and conn_free frees the memory.
  */
 #include "lottery_conn.h"
 
@@ -26,10 +27,10 @@
 
 enum lottery_conn_state {
     LOTTERY_CONN_HELD,    /* not read from: too much is outstanding or unread, or it was refused */
-    LOTTERY_CONN_READING, /* messages are read as they come */
+    LOTTERY_CONN_READING, /* messages are read as they arrive */
     LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the store to catch up */
-    LOTTERY_CONN_ENDED,   /* nothing more will be read; what is owed still leaves */
-    LOTTERY_CONN_CLOSING  /* nothing more will be said */
+    LOTTERY_CONN_ENDED,   /* nothing more will be read; remaining answers are still sent */
+    LOTTERY_CONN_CLOSING  /* no more answers will come; collected ones may still be sent */
 };
 
 struct lottery_conn {
@@ -39,10 +40,10 @@ struct lottery_conn {
     enum lottery_conn_state state;
     struct list_node in_paused; /* linked in LOTTERY_CONN_PAUSED, and only then */
     const char *end_reason;     /* for the log; static; NULL until the end begins */
-    uint64_t now_ms;            /* when the bytes that are being looked at came */
-    uint64_t heard_ms;          /* when the last message was whole, or the connection began */
-    uint64_t frame_ms;          /* when the frame that is incomplete now began */
-    uint64_t drained_ms;        /* when nothing was left to send, for the last time */
+    uint64_t now_ms;            /* when the current bytes arrived */
+    uint64_t heard_ms;          /* when the last message was complete, or the connection began */
+    uint64_t frame_ms;          /* when the current incomplete frame began */
+    uint64_t drained_ms;        /* when there was last nothing left to send */
 };
 
 void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config)
@@ -85,7 +86,7 @@ static void lottery_conn_close(struct lottery_conn *conn, const char *reason)
     stream_close(conn->base.stream);
 }
 
-/* Says what is left to say, then closes. */
+/* Sends the collected answers, then closes. */
 static void lottery_conn_finish(struct lottery_conn *conn, const char *reason)
 {
     lottery_conn_note_reason(conn, reason);
@@ -109,14 +110,14 @@ static void lottery_conn_read(struct lottery_conn *conn)
         lottery_conn_close(conn, "cannot read");
 }
 
-/* Reads no more, in the state that says why. */
+/* Stops reading; `state` says why. */
 static void lottery_conn_read_stop(struct lottery_conn *conn, enum lottery_conn_state state)
 {
     lottery_conn_set_state(conn, state);
     stream_read_stop(conn->base.stream);
 }
 
-/* Reads on or holds back, as the limits say. */
+/* Starts or stops reading, as the limits require. */
 static void lottery_conn_regulate(struct lottery_conn *conn)
 {
     if (conn->state >= LOTTERY_CONN_ENDED || conn->session.state == SESSION_CLOSED ||
@@ -130,7 +131,7 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
         lottery_conn_read(conn);
 }
 
-/* The store has caught up: all that waited for it may go on. */
+/* Lets the paused connections go on if the store has caught up. */
 static void lottery_conns_wake_paused(struct lottery_conns *all)
 {
     if (list_is_empty(&all->paused) || store_backlog(all->config.store) > STORE_LOW)
@@ -150,7 +151,7 @@ static void lottery_conn_on_send(void *owner, const uint8_t *frame, size_t size)
 
     if (stream_send(conn->base.stream, frame, size) == STATUS_OK)
         return;
-    /* The agency asks again on its next connection. */
+    /* No memory for the answer: the agency will ask again on its next connection. */
     lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     stream_close(conn->base.stream);
 }
@@ -195,7 +196,7 @@ static bool lottery_conn_on_frame(void *context, const struct frame *frame)
 
     bool goes_on = dispatch_message(&conn->session, frame->opcode, frame->body, frame->body_size);
     conn->frame_ms = conn->now_ms;
-    if (conn->session.agency != 0) /* who names no agency has not been heard of */
+    if (conn->session.agency != 0) /* before that, the handshake's time limit runs on */
         conn->heard_ms = conn->now_ms;
     return goes_on;
 }
@@ -212,7 +213,7 @@ static void lottery_conn_on_data(void *owner, const uint8_t *data, size_t size)
         lottery_conn_regulate(conn);
     } else if (status == STATUS_NOMEM) {
         lottery_conn_close(conn, status_text(status));
-    } else { /* the last answer is on its way: nothing more is read */
+    } else { /* the session sends its last answer, and nothing more is read */
         if (status == STATUS_MALFORMED)
             session_malformed(&conn->session, "frame over the limit of 8192 bytes");
         if (conn->state < LOTTERY_CONN_ENDED)
@@ -249,7 +250,7 @@ static void lottery_conn_on_closed(void *owner)
 {
     struct lottery_conn *conn = owner;
 
-    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING); /* the worker closes streams by itself */
+    lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING); /* the set may have closed the stream */
     session_fini(&conn->session);
     frame_reader_fini(&conn->reader);
     conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
@@ -271,7 +272,7 @@ static enum status lottery_conn_start(struct conn *base)
     frame_reader_init(&conn->reader);
     conn->heard_ms = clock_monotonic_ms();
     conn->drained_ms = conn->heard_ms;
-    /* A peer whose machine is gone would otherwise be waited for until the draw. */
+    /* Without keepalive, a peer whose machine is gone would stay connected until the draw. */
     stream_set_keepalive(base->stream, KEEPALIVE_S);
     lottery_conn_read(conn);
     return STATUS_OK;
@@ -285,9 +286,9 @@ static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_
     if (stream_backlog(conn->base.stream) > 0)
         return now - conn->drained_ms >= limits->frame_ms ? "answers are not read" : NULL;
     if (stream_is_finishing(conn->base.stream))
-        return NULL; /* all is said; the stream sees to the rest */
+        return NULL; /* all answers are sent; the stream closes within its own time limit */
     if (session->outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED)
-        return NULL; /* it is we who owe */
+        return NULL; /* the peer is waiting for us */
     if (frame_reader_is_inside(&conn->reader) && now - conn->frame_ms >= limits->frame_ms)
         return "a frame was not completed in time";
     if (session->agency == 0 && now - conn->heard_ms >= limits->handshake_ms)
@@ -303,12 +304,12 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
 
     if (stream_is_closing(base->stream))
         return;
-    /* The last operations in the store may have been those of connections that are gone. */
+    /* If the last operations in the store belonged to connections that are gone, nothing else wakes
+     * the paused ones. */
     lottery_conns_wake_paused(lottery_conn_shared(conn));
     if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;
-    /* A peer that has ended its side is not read from, which would show whether it is still there.
-     */
+    /* A peer that has ended its side is not read from any more, so only this shows a reset. */
     const char *reason = conn->state >= LOTTERY_CONN_ENDED && stream_was_reset(base->stream)
                              ? "the peer is gone"
                              : lottery_conn_overdue(conn, now);
@@ -316,7 +317,8 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
         lottery_conn_close(conn, reason);
 }
 
-/* What was read is finished and answered: the worker waits for the store, then closes. */
+/* Stops reading. Messages that were read are still stored and answered; then the connection closes.
+ */
 static void lottery_conn_stop(struct conn *base)
 {
     struct lottery_conn *conn = lottery_conn_of(base);
