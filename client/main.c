@@ -9,19 +9,19 @@
 
 static const char help[] =
     "Usage: lottery-agency [OPTION]...\n"
-    "A betting agency: sends its bets to the lottery central and asks for its winners.\n"
+    "A betting agency: sends its bets to the lottery's server and receives its winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.yaml; may be absent)\n"
     "  -h, --help         this text\n"
     "  -v, --version      name and version\n"
     "\n"
-    "Settings come from the environment, else from the file, else have a default; the README has\n"
-    "their table. In mode bet the bet comes from NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and "
-    "NUMERO.\n"
+    "Settings come from the environment, otherwise from the file, otherwise they have a default;\n"
+    "the README lists them. In mode bet, NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and NUMERO in "
+    "the\n"
+    "environment are the bet.\n"
     "\n"
-    "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2 "
-    "for\n"
-    "a bad command line, setting, or bet in the environment.\n";
+    "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2\n"
+    "for a bad command line, setting, or bet in the environment.\n";
 
 static int client_fail_settings(const char *reason)
 {

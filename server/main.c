@@ -16,7 +16,7 @@
 
 static const char help[] =
     "Usage: lottery-server [OPTION]...\n"
-    "Takes the bets of agencies, draws, and sends each agency its winners.\n"
+    "Receives the agencies' bets, holds the draw, and sends each agency its winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
     "      --check DIR    print what is in a data folder and whether it is valid; change nothing\n"
@@ -24,11 +24,12 @@ static const char help[] =
     "  -h, --help         this text\n"
     "  -v, --version      name and version\n"
     "\n"
-    "Settings come from the environment, else from the file, else have a default; the README has\n"
-    "their table.\n"
+    "Settings come from the environment, otherwise from the file, otherwise they have a default;\n"
+    "the README lists them.\n"
     "\n"
-    "Exit status: 0 after a clean stop (or: the server is healthy, the folder is valid), 1 when\n"
-    "it could not run (or: is not), 2 for a bad command line or setting.\n";
+    "Exit status: 0 after a clean stop, 1 when the server could not run, 2 for a bad command line\n"
+    "or setting. With --check or --health: 0 when the folder is valid or the server is healthy,\n"
+    "otherwise 1.\n";
 
 static int server_fail_settings(const char *reason)
 {
