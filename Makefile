@@ -8,7 +8,7 @@ COMPOSE := docker-compose-dev.yaml
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
-run: build ## a raffle on this machine: server and five agencies on loopback
+run: build ## a draw on this machine: server and five agencies on loopback
 	@tools/run-lottery.sh $(AGENCIES)
 
 test: deps ## builds and runs every test (gcc release, clang with sanitizers)
@@ -51,13 +51,13 @@ docker-compose-up: docker-image $(COMPOSE) ## server and five agencies (or CLIEN
 	@tools/make-data.sh $$(grep -c 'source: ./.data/agency-' $(COMPOSE))
 	docker compose -f $(COMPOSE) up -d --remove-orphans
 
-docker-compose-down: ## stops the containers, which get ten seconds for it, and removes them
-	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), and so nothing to stop"; exit 1; }
+docker-compose-down: ## stops the containers within ten seconds, and removes them
+	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), so there is nothing to stop"; exit 1; }
 	docker compose -f $(COMPOSE) stop -t 10
 	docker compose -f $(COMPOSE) down --remove-orphans
 
-docker-compose-logs: ## their log lines, as they come
-	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), and so nobody to listen to"; exit 1; }
+docker-compose-logs: ## follows the containers' log lines
+	@[ -e $(COMPOSE) ] || { echo "there is no $(COMPOSE), so there are no logs to follow"; exit 1; }
 	docker compose -f $(COMPOSE) logs -f
 
 # Made where it is missing, and made again when CLIENTS or LOTTERY_MODE is given.

@@ -15,7 +15,7 @@ usage() {
 Usage: tools/exercise-branches.sh [--renew]
 
 Makes the branches ej1 to ej8 from the current commit: generar-compose.sh makes an echo stack on ej1
-to ej4, one bet per agency on ej5, and the raffle on ej6 to ej8, where agencies wait 3 s at their start.
+to ej4, one bet per agency on ej5, and the draw on ej6 to ej8, where agencies wait 3 s at their start.
 
   --renew  also replaces branches that this tool has made before; one with other work is not touched
 

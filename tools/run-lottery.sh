@@ -42,7 +42,7 @@ done
 while [ ${#pids[@]} -gt 0 ]; do
     # The others would wait forever: there is no draw before all agencies have finished.
     wait -n -p ended "${!pids[@]}" || {
-        echo "agency ${pids[$ended]} failed: there will be no raffle" >&2
+        echo "agency ${pids[$ended]} failed: there will be no draw" >&2
         exit 1
     }
     unset "pids[$ended]"

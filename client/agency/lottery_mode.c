@@ -44,11 +44,11 @@ enum lottery_stage {
 static const char *const stage_texts[] = {
     [LOTTERY_STAGE_CHECKING] = "checking the file",
     [LOTTERY_STAGE_CONNECTING] = "connecting",
-    [LOTTERY_STAGE_ASKING] = "asking where we were",
+    [LOTTERY_STAGE_ASKING] = "asking for the position",
     [LOTTERY_STAGE_SENDING] = "sending",
     [LOTTERY_STAGE_DRAINING] = "sending",
     [LOTTERY_STAGE_PAUSING] = "the central's disk",
-    [LOTTERY_STAGE_FINISHING] = "waiting for the raffle",
+    [LOTTERY_STAGE_FINISHING] = "waiting for the draw",
     [LOTTERY_STAGE_DONE] = "done",
 };
 

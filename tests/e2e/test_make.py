@@ -7,7 +7,7 @@ from stack import COMPOSE, Case, exit_status, lines
 
 class Make(Case):
     def test_one_command(self):
-        """From nothing to a raffle; what is there is kept; the logs; and down."""
+        """From nothing to a draw; existing files are kept; the logs; and down."""
         self.stack.run("make", "docker-compose-up", "CLIENTS=2", seconds=600)
         for client in ("client1", "client2"):
             self.assertEqual(exit_status(client), 0)

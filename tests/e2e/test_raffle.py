@@ -79,7 +79,7 @@ class Raffle(Case):
         files = self.stack.make_data("--agencies", 2, "--bets", f"{MANY},1000", "--winners", "6,2")
         self.stack.write_settings("", "batch:\n  maxAmount: 5\n")
         self.stack.generate(2)
-        # The second agency comes last, so that the raffle cannot be over too soon.
+        # The second agency comes last, so that the draw cannot be held too soon.
         self.stack.compose("up", "-d", "server", "client1")
 
         self.read_batches("server", 50)

@@ -450,7 +450,7 @@ class Modes(AgencyCase):
                 caller.answer(3)
                 caller.read_finished()
                 wait_until(lambda: shown(b"3/3 bets, "), "the progress line")
-                wait_until(lambda: shown(b"waiting for the raffle"), "what it waits for")
+                wait_until(lambda: shown(b"waiting for the draw"), "what it waits for")
                 caller.send_winners(["7"])
                 wait_until(lambda: shown(b"cant_ganadores: 1"), "the winners")
             self.assertEqual(process.wait(30), 0)

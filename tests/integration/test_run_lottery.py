@@ -90,7 +90,7 @@ class RunLottery(unittest.TestCase):
         output = process.communicate(timeout=60)[0]
         self.assertEqual(process.returncode, 1, output)
         self.assertIn("agency-2.csv:1: 1 fields instead of 5", output)
-        self.assertIn("agency 2 failed: there will be no raffle", output)
+        self.assertIn("agency 2 failed: there will be no draw", output)
         wait_until(lambda: self.running() == [], "nobody to be left")
 
     def test_a_stop(self):
