@@ -1,11 +1,11 @@
-/* The floor: what sockets and disk need when nobody looks at the bets.
+/* The floor: the time that sockets and disk need when nothing parses the bets.
  *
  *     bench-floor OUT FILE...
  *
- * One process per FILE sends its bytes over loopback in writes of WRITE_SIZE. One receiver appends
- * what all ready sockets have to OUT, syncs, and answers each of them with a byte. It closes a
- * connection when all its bytes are on disk, which ends the sender. Prints the number of bytes in
- * OUT.
+ * One process per FILE sends its bytes over loopback in writes of WRITE_SIZE. One receiver reads
+ * from all ready sockets, appends the bytes to OUT, syncs, and answers each of them with a byte. It
+ * closes a connection when all its bytes are on disk, which ends the sender. Prints the number of
+ * bytes in OUT.
  */
 #include "net.h"
 
@@ -38,7 +38,7 @@ struct receiver {
     int open; /* connections */
 };
 
-/* Reads the answers that have come, so that the receiver never has to wait for room. */
+/* Reads the answers that have arrived, so that the receiver never waits for space to send. */
 static void take_answers(int fd)
 {
     char answers[256];

@@ -2,8 +2,8 @@
  *
  *     bench-latency PORT CONNECTIONS COUNT
  *
- * The agencies 1 to CONNECTIONS send COUNT batches of one bet each, and the next only when the last
- * has been acknowledged. Every answer must be OK and count the bet.
+ * Each of the agencies 1 to CONNECTIONS sends COUNT batches of one bet, the next one only when the
+ * last has been acknowledged. Every answer must be OK and count the bet.
  */
 #include "frame_reader.h"
 #include "net.h"

@@ -130,7 +130,7 @@ int fork_tied(void)
     if (child == 0) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
             die("prctl");
-        if (getppid() != parent) /* it died before */
+        if (getppid() != parent) /* the parent died before prctl took effect */
             exit(EXIT_FAILURE);
     }
     return child;

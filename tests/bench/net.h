@@ -33,7 +33,7 @@ int fork_tied(void);
 /* Waits for `count` children; ends the program when one of them failed. */
 void wait_children(int count);
 
-/* The decimal number that `text` is; ends the program when it is something else. */
+/* Reads `text` as a decimal number; ends the program when it is not one. */
 unsigned long parse_number(const char *text);
 
 #endif

@@ -11,11 +11,11 @@ struct samples {
     size_t capacity;
 };
 
-/* Makes room for `capacity` round trips; ends the program when there is no memory. */
+/* Allocates memory for `capacity` round trips; ends the program when there is none. */
 void samples_init(struct samples *samples, size_t capacity);
 void samples_fini(struct samples *samples);
 
-/* Adds one; there has to be room. */
+/* Adds a round trip; at most `capacity` may be added. */
 void samples_add(struct samples *samples, uint64_t ns);
 
 /* Sorts them and prints one line of JSON: p50_us, p99_us, p999_us, per_s. `total_ns` is how long
