@@ -1,9 +1,9 @@
-"""Who may include whom: arrows run one way, between folders and between files, and pure rooms stay pure.
+"""Who may include whom: arrows run one way, between folders and between files; pure folders stay pure.
 
 cmake/layers.txt is the one list of layers. Checked is that
 - each folder there uses only folders that stand above it, and uses them;
 - every file lies in one of them, and includes what its folder may;
-- some headers stay out of some rooms;
+- some headers must not be included in some folders;
 - no files need each other in a circle (an arrow is a symbol that one file defines and another uses);
 - the drawing in ARCHITECTURE.md is the one that follows from the includes.
 
@@ -25,7 +25,7 @@ PROGRAMS = ("server", "client")
 
 PURE = ("common/base", "common/config", "common/bet", "server/lottery")
 FORBIDDEN = (
-    # headers, rooms whose files must not include them, why
+    # headers, folders whose files must not include them, why
     (r"uv\.h", (*PURE, "server/store", "server/service"), "no event loop here"),
     (r"sys/socket\.h|netinet/.*|arpa/inet\.h", (*PURE, "server/service", "server/store",
                                                 "server/store/csv"), "no sockets here"),
