@@ -1,7 +1,7 @@
 /* fuzz.h - what the fuzz targets share: checks that end the run, and reading parts of an input.
  *
  * A target is one file with LLVMFuzzerTestOneInput(), which libFuzzer calls with one input after
- * another; see https://llvm.org/docs/LibFuzzer.html. tools/fuzz.sh runs one for as long as wanted.
+ * another; see https://llvm.org/docs/LibFuzzer.html. tools/fuzz.sh runs a target for a given time.
  */
 #ifndef LOTTERY_FUZZ_H
 #define LOTTERY_FUZZ_H
@@ -27,7 +27,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The rest of an input that is not read yet. */
+/* The part of an input that has not been read yet. */
 struct fuzz_input {
     const uint8_t *data;
     size_t size;
@@ -40,8 +40,8 @@ uint8_t fuzz_byte(struct fuzz_input *input);
 uint64_t fuzz_uint(struct fuzz_input *input, unsigned bytes);
 
 /* A text of at most `max` bytes (its length is one byte of the input) in a memory block of its own,
- * so that a sanitizer notices reading beyond its end. With `has_nul` a NUL follows it that is not
- * part of it. The caller frees it with fuzz_text_free. */
+ * so that a sanitizer notices reading beyond its end. With `has_nul` it is followed by a NUL that
+ * is not part of it. The caller frees it with fuzz_text_free. */
 struct text fuzz_text(struct fuzz_input *input, size_t max, bool has_nul);
 void fuzz_text_free(struct text text);
 

@@ -1,5 +1,5 @@
-/* The fast path for NewBets: what it accepts, protobuf-c accepts too and reads the same; and what
- * protobuf-c packs from that, the fast path reads again. */
+/* The fast path for NewBets: protobuf-c also accepts every message that the fast path accepts, and
+ * reads the same bets; when protobuf-c packs them again, the fast path accepts the result. */
 #include "bet_codec.h"
 #include "fuzz.h"
 #include "lottery.pb-c.h"
@@ -21,7 +21,7 @@ static void check_bet(const struct bet *ours, const Lottery__V1__Bet *theirs)
     FUZZ_CHECK(ours->number == theirs->number);
 }
 
-/* Does the fast path accept it? Then it has to read the same as `message`. */
+/* Does the fast path accept the body? If so, it must read the same as `message`. */
 static bool reads(const uint8_t *body, size_t size, const Lottery__V1__NewBets *message)
 {
     static struct bet bets[BODY_MAX / 2];

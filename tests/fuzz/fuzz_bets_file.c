@@ -1,5 +1,5 @@
-/* An agency's CSV: bets_file reads from a file what libcsv reads when it gets it in one piece; a
- * checked file can be read again from any row. */
+/* An agency's CSV file: bets_file reads the same rows as libcsv does when it gets the whole file in
+ * one piece; a checked file can be read again from any row. */
 #include "bets_file.h"
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@ struct wanted {
     struct bet bets[ROWS_MAX];
     char *texts[ROWS_MAX][FIELDS];
     size_t count;
-    struct text row[FIELDS]; /* that is being read */
+    struct text row[FIELDS]; /* the one being read */
     size_t fields;
     bool is_bad;
 };
@@ -66,7 +66,7 @@ static int no_space(unsigned char byte)
     return 0;
 }
 
-/* A carriage return is allowed only before a line feed, or at the end. */
+/* Is there a carriage return that is not before a line feed or at the end of the file? */
 static bool has_stray_return(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++) {

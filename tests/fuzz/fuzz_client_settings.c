@@ -1,5 +1,5 @@
-/* config.yaml with any bytes: either settings within their ranges, which are the same again after
- * they are written and read, or an error with file and line. */
+/* config.yaml with any bytes: the result is either settings within their ranges, which are the same
+ * when they are written to a file and loaded again, or an error with file and line. */
 #include "client_settings.h"
 #include "fuzz.h"
 #include "values.h"

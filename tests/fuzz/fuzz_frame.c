@@ -1,5 +1,5 @@
-/* The frames are the same however the stream is cut - all at once, byte by byte, in two pieces -
- * and the same as those of a simple decoder. */
+/* The frame reader returns the same frames however the stream is cut (all at once, byte by byte, in
+ * two pieces), and a simple decoder returns them too. */
 #include "frame_reader.h"
 #include "fuzz.h"
 

@@ -1,9 +1,9 @@
-/* A data directory with any bytes in its files: checking changes nothing; opening either refuses
- * and changes nothing, or finds what the check found, and the same again the next time.
+/* A data folder with any bytes in its files: checking changes nothing; opening either refuses and
+ * changes nothing, or finds what the check found, and finds the same the next time.
  *
- * Because of the checksums most inputs would not get far. So half of the inputs have their records
- * sealed: each gets its own offset, the directory's id and correct checksums, whatever else it
- * says.
+ * Because of the checksums most inputs would be refused early. So half of the inputs have their
+ * records sealed: each record gets its own offset, the folder's id and correct checksums; its other
+ * fields stay as they are.
  */
 #include "crc32c.h"
 #include "file_ops.h"
@@ -22,7 +22,7 @@ enum { BETS, JOURNAL, WINNERS }; /* in the order of folder_names */
 /* The first byte of an input. */
 enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8 };
 
-/* Offsets of what sealing changes in a record; docs/disk-format.md has the whole layout. */
+/* Offsets of the fields of a record that sealing reads or changes; see docs/disk-format.md. */
 enum { AT_TYPE = 4, AT_DATA = 24, AT_SIZE = 32, AT_DATA_CRC = 36, AT_SELF = 48, AT_ID = 56 };
 
 struct found {
@@ -133,7 +133,7 @@ static enum status open_and_close(struct store_report *report)
     return status;
 }
 
-/* Do both reports describe the same lottery? What was cut is not compared. */
+/* Checks that both reports describe the same lottery. Does not compare how much was cut. */
 static void check_same(const struct store_report *a, const struct store_report *b)
 {
     FUZZ_CHECK(a->bets == b->bets && a->bets_bytes == b->bets_bytes);

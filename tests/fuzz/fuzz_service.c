@@ -1,10 +1,10 @@
 /* Passes whole messages to the real handlers, from two connections that come and go, with a store
  * that ends operations sooner or later.
  *
- * An input is a list of steps: a byte that says what happens with a message, and the message's
- * frame. A model, which reads messages only with protobuf-c, says which answer each message must
- * get, in order. Only valid bets may reach the store (memory_store.c), and in the end nothing is
- * outstanding.
+ * An input is a list of steps. Each has a byte that says what happens with a message, and the
+ * message's frame. A model, which reads messages only with protobuf-c, says which answer each
+ * message must get, in order. Only valid bets may reach the store (memory_store.c), and at the end
+ * nothing may be outstanding.
  */
 #include "arena.h"
 #include "bets_csv.h"
@@ -32,20 +32,20 @@ enum step {
     DISK_FULL = 8,
     SLOW_READER = 16, /* the connection takes no more bytes for now */
     DRAW = 32,        /* takes place if it is due */
-    NO_FRAME = 64,    /* then come bytes that are not a frame */
+    NO_FRAME = 64,    /* bytes that are not a frame follow */
     COORDINATOR_LOST = 128
 };
 
 /* What the model knows about a connection. It is the owner of the session. */
 struct connection {
     struct session session;
-    unsigned number;  /* how many connections had this place */
-    uint32_t agency;  /* the one it named first */
-    bool has_ended;   /* a message was malformed: no more are taken */
+    unsigned number;  /* counts the connections that had this place */
+    uint32_t agency;  /* the first one that it named */
+    bool has_ended;   /* a message was malformed: no more are accepted */
     bool is_finished; /* finish() was called: no more answers are sent */
     bool is_slow;
-    unsigned acks;         /* sent since the model looked last */
-    uint64_t lists_due;    /* accepted Finished that have not got their winners */
+    unsigned acks;         /* sent since the model last checked */
+    uint64_t lists_due;    /* accepted Finished messages whose winners were not sent yet */
     uint64_t winners_seen; /* of the list that is being sent */
 };
 
@@ -262,10 +262,10 @@ static void note_message(struct connection *from, Lottery__V1__AckCode code, boo
     if (code != MALFORMED)
         return;
     from->has_ended = true;
-    from->lists_due = 0; /* what has not been sent will not be sent */
+    from->lists_due = 0; /* the remaining winners will never be sent */
 }
 
-/* The store must have got the lines of the bets that the model read. */
+/* Checks that the store received the lines of the bets that the model read. */
 static void check_handed_in(size_t before, size_t count, uint32_t agency)
 {
     char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);

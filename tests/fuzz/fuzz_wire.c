@@ -105,7 +105,7 @@ static void check_ack(struct fuzz_input *input)
     struct text start = fuzz_text(input, 255, false);
     char detail[512] = "";
 
-    /* Twice, so that it can be longer than what an Ack keeps. */
+    /* The text is repeated, so that it can be longer than the detail of an Ack. */
     for (size_t i = 0; i < 2; i++)
         (void)strncat(detail, start.data, start.size);
     size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, received, detail, bytes);

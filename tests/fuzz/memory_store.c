@@ -156,12 +156,12 @@ static enum status read_draw(struct store *store, struct draw *out, struct errbu
         memcpy(copy, self->lines, self->size);
     enum status status =
         winners_collect(copy, self->size, self->winner_number, &out->winners, &bad_at);
-    FUZZ_CHECK(status == STATUS_OK); /* what was stored must be readable */
+    FUZZ_CHECK(status == STATUS_OK); /* stored lines must be readable */
     free(copy);
     return status;
 }
 
-/* The service never scans or draws. */
+/* The service never scans and never holds the draw. */
 static const struct store_backend backend = {
     .append = append,
     .finish = finish,

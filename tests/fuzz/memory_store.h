@@ -13,7 +13,7 @@ struct memory_agency {
 
 struct memory_store {
     struct store store;     /* first */
-    struct store_op *first; /* handed in and not ended, in order */
+    struct store_op *first; /* submitted and not ended, in order */
     struct store_op **end;
     struct memory_agency agencies[MEMORY_AGENCIES + 1]; /* [1..] */
     char *lines; /* of the stored bets, then of the bets of operations in `first` */
