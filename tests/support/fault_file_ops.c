@@ -16,7 +16,7 @@
     ((size_t)64 * 1024) /* bytes that the model keeps of a file, from its beginning */
 #define PIECE 64
 
-/* What is on the disk of one file. */
+/* One file, as it is on the modelled disk. */
 struct disk_file {
     dev_t device;
     ino_t inode;
@@ -25,7 +25,7 @@ struct disk_file {
     bool is_dirty[FILE_CAPACITY / PIECE]; /* written since the last sync */
 };
 
-/* Shared with the processes forked after the first fault_reset, and outlives them. */
+/* Shared with the processes forked after the first fault_reset; remains when they end. */
 static struct disk {
     struct disk_file files[FILES_MAX];
     size_t count;
@@ -147,7 +147,7 @@ void fault_watch(void (*on_call)(void *context), void *context)
     (void)pthread_mutex_unlock(&fault.mutex);
 }
 
-/* Counts the call and returns whether the plan strikes now. The caller holds the mutex. */
+/* Counts the call and returns whether the plan makes it fail. The caller holds the mutex. */
 static bool strikes(enum fault_op op)
 {
     fault.counts[index_of(op)]++;

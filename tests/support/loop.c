@@ -44,7 +44,7 @@ void loop_until(uv_loop_t *loop, bool (*is_true)(void *context), void *context, 
         has_come = is_true(context);
     }
     uv_close((uv_handle_t *)&timer, on_timer_closed);
-    while (!is_closed) /* its memory ends with this function: the loop has to let go of it first */
+    while (!is_closed) /* the timer is on the stack, so the loop must close it before we return */
         (void)uv_run(loop, UV_RUN_NOWAIT);
     if (!has_come)
         fail_msg("waited %d ms in vain for: %s", LOOP_WAIT_MS, what);

@@ -57,7 +57,7 @@ void sockets_pair_tcp(int fds[2], int buffer)
     struct sockaddr_in address;
     int listener = sockets_listen(&address);
 
-    set_buffers(listener, buffer); /* before listen's first connection: the accepted one inherits */
+    set_buffers(listener, buffer); /* an accepted socket inherits the sizes of the listening one */
     fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fds[0] >= 0);
     set_buffers(fds[0], buffer);
