@@ -16,9 +16,8 @@ static const char help[] =
     "  -v, --version      name and version\n"
     "\n"
     "Settings come from the environment, otherwise from the file, otherwise they have a default;\n"
-    "the README lists them. In mode bet, NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and NUMERO in "
-    "the\n"
-    "environment are the bet.\n"
+    "the README lists them. In mode bet, NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and NUMERO are\n"
+    "the bet; they are read from the environment only.\n"
     "\n"
     "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2\n"
     "for a bad command line, setting, or bet in the environment.\n";
