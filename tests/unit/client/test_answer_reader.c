@@ -1,4 +1,4 @@
-/* The central's answers, cut out of its bytes: which handler is called, and what is unexpected. */
+/* Decoding the server's answers: which handler is called, and which bytes are unexpected. */
 #include "answer_reader.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -63,7 +63,7 @@ static int end(void **state)
     struct fixture *f = *state;
 
     answer_reader_fini(&f->reader);
-    answer_reader_fini(&f->reader); /* once more is fine */
+    answer_reader_fini(&f->reader); /* may be called again */
     free(f);
     return 0;
 }
@@ -113,7 +113,7 @@ static enum status feed_all(struct fixture *f)
     return answer_reader_feed(&f->reader, f->stream, f->size);
 }
 
-/* Acks and Winners reach their handlers in order, however the bytes come in. */
+/* Acks and Winners reach their handlers in order, in whatever pieces the bytes arrive. */
 static void test_answers_in_every_piece_size(void **state)
 {
     struct fixture *f = *state;
@@ -139,7 +139,7 @@ static void test_answers_in_every_piece_size(void **state)
     }
 }
 
-/* A handler stops the reader; what comes after it in the same piece is not looked at. */
+/* A handler stops the reader; the rest of the same piece is ignored. */
 static void test_handler_stops(void **state)
 {
     struct fixture *f = *state;
@@ -156,8 +156,8 @@ static void test_handler_stops(void **state)
     assert_int_equal(f->winners, 1);
 }
 
-/* The central's own questions, opcodes that do not exist, bodies that are no message and frames
- * that are too long: none is an answer. The one before it is. */
+/* Messages that only agencies send, unknown opcodes, bodies that are not messages and frames that
+ * are too long are refused. The good answer before them is still handled. */
 static void test_unexpected_messages(void **state)
 {
     static const struct {
@@ -188,7 +188,7 @@ static void test_unexpected_messages(void **state)
     assert_int_equal(answer_reader_feed(&f->reader, too_long, sizeof(too_long)), STATUS_MALFORMED);
 }
 
-/* Who expects no Winners does not get them. */
+/* Without a handler for Winners, they are refused. */
 static void test_winners_not_expected(void **state)
 {
     struct fixture *f = *state;
@@ -201,7 +201,7 @@ static void test_winners_not_expected(void **state)
     assert_int_equal(f->winners, 0);
 }
 
-/* Half an answer of the last connection does not mix with the next one. */
+/* Half an answer of one connection is not mixed with the next connection's bytes. */
 static void test_fini_forgets(void **state)
 {
     struct fixture *f = *state;

@@ -1,6 +1,5 @@
-/* Batches, taken apart again with the generated code: what was put in comes out, and no batch is
- * larger than a frame.
- */
+/* Batches, decoded with the generated code: they have the bets that were added, and none is larger
+ * than a frame. */
 #include "batch.h"
 #include "cmocka_all.h"
 #include "lottery.pb-c.h"
@@ -17,7 +16,7 @@ static struct bet make_bet(const char *first, const char *last, const char *docu
                         number};
 }
 
-/* The message in a batch that was ended; the caller frees it. */
+/* Decodes the message of a finished batch; the caller frees it. */
 static Lottery__V1__NewBets *unpack(const struct batch *batch)
 {
     struct frame frame;
@@ -33,7 +32,7 @@ static Lottery__V1__NewBets *unpack(const struct batch *batch)
     return message;
 }
 
-/* Without bets it asks how many the central has: agency and offset, nothing else. */
+/* A batch without bets, which asks how many the server has, contains only agency and offset. */
 static void test_question(void **state)
 {
     struct batch batch;
@@ -48,7 +47,7 @@ static void test_question(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
-/* Agency and offset come out as they went in, at both ends of their range. */
+/* Agency and offset are encoded correctly at both ends of their range. */
 static void test_head(void **state)
 {
     static const struct {
@@ -70,7 +69,7 @@ static void test_head(void **state)
     }
 }
 
-/* Field by field, in order. */
+/* The decoded bets are the same, field by field, in order. */
 static void test_bets_come_out_as_they_went_in(void **state)
 {
     const struct bet bets[] = {
@@ -98,8 +97,8 @@ static void test_bets_come_out_as_they_went_in(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
-/* Bets of every size around 127, from where on the size takes a second byte: the generated code
- * packs the same. */
+/* For bets of every size around 127, above which the size takes two bytes, the bytes are those that
+ * the generated code packs. */
 static void test_same_bytes_as_the_generated_code(void **state)
 {
     char name[BET_NAME_MAX + 1];
@@ -127,7 +126,7 @@ static void test_same_bytes_as_the_generated_code(void **state)
     }
 }
 
-/* Fills the frame with bets of one size; returns the bytes that are left. */
+/* Fills the frame with copies of a bet; returns how many bytes stay free. */
 static size_t fill(struct batch *batch, uint64_t offset, const struct bet *bet)
 {
     batch_begin(batch, 1, offset);
@@ -136,8 +135,8 @@ static size_t fill(struct batch *batch, uint64_t offset, const struct bet *bet)
     return FRAME_MAX_SIZE - batch->size;
 }
 
-/* A last bet that fills the frame to exactly 8192 bytes is taken; one byte more is not, and leaves
- * the batch as it was. */
+/* A last bet that fills the frame to exactly 8192 bytes is added; one byte more is refused and
+ * changes nothing. */
 static void test_frame_filled_to_the_byte(void **state)
 {
     const struct bet bet = make_bet("Santiago Lionel", "Lorca", "30904465", 7574);
@@ -147,7 +146,8 @@ static void test_frame_filled_to_the_byte(void **state)
     struct batch probe;
 
     (void)state;
-    /* The name may grow by the room that is left after some bets, less that of the shortest one. */
+    /* The name may grow by the bytes that some bets leave free, less the size of the shortest bet.
+     */
     batch_begin(&probe, 1, 0);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));
@@ -195,8 +195,8 @@ static void test_one_bet_always_fits(void **state)
     assert_true(batch_add(&batch, &bet));
 }
 
-/* Bets of all sizes in random order: full means that the next bet would not have fit, and every bet
- * that was added comes out. */
+/* Bets of all sizes in random order: a bet is refused only if it does not fit, and every bet that
+ * was added is in the message. */
 static void test_random_bets(void **state)
 {
     enum { ROUNDS = 300 };
@@ -229,7 +229,7 @@ static void test_random_bets(void **state)
     }
 }
 
-/* The same bets fit, however often the frame was used before. */
+/* A batch that is used again takes the same bets. */
 static void test_reuse(void **state)
 {
     const struct bet bet = make_bet("Ana", "Paz", "1", 0);

@@ -1,4 +1,4 @@
-/* An agency's CSV as people bring it: which files are read, and what the errors say of the others.
+/* An agency's CSV file: which files are accepted, and the errors of the others.
  *
  * Each test writes a file of its own; the clock is a fake one, so that "today" is known.
  */
@@ -182,7 +182,7 @@ static void test_no_row(void **state)
     }
 }
 
-/* One row, in all its forms. */
+/* A single row, in all the forms that it can have. */
 static void test_one_row(void **state)
 {
     static const char *const texts[] = {ROW, ROW "\n", ROW "\r\n", "\r\n" ROW, "\n\n" ROW "\n\n"};
@@ -221,7 +221,7 @@ static void test_byte_order_mark(void **state)
                 "Paz", "30904465", "1999-03-17", 7574);
 }
 
-/* Commas, quotes and whatever other formats use as separators may be part of a name. */
+/* Commas, quotes and the separators of other formats may be part of a name. */
 static void test_names(void **state)
 {
     struct fixture *f = *state;
@@ -305,7 +305,7 @@ static void test_fields(void **state)
     assert_refused(f, ROW "\r" ROW "\r", 1, "a carriage return within a line");
 }
 
-/* Quotes have to be where they belong; a row of several lines has the number of its first one. */
+/* Misplaced quotes are errors; a row of several lines is reported with the number of its first. */
 static void test_quotes(void **state)
 {
     struct fixture *f = *state;
@@ -339,7 +339,7 @@ static void test_nul_byte(void **state)
     assert_refused_bytes(f, alone, sizeof(alone) - 1, 2, "1 fields instead of 5");
 }
 
-/* One huge field is refused with its line, whatever its size; memory does not grow. */
+/* A huge field is refused with its line, whatever its size; memory does not grow. */
 static void test_huge_field(void **state)
 {
     enum { HUGE_SIZE = 3 * 1024 * 1024 };
@@ -373,7 +373,7 @@ static void test_longest_row(void **state)
     }
 }
 
-/* The error of a file that cannot be opened, or not be read twice, has its name. */
+/* The error names the file if it cannot be opened, or cannot be read twice. */
 static void test_no_such_file(void **state)
 {
     struct fixture *f = *state;
@@ -391,7 +391,7 @@ static void test_no_such_file(void **state)
     assert_null(f->file);
 }
 
-/* The error of one that is there but cannot be opened has the reason. */
+/* The error has the reason if the file exists but cannot be opened. */
 static void test_unopenable_file(void **state)
 {
     struct fixture *f = *state;
@@ -404,7 +404,8 @@ static void test_unopenable_file(void **state)
     assert_null(f->file);
 }
 
-/* Rows that can be told apart, some over two marks and blocks; every 7th line is blank. */
+/* Writes rows that differ from each other, over several marks and blocks; every 7th line is blank.
+ */
 static void write_many(const struct fixture *f)
 {
     FILE *file = fopen(f->path, "we");
@@ -431,7 +432,8 @@ static void assert_row(struct fixture *f, int i)
     assert_next(f, first, last, document, "1999-03-17", (uint32_t)i % 10000);
 }
 
-/* Any row can be gone to, back and forth: around marks, at both ends, and after the last. */
+/* The reader can seek to any row, back and forth: around marks, at both ends, and after the last.
+ */
 static void test_seek(void **state)
 {
     static const int rows[] = {0,    1, CHECK_ROWS - 1, CHECK_ROWS,         CHECK_ROWS + 1,
@@ -454,7 +456,7 @@ static void test_seek(void **state)
     assert_at_end(f);
 }
 
-/* A file whose rows end exactly where a mark would be: the place after the last row exists. */
+/* If the rows end exactly where the next mark would be, seeking past the last row still works. */
 static void test_seek_at_a_mark(void **state)
 {
     struct fixture *f = *state;
@@ -475,7 +477,7 @@ static void test_seek_at_a_mark(void **state)
     }
 }
 
-/* A peek does not move: it gives the same row every time. */
+/* Peeking does not move on: it returns the same row every time. */
 static void test_peek_stays(void **state)
 {
     struct fixture *f = *state;

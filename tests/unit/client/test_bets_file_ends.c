@@ -1,4 +1,4 @@
-/* What ends a line of an agency's CSV, and what only looks as if it did. */
+/* Which bytes end a line of an agency's CSV file, and which only seem to. */
 #include "cmocka_all.h"
 
 #include "bets_file.h"
@@ -13,7 +13,7 @@
 
 static struct errbuf err;
 
-/* Checks a file with this text, and puts the number of its rows into *rows. */
+/* Checks a file with this text, and sets *rows to the number of its rows. */
 static enum status check(const char *dir, const char *text, uint64_t *rows)
 {
     struct bets_file *file;

@@ -265,7 +265,7 @@ static void test_durations(void **state)
     }
 }
 
-/* A key twice is an error, in one mapping, in two, and in its two spellings. */
+/* A key given twice is an error: in one mapping, in two, and in its two spellings. */
 static void test_given_twice(void **state)
 {
     struct fixture *f = *state;
@@ -312,8 +312,8 @@ static void test_deep_nesting(void **state)
     assert_untouched(f);
 }
 
-/* Anchors and aliases are YAML, too: they count as what they stand for, and one that contains
- * itself is an error. */
+/* Anchors and aliases are part of YAML: an alias counts as the node that it names, and one that
+ * contains itself is an error. */
 static void test_anchors_and_aliases(void **state)
 {
     struct fixture *f = *state;
@@ -326,7 +326,7 @@ static void test_anchors_and_aliases(void **state)
     assert_refused(f, "log: &log {level: INFO}\nserver: *log\n", 1, "server.level: unknown key");
 }
 
-/* The error of what is not YAML has its line. */
+/* The error of a file that is not YAML names the line. */
 static void test_syntax_errors(void **state)
 {
     struct fixture *f = *state;
@@ -349,7 +349,7 @@ static void test_nul_byte(void **state)
     assert_refused(f, "\"id\\0x\": 1\n", 1, "a key has to be a word");
 }
 
-/* Keys and values of any length are read whole or refused. */
+/* Keys and values of any length are either read whole or refused. */
 static void test_long_texts(void **state)
 {
     struct fixture *f = *state;
@@ -372,7 +372,7 @@ static void test_long_texts(void **state)
     }
 }
 
-/* A file that is there and cannot be read is an error with its name. */
+/* A file that exists but cannot be read is an error that names it. */
 static void test_unreadable_file(void **state)
 {
     struct fixture *f = *state;
@@ -416,7 +416,7 @@ static void test_environment_wins(void **state)
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
 
-/* A bad value in the environment ends the start, and so does one in the file that it hides. */
+/* A bad value in the environment is an error, and so is one in the file that it overrides. */
 static void test_environment_errors(void **state)
 {
     struct fixture *f = *state;

@@ -1,7 +1,7 @@
 /* The dialer, over real sockets that the test accepts by hand.
  *
- * The clock is a fake one: patience lasts as long as the test says. Pauses are the loop's and real,
- * a tenth of a second at first; nothing here depends on how long they take.
+ * The clock is a fake one, so the test decides when patience is over. Pauses are real, a tenth of a
+ * second at first; nothing here depends on how long they take.
  */
 #include "capture.h"
 #include "clock.h"
@@ -41,12 +41,12 @@ struct fixture {
     char detail[128]; /* of the last close, retry or giving up */
     char got[64];
     size_t got_size;
-    void (*on_closed)(struct fixture *f); /* what else to do there */
+    void (*on_closed)(struct fixture *f); /* runs in that callback */
     void (*on_retry)(struct fixture *f);  /* the same */
 };
 
 static uint64_t now_ms;
-static uint64_t step_ms; /* what each look at the clock adds */
+static uint64_t step_ms; /* how far the clock moves on each time it is read */
 
 static uint64_t monotonic(void)
 {
@@ -142,7 +142,7 @@ static const struct dialer_events events = {
     .on_give_up = on_give_up,
 };
 
-/* An owner that needs no more than it has to: what a silent check gives. */
+/* Only the events that every owner must have, as the health check does. */
 static const struct dialer_events fewest_events = {
     .on_open = on_open,
     .on_data = on_data,
@@ -205,15 +205,15 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Closes in whatever state the case has left it: nothing is called any more, the loop ends clean.
- */
+/* Closes the dialer in whatever state the case has left it: nothing is called any more, and the
+ * loop has no open handles. */
 static int end(void **state)
 {
     struct fixture *f = *state;
     unsigned calls = f->opens + f->closes + f->give_ups + f->retries;
 
     dialer_close(&f->dialer);
-    dialer_close(&f->dialer); /* once more is fine */
+    dialer_close(&f->dialer); /* may be called again */
     stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->opens + f->closes + f->give_ups + f->retries, calls);
@@ -266,14 +266,14 @@ static bool has_drained(void *context)
     return dialer_backlog(&f->dialer) == 0;
 }
 
-/* Bytes go both ways, and on_drain says that they went. */
+/* Bytes are sent both ways, and on_drain is called when the kernel has taken ours. */
 static void test_connects_and_carries_bytes(void **state)
 {
     struct fixture *f = *state;
     char text[16] = {0};
     bool has_ended = false;
 
-    dialer_send(&f->dialer, "lost", 4); /* nobody to send to yet */
+    dialer_send(&f->dialer, "lost", 4); /* there is no connection yet */
     assert_int_equal(dialer_backlog(&f->dialer), 0);
     dialer_connect(&f->dialer);
     wait_open(f);
@@ -290,7 +290,7 @@ static void test_connects_and_carries_bytes(void **state)
     assert_int_equal(f->closes + f->give_ups, 0);
 }
 
-/* Asking twice for a connection makes one. */
+/* Connecting twice makes only one connection. */
 static void test_one_connection_at_a_time(void **state)
 {
     struct fixture *f = *state;
@@ -308,7 +308,7 @@ static void test_one_connection_at_a_time(void **state)
     assert_int_equal(f->opens, 1);
 }
 
-/* A server that is not there yet is tried again until it is; that is no failure. */
+/* While the server is not there yet, the dialer tries again until it is; that is not a failure. */
 static void test_server_comes_later(void **state)
 {
     struct fixture *f = *state;
@@ -334,8 +334,8 @@ static void connect_again(struct fixture *f)
     dialer_connect(&f->dialer);
 }
 
-/* The server ends the connection: on_closed comes once, with the reason, and the next connection
- * may be asked for right there. */
+/* The server ends the connection: on_closed is called once, with the reason, and may begin the next
+ * connection. */
 static void test_server_closes(void **state)
 {
     struct fixture *f = *state;
@@ -358,7 +358,7 @@ static void connect_later(struct fixture *f)
     dialer_connect_later(&f->dialer);
 }
 
-/* A connection that breaks ends with the reason; after a pause there is another. */
+/* When a connection breaks, on_closed has the reason; after a pause there is another connection. */
 static void test_connection_breaks(void **state)
 {
     struct fixture *f = *state;
@@ -375,7 +375,7 @@ static void test_connection_breaks(void **state)
     wait_open(f);
 }
 
-/* The peer reads what comes; true when the other side has ended. */
+/* Reads at the peer; true when the dialer's side has ended. */
 static bool peer_has_all(void *context)
 {
     struct fixture *f = context;
@@ -386,7 +386,7 @@ static bool peer_has_all(void *context)
     return has_ended;
 }
 
-/* Finishing sends what is left, then ends our side; that is no failure. */
+/* Finishing sends the rest, then ends our side; that is not a failure. */
 static void test_finish(void **state)
 {
     struct fixture *f = *state;
@@ -405,8 +405,8 @@ static void test_finish(void **state)
     assert_int_equal(f->dialer.state, DIALER_IDLE);
 }
 
-/* After our side has ended, bytes still come, and the server's own end is no failure; a reset is.
- */
+/* After our side has ended, bytes still arrive. The server's own end is then not a failure, but a
+ * reset is. */
 static void test_shutdown(void **state)
 {
     struct fixture *f = *state;
@@ -433,7 +433,7 @@ static void test_shutdown(void **state)
     }
 }
 
-/* Dropping ends with the caller's own reason, once, however often it is asked for. */
+/* Dropping calls on_closed once with the caller's reason, even if it is done several times. */
 static void test_drop(void **state)
 {
     struct fixture *f = *state;
@@ -451,8 +451,8 @@ static void test_drop(void **state)
     assert_int_equal(f->closes, 1);
 }
 
-/* Nobody answers for longer than the patience lasts: on_give_up comes once, and nothing more is
- * tried. */
+/* Nobody answers for longer than patience_ms: on_give_up is called once, and there is no further
+ * attempt. */
 static void test_gives_up(void **state)
 {
     struct fixture *f = *state;
@@ -467,7 +467,7 @@ static void test_gives_up(void **state)
     assert_int_equal(f->opens + f->closes, 0);
 }
 
-/* The attempt that ends the patience is not repeated, so it is no retry. */
+/* The last attempt is not repeated, so on_retry is not called for it. */
 static void test_last_attempt_is_no_retry(void **state)
 {
     struct fixture *f = *state;
@@ -484,7 +484,7 @@ static void close_there(struct fixture *f)
     dialer_close(&f->dialer);
 }
 
-/* An owner that does not want another attempt closes at the first failure. */
+/* An owner may close in on_retry; then there is no other attempt. */
 static void test_close_in_on_retry(void **state)
 {
     struct fixture *f = *state;
@@ -499,8 +499,8 @@ static void test_close_in_on_retry(void **state)
     assert_int_equal(f->dialer.state, DIALER_CLOSED);
 }
 
-/* What an owner does not need may be left out: delay, retries and drains go by in silence, and
- * nothing is logged. */
+/* Optional events may be NULL: then delay, retries and drains are not reported, and nothing is
+ * logged. */
 static void test_fewest_events(void **state)
 {
     struct fixture *f = *state;
@@ -527,8 +527,8 @@ static void test_fewest_events(void **state)
     assert_int_equal(f->delays + f->retries + f->drains, 0);
 }
 
-/* An attempt that nobody answers, neither yes nor no, ends with the patience. The listener's queue
- * is full: the kernel then drops whoever wants in. */
+/* An attempt that gets no answer at all ends when patience is over. The listener's queue is full,
+ * so the kernel ignores new connections. */
 static void give_up_without_answer(struct fixture *f, const char *failure_before,
                                    const char *detail)
 {
@@ -556,13 +556,13 @@ static void test_no_answer(void **state)
     give_up_without_answer(*state, NULL, "no answer to the attempt to connect");
 }
 
-/* Why an attempt before it has failed says more. */
+/* After an earlier failure, its reason is reported instead, as it says more. */
 static void test_no_answer_after_a_failure(void **state)
 {
     give_up_without_answer(*state, "connection refused", "connection refused");
 }
 
-/* Patience counts from the last progress; without a bound it never ends. */
+/* Patience counts from the last progress; with patience_ms 0 it never ends. */
 static void test_patience(void **state)
 {
     struct fixture *f = *state;
@@ -580,7 +580,8 @@ static void test_patience(void **state)
     assert_false(dialer_is_patience_over(&f->dialer));
 }
 
-/* The first attempt waits for the delay, and patience for the first attempt; later ones do not. */
+/* The first attempt comes after the delay, and patience counts from it; later attempts have no
+ * delay. */
 static void test_delay(void **state)
 {
     struct fixture *f = *state;
@@ -602,7 +603,7 @@ static void test_delay(void **state)
     assert_int_equal(f->delays, 1);
 }
 
-/* An attempt that fails right after a delay longer than patience is not the last one. */
+/* If the first attempt fails after a delay longer than patience_ms, there is another attempt. */
 static void test_delay_then_failure(void **state)
 {
     struct fixture *f = *state;
@@ -617,7 +618,7 @@ static void test_delay_then_failure(void **state)
     assert_int_equal(f->give_ups, 0);
 }
 
-/* Closed before the first attempt: see end(). */
+/* Closing before the first attempt; end() checks the rest. */
 static void test_close_during_delay(void **state)
 {
     struct fixture *f = *state;
@@ -629,7 +630,7 @@ static void test_close_during_delay(void **state)
     assert_int_equal(f->dialer.state, DIALER_WAITING);
 }
 
-/* Pauses grow while nothing works, and are short again after progress. */
+/* Pauses grow while attempts fail, and are short again after progress. */
 static void test_pauses_grow(void **state)
 {
     struct fixture *f = *state;
@@ -644,7 +645,7 @@ static void test_pauses_grow(void **state)
     assert_true(f->dialer.backoff.ceiling_ms <= first);
 }
 
-/* A name that does not exist is tried again, too: it may come. */
+/* An unknown name is tried again, too: it may exist later. */
 static void test_unknown_name(void **state)
 {
     struct fixture *f = *state;
@@ -660,8 +661,8 @@ static void test_unknown_name(void **state)
     assert_string_not_equal(f->detail, "");
 }
 
-/* Closed while the name is looked up, while connecting, while waiting, while open, and never
- * begun: see end(). */
+/* Closing during the lookup, while connecting, waiting or open, and before anything has begun;
+ * end() checks the rest. */
 static void test_close_while_resolving(void **state)
 {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* Physical lines of a file, with their numbers and offsets, over blocks and back and forth. */
+/* Physical lines of a file, with their numbers and offsets, across blocks, forwards and back. */
 #include "cmocka_all.h"
 #include "line_reader.h"
 #include "tmpdir.h"
@@ -56,7 +56,7 @@ static void assert_line(struct fixture *f, const char *expected)
 {
     struct text line;
 
-    for (int i = 0; i < 2; i++) { /* looking does not move */
+    for (int i = 0; i < 2; i++) { /* peeking does not move on */
         assert_int_equal(line_reader_peek(f->reader, &line, &f->err), STATUS_OK);
         assert_int_equal(line.size, strlen(expected));
         assert_memory_equal(line.data, expected, line.size);
@@ -65,7 +65,7 @@ static void assert_line(struct fixture *f, const char *expected)
         line_reader_skip(f->reader, line.size);
 }
 
-/* A line comes with its newline, the last one maybe without; then there are only empty ones. */
+/* A line includes its newline, which the last one may lack; after it all lines are empty. */
 static void test_lines(void **state)
 {
     struct fixture *f = *state;
@@ -86,7 +86,7 @@ static void test_lines(void **state)
     line_reader_close(f->reader);
 }
 
-/* Lines that lie over the end of a block are whole, and every place can be gone back to. */
+/* Lines that cross the end of a block are whole, and the reader can go back to every place. */
 static void test_blocks_and_seek(void **state)
 {
     static struct line_position places[LINES];
@@ -114,7 +114,7 @@ static void test_blocks_and_seek(void **state)
     line_reader_close(f->reader);
 }
 
-/* A line longer than a block comes in parts that are no lines; nobody reads over the block. */
+/* A line longer than a block is returned in parts; nothing is read beyond the block. */
 static void test_line_longer_than_a_block(void **state)
 {
     struct fixture *f = *state;
@@ -134,7 +134,7 @@ static void test_line_longer_than_a_block(void **state)
     line_reader_close(f->reader);
 }
 
-/* A change is noticed when going somewhere, and on reading once it matters. */
+/* A change of the file is noticed by seeking, and by reading once must_be_unchanged is set. */
 static void test_changed_file(void **state)
 {
     struct fixture *f = *state;
@@ -155,7 +155,7 @@ static void test_changed_file(void **state)
     line_reader_close(f->reader);
 }
 
-/* What cannot be opened, or is not a file, leaves nothing to close. */
+/* If the path cannot be opened or is not a file, nothing has to be closed. */
 static void test_no_file(void **state)
 {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* The progress line, on a terminal that the test holds the other end of. */
+/* The progress line, on a terminal whose other end the test holds. */
 #include "clock.h"
 #include "cmocka_all.h"
 #include "progress.h"
@@ -64,7 +64,7 @@ static void begin(struct fixture *f, bool out_is_terminal, bool err_is_terminal)
     assert_int_equal(close(nowhere), 0);
 }
 
-/* What was written to the terminal since the last call. */
+/* Reads what was written to the terminal since the last call. */
 static void read_terminal(struct fixture *f, char out[TEXT_SIZE])
 {
     (void)fflush(stderr);
@@ -72,8 +72,8 @@ static void read_terminal(struct fixture *f, char out[TEXT_SIZE])
     out[size > 0 ? size : 0] = '\0';
 }
 
-/* Brings both back; only then may anything be asserted, or the failure would go to that terminal.
- */
+/* Restores both. Only then may the test assert anything: before that, a failure would be printed on
+ * the test's terminal. */
 static void end(struct fixture *f)
 {
     (void)fflush(stdout);
@@ -115,7 +115,7 @@ static void test_on_a_terminal(void **state)
     assert_string_equal(wiped_again, "");
 }
 
-/* Where output or errors go elsewhere there are only log lines. */
+/* If stdout or stderr is not a terminal, there are only log lines. */
 static void test_in_a_pipe(void **state)
 {
     static const bool is_terminal[][2] = {{false, true}, {true, false}, {false, false}};
