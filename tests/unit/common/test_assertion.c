@@ -43,7 +43,7 @@ static void assert_false_thing(void)
     ASSERT(1 + 1 == 3);
 }
 
-/* What holds costs nothing and says nothing. */
+/* A true condition has no effect. */
 static void test_holds(void **state)
 {
     char out[1024];
@@ -54,7 +54,7 @@ static void test_holds(void **state)
     assert_string_equal(out, "");
 }
 
-/* What does not hold ends the process, and the log says what and where, by the path in the project.
+/* A false condition ends the process; the log has the condition and the file's path in the project.
  */
 static void test_fails(void **state)
 {

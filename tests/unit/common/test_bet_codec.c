@@ -10,7 +10,7 @@
 #define MAX_BETS 20
 #define MESSAGE_CAPACITY 8192
 
-/* A bet with room for its texts, NUL-terminated for protobuf-c. */
+/* A bet and space for its texts, NUL-terminated for protobuf-c. */
 struct sample {
     char first_name[BET_NAME_MAX + 1];
     char last_name[BET_NAME_MAX + 1];
@@ -71,12 +71,13 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
 
 static void assert_text(struct text ours, const char *theirs)
 {
-    /* Also what follows a NUL byte within the text. */
+    /* Compares also the bytes after a NUL byte within the text. */
     assert_memory_equal(ours.data, theirs, ours.size);
     assert_int_equal(theirs[ours.size], '\0');
 }
 
-/* Checks that protobuf-c reads the same when we can read it. Returns whether we can. */
+/* If the codec can read the message, checks that protobuf-c reads the same. Returns whether it can.
+ */
 static bool assert_agree(const uint8_t *bytes, size_t size)
 {
     static struct bet bets[MESSAGE_CAPACITY / 2];
@@ -155,7 +156,8 @@ static void test_encode(void **state)
     }
 }
 
-/* Whatever protobuf-c writes is read, except offsets of 64 bits, which no agency reaches. */
+/* Every message that protobuf-c writes is read, except offsets of 64 bits, which no agency reaches.
+ */
 static void test_decode(void **state)
 {
     static uint8_t bytes[MESSAGE_CAPACITY];
@@ -192,7 +194,7 @@ static void test_decode_damaged(void **state)
     assert_true(refused > 1000);
 }
 
-/* What protobuf-c would never write is left to protobuf-c. */
+/* Encodings that protobuf-c reads but never writes are left to it. */
 static void test_left_to_protobuf(void **state)
 {
     static const struct {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is appended piece by piece is there as a whole. */
+/* Pieces that are appended one by one make up the whole. */
 static void test_append(void **state)
 {
     struct buffer buffer = {0};
@@ -34,7 +34,7 @@ static void test_append_nothing(void **state)
     assert_null(buffer.data);
 }
 
-/* What was reserved is there to be written, and appending into it does not move the bytes. */
+/* Reserved memory can be written, and appending into it does not move the bytes. */
 static void test_reserve(void **state)
 {
     struct buffer buffer = {0};
@@ -69,7 +69,7 @@ static void test_no_memory(void **state)
     buffer_fini(&buffer);
 }
 
-/* Sizes that no memory can have are refused, and do not wrap around. */
+/* Impossible sizes are refused, and do not wrap around. */
 static void test_absurd_sizes(void **state)
 {
     struct buffer buffer = {0};

@@ -128,7 +128,7 @@ static void test_every_opcode(void **state)
     }
 }
 
-/* What writes headers and what decodes them agree on every possible body size. */
+/* Writing and decoding headers agree on every possible body size. */
 static void test_every_size_round_trip(void **state)
 {
     static uint8_t bytes[FRAME_MAX_SIZE];

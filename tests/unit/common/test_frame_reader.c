@@ -17,7 +17,7 @@ struct fixture {
     size_t stream_size;
     size_t ends[64]; /* where each frame of the stream ends */
     size_t frames;   /* how many it has */
-    size_t seen;     /* bytes of the stream whose frames came out right */
+    size_t seen;     /* bytes of the stream whose frames were correct */
     size_t calls;
     size_t stop_at;   /* on_frame returns false at this call; 0 = never */
     bool is_finished; /* ... and finishes the reader before */
@@ -234,7 +234,7 @@ static void test_empty_piece(void **state)
     }
 }
 
-/* A length over the limit is malformed at the byte that shows it; the frames before it came out. */
+/* A length over the limit is malformed at the byte that shows it, after the frames before it. */
 static void test_too_long(void **state)
 {
     static const uint32_t lengths[] = {FRAME_BODY_MAX + 1, 0x10000, 0x1000000, 0xffffffff};
@@ -263,8 +263,8 @@ static void test_too_long(void **state)
     }
 }
 
-/* When on_frame says stop, no other frame comes, whether this one came whole or in pieces. It may
- * finish the reader: its frame stays valid until it returns. */
+/* When on_frame returns false, it is not called again, whether its frame came whole or in pieces.
+ * It may finish the reader: the frame stays valid until on_frame returns. */
 static void test_stop(void **state)
 {
     for (int finishes = 0; finishes < 2; finishes++) {
@@ -287,7 +287,8 @@ static void test_stop(void **state)
     }
 }
 
-/* Without memory for the start of a frame the reader says so; the whole frames came out before. */
+/* Without memory for an incomplete frame the reader returns STATUS_NOMEM, after the whole frames.
+ */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;

@@ -46,7 +46,7 @@ static void test_order(void **state)
     assert_string_equal(names(&list), "abc");
 }
 
-/* Prepended to a list, empty or not, a member is the first. */
+/* A member that is prepended to a list, empty or not, is the first. */
 static void test_prepend(void **state)
 {
     struct item items[3];
@@ -101,7 +101,7 @@ static void test_pop(void **state)
     assert_true(list_is_empty(&list));
 }
 
-/* The member at hand may be removed while the list is gone over. */
+/* A loop over the list may remove the current member. */
 static void test_remove_while_iterating(void **state)
 {
     struct item items[4];
@@ -116,7 +116,8 @@ static void test_remove_while_iterating(void **state)
     assert_string_equal(names(&list), "bc");
 }
 
-/* All members change over; those of the new list can be removed, the old one takes new ones. */
+/* All members are moved; they can be removed from the new list, and the old list can be used again.
+ */
 static void test_move(void **state)
 {
     struct item items[3];

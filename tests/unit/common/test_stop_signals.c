@@ -31,7 +31,7 @@ static enum status begin_reports(struct fixture *f)
     return stop_signals_start(&f->signals, &(struct stop_signals_config){&f->loop, on_stop, f});
 }
 
-/* Removes what a test has left pending, so that the next one starts without it. */
+/* Removes a signal that a test has left pending, so that the next test starts without it. */
 static bool take_pending(int number)
 {
     sigset_t pending;
@@ -66,7 +66,7 @@ static void test_reported(void **state)
     loop_end(&f.loop);
 }
 
-/* One that came before the start is not lost. */
+/* A signal that arrives before the start is not lost. */
 static void test_before_the_start(void **state)
 {
     struct fixture f;
@@ -80,7 +80,8 @@ static void test_before_the_start(void **state)
     loop_end(&f.loop);
 }
 
-/* One that comes after the end neither kills nor is reported; the descriptor is closed. */
+/* A signal that arrives after the end neither kills the process nor is reported; the descriptor is
+ * closed. */
 static void test_after_the_end(void **state)
 {
     struct fixture f;
@@ -99,7 +100,7 @@ static void test_after_the_end(void **state)
     assert_true(take_pending(SIGINT));
 }
 
-/* Without a free descriptor the start fails, and leaves nothing behind. */
+/* Without a free descriptor the start fails, and nothing stays open. */
 static void test_no_descriptor(void **state)
 {
     struct rlimit limit;

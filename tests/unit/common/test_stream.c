@@ -1,7 +1,7 @@
 /* Streams over real sockets: one end is a stream, the other a socket that the test drives by hand.
  *
- * Nothing sleeps: every step waits, bounded, for what it needs. The clock is a fake one wherever
- * time matters, so that the wait for a peer's end takes as long as the test says.
+ * Nothing sleeps: every step waits, with a limit, for the condition that it needs. The clock is a
+ * fake one wherever time matters, so the test decides how long the wait for a peer's end takes.
  */
 #include "alloc_fault.h"
 #include "clock.h"
@@ -19,17 +19,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SMALL_BUFFER 4096 /* what the kernel is asked for; it takes a little more */
+#define SMALL_BUFFER 4096 /* bytes asked of the kernel, which gives a little more */
 #define SIDES 3
 #define LINGER_MS 1000
 
 struct fixture;
 
-/* A stream and what happened to it. The hooks run inside the callbacks of the same name. */
+/* A stream and what happened to it. The hooks run in the callbacks of the same name. */
 struct side {
     struct stream *stream;
     struct fixture *f;
-    uint8_t *got; /* what came */
+    uint8_t *got; /* the bytes received */
     size_t got_size;
     unsigned connects;
     unsigned datas;
@@ -56,12 +56,12 @@ struct fixture {
     size_t read_size;
     bool has_ended;   /* peer 0 has seen the stream's end */
     bool is_reset;    /* ... which was a reset */
-    size_t wanted;    /* how much peer 0 shall read */
+    size_t wanted;    /* how much peer 0 is to read */
     size_t at_a_time; /* and how much in one turn */
 };
 
 static uint64_t fake_now;
-static unsigned fake_asked; /* how often somebody looked at the clock */
+static unsigned fake_asked; /* how often the clock was read */
 
 static uint64_t monotonic(void)
 {
@@ -160,7 +160,8 @@ static int begin(void **state)
     return 0;
 }
 
-/* Closes what the test has left open; every stream tells so exactly once, the loop ends clean. */
+/* Closes the streams that the test has left open; each calls on_closed exactly once, and the loop
+ * has no open handles. */
 static int end(void **state)
 {
     struct fixture *f = *state;
@@ -215,7 +216,7 @@ static void reset_peer(struct fixture *f, int i)
     f->peers[i] = -1;
 }
 
-/* Bytes whose order can be told: no run of them looks like another one nearby. */
+/* Bytes that show their order: no run of them equals another one nearby. */
 static uint8_t *pattern(size_t size)
 {
     uint8_t *bytes = malloc(size);
@@ -271,14 +272,14 @@ static void let_peer_read_to_end(struct fixture *f, size_t at_a_time)
     assert_true(f->has_ended);
 }
 
-/* A few turns in which nothing is waited for: what is due happens, nothing else. */
+/* Runs a few turns of the loop without waiting: only callbacks that are due run. */
 static void some_turns(struct fixture *f)
 {
     for (int i = 0; i < 10; i++)
         loop_turn(&f->loop);
 }
 
-/* Waits until the linger timer has looked at the clock twice more. */
+/* Waits until the linger timer has read the clock twice more. */
 static void let_linger_timer_look(struct fixture *f)
 {
     unsigned enough = fake_asked + 2;
@@ -288,7 +289,8 @@ static void let_linger_timer_look(struct fixture *f)
 
 /* ------------------------------------------------------------------------------ carrying bytes */
 
-/* What the peer writes comes out; what is sent gets there; both over TCP and Unix sockets. */
+/* The stream receives what the peer writes, and the peer what the stream sends, over TCP and Unix
+ * sockets. */
 static void test_exchange(void **state)
 {
     struct fixture *f = *state;
@@ -337,7 +339,7 @@ static void test_sends_of_a_turn_are_one_write(void **state)
 }
 
 /* A peer that reads a little at a time gets everything, in order, through small buffers, while more
- * is sent; the backlog grows meanwhile, and on_drain comes when all is out. */
+ * is sent. The backlog grows meanwhile, and on_drain is called when everything is written. */
 static void test_slow_reader_gets_everything(void **state)
 {
     const size_t half = 100 * 1024;
@@ -351,7 +353,7 @@ static void test_slow_reader_gets_everything(void **state)
         size_t held = stream_backlog(side->stream);
         assert_true(held > half / 2); /* the kernel has not taken much */
         assert_int_equal(side->drains, 0);
-        for (size_t at = half; at < 2 * half; at += 1000) { /* collected beside what is written */
+        for (size_t at = half; at < 2 * half; at += 1000) { /* collected during the write */
             size_t size = 2 * half - at < 1000 ? 2 * half - at : 1000;
             send_ok(side, bytes + at, size);
             loop_turn(&f->loop);
@@ -390,7 +392,7 @@ static void test_idle_stream_holds_no_buffer(void **state)
     free(bytes);
 }
 
-/* A lot of input comes in order, in pieces of at most STREAM_READ_SIZE. */
+/* A lot of input arrives in order, in pieces of at most STREAM_READ_SIZE. */
 static void test_much_input(void **state)
 {
     struct fixture *f = *state;
@@ -415,8 +417,8 @@ static void stop_reading(struct side *side)
     stream_read_stop(side->stream);
 }
 
-/* Input that is held back stays in the kernel and comes when it is wanted again, also when reading
- * is stopped from on_data; starting and stopping twice is fine. */
+/* While reading is stopped, input stays in the kernel; it arrives when reading starts again, also
+ * after a stop from on_data. Starting and stopping twice is fine. */
 static void test_read_stop_and_start(void **state)
 {
     struct fixture *f = *state;
@@ -443,7 +445,7 @@ static void send_once_more(struct side *side)
         send_ok(side, "again", 5);
 }
 
-/* What on_drain sends goes out and is followed by another on_drain. */
+/* Bytes sent from on_drain are written, and then on_drain is called again. */
 static void test_send_in_on_drain(void **state)
 {
     struct fixture *f = *state;
@@ -458,7 +460,7 @@ static void test_send_in_on_drain(void **state)
     assert_int_equal(side->drains, 5);
 }
 
-/* Without memory for output nothing is collected, and what was collected before still goes out. */
+/* Without memory for output nothing is collected, and earlier output is still written. */
 static void test_send_without_memory(void **state)
 {
     struct fixture *f = *state;
@@ -482,7 +484,7 @@ static void test_send_without_memory(void **state)
 
 /* -------------------------------------------------------------------------- the peer's end */
 
-/* The peer's orderly end is told once, with OK; our side still carries bytes. */
+/* The peer's orderly end is reported once, with OK; our side can still send. */
 static void test_peer_ends(void **state)
 {
     struct fixture *f = *state;
@@ -503,7 +505,7 @@ static void test_peer_ends(void **state)
     assert_int_equal(side->ends, 1);
 }
 
-/* A reset is told once, with an error and its text. */
+/* A reset is reported once, with an error and its text. */
 static void test_peer_resets(void **state)
 {
     struct fixture *f = *state;
@@ -520,8 +522,8 @@ static void test_peer_resets(void **state)
     assert_int_equal(side->closes, 0);
 }
 
-/* A stream that does not read learns of a reset when it writes: once, and not within stream_send.
- */
+/* A stream that does not read notices a reset when it writes; it is reported once, and not within
+ * stream_send. */
 static void test_reset_while_writing(void **state)
 {
     struct fixture *f = *state;
@@ -548,8 +550,8 @@ static void test_reset_while_writing(void **state)
 
 /* ----------------------------------------------------------------------------------- finishing */
 
-/* What was sent before stream_finish all arrives before the end, however slowly it is read; what is
- * sent after it does not; the stream closes by itself when the peer has ended its side. */
+/* All bytes sent before stream_finish arrive before the end, however slowly they are read; bytes
+ * sent after it do not. The stream closes by itself when the peer has ended its side. */
 static void test_finish_delivers_everything(void **state)
 {
     const size_t size = 150 * 1024;
@@ -599,7 +601,7 @@ static void test_finish_without_output(void **state)
     loop_until_count(&f->loop, &side->closes, 1, "closed");
 }
 
-/* A half-closed stream still takes what the peer sends, then its end, which the owner closes on. */
+/* A half-closed stream still receives the peer's bytes, then its end, and then the owner closes. */
 static void test_shutdown(void **state)
 {
     for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
@@ -631,7 +633,7 @@ static void test_shutdown(void **state)
     }
 }
 
-/* Finishing what is half-closed already waits for nothing. */
+/* Finishing a half-closed stream closes it at once. */
 static void test_finish_after_shutdown(void **state)
 {
     struct fixture *f = *state;
@@ -646,7 +648,7 @@ static void test_finish_after_shutdown(void **state)
     assert_int_equal(side->ends, 0);
 }
 
-/* Input that nobody has read does not turn the end into a reset: the last words arrive. */
+/* Unread input does not turn the end into a reset: the last bytes arrive. */
 static void test_finish_with_unread_input(void **state)
 {
     struct fixture *f = *state;
@@ -660,7 +662,7 @@ static void test_finish_with_unread_input(void **state)
     let_peer_read_to_end(f, 100);
     assert_false(f->is_reset);
     assert_int_equal(f->read_size, 10);
-    sockets_write(f->peers[0], bytes, 1000); /* still no reset: it lingers and throws away */
+    sockets_write(f->peers[0], bytes, 1000); /* still no reset: the stream throws it away */
     some_turns(f);
     assert_int_equal(side->closes, 0);
     close_peer(f, 0);
@@ -669,7 +671,8 @@ static void test_finish_with_unread_input(void **state)
     free(bytes);
 }
 
-/* A peer that does not end its side is waited for a second, no longer; several one by one. */
+/* The stream waits a second, and no longer, for a peer that does not end its side; each of several
+ * streams has its own second. */
 static void test_linger_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -720,8 +723,8 @@ static void test_finish_after_peer_ended(void **state)
     assert_int_equal(side->ends, 1);
 }
 
-/* A peer that ended its side, then breaks while we finish, is told by closing: it does not leave a
- * stream that never closes. */
+/* If a peer has ended its side and then resets while we finish, the stream closes; it does not stay
+ * open forever. */
 static void test_finish_after_peer_ended_then_reset(void **state)
 {
     struct fixture *f = *state;
@@ -741,7 +744,7 @@ static void test_finish_after_peer_ended_then_reset(void **state)
     free(bytes);
 }
 
-/* A peer that breaks while we finish, without having ended its side before. */
+/* The same if the peer resets without having ended its side before. */
 static void test_reset_while_finishing(void **state)
 {
     struct fixture *f = *state;
@@ -775,7 +778,7 @@ static void test_finish_while_last_write_completes(void **state)
     assert_int_equal(stream_read_start(side->stream), STATUS_OK);
     send_ok(side, bytes, 30000);
     some_turns(f);
-    /* Leave less than the buffers take, then make room and input at once: the loop sees both. */
+    /* Leave less than fits the buffers, then read and write at once: the loop sees both events. */
     while (stream_backlog(side->stream) > 0 && f->read_size < 30000) {
         f->wanted = SIZE_MAX;
         f->at_a_time = 500;
@@ -795,7 +798,7 @@ static void test_finish_while_last_write_completes(void **state)
     free(bytes);
 }
 
-/* Finishing from on_drain, when all is out, ends the side in order. */
+/* Finishing from on_drain, when everything is written, ends our side in an orderly way. */
 static void test_finish_in_on_drain(void **state)
 {
     struct fixture *f = *state;
@@ -856,7 +859,7 @@ static void test_close_in_on_end(void **state)
     }
 }
 
-/* Closing from on_drain, whether the drain came at once or after a wait for a slow peer. */
+/* Closing from on_drain, both at once and after a wait for a slow peer. */
 static void test_close_in_on_drain(void **state)
 {
     struct fixture *f = *state;
@@ -875,8 +878,8 @@ static void test_close_in_on_drain(void **state)
     free(bytes);
 }
 
-/* Closing with output collected, being written and both: nothing leaks, nothing comes but
- * on_closed, and sending afterwards does nothing and succeeds. */
+/* Closing with output that is collected, being written, or both: nothing leaks, only on_closed is
+ * called, and sending afterwards does nothing and succeeds. */
 static void test_close_with_output(void **state)
 {
     struct fixture *f = *state;
@@ -1017,7 +1020,7 @@ static struct side *connect_side(struct fixture *f, int i, const struct sockaddr
     return side;
 }
 
-/* A connection is told once it is there, and carries bytes both ways. */
+/* A successful connection is reported, and bytes can be sent both ways. */
 static void test_connect(void **state)
 {
     struct fixture *f = *state;
@@ -1039,7 +1042,8 @@ static void test_connect(void **state)
     assert_int_equal(side->connects, 1);
 }
 
-/* Nobody listens: told once, with an error; the stream still has to be closed, e.g. right there. */
+/* Nobody listens: reported once, with an error. The stream still has to be closed, for example in
+ * on_connect. */
 static void test_connect_refused(void **state)
 {
     struct fixture *f = *state;
@@ -1053,7 +1057,7 @@ static void test_connect_refused(void **state)
     assert_int_equal(side->ends, 0);
 }
 
-/* Closing or finishing while connecting: no on_connect comes, only on_closed. */
+/* Closing or finishing while connecting: on_connect is not called, only on_closed. */
 static void test_close_while_connecting(void **state)
 {
     struct fixture *f = *state;
@@ -1074,7 +1078,7 @@ static void test_close_while_connecting(void **state)
     assert_int_equal(close(listener), 0);
 }
 
-/* What is sent while connecting waits for the connection and then goes out. */
+/* Bytes sent while connecting are written once there is a connection. */
 static void test_send_while_connecting(void **state)
 {
     struct fixture *f = *state;
