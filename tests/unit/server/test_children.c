@@ -1,7 +1,7 @@
-/* Processes kept alive: real ones, with a fake clock and a fork that can fail.
+/* Keeping processes alive: real processes, with a fake clock and a fork that can fail.
  *
- * A child that is to go on living waits for a signal; one that is to end has its status. Nothing
- * sleeps: that a child has ended is waited for without reaping it. As process 1 would, the test
+ * A child that is to stay alive waits for a signal; one that is to end exits with a given status.
+ * Nothing sleeps: the test waits for a child's end without reaping it. Like process 1, the test
  * inherits the orphans of its children.
  */
 #include "capture.h"
@@ -30,8 +30,8 @@
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 
-static unsigned failing_forks; /* how many of the next ones fail */
-static unsigned forks;         /* that were asked for */
+static unsigned failing_forks; /* how many of the next forks fail */
+static unsigned forks;         /* calls of fork */
 
 pid_t __wrap_fork(void)
 {
@@ -43,11 +43,11 @@ pid_t __wrap_fork(void)
     return -1;
 }
 
-/* What a child shall do, and what its owner saw of it. */
+/* What a child is to do, and what its owner saw of it. */
 struct life {
     int status; /* what to end with, or LIVES */
     int number; /* a signal to end by; 0 = none */
-    int told;   /* a pipe to write a byte to, once it runs; -1 = none */
+    int told;   /* a pipe to which it writes a byte once it runs; -1 = none */
     unsigned deaths;
 };
 
@@ -88,7 +88,7 @@ static int run_life(void *context)
         (void)raise(life->number);
     while (life->status == LIVES)
         (void)pause();
-    _exit(life->status); /* without what the test program does at its exit */
+    _exit(life->status); /* exit() would run the test program's exit handlers */
 }
 
 static void on_death(void *context)
@@ -123,7 +123,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* No child outlives its case. */
+/* Kills the remaining children: none outlives its case. */
 static int end(void **state)
 {
     struct fixture *f = *state;
@@ -137,7 +137,7 @@ static int end(void **state)
     return 0;
 }
 
-/* Waits until the process has ended, and leaves it to be reaped. */
+/* Waits until the process has ended, but does not reap it. */
 static void wait_end(pid_t pid)
 {
     siginfo_t info;
@@ -146,7 +146,7 @@ static void wait_end(pid_t pid)
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 }
 
-/* Reaps, and keeps what was logged in f->log. Nothing is forked meanwhile: a child would keep the
+/* Reaps, and keeps the log lines in f->log. Nothing is forked meanwhile: a child would keep the
  * captured stdout open. */
 static bool reap(struct fixture *f, bool is_stopping)
 {
@@ -168,7 +168,8 @@ static void assert_logged(const struct fixture *f, const char *text)
         fail_msg("\"%s\" is not in: %s", text, f->log);
 }
 
-/* Starts child `i`, which ends by itself, and reaps it. Says how long its restart has to wait. */
+/* Starts child `i`, which ends by itself, and reaps it. Returns how long its restart has to wait.
+ */
 static uint64_t start_and_reap(struct fixture *f, unsigned i, uint64_t life_ms)
 {
     (void)children_start_due(&f->children);
@@ -179,7 +180,7 @@ static uint64_t start_and_reap(struct fixture *f, unsigned i, uint64_t life_ms)
     return f->items[i].restart_ms - now_ms;
 }
 
-/* All are started at once, each as a process of its own, and one time only. */
+/* All are started at once, each as a process of its own, and only once. */
 static void test_start(void **state)
 {
     struct fixture *f = *state;
@@ -197,8 +198,8 @@ static void test_start(void **state)
     assert_int_equal(children_running(&f->children), CHILDREN);
 }
 
-/* A child's end is logged with its status or its signal, its owner learns of it, the others live
- * on, and it is started again when it is due. */
+/* When a child ends, its status or signal is logged, its owner is told, the others go on, and the
+ * child is started again when it is due. */
 static void test_restart(void **state)
 {
     struct fixture *f = *state;
@@ -238,8 +239,8 @@ static void test_exit_0_while_running(void **state)
     assert_logged(f, " | reason: exit status 0\n");
 }
 
-/* One that keeps dying waits longer each time, up to the maximum; a healthy life forgives it all.
- */
+/* A child that keeps dying waits longer each time, up to the maximum. After a healthy life the
+ * waits are short again. */
 static void test_backoff(void **state)
 {
     static const uint64_t waits[] = {25, 50, 100, 200, 200, 200};
@@ -274,7 +275,7 @@ static void test_wait_for_the_first(void **state)
     assert_int_equal(children_start_due(&f->children), 5);
 }
 
-/* The system has no process to give: logged, and tried again like a child that died. */
+/* A fork that fails is logged, and tried again like the restart of a child that died. */
 static void test_fork_fails(void **state)
 {
     struct fixture *f = *state;
@@ -302,7 +303,7 @@ static void test_fork_fails(void **state)
     assert_int_equal(f->lives[1].deaths, 0);
 }
 
-/* A failed store ends everything: the caller is told, and none is started again. */
+/* When the store failed, the caller is told, and the child is not started again. */
 static void test_store_failure(void **state)
 {
     struct fixture *f = *state;
@@ -314,9 +315,9 @@ static void test_store_failure(void **state)
     assert_logged(f, " | reason: exit status 74\n");
     assert_null(strstr(f->log, "restart_process"));
     assert_int_equal(f->lives[2].deaths, 1);
-    assert_false(reap(f, false)); /* said once */
+    assert_false(reap(f, false)); /* it is reported only once */
 
-    /* Also while stopping, where other ends are no reason to. */
+    /* It is also reported while stopping, when other ends are not. */
     f->lives[1].number = 0;
     assert_int_equal(kill(f->items[1].pid, SIGKILL), 0);
     wait_end(f->items[1].pid);
@@ -328,7 +329,7 @@ static void test_store_failure(void **state)
     assert_true(reap(f, true));
 }
 
-/* The same number as a signal, or another status, is no failure of the store. */
+/* Another status, or a signal with the same number, does not mean that the store failed. */
 static void test_other_ends(void **state)
 {
     struct fixture *f = *state;
@@ -342,7 +343,7 @@ static void test_other_ends(void **state)
     assert_logged(f, "killed by signal 15 (Terminated)\n");
 }
 
-/* A stop: the signal reaches all that run and only those; exit status 0 is what was wanted, any
+/* A stop: the signal reaches all children that run, and only those. Exit status 0 is a success, any
  * other end is logged as a failure, and none is started again. */
 static void test_stop(void **state)
 {
@@ -369,7 +370,7 @@ static void test_stop(void **state)
     assert_int_equal(f->lives[1].deaths, 1);
 }
 
-/* An orphan that we inherit is reaped, and is none of the children here. */
+/* An orphan that we inherit is reaped, and does not count as one of the children. */
 static void test_orphan(void **state)
 {
     struct fixture *f = *state;
@@ -399,7 +400,7 @@ static void test_orphan(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
-/* The supervisor dies, however: the kernel kills its children. */
+/* However the supervisor dies, the kernel kills its children. */
 static void test_the_supervisor_dies(void **state)
 {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* Connections on accepted sockets, with operations of the test's own that say nothing. */
+/* Connections on accepted sockets, with operations of the test's own that send nothing. */
 #include "alloc_fault.h"
 #include "cmocka_all.h"
 #include "conn.h"
@@ -19,13 +19,13 @@ struct fixture {
     struct stream_hub *hub;
     struct conn_set set;
     int others[PEERS]; /* the other ends; -1 = none */
-    unsigned accepts;  /* sockets handed over */
+    unsigned accepts;  /* calls of conn_accept */
     unsigned starts;
     unsigned checks;
     unsigned stops;
     unsigned gones;
     struct in_addr last_gone;
-    enum status start_status; /* what start() says to the next ones */
+    enum status start_status; /* what start() returns for the next ones */
 };
 
 static enum status on_start(struct conn *conn)
@@ -102,7 +102,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* Every connection that was handed over is gone, once. */
+/* on_gone was called once for every connection that was handed over. */
 static int end(void **state)
 {
     struct fixture *f = *state;
@@ -146,7 +146,7 @@ static bool other_has_ended(void *context)
     return has_ended;
 }
 
-/* Connections come and go in any order; the set counts them and says where each came from. */
+/* Connections come and go in any order; the set counts them, and on_gone has each one's address. */
 static void test_come_and_go(void **state)
 {
     static const int order[] = {1, 0, 2}; /* the middle of the list first */
@@ -169,7 +169,7 @@ static void test_come_and_go(void **state)
     }
 }
 
-/* All are looked at, again and again. */
+/* The set checks all connections again and again. */
 static void test_checked(void **state)
 {
     struct fixture *f = *state;
@@ -180,7 +180,7 @@ static void test_checked(void **state)
     assert_int_equal(f->checks, PEERS);
 }
 
-/* Stopping and closing reach every connection; its other end sees it. */
+/* Stopping and closing reach every connection, and its peer sees the end. */
 static void test_stop(void **state)
 {
     struct fixture *f = *state;
@@ -194,7 +194,7 @@ static void test_stop(void **state)
         loop_until(&f->loop, other_has_ended, &f->others[i], "the end");
 }
 
-/* Operations that refuse: the connection is closed and was counted in and out. */
+/* When start() fails, the connection is closed, and on_gone is called for it. */
 static void test_start_fails(void **state)
 {
     struct fixture *f = *state;
@@ -207,8 +207,8 @@ static void test_start_fails(void **state)
     assert_int_equal(accept_one(f, 1), STATUS_OK);
 }
 
-/* Without memory, for either of its two structs, the connection never was: its socket is closed,
- * and its end is told. */
+/* Without memory for either of its two structs, no connection is made: the socket is closed, and
+ * on_gone is called. */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* A draw over a store that has its bets in memory, part by part. */
+/* The draw with a fake store, which has its bets in memory. */
 #include "bets_csv.h"
 #include "cmocka_all.h"
 #include "draw_job.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define WINNER 7574
-#define BETS_PER_PART 10 /* of which every second wins, with documents that count up */
+#define BETS_PER_PART 10 /* every second one wins; their documents count up */
 
 struct fake_store {
     struct store store;
@@ -140,7 +140,7 @@ static void test_drawn(void **state)
     assert_int_equal(atomic_load(&f->fake.saves), 1);
 }
 
-/* No winner is an outcome like any other. */
+/* A draw without winners is saved like any other. */
 static void test_no_winner(void **state)
 {
     struct fixture *f = *state;
@@ -159,7 +159,7 @@ static void test_a_part_fails(void **state)
 {
     struct fixture *f = *state;
 
-    draw(f); /* says how many parts there are */
+    draw(f); /* to learn how many parts there are */
     for (unsigned part = 0; part < f->job.count; part++) {
         f->fake.failing_part = part;
         atomic_store(&f->fake.saves, 0);
@@ -174,7 +174,7 @@ static void test_a_part_fails(void **state)
     assert_string_equal(f->err.text, "");
 }
 
-/* An outcome that cannot be saved is none. */
+/* If the outcome cannot be saved, the attempt fails. */
 static void test_saving_fails(void **state)
 {
     struct fixture *f = *state;
@@ -188,7 +188,7 @@ static void test_saving_fails(void **state)
     assert_int_equal(f->status, STATUS_OK);
 }
 
-/* Cancelled while it scans: it ends, saying so, and saves nothing. */
+/* When it is cancelled during the scan, it ends with STATUS_STOPPED and saves nothing. */
 static void test_cancelled(void **state)
 {
     struct fixture *f = *state;

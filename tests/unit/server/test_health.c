@@ -74,7 +74,7 @@ static void test_echo(void **state)
     assert_int_equal(ask(SERVER_MODE_ECHO, "220 hello\r\n", 11), 1);
 }
 
-/* With a name for its address the server listens on all: it is asked on loopback. */
+/* With a name as its address the server listens everywhere, so the check connects to loopback. */
 static void test_address(void **state)
 {
     struct sockaddr_in address = sockets_free_address();

@@ -18,7 +18,7 @@
 #define OURS 0
 #define THEIRS 1
 #define CLIENTS 40
-#define PATIENCE_MS 100 /* after which a connection is taken although it is another's turn */
+#define PATIENCE_MS 100 /* after this, a connection is accepted even in another worker's turn */
 
 struct fixture {
     uv_loop_t loop;
@@ -34,7 +34,7 @@ struct fixture {
 };
 
 static uint64_t fake_now;
-static unsigned fake_asked; /* how often somebody looked at the clock */
+static unsigned fake_asked; /* how often the clock was read */
 
 static uint64_t monotonic(void)
 {
@@ -134,7 +134,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* Whatever was counted in was counted out again. */
+/* At the end the scoreboard counts no connection any more. */
 static int end(void **state)
 {
     struct fixture *f = *state;
@@ -187,15 +187,15 @@ static void assert_turned_away(struct fixture *f, size_t client)
     loop_until(&f->loop, has_ended, &f->clients[client], "the end");
 }
 
-/* The listener decides some times more (each time it asks how long it has waited) and accepts none.
- */
+/* Waits until the listener has decided a few more times (each time it reads the clock), and asserts
+ * that it has accepted no other connection. */
 static void assert_left_waiting(struct fixture *f, unsigned starts)
 {
     loop_until_count(&f->loop, &fake_asked, fake_asked + 3, "decisions");
     assert_int_equal(f->starts, starts);
 }
 
-/* Whoever connects is accepted, counted for its address, and counted out when it goes. */
+/* A connection is accepted and counted for its address until it is gone. */
 static void test_accepts(void **state)
 {
     struct fixture *f = *state;
@@ -218,13 +218,13 @@ static void test_accepts(void **state)
         scoreboard_connections_from(f->scoreboard, (struct in_addr){htonl(0x7f000002)}), 0);
 }
 
-/* While another worker has fewer connections, it is its turn. */
+/* While another worker has fewer connections, it is that worker's turn. */
 static void test_leaves_to_who_has_fewer(void **state)
 {
     struct fixture *f = *state;
 
     f->scoreboard->row[THEIRS].is_alive = 1;
-    (void)connect_from(f, 1); /* none each: ours */
+    (void)connect_from(f, 1); /* neither has any: it is our turn */
     loop_until_count(&f->loop, &f->starts, 1, "the first");
     (void)connect_from(f, 2);
     assert_left_waiting(f, 1);
@@ -244,7 +244,7 @@ static void test_the_dead_take_no_turns(void **state)
     }
 }
 
-/* Whoever's turn it is may hang: after PATIENCE_MS the connection is taken after all. */
+/* The worker whose turn it is may hang: after PATIENCE_MS we accept the connection. */
 static void test_patience(void **state)
 {
     struct fixture *f = *state;
@@ -258,8 +258,8 @@ static void test_patience(void **state)
     f->scoreboard->row[OURS].connections--;
 }
 
-/* Over a limit, from one address or in all, newcomers are turned away and those inside stay; when
- * one leaves, another may come. */
+/* Over a limit, from one address or in all, new connections are turned away and the others stay;
+ * when one ends, another is accepted. */
 static void test_limits(void **state)
 {
     struct fixture *f = *state;
@@ -282,7 +282,7 @@ static void test_limits(void **state)
     loop_until_count(&f->loop, &f->starts, 9, "the one that there is a place for now");
 }
 
-/* A conversation that cannot start is counted out again. */
+/* A connection whose conversation cannot start is not counted any more. */
 static void test_start_fails(void **state)
 {
     struct fixture *f = *state;
@@ -292,8 +292,8 @@ static void test_start_fails(void **state)
     assert_int_equal(scoreboard_connections(f->scoreboard), 0);
 }
 
-/* Out of descriptors: the newcomer is turned away instead of staying in the queue, where it would
- * keep the loop spinning; and with descriptors again, there are connections again. */
+/* Without free descriptors a new connection is turned away, because in the queue it would keep the
+ * loop spinning. When there are descriptors again, connections are accepted again. */
 static void test_out_of_descriptors(void **state)
 {
     struct fixture *f = *state;

@@ -1,6 +1,5 @@
-/* A lottery connection and the limits that hold it back, before a store whose backlog the test
- * sets.
- */
+/* A lottery connection and the limits on reading from it. The store is a fake one, whose backlog
+ * the test sets. */
 #include "clock.h"
 #include "cmocka_all.h"
 #include "log.h"
@@ -15,13 +14,13 @@
 #include <unistd.h>
 
 #define MESSAGES 8
-#define MUCH ((size_t)64 * 1024 * 1024) /* more than a store may have on its way */
+#define MUCH ((size_t)64 * 1024 * 1024) /* more than the store's backlog may be */
 
 struct fixture {
     struct store store; /* first: the store's object */
     size_t backlog;
-    struct store_op *ops[MESSAGES]; /* handed in and not ended */
-    unsigned taken;                 /* messages that came to the store */
+    struct store_op *ops[MESSAGES]; /* submitted and not ended */
+    unsigned taken;                 /* messages that reached the store */
     uv_loop_t loop;
     struct stream_hub *hub;
     struct service *service;
@@ -123,7 +122,7 @@ static int end(void **state)
     return 0;
 }
 
-/* The agency asks where it is. */
+/* The agency asks how many bets it has. */
 static void ask(struct fixture *f)
 {
     Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
@@ -142,7 +141,7 @@ static void assert_not_read(struct fixture *f, unsigned taken)
     assert_int_equal(f->taken, taken);
 }
 
-/* What the set does once a second. */
+/* Checks the connection, as the set does once a second. */
 static void check(struct fixture *f)
 {
     LIST_FOR_EACH (node, &f->conns.conns) {
@@ -150,7 +149,8 @@ static void check(struct fixture *f)
     }
 }
 
-/* Too much on its way to the disk: nothing more is read, until an answer finds that it has gone. */
+/* While the store's backlog is too large, nothing more is read, until the next answer finds it
+ * small again. */
 static void test_waits_for_the_store(void **state)
 {
     struct fixture *f = *state;
@@ -164,8 +164,8 @@ static void test_waits_for_the_store(void **state)
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
 }
 
-/* The last operations in the store were those of connections that are gone: no answer tells that
- * there is room again, so the connection is looked after. */
+/* If the last operations in the store belong to connections that are gone, no answer wakes the
+ * paused one; the check does. */
 static void test_is_not_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -173,7 +173,7 @@ static void test_is_not_forgotten(void **state)
     f->backlog = MUCH;
     ask(f);
     loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
-    end_operations(f); /* ours, while the others' are still on their way */
+    end_operations(f); /* ours end, while those of the others do not */
     assert_not_read(f, 1);
     check(f);
     for (int i = 0; i < 20; i++)
@@ -184,7 +184,7 @@ static void test_is_not_forgotten(void **state)
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
 }
 
-/* More in hand than one connection may have: it is read again when that is answered. */
+/* A connection with too many messages in progress is read from again when they are answered. */
 static void test_waits_for_its_own(void **state)
 {
     struct fixture *f = *state;

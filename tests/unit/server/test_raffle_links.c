@@ -1,5 +1,5 @@
 /* The two ends of the links between workers and coordinator, over a real Unix socket. The clock is
- * the real one: pauses between attempts are short, and nothing here depends on how long. */
+ * the real one: pauses between attempts are short, and nothing depends on their length. */
 #include "cmocka_all.h"
 #include "loop.h"
 #include "raffle_client.h"
@@ -20,8 +20,8 @@ struct worker {
     struct raffle_client client;
     unsigned opens;
     unsigned draws;
-    unsigned failing_draws; /* how many more of them say that the winners cannot be read */
-    bool is_waiting;        /* has an agency that waits, so it reports it with each new link */
+    unsigned failing_draws; /* how many more calls of on_drawn fail */
+    bool is_waiting;        /* has a waiting agency, which it reports on each new link */
 };
 
 struct fixture {
@@ -34,7 +34,7 @@ struct fixture {
     struct worker_links links;
     struct worker workers[WORKERS];
     unsigned news;
-    bool has_draw; /* each piece of news makes it notify all */
+    bool has_draw; /* on_news notifies all workers */
 };
 
 static void on_open(void *owner)
@@ -128,7 +128,7 @@ static int end(void **state)
     return 0;
 }
 
-/* Takes a link that waits, if there is one: by the code under test. */
+/* Accepts a waiting link, if there is one, with the code under test. */
 static void accept_link(struct fixture *f)
 {
     int fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -137,7 +137,7 @@ static void accept_link(struct fixture *f)
         worker_links_accept(&f->links, fd);
 }
 
-/* What until() waits for, while it accepts links: a counter that is at least `min`. */
+/* The condition of until(), which also accepts links: the counter is at least `min`. */
 struct goal {
     struct fixture *f;
     const unsigned *counter;
@@ -180,7 +180,7 @@ static void close_raw(struct fixture *f)
     f->raw = -1;
 }
 
-/* A connection to the coordinator's end with the test itself as the worker. */
+/* Connects to the coordinator's end with the test itself as the worker. */
 static int connect_raw(struct fixture *f)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -191,7 +191,7 @@ static int connect_raw(struct fixture *f)
     return fd;
 }
 
-/* Finished goes one way, and that the draw took place the other, to all. */
+/* A worker's Finished reaches the coordinator, and the Ack after the draw reaches all workers. */
 static void test_both_ways(void **state)
 {
     struct fixture *f = *state;
@@ -214,7 +214,7 @@ static void test_both_ways(void **state)
     assert_int_equal(f->workers[1].opens, 1);
 }
 
-/* What a worker sends, byte by byte. */
+/* The bytes of a worker's Finished. */
 static void test_finished_frame(void **state)
 {
     static const uint8_t expected[] = {3, 4, 0, 0, 0, 0x08, AGENCY, 0x10, TOTAL};
@@ -232,8 +232,8 @@ static void test_finished_frame(void **state)
     assert_memory_equal(got, expected, sizeof(expected));
 }
 
-/* The coordinator dies: its successor gets a new link, and everything that waits is reported to it.
- * Reports in between go nowhere, and nothing is lost. */
+/* When the coordinator dies, the workers connect to its successor and report all waiting agencies.
+ * Reports in between are not sent, but nothing is lost. */
 static void test_coordinator_dies(void **state)
 {
     struct fixture *f = *state;
@@ -248,7 +248,7 @@ static void test_coordinator_dies(void **state)
     until(f, &f->workers[0].draws, 1, "on_drawn");
 }
 
-/* Nobody listens yet: tried again until somebody does. */
+/* While nobody listens, the worker tries again until somebody does. */
 static void test_nobody_listens(void **state)
 {
     struct fixture *f = *state;
@@ -265,8 +265,8 @@ static void test_nobody_listens(void **state)
     assert_int_equal(f->news, 0);
 }
 
-/* The winners cannot be read: the link is dropped and made again, and with it the message comes
- * again, until it works. */
+/* If the winners cannot be read, the link is closed and made again, and the message comes again,
+ * until reading succeeds. */
 static void test_winners_cannot_be_read(void **state)
 {
     struct fixture *f = *state;
@@ -280,7 +280,8 @@ static void test_winners_cannot_be_read(void **state)
     assert_int_equal(f->workers[0].client.state, RAFFLE_CLIENT_LINKED);
 }
 
-/* A worker's death is news, as it may have died between storing a Finished and reporting it. */
+/* on_news is called when a worker dies, as it may have died between storing a Finished and
+ * reporting it. */
 static void test_worker_dies(void **state)
 {
     struct fixture *f = *state;
@@ -292,7 +293,7 @@ static void test_worker_dies(void **state)
     assert_true(list_is_empty(&f->links.links));
 }
 
-/* Anything but a Finished, or no frame at all: that link is closed, the others stay. */
+/* If a worker sends anything but a Finished frame, its link is closed; the others stay. */
 static void test_worker_sends_nonsense(void **state)
 {
     static const uint8_t ack[] = {1, 0, 0, 0, 0};
@@ -314,7 +315,8 @@ static void test_worker_sends_nonsense(void **state)
     assert_int_equal(f->workers[0].opens, 1);
 }
 
-/* Anything but an Ack, no frame, or the end: the worker drops the link and makes a new one. */
+/* If the coordinator sends anything but an Ack frame, or ends the link, the worker makes a new one.
+ */
 static void test_coordinator_sends_nonsense(void **state)
 {
     static const uint8_t frames[][5] = {{3, 0, 0, 0, 0}, {1, 255, 255, 255, 255}};
@@ -334,7 +336,7 @@ static void test_coordinator_sends_nonsense(void **state)
     assert_int_equal(f->workers[0].draws, 0);
 }
 
-/* The Ack comes byte by byte. */
+/* An Ack that arrives byte by byte is understood. */
 static void test_ack_in_pieces(void **state)
 {
     static const uint8_t ack[] = {1, 2, 0, 0, 0, 0x08, 1};
@@ -349,7 +351,7 @@ static void test_ack_in_pieces(void **state)
     until(f, &f->workers[0].draws, 1, "on_drawn");
 }
 
-/* Closed while linked, or between two attempts: nothing is tried and no callback comes any more. */
+/* Closing while linked, or between two attempts: there is no further attempt and no callback. */
 static void test_close(void **state)
 {
     struct fixture *f = *state;

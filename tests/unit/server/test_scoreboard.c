@@ -1,4 +1,4 @@
-/* The board of connections that all workers share. */
+/* The scoreboard: connections of all workers, in shared memory. */
 #include "cmocka_all.h"
 #include "scoreboard.h"
 
@@ -29,7 +29,7 @@ static int end(void **state)
     return 0;
 }
 
-/* In all, and from one address, over all workers; what goes is no longer counted. */
+/* Connections are counted in all and per address, over all workers, until they are gone. */
 static void test_counts(void **state)
 {
     struct scoreboard *scoreboard = *state;
@@ -66,7 +66,7 @@ static void test_clear(void **state)
     assert_int_equal(atomic_load(&scoreboard->row[0].is_alive), 1);
 }
 
-/* Whose turn it is depends on the living others alone. */
+/* Only the other workers that are alive count for whose turn it is. */
 static void test_fewest_of_others(void **state)
 {
     struct scoreboard *scoreboard = *state;
@@ -89,7 +89,7 @@ static void test_fewest_of_others(void **state)
     assert_int_equal(scoreboard_fewest_of_others(scoreboard, 0), 4);
 }
 
-/* What one process counts, the others see. */
+/* Processes see each other's counts. */
 static void test_shared_between_processes(void **state)
 {
     struct scoreboard *scoreboard = *state;
@@ -107,7 +107,7 @@ static void test_shared_between_processes(void **state)
     assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(9)), 1);
 }
 
-/* Neighbouring addresses, as one network has them, hardly share a bucket. */
+/* Neighbouring addresses, as in one network, rarely share a bucket. */
 static void test_neighbours_are_told_apart(void **state)
 {
     enum { NEIGHBOURS = 254 };

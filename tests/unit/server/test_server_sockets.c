@@ -1,4 +1,4 @@
-/* The listening sockets, each asked by a connection or by the kernel what it is. */
+/* The listening sockets, checked by connecting to them and by asking the kernel. */
 #include "cmocka_all.h"
 #include "sockets.h"
 
@@ -28,7 +28,7 @@ static int listen_at(const char *ip, uint16_t *port)
     return fd;
 }
 
-/* Not blocking for the workers that share it, and closed in what they might execute. */
+/* The socket is non-blocking, because workers share it, and is closed on exec. */
 static void assert_flags(int fd)
 {
     assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
@@ -45,7 +45,7 @@ static in_addr_t bound_ip(int fd)
     return ntohl(address.sin_addr.s_addr);
 }
 
-/* Connects; the connection is found at the listening socket. */
+/* Connects, and checks that the listening socket gets the connection. */
 static void assert_reached(int listener, const struct sockaddr *address, socklen_t size)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -58,7 +58,7 @@ static void assert_reached(int listener, const struct sockaddr *address, socklen
     assert_int_equal(close(fd), 0);
 }
 
-/* On the address that is asked for, and on all when it is a name. */
+/* The server listens on the given address, or on all addresses if it is a name. */
 static void test_tcp(void **state)
 {
     static const struct {
@@ -85,7 +85,8 @@ static void test_tcp(void **state)
     }
 }
 
-/* A port that is taken, and an address that is not this machine's: which call failed, and why. */
+/* For a port in use, or an address of another machine, the error says which call failed, and why.
+ */
 static void test_tcp_refused(void **state)
 {
     struct errbuf err = {{0}};
@@ -105,7 +106,7 @@ static void test_tcp_refused(void **state)
     assert_int_equal(out, -1);
 }
 
-/* The port can be had again although a connection of its predecessor lingers in TIME_WAIT. */
+/* The port can be bound again although a connection of the previous socket is in TIME_WAIT. */
 static void test_tcp_again(void **state)
 {
     struct errbuf err = {{0}};
@@ -122,7 +123,7 @@ static void test_tcp_again(void **state)
     assert_int_equal(close(fd), 0);
 }
 
-/* Each has a name of its own, that no file stands for, and under which it is reached. */
+/* Each Unix socket has an abstract name of its own, under which it can be reached. */
 static void test_unix(void **state)
 {
     struct sockaddr_un addresses[2];
@@ -143,7 +144,7 @@ static void test_unix(void **state)
         assert_int_equal(close(fds[i]), 0);
 }
 
-/* Without a free descriptor both say so. */
+/* Without a free descriptor both calls return an error. */
 static void test_no_descriptor(void **state)
 {
     struct server_settings settings = settings_of("127.0.0.1", 0);

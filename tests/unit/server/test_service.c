@@ -20,7 +20,7 @@
 #define SESSIONS 3
 #define OPS 64                    /* operations that a case may hand to the store */
 #define SENT_MAX 1024             /* answers that a session may get in one case */
-#define WINNERS_BACKLOG_MAX 65536 /* no more winners are sent while so many bytes wait */
+#define WINNERS_BACKLOG_MAX 65536 /* no more winners are sent while this many bytes wait */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* An operation that was handed to the store. */
@@ -39,8 +39,8 @@ struct fake_store {
     enum status append_status; /* of the appends with bets */
     enum status draw_status;   /* of reading the draw */
     struct taken taken[OPS];
-    size_t count; /* operations handed in */
-    size_t ended; /* how many of these have ended */
+    size_t count; /* operations submitted */
+    size_t ended; /* how many of them have ended */
     bool has_draw;
     const struct winner *winners;
     size_t winners_count;
@@ -57,7 +57,7 @@ struct side {
     struct session session;
     struct sent sent[SENT_MAX];
     size_t count;
-    size_t seen; /* answers that the case has looked at */
+    size_t seen; /* answers that the case has checked */
     size_t backlog;
     bool is_slow; /* sent bytes stay in the backlog */
     unsigned progresses;
@@ -390,7 +390,7 @@ static void hold_draw(struct fixture *f, const struct winner *winners, size_t co
     assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
 }
 
-/* A batch gets to the store as it came, and is answered once the store has ended it. */
+/* A batch reaches the store unchanged, and is answered once the store has ended it. */
 static void test_batch(void **state)
 {
     struct fixture *f = *state;
@@ -654,7 +654,7 @@ static void test_store_without_memory(void **state)
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 5, "");
 }
 
-/* Without memory even for the answer, the connection is given up, whatever the message. */
+/* Without memory for the answer, the connection is given up, whatever the message. */
 static void test_no_memory(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
 /* The embedded store as its users see it: outcomes, order, shared syncs, several processes,
- * scanning, the draw, and what is there after a restart. */
+ * scanning, the draw, and the content after a restart. */
 #include "cmocka_all.h"
 
 #include "bets_csv.h"
@@ -732,7 +732,7 @@ static void checks_the_number_of_agencies(void **state)
     store_fixture_close(&f);
 }
 
-/* A folder that does not exist is refused, and the error has its name. */
+/* A folder that does not exist is refused, and the error names it. */
 static void refuses_a_missing_folder(void **state)
 {
     struct store_fixture f;

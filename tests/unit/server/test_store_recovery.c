@@ -823,7 +823,7 @@ static void survives_a_power_cut_at_every_moment(void **state)
     }
 }
 
-/* Every opening syncs the directory entries: the process that made them may have died too early. */
+/* Every opening syncs the folder: the process that created the files may have died too early. */
 static void every_opening_syncs_the_directory(void **state)
 {
     for (int round = 0; round < 2; round++) {
