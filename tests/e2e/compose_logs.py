@@ -7,7 +7,7 @@ timestamps go, and so does the escape sequence with which some versions of Compo
 
 The engine takes a line's time when it has read it, and it is slower with a container that writes much.
 So the server's lines, which are many and which the clients' follow from, count as written a little
-earlier. What happens within that time is not told apart: whether a client hears of its winners only after
+earlier. What happens within that time is not told apart: whether a client learns of its winners only after
 the draw is for the project's own tests to say, which read the programs themselves.
 """
 import calendar
