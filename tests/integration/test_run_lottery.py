@@ -18,8 +18,8 @@ class RunLottery(unittest.TestCase):
         self.root = pathlib.Path(folder.name)
         (self.root / "build").mkdir()
         (self.root / "build" / "bin").symlink_to(BIN)
-        for name in ("tools/run-lottery.sh", "tools/make-data.sh", "tools/gen-dataset.py",
-                     "server/config.ini", "client/config.yaml"):
+        for name in ("tools/run-lottery.sh", "tools/make-data.sh", "tools/unpack-data.py",
+                     "tools/gen-dataset.py", "server/config.ini", "client/config.yaml"):
             (self.root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
