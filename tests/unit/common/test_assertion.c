@@ -1,5 +1,6 @@
 #include "assertion.h"
 #include "cmocka_all.h"
+#include "log.h"
 
 #include <signal.h>
 #include <string.h>
@@ -43,6 +44,13 @@ static void assert_false_thing(void)
     ASSERT(1 + 1 == 3);
 }
 
+static void assert_false_thing_while_holding(void)
+{
+    log_hold();
+    LOG(INFO, "before", SUCCESS);
+    ASSERT(1 + 1 == 4);
+}
+
 /* A true condition has no effect. */
 static void test_holds(void **state)
 {
@@ -67,11 +75,25 @@ static void test_fails(void **state)
                                 "file: tests/unit/common/test_assertion.c | line: "));
 }
 
+/* Lines that are being collected are not lost with the process, least of all that one. */
+static void test_fails_while_lines_are_held(void **state)
+{
+    char out[1024];
+
+    (void)state;
+    int status = run_child(assert_false_thing_while_holding, out, sizeof(out));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    const char *before = strstr(out, "action: before | result: success\n");
+    assert_non_null(before);
+    assert_non_null(strstr(before, "condition: 1 + 1 == 4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holds),
         cmocka_unit_test(test_fails),
+        cmocka_unit_test(test_fails_while_lines_are_held),
     };
 
     return cmocka_run_group_tests_name("assertion", tests, NULL, NULL);
