@@ -19,7 +19,8 @@ struct conn;
 struct conn_ops {
     size_t size; /* bytes of the kind's struct, which begins with a struct conn; zeroed at first */
     const struct stream_events *events; /* owner is the conn; on_closed must end in conn_free() */
-    /* The stream is open, nothing has been read yet. */
+    /* The stream is open, nothing has been read yet. If the socket cannot be used, it is not
+     * called, and on_closed comes alone. */
     enum status (*start)(struct conn *conn);
     /* Checks the time limits; called once a second. `now_ms` is monotonic. */
     void (*check)(struct conn *conn, uint64_t now_ms);

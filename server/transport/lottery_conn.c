@@ -251,7 +251,8 @@ static void lottery_conn_on_closed(void *owner)
     struct lottery_conn *conn = owner;
 
     lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING); /* the set may have closed the stream */
-    session_fini(&conn->session);
+    if (conn->session.service != NULL)                  /* the conversation has begun */
+        session_fini(&conn->session);
     frame_reader_fini(&conn->reader);
     conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }

@@ -26,7 +26,8 @@ struct fixture {
     struct service *service;
     struct lottery_conns lottery_conns;
     struct conn_set conns;
-    int other; /* the agency's end */
+    int other;         /* the agency's end */
+    unsigned accepted; /* sockets handed over */
     unsigned gone;
 };
 
@@ -92,6 +93,7 @@ static int begin(void **state)
                                                        .owner = f});
     sockets_pair_tcp(fds, 0);
     f->other = fds[1];
+    f->accepted++;
     assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
     *state = f;
     return 0;
@@ -114,7 +116,7 @@ static int end(void **state)
     conn_set_close(&f->conns);
     stream_hub_close(f->hub);
     loop_end(&f->loop);
-    assert_int_equal(f->gone, 1);
+    assert_int_equal(f->gone, f->accepted);
     service_destroy(f->service);
     assert_int_equal(close(f->other), 0);
     free(f);
@@ -197,12 +199,28 @@ static void test_waits_for_its_own(void **state)
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
 }
 
+/* The loop refuses the socket: the connection is gone although its conversation never began. */
+static void test_refused_socket(void **state)
+{
+    struct fixture *f = *state;
+    int fds[2];
+
+    sockets_pair_tcp(fds, 0);
+    assert_int_equal(close(fds[0]), 0); /* the number of no descriptor any more */
+    f->accepted++;
+    assert_int_not_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
+    loop_until_count(&f->loop, &f->gone, 1, "on_gone");
+    assert_int_equal(f->conns.count, 1);
+    assert_int_equal(close(fds[1]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_waits_for_the_store, begin, end),
         cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
     };
 
     return cmocka_run_group_tests_name("lottery_conn", tests, NULL, NULL);
