@@ -104,6 +104,7 @@ static void bet_mode_done(struct agency *agency)
     struct bet_mode_state *self = bet_mode_state(agency);
 
     self->stage = BET_STAGE_DONE;
+    (void)uv_timer_stop(&self->pause);
     LOG(INFO, "apuesta_enviada", SUCCESS, LOG_TEXT("dni", self->bet.document.data),
         LOG_UINT("numero", self->bet.number));
     dialer_finish(&agency->dialer);

@@ -293,6 +293,19 @@ class Conversation(AgencyCase):
             self.assertEqual(self.winners_of(agency), 0)
         self.assertEqual([line.text for line in agency.lines() if line.result == "fail"], [])
 
+    def test_one_bet_stored_after_all(self):
+        """An answer that comes within the pause after a refusal counts: the bet is done, and is not
+        asked about again."""
+        agency = self.agency(1, self.fake.port, mode="bet", CLI_CONNECT_TIMEOUT="6s", **Modes.BET)
+        with self.fake.accept() as caller:
+            caller.read_question()
+            caller.answer()
+            caller.read_bets()
+            caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "not now")
+            caller.answer(1)
+            self.assertEqual(agency.wait(), 0)
+        self.assertEqual(len(agency.lines("apuesta_enviada", "success")), 1)
+
     def test_refusals_that_do_not(self):
         """Every other code ends the work with status 1 and the server's words."""
         for code in (pb.ACK_CODE_INVALID_BET, pb.ACK_CODE_DRAW_CLOSED, pb.ACK_CODE_UNKNOWN_AGENCY,
