@@ -21,11 +21,10 @@ struct store_op;
 
 typedef void (*store_done_cb)(struct store_op *op);
 
-/* One operation in flight. Owned by the caller, who sets `done` and `context` and does not touch
- * the struct until `done` runs. */
+/* One operation in flight. Owned by the caller, who sets `done` and does not touch the struct until
+ * `done` runs. */
 struct store_op {
     store_done_cb done;
-    void *context; /* the caller's */
 
     /* The outcome, for done():
      * OK              stored (now or earlier) and on disk

@@ -431,8 +431,8 @@ static void group_fail(const struct committing *committing, const struct group *
     }
 }
 
-/* While a group is planned, `stored` of a finish says whether there is a record to write. */
-static void group_clear_finishes(const struct group *group)
+/* A Finished stores no bets: what group_plan_finish() has noted there is done with. */
+static void group_clear_finished(const struct group *group)
 {
     for (struct store_op *op = group->first; op != NULL; op = op->next) {
         if (op->is_finish)
@@ -447,7 +447,6 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     *need = 0;
     if (!committing_reserve(committing, group->count)) {
         group_fail(committing, group, STATUS_NOMEM);
-        group_clear_finishes(group);
         return STATUS_OK;
     }
     enum status status = committing_lock(committing);
@@ -468,7 +467,7 @@ enum status group_commit(struct committing *committing, struct group *group, uin
     }
     *need = atomic_load(&state->journal_size);
     state_unlock(state);
-    group_clear_finishes(group);
+    group_clear_finished(group);
     return STATUS_OK;
 }
 
