@@ -17,7 +17,7 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("LOTTERY_BIN", ROOT / "build" / "bin"))
+BIN = pathlib.Path(os.environ.get("LOTTERY_BIN", ROOT / "build" / "bin")).resolve()
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG   |INFO    |WARNING |ERROR   |CRITICAL) "
                   r"action: (?P<action>\w+) \| result: (?P<result>success|fail|in_progress)"
                   r"(?P<details>( \| [^|:]+: [^|]*)*)$")
