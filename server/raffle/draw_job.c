@@ -54,7 +54,8 @@ static void draw_job_on_saved(uv_work_t *work, int code)
     draw_job_end(work->data);
 }
 
-/* Joins the parts' winners in the order of the bets; the first failure counts. */
+/* Joins the parts' winners in the order of the bets; the first failure counts, with its reason if
+ * it gave one. */
 static void draw_job_join(struct draw_job *job)
 {
     for (unsigned i = 0; i < job->count && job->status == STATUS_OK; i++) {
@@ -64,8 +65,8 @@ static void draw_job_join(struct draw_job *job)
         for (size_t w = 0; w < part->winners.count && job->status == STATUS_OK; w++)
             job->status = winner_list_add(&job->draw.winners, &part->winners.items[w]);
     }
-    if (job->status == STATUS_NOMEM)
-        errbuf_set(&job->err, "%s", status_text(STATUS_NOMEM));
+    if (job->status != STATUS_OK && job->err.text[0] == '\0')
+        errbuf_set(&job->err, "%s", status_text(job->status));
 }
 
 static void draw_job_on_scanned(uv_work_t *work, int code)
@@ -80,8 +81,10 @@ static void draw_job_on_scanned(uv_work_t *work, int code)
     if (job->status == STATUS_OK &&
         uv_queue_work(job->config.loop, &job->saving, draw_job_save, draw_job_on_saved) == 0)
         return;
-    if (job->status == STATUS_OK)
+    if (job->status == STATUS_OK) {
         job->status = STATUS_NOMEM;
+        errbuf_set(&job->err, "%s", status_text(STATUS_NOMEM));
+    }
     draw_job_end(job);
 }
 

@@ -14,6 +14,7 @@
 struct fake_store {
     struct store store;
     unsigned failing_part; /* its scan fails; UINT_MAX = none */
+    enum status failure;   /* what that scan returns */
     enum status save_status;
     _Atomic unsigned scans;
     _Atomic bool is_blocked; /* scans wait while it is set */
@@ -46,7 +47,7 @@ static enum status fake_scan(struct store *store, unsigned part, unsigned parts,
         continue;
     if (part == fake->failing_part) {
         errbuf_set(err, "bets.csv: damaged at byte 7");
-        return STATUS_DAMAGED;
+        return fake->failure;
     }
     for (unsigned i = 0; i < BETS_PER_PART; i++) {
         char document[16];
@@ -98,6 +99,7 @@ static int begin(void **state)
     loop_begin(&f->loop);
     f->fake.store.backend = &backend;
     f->fake.failing_part = UINT32_MAX;
+    f->fake.failure = STATUS_DAMAGED;
     draw_job_init(&f->job, &(struct draw_job_config){&f->fake.store, &f->loop, WINNER, on_done, f});
     *state = f;
     return 0;
@@ -174,6 +176,18 @@ static void test_a_part_fails(void **state)
     assert_string_equal(f->err.text, "");
 }
 
+/* The reason that a part gives is the one that is reported, also when there is no memory. */
+static void test_a_part_has_no_memory(void **state)
+{
+    struct fixture *f = *state;
+
+    f->fake.failing_part = 0;
+    f->fake.failure = STATUS_NOMEM;
+    draw(f);
+    assert_int_equal(f->status, STATUS_NOMEM);
+    assert_string_equal(f->err.text, "bets.csv: damaged at byte 7");
+}
+
 /* If the outcome cannot be saved, the attempt fails. */
 static void test_saving_fails(void **state)
 {
@@ -209,7 +223,8 @@ static void test_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_drawn),        CASE(test_no_winner), CASE(test_a_part_fails),
+        CASE(test_drawn),        CASE(test_no_winner),
+        CASE(test_a_part_fails), CASE(test_a_part_has_no_memory),
         CASE(test_saving_fails), CASE(test_cancelled),
     };
 
