@@ -110,10 +110,12 @@ void dialer_shutdown(struct dialer *dialer);
 /* Sends what is left, then closes; on_closed follows. */
 void dialer_finish(struct dialer *dialer);
 
-/* Closes the connection now; on_closed follows with `status` and the static text `detail`. */
+/* Closes an open connection now; on_closed follows with `status` and the static text `detail`. The
+ * first call counts. One that is still being made is given up, and the next address is tried. */
 void dialer_drop(struct dialer *dialer, enum status status, const char *detail);
 
-/* Is the connection being closed, with on_closed still to come? */
+/* Is the connection being closed, with on_closed still to come? Not yet while dialer_finish() sends
+ * what is left. */
 bool dialer_is_closing(const struct dialer *dialer);
 
 /* Is there a connection that is being made, open, or being closed? */

@@ -59,7 +59,7 @@ void draw_job_init(struct draw_job *job, const struct draw_job_config *config);
 enum status draw_job_start(struct draw_job *job);
 
 /* Abandons the scan; on_done is called soon, with STATUS_STOPPED unless it was too late for that.
- */
+ * Does nothing while no attempt is active. */
 void draw_job_cancel(struct draw_job *job);
 
 #endif
