@@ -1,9 +1,9 @@
 #!/bin/sh
 # Makes the branches ej1 to ej8 that the assignment asks for; see usage() below.
 #
-# Each is one commit on top of HEAD that changes compose/defaults alone: what generar-compose.sh makes
-# when it is not told. They are written straight into git's database, so that the work tree, the index
-# and the current branch stay as they are, whatever state they are in.
+# Each is one commit on top of HEAD that changes only compose/defaults, which says what
+# generar-compose.sh makes by default. The commits are written straight into git's database, so that the
+# work tree, the index and the current branch stay as they are, whatever state they are in.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -53,7 +53,7 @@ END
 # Prints the commit of an existing branch, or nothing.
 tip_of() { git rev-parse --quiet --verify "refs/heads/$1" || true; }
 
-# is_ours BRANCH: is its last commit one that this tool makes? Anybody's work on top of it is not.
+# is_ours BRANCH: did this tool make its last commit? If not, the branch has somebody's work.
 is_ours() {
   [ "$(git log -1 --format=%s "refs/heads/$1")" = "$(subject_of "$1")" ] &&
     [ "$(git cat-file blob "refs/heads/$1:$FILE" 2>/dev/null)" = "$(defaults_of "$1")" ]
@@ -77,14 +77,14 @@ case ${1-} in
 esac
 [ $# -le 1 ] || { usage >&2 && exit 2; }
 
-# From a hook or an alias git may have said where it is; here its place is this folder.
+# A hook or an alias may have set git's variables; here the repository is that of this folder.
 # shellcheck disable=SC2046  # names, one a word
 unset $(git rev-parse --local-env-vars) 2>/dev/null || true
 [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ] ||
   fail "$(pwd -P) is not a git clone of the project"
 head=$(git rev-parse --quiet --verify 'HEAD^{commit}') || fail 'there is no commit yet'
 git cat-file -e "$head:$FILE" 2>/dev/null || fail "the current commit has no $FILE"
-# Whoever has not told git a name yet makes no commits, but can make these.
+# A user who has no name in git's settings yet can make these commits nevertheless.
 git var GIT_COMMITTER_IDENT >/dev/null 2>&1 || {
   export GIT_COMMITTER_NAME=exercise-branches GIT_COMMITTER_EMAIL=lottery@localhost
   export GIT_AUTHOR_NAME=exercise-branches GIT_AUTHOR_EMAIL=lottery@localhost
@@ -95,7 +95,7 @@ for branch in $BRANCHES; do
   [ -z "$(tip_of "$branch")" ] || existing="$existing $branch"
 done
 [ -z "$existing" ] || [ -n "$renew" ] ||
-  fail "there already:$existing; --renew replaces what this tool has made"
+  fail "they exist already:$existing; --renew replaces what this tool has made"
 checked_out=$(git worktree list --porcelain | sed -n 's/^branch //p')
 for branch in $existing; do
   is_ours "$branch" ||

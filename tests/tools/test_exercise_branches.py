@@ -119,13 +119,13 @@ class ExerciseBranches(unittest.TestCase):
         """One is enough to refuse all, with its name; nothing is made or changed."""
         self.git("branch", "ej5")
         before = self.branches()
-        self.assert_refused(self.make(), "there already: ej5")
+        self.assert_refused(self.make(), "exist already: ej5")
         self.assertEqual(before, self.branches())
 
     def test_renew(self):
         """From a later commit, what this tool made goes with it."""
         self.assert_made(self.make())
-        self.assert_refused(self.make(), "there already: ej1 ej2 ej3 ej4 ej5 ej6 ej7 ej8")
+        self.assert_refused(self.make(), "exist already: ej1 ej2 ej3 ej4 ej5 ej6 ej7 ej8")
         self.git("commit", "-q", "--allow-empty", "-m", "later")
         self.git("branch", "-D", "ej3")
         self.assert_made(self.make("--renew"))
