@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks whether the echo server that server/config.ini names sends back what it gets. Netcat asks it
 # from a container on the project's network, so that nothing is installed here and no port is
-# published. Status 0: it does; 1: it does not, or it could not be asked; stderr then says why.
+# published. Status 0: it does; 1: it does not, or the check failed; stderr then says why.
 #
 # shellcheck disable=SC2016  # what runs in the container is not expanded here
 set -u
@@ -18,8 +18,8 @@ setting() {
 }
 
 # Runs in the container as: sh -c "$ask" sh MESSAGE HOST PORT. Our side stays open until a line has
-# come, as some servers close the connection when it ends; bytes after that line are compared, too. A
-# server that sends too much, or nothing at all, is given up after a few seconds.
+# arrived, as some servers close the connection when our side ends; bytes after that line are compared,
+# too. A server that sends too much, or nothing, fails the check after a few seconds.
 ask='
 cd /tmp && : >answer && ulimit -f 8
 {
@@ -41,7 +41,7 @@ fail() {
   exit 1
 }
 
-# In the background, as a signal interrupts only `wait` at once.
+# In the background, because a signal interrupts only `wait` at once.
 run() {
   "$@" >/dev/null 2>&1 &
   job=$!
