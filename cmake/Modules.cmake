@@ -1,10 +1,10 @@
-# A module is one folder with its headers beside its sources, and one static library that is named
-# after it: common/base is common-base. Whose headers it may include, and so which libraries it needs,
-# stands in layers.txt; any other include does not compile.
+# A module is one folder with headers and sources, and one static library that is named after it:
+# common/base is common-base. layers.txt says which folders' headers it may include, and so which
+# libraries it needs; any other include does not compile.
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/layers.txt LOTTERY_LAYERS REGEX "^[a-z]")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
 
-# Links `target`, whose sources are in this folder, with what the folder's line allows.
+# Links `target`, whose sources are in this folder, with the libraries that the folder's line allows.
 function(lottery_link target)
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   set(line ${LOTTERY_LAYERS})

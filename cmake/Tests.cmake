@@ -1,5 +1,4 @@
-# Where tests make their folders: in memory, thousands of syncs do not wait for whatever else the
-# disk is doing.
+# Where tests make their folders: in memory, so that thousands of syncs do not wait for a busy disk.
 set(LOTTERY_TEST_ENVIRONMENT "")
 if(IS_DIRECTORY /dev/shm)
   set(LOTTERY_TEST_ENVIRONMENT TMPDIR=/dev/shm)

@@ -1,4 +1,4 @@
-# lottery_flags: what every target of ours is compiled with. Generated code is not held to it.
+# lottery_flags: what every target of ours is compiled with. Generated code is compiled without it.
 add_library(lottery_flags INTERFACE)
 target_compile_definitions(lottery_flags INTERFACE _GNU_SOURCE)
 target_compile_options(lottery_flags INTERFACE
