@@ -42,7 +42,7 @@ void child_init(struct child *child, const struct child_config *config);
 int children_start_due(struct children *children);
 
 /* Reaps every process that has ended. Returns true when one of them ended because the store failed.
- * With `is_stopping` none is started again, and exit status 0 is no failure. */
+ * With `is_stopping` none is started again, and exit status 0 is not a failure. */
 bool children_reap(struct children *children, bool is_stopping);
 
 /* Sends a signal to all that run. */
