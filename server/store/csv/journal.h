@@ -42,7 +42,7 @@ struct journal_record {
 /* Encodes `record` with its checksum. */
 void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE]);
 
-/* Decodes one record. Returns false, and leaves *out alone, when checksum, version or type is
+/* Decodes one record. Returns false, and does not set *out, when checksum, version or type is
  * wrong, or when no record can begin at `synced`. */
 bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out);
 
