@@ -1,7 +1,7 @@
 /* An echo connection.
  *
  * Happy path: bytes are collected up to the first line feed (or to where the peer ends its side),
- * logged, sent back as they came, and the connection is finished.
+ * logged, sent back unchanged, and the connection is finished.
  *
  * Failure modes: no line feed within ECHO_LINE_MAX bytes: logged, closed without an answer. The
  * peer ends its side before it sent anything: closed; the health check does this. The connection
