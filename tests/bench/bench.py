@@ -1,8 +1,8 @@
-"""Measures the lottery and what sockets and disk need at least (the floor), in turns.
+"""Measures the lottery, and the least that sockets and disk need for it (the floor), in turns.
 
 Prints a table with median, minimum and maximum of each figure, and the goals, and writes all samples as
-JSON. `make bench` builds what it needs. The data is made once and kept. The subjects write beside it, so
-it is that file system that is measured. Exit status: 0 measured, whatever the figures; 1 could not.
+JSON. `make bench` builds what it needs. The data is made once and kept. The subjects write to the same
+file system, so that one is measured. Exit status: 0 measured, whatever the figures; 1 could not measure.
 """
 import argparse
 import json
