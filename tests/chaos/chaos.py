@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""Breaks everything that can break for a while, then checks that no bet was lost or doubled.
+"""For a while, breaks everything that can break; then checks that no bet was lost or stored twice.
 
 Each round has a new folder and agencies with known bets on a bad network. At random moments the server,
 a worker, the coordinator or an agency gets SIGKILL or SIGSTOP, and batches are sent again, late, twice
 and on two connections at once. At the end of a round everything must be as if nothing had happened: all
-that was sent is stored, each bet once and in its agency's order, the draw was held once, and each agency
-got its own winners.
+bets are stored, each once and in its agency's order, the draw was held once, and each agency got its own
+winners.
 
     tests/chaos/chaos.py --seconds 600 --seed 7
 
-The random choices come from the seed; when the processes run does not.
+The random choices depend only on the seed, but the timing of the processes does not.
 """
 import argparse
 import os
