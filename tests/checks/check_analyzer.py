@@ -1,4 +1,4 @@
-"""gcc -fanalyzer has nothing to say about our code.
+"""gcc -fanalyzer finds nothing in our code.
 
 Usage: check_analyzer.py BUILD_DIR (with compile_commands.json)
 """

@@ -1,6 +1,6 @@
 #!/bin/sh
-# cppcheck has nothing to say about our code. Usage: check_cppcheck.sh BUILD_DIR
-# What it is wrong about is marked where it is, with the reason.
+# cppcheck finds nothing in our code. Usage: check_cppcheck.sh BUILD_DIR
+# False findings are suppressed in the code, with the reason.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/checks/versions.sh

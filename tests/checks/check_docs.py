@@ -1,4 +1,4 @@
-"""What the documents name is there: files, links, names in the code, settings with defaults.
+"""What the documents name exists: files, links, names in the code, settings with defaults.
 
 Usage: check_docs.py [ROOT]. Prints each fault as file:line and why. Also ARCHITECTURE.md, the way
 into the code, keeps to at most 200 lines.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The committed gen/ is what protoc-c makes of proto/lottery.proto. Not compared is what depends on
-# protoc-c's version: the lines that say which libprotobuf-c the code fits, and their messages.
+# The committed gen/ is what protoc-c makes from proto/lottery.proto. The lines that depend on
+# protoc-c's version are not compared: which libprotobuf-c the code needs, and their messages.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$(mktemp -d)
@@ -15,6 +15,6 @@ for file in lottery.pb-c.c lottery.pb-c.h; do
     done
 done
 (cd "$folder" && diff -ru gen fresh)
-# A build makes it again only where the record says that the schema is another one.
+# A build makes gen/ again only if the checksum says that the schema has changed.
 sha256sum < "$root/proto/lottery.proto" | cut -d ' ' -f 1 | diff -u "$root/gen/schema.sha256" -
 echo "gen: $(ls "$folder/gen" | wc -l) files compared"

@@ -20,7 +20,7 @@ check_tree() {
             exit 1
         }
     done
-    # The examples are taken as they are: the agency only misses who it is.
+    # The examples are valid as they are: the agency only lacks its id.
     "$1/usr/bin/lottery-agency" --config "$doc/examples/config.yaml" | grep 'id: missing'
     [ -z "$(find "$1" -name 'test_*' -o -name '*.a')" ] || {
         echo "tests or archives were installed"

@@ -1,10 +1,10 @@
 """Who may include whom: arrows run one way, between folders and between files; pure folders stay pure.
 
-cmake/layers.txt is the one list of layers. Checked is that
-- each folder there uses only folders that stand above it, and uses them;
-- every file lies in one of them, and includes what its folder may;
+cmake/layers.txt is the only list of layers. This checks that
+- each folder there uses only folders that are above it, and uses them;
+- every file is in one of them, and includes only what its folder may;
 - some headers must not be included in some folders;
-- no files need each other in a circle (an arrow is a symbol that one file defines and another uses);
+- no files depend on each other in a cycle (an arrow is a symbol that one file defines and another uses);
 - the drawing in ARCHITECTURE.md is the one that follows from the includes.
 
 Usage: check_layers.py BUILD_DIR | --draw | --update (writes the drawing into ARCHITECTURE.md)

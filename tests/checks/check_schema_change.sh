@@ -1,6 +1,6 @@
 #!/bin/sh
-# Changing proto/lottery.proto and building is all it takes: the C code has the new field. And
-# nothing else changes gen/, whatever the times of the files are.
+# After a change of proto/lottery.proto a build is enough: then the C code has the new field. Nothing
+# else changes gen/, whatever the times of the files are.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 copy=$(mktemp -d)
@@ -26,7 +26,7 @@ gen_is_as_before() {
     }
 }
 
-# Made by another protoc-c, as it were: making it again would show.
+# As if another protoc-c had made it: if a build makes it again, that shows.
 echo '/* as committed */' | tee -a gen/lottery.pb-c.c >> gen/lottery.pb-c.h
 sha256sum gen/* > before
 touch -d '2 days ago' gen/*
@@ -42,7 +42,7 @@ if grep -q luck gen/lottery.pb-c.h; then
     exit 1
 fi
 sed -i 's/^message Bet .*{/&\n  uint32 luck = 100;/' proto/lottery.proto
-# Only a build, as everybody does it.
+# Only a build, without configuring again.
 cmake --build build --target lottery_proto > log 2>&1 || {
     cat log
     exit 1
@@ -57,7 +57,7 @@ sha256sum gen/* > before
 build
 gen_is_as_before 'that came after the one that made it'
 
-# What cannot be read is an error of the build, and changes nothing.
+# If the schema cannot be read, the build fails and changes nothing.
 echo 'message Half {' >> proto/lottery.proto
 if cmake --build build --target lottery_proto > log 2>&1; then
     echo "built, from a schema that ends half way"

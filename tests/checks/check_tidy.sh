@@ -1,5 +1,5 @@
 #!/bin/sh
-# clang-tidy, with the checks of .clang-tidy, has nothing to say. Usage: check_tidy.sh BUILD_DIR
+# clang-tidy, with the checks of .clang-tidy, finds nothing. Usage: check_tidy.sh BUILD_DIR
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/checks/versions.sh

@@ -1,4 +1,4 @@
-"""Words that sound translated are in none of the project's texts: documents, comments, messages.
+"""None of the project's texts (documents, comments, messages) has words that sound translated.
 
 Usage: check_words.py [ROOT] [FOLDER...]. words.txt has the words and better ones. Each finding is
 printed as file:line; with folders, only those in them.

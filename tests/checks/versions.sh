@@ -1,6 +1,6 @@
-# Sourced by checks. needs_version TOOL VERSION: ends the check as skipped where TOOL is absent or of
-# another version: each one wants other things, and the code cannot follow all of them. VERSION is
-# as many of the first numbers as matter.
+# Sourced by checks. needs_version TOOL VERSION: ends the check as skipped if TOOL is missing or has
+# another version, because different versions have different findings, and the code cannot satisfy all
+# of them. VERSION has as many numbers as matter.
 needs_version() {
     command -v "$1" > /dev/null || {
         echo "skipped: there is no $1"
