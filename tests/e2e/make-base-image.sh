@@ -1,7 +1,7 @@
 #!/bin/sh
-# Brings debian:RELEASE-slim, on which images and containers stand. Usage: make-base-image.sh RELEASE
-# Where no image registry is reached it is made from Debian packages; like the real one it has the
-# essential packages, apt and no documentation. Where the image exists it is left as it is.
+# Provides debian:RELEASE-slim, the base of images and containers. Usage: make-base-image.sh RELEASE
+# If no image registry can be reached, it is made from Debian packages; like the real one it has the
+# essential packages, apt and no documentation. An existing image is left as it is.
 #
 # shellcheck disable=SC1091,SC2016  # a file of the system; fields that apt-get fills in
 set -eu
@@ -16,8 +16,7 @@ command -v mmdebstrap >/dev/null || {
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# The image's apt reaches its archive in the same way as this machine's does, which may be on another
-# release.
+# The image's apt uses the same archive as this machine's, which may have another release.
 here=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
 apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) main' \
   'Identifier: Packages' 'Origin: Debian' |

@@ -37,7 +37,7 @@ class EchoCheck(Case):
         return done.returncode, done.stdout
 
     def test_foreign_servers(self):
-        """Whoever gives back what was sent is right, and nobody else; nor is nobody."""
+        """Only a server that sends back exactly what was sent passes; no server fails, too."""
         fail = (1, "action: test_echo_server | result: fail\n")
         for manner, expected in (("right", (0, "action: test_echo_server | result: success\n")),
                                  ("wrong", fail), ("close", fail), ("hang", fail)):
