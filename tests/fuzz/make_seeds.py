@@ -1,6 +1,6 @@
 """Writes the files of every corpus: tests/fuzz/corpus/<target>/seed-* and regression-*.
 
-Usage: make_seeds.py. Seeds are inputs of every kind, chosen by hand. A regression is an input that once
+Usage: make_seeds.py. Seeds are inputs of every kind, written by hand. A regression is an input that once
 showed a fault: without the fix its target fails. What the fuzzer has found is in corpus.tar.xz; see
 corpus.py. The targets' sources say how their inputs are built.
 """
