@@ -1,4 +1,4 @@
-"""A server whose part the test plays: it reads what an agency sends and answers as the test likes."""
+"""A server played by the test: it reads what an agency sends and answers as the test wants."""
 import socket
 
 from wire import Peer, pb

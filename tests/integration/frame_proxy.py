@@ -1,4 +1,4 @@
-"""A proxy that looks at every frame that passes."""
+"""A proxy that counts and measures every frame that passes."""
 import socket
 import threading
 

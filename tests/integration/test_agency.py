@@ -135,7 +135,7 @@ class Times(AgencyCase):
     """Who starts and stops when."""
 
     def test_the_agency_comes_first(self):
-        """It waits for the server, which is no failure, and goes on as soon as the server is there."""
+        """It waits for the server, which is not a failure, and goes on as soon as the server is there."""
         port = free_port()
         agency = self.agency(1, port, self.write_rows("bets.csv", [ROW]))
         agency.wait_line("connect", "in_progress", count=2)
@@ -272,7 +272,7 @@ class Conversation(AgencyCase):
             self.assertEqual(self.winners_of(agency), 2)
 
     def test_refusals_that_pass(self):
-        """A full disk and a gap are no failures: it asks again and goes on from the answer."""
+        """A full disk and a gap are not failures: it asks again and goes on from the answer."""
         agency = self.start(count=20)
         with self.fake.accept() as caller:
             caller.read_question()

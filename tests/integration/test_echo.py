@@ -1,4 +1,4 @@
-"""The echo server: it sends one line per connection back, as it came."""
+"""The echo server: it sends back one line per connection, unchanged."""
 import socket
 import unittest
 

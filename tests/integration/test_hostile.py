@@ -1,4 +1,4 @@
-"""Hostile and broken peers: each is answered or cut off, and nobody else is affected.
+"""Hostile and broken peers: each is answered or disconnected, and no other peer is affected.
 
 Every test has an honest agency on the same server, whose bets must be stored and acknowledged all the
 while.
