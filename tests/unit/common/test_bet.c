@@ -33,7 +33,7 @@ static void test_valid(void **state)
     assert_int_equal(bet_check(&bet, TODAY), BET_FAULT_NONE);
 }
 
-/* Every fault has its own text; a value that is no fault has "?". */
+/* Every fault has its own text; a value that is not a fault has "?". */
 static void test_fault_texts(void **state)
 {
     (void)state;

@@ -15,7 +15,7 @@
 
 static const uint64_t untouched = 4711;
 
-/* Reads right before a page that cannot be accessed; checks that a failure leaves the output alone.
+/* Reads right before a page that cannot be accessed; checks that a failure does not set the output.
  */
 static bool read_uint(const char *text, size_t size, uint64_t min, uint64_t max, uint64_t *out)
 {

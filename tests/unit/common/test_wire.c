@@ -39,7 +39,8 @@ static void test_numbers(void **state)
     assert_int_equal(LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 8);
 }
 
-/* A message comes out as it went in, after a header with its opcode; the bytes are protobuf's. */
+/* A packed message decodes to the same message, after a header with its opcode; the bytes are those
+ * of protobuf-c. */
 static void test_pack_to_the_byte(void **state)
 {
     char first_name[] = "A";
