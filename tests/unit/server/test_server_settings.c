@@ -65,7 +65,7 @@ static enum status load(struct fixture *f, const char *text)
     return load_bytes(f, text, strlen(text));
 }
 
-/* Loading must fail with "file:line: reason" and leave the settings alone. */
+/* Loading must fail with "file:line: reason" and leave the settings unchanged. */
 static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
 {
     static const struct server_settings untouched;

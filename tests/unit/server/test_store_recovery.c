@@ -146,7 +146,7 @@ struct tally {
     unsigned refused;
 };
 
-/* Opens the damaged folder: either it is refused with a reason and left alone, or it has between
+/* Opens the damaged folder: either it is refused with a reason and not changed, or it has between
  * `min` and `max` steps and can be used. The check gives the same result and changes nothing. */
 static void try_damaged(const char *dir, const struct folder *damaged, size_t file, size_t min,
                         size_t max, struct tally *tally)
@@ -362,7 +362,7 @@ static void closing_cuts_the_reserved_space(void **state)
 }
 
 /* A missing file - bets.csv, the journal, or winners.csv after the draw - is refused, and the error
- * has its name. */
+ * names it. */
 static void refuses_a_missing_file(void **state)
 {
     struct folder whole = make_folder(*state, STEPS, true);

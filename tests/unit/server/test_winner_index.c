@@ -118,7 +118,7 @@ static void test_none_and_one(void **state)
     }
 }
 
-/* A winner whose agency does not exist is damage; *out is left alone. */
+/* A winner whose agency does not exist is damage; *out is unchanged. */
 static void test_unknown_agency(void **state)
 {
     static const uint32_t bad[] = {6, 7, 10000, UINT32_MAX - 1, UINT32_MAX};
