@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs one fuzz target for as long as wanted: tools/fuzz.sh TARGET SECONDS [libFuzzer options]
+# Runs one fuzz target for a given time: tools/fuzz.sh TARGET SECONDS [libFuzzer options]
 # Starts from the target's corpus (tests/fuzz/corpus/TARGET and its part of tests/fuzz/corpus.tar.xz)
 # and from what earlier runs have found, in build-asan/tests/fuzz/finds/TARGET.
 # An input that shows a fault is left as build-asan/tests/fuzz/finds/TARGET-crash-*. Without one the
 # status is 0.
 #
-# tools/fuzz.sh TARGET keep  rewrites the target's part of the archive: of all inputs found so far as
-# few as reach, beside tests/fuzz/corpus/TARGET, all the code that any of them reaches.
+# tools/fuzz.sh TARGET keep  rewrites the target's part of the archive: it keeps as few of all inputs
+# found so far as are needed, with tests/fuzz/corpus/TARGET, to reach the same code.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -lt 2 ] || [ ! -e "tests/fuzz/fuzz_$1.c" ]; then
@@ -22,7 +22,7 @@ finds=build-asan/tests/fuzz/finds/$target
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# quietly COMMAND...: shows what it says only when it fails.
+# quietly COMMAND...: shows the command's output only when it fails.
 quietly() {
     "$@" > "$work/log" 2>&1 || {
         cat "$work/log"

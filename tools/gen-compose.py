@@ -145,7 +145,7 @@ def compose(agencies, mode, start_delay, persist):
 
 
 def write_whole(path, text):
-    """Write beside the target, then move: there is never half a file at its place."""
+    """Write to another file, then move it: the target is never half written."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"'{path}' is not a regular file")
     folder = os.path.dirname(path) or "."
@@ -157,7 +157,7 @@ def write_whole(path, text):
 
 
 class BadDefaults(Exception):
-    """What is wrong with compose/defaults, and where."""
+    """Says what is wrong with compose/defaults, and where."""
 
 
 def read_defaults():
@@ -201,7 +201,7 @@ def parse_arguments():
                         help="what the agencies do (default: LOTTERY_MODE, else as "
                         "compose/defaults says)")
     parser.add_argument("--persist", action="store_true",
-                        help="keep the server's data in a volume, also when its container goes")
+                        help="keep the server's data in a volume, even if its container is removed")
     args = parser.parse_args()
     try:
         defaults = read_defaults()

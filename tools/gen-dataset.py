@@ -167,21 +167,21 @@ def parse_arguments():
                         help=f"how many agencies, 1 to {MAX_AGENCIES}")
     amount = parser.add_mutually_exclusive_group(required=True)
     amount.add_argument("--bets", metavar="M", type=whole_numbers,
-                        help="bets in all, shared among big and small agencies as in life (for 5: "
+                        help="bets in all, shared among big and small agencies as in reality (for 5: "
                         "34%%, 32%%, 20%%, 12%%, 1%%), or a list with one count per agency: 151,0,1")
     amount.add_argument("--bets-per-agency", metavar="B", type=whole_number,
-                        help="exactly so many bets for each agency")
+                        help="exactly this many bets for each agency")
     parser.add_argument("--seed", metavar="S", type=whole_number, required=True,
                         help="another seed gives other bets")
     parser.add_argument("--out", metavar="DIR", required=True,
-                        help="folder for the files, made where it is missing")
+                        help="folder for the files, created if it is missing")
     parser.add_argument("--winners", metavar="W", type=whole_numbers,
-                        help="exactly so many winning bets in all, in proportion to the agencies' "
+                        help="exactly this many winning bets in all, in proportion to the agencies' "
                         "bets, or a list with one count per agency; without it chance decides")
     parser.add_argument("--winner-number", metavar="K", type=whole_number, default=7574,
                         help="the number that --winners plants (default: %(default)s)")
     parser.add_argument("--keep-existing", action="store_true",
-                        help="leave agency files that exist as they are, write only the others")
+                        help="leave existing agency files as they are, write only the others")
     args = parser.parse_args()
 
     if not 1 <= args.agencies <= MAX_AGENCIES:

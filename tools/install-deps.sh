@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that this project needs; see usage() below.
-# When all are installed it says nothing, changes nothing and needs neither root nor network.
+# When all are installed it prints nothing, changes nothing and needs neither root nor network.
 # In a Dockerfile, `rm -rf /var/lib/apt/lists/*` belongs in the same RUN, to keep the layer small.
 #
 # shellcheck disable=SC2086,SC2046  # lists of names have to be split
@@ -92,7 +92,7 @@ as_root() {
   fi
 }
 
-# A source that does not answer does not matter while the others have all that is needed.
+# A source that does not answer does not matter as long as the others have all packages.
 update() {
   updated=yes
   as_root apt-get update -qq || say 'apt-get update failed, trying with what is known'

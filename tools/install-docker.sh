@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs from Debian packages a Docker engine and Compose 2 where they are missing.
-# Debian 12 has no Compose 2: there its package is taken from Debian 13, and nothing else is.
-# It starts no engine: where no service manager does, `dockerd` as root is all that it takes.
+# Installs a Docker engine and Compose 2 from Debian packages, if they are missing.
+# Debian 12 has no Compose 2: there only its package is taken from Debian 13.
+# It starts no engine: if no service manager does, run `dockerd` as root.
 #
 # Exit status: 0 all is installed, 1 it is not, 2 bad arguments.
 #
@@ -30,8 +30,8 @@ has_engine() { command -v dockerd >/dev/null || docker info >/dev/null 2>&1; }
 has_compose() { docker compose version >/dev/null 2>&1; }
 candidate() { LC_ALL=C apt-cache policy "$1" | sed -n 's/^  Candidate: //p'; }
 
-# The next release's suite, from where this machine's packages come from. Nothing of it may be
-# installed but the one package, so that everything else stays with this release.
+# The next release's suite, from the archive that this machine uses. Only the one package may be
+# installed from it, so that everything else stays with this release.
 add_next_release() {
   . /etc/os-release
   [ "${VERSION_CODENAME-}" = $THIS ] || return 1

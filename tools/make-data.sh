@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the agencies' files .data/agency-1.csv to agency-N.csv, those that are missing: from the
-# course's .data/datasets.zip (or dataset.zip) if it is there, then with made-up bets: make-data.sh N
+# make-data.sh N makes those of the files .data/agency-1.csv to agency-N.csv that are missing: from the
+# course's .data/datasets.zip (or dataset.zip) if it is there, and the rest with made-up bets.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p .data

@@ -13,10 +13,10 @@ mkdir -p "$run/data"
 : > "$run/server.log"
 server=
 declare -A pids=() # pid of an agency -> its id
-# Whatever happens, no process that was started here stays behind.
+# Whatever happens, no process that was started here remains.
 trap 'kill $server "${!pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
-# Whatever the environment says: mode lottery, and the log lines that this script waits for.
+# Mode lottery, and the log level with the lines that this script waits for, despite the environment.
 SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
     SERVER_MODE=lottery LOGGING_LEVEL=INFO \
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \

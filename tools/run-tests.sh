@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds everything (release with gcc, the tests with clang and its sanitizers) and runs all tests.
-# What was skipped is listed in the end, with the reasons.
+# At the end it lists the tests that were skipped, with the reasons.
 # Arguments go to ctest, e.g. tools/run-tests.sh -R unit.frame
 set -eu
 cd "$(dirname "$0")/.."
