@@ -26,7 +26,7 @@ def run(*command, **options):
 
 
 def run_all(commands, inputs):
-    """Runs them at the same time, each with its input file; returns seconds until all have ended."""
+    """Runs the commands at the same time, each with its input file; returns seconds until all ended."""
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
         clients = [subprocess.Popen(command, stdin=stack.enter_context(open(file, "rb")),
@@ -40,7 +40,7 @@ def run_all(commands, inputs):
 
 @contextlib.contextmanager
 def running(server, answers):
-    """Starts a server, waits until the command `answers` succeeds, and stops it in the end."""
+    """Starts a server, waits until the command `answers` succeeds, and stops the server at the end."""
     process = subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_SECONDS

@@ -2,8 +2,8 @@
 
 Prints the table; --update writes it into docs/performance.md, between its markers; --check fails
 when a stage or a total is more than 5 % larger than written there. The counts of two runs differ by
-a thousandth at most. Another compiler, machine or C library gives other counts, so with a table that
-was made with another one --check only says so. Exit status: 0 fine, 1 larger or could not count.
+a thousandth at most. Another compiler, machine or C library gives other counts: if the table was made
+with another one, --check only says so. Exit status: 0 fine, 1 larger or could not count.
 """
 import argparse
 import collections

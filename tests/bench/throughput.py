@@ -10,7 +10,7 @@ from lottery import BIN, Lottery
 FLOOR_SECONDS = 1800
 NS_PER_S = 1e9
 
-# Of processes that have ended and were waited for: wall time, and processor time of all cores.
+# Of processes that have ended and been reaped: wall time, and processor time of all cores.
 Cost = collections.namedtuple("Cost", "seconds cpu_seconds")
 
 
@@ -34,7 +34,7 @@ class Meter:
 
 
 def run_floor(folder, dataset):
-    """What sockets and disk need for the bytes of these bets."""
+    """The time that sockets and disk need for the bytes of these bets."""
     files = dataset.files
     out = folder / "floor"
     meter = Meter()
