@@ -11,12 +11,12 @@ Be aware: the course's tests stop all containers of this machine's engine and re
 images without a name. Where there are containers that are not this project's nothing is run.
 
 There are two editions: one with 15 tests of the exercises 1 to 4, and one with tests of all eight, which
-wants Python 3.12 or later. The first Python is taken that understands the tests and can have pytest:
+needs Python 3.12 or later. Used is the first Python that understands the tests and can have pytest, of
 --python's, python3, later ones, Debian's, and those of pyenv.
 
-What is missing is brought, as far as that can be done here: the engine, pytest (from Debian's packages,
-as root), and an image that the tests name and no registry gives. For `python:...` that is a stand-in,
-Debian's Python on the base image; it goes in the end.
+Missing things are installed where possible: the engine, pytest (from Debian's packages, as root), and
+images that the tests name and no registry has. For `python:...` that is a stand-in, Debian's Python on
+the base image; it is removed at the end.
 
 In the tests' PATH there is a `docker` that calls the real one, and for `compose logs` does what the tests
 take for granted (see compose_logs.py): the lines come in the order in which they were written, whichever
@@ -24,7 +24,7 @@ container wrote them, the server's ahead of a client's of the same half second, 
 sequence with which some versions of Compose begin each. Without that the tests of exercises 7 and 8 fail
 now and then on a busy machine, where the engine reads the server's many lines later than the clients'.
 
-Exit status: 0 all passed, 1 some did not, 2 bad arguments or what is needed is not there.
+Exit status: 0 all passed, 1 some did not, 2 bad arguments or something needed is missing.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class CannotRun(Exception):
 
 
 def clean_environment(**extra):
-    """Ours without what would change the stacks, as the tests do not set it either."""
+    """Our environment without the variables that would change the stacks."""
     keep = {key: value for key, value in os.environ.items()
             if key not in ("CLIENTS", "MAKEFLAGS", "MAKELEVEL", "TESTS") and
             not key.startswith(("LOTTERY_", "SERVER_", "CLI_", "GIT_", "LOGGING_"))}
@@ -100,7 +100,7 @@ def pythons(chosen):
 
 
 def find_python(files, chosen):
-    """A Python that understands the tests and has pytest: the command and its environment. pytest
+    """Finds a Python that understands the tests and has pytest: its command and environment. pytest
     is all Python, so that Debian's is lent to one that has none."""
     code = ("import sys, pytest, pytest_timeout\n"
             "for path in sys.argv[1:]: compile(open(path, encoding='utf-8').read(), path, 'exec')")
@@ -114,7 +114,7 @@ def find_python(files, chosen):
                 continue
             if done.returncode == 0:
                 return python, environment
-            # That a file is not understood says more than that a module is not there.
+            # An error in a file says more than a missing module.
             if "SyntaxError" in done.stderr or not reason:
                 reason = done.stderr.strip()
     raise CannotRun(f"no Python here has pytest and understands the tests:\n{reason}\n"
@@ -131,7 +131,7 @@ def bring_pytest():
 
 
 def make_clone(path):
-    """The last commit and the branches, and no other branch that could be in their way."""
+    """Clones the last commit and makes the branches; the clone has no other ones."""
     git = ("git", "-C", path)
     run("git", "init", "-q", path, env=clean_environment())
     run(*git, "fetch", "-q", ROOT, "HEAD", env=clean_environment())
@@ -150,7 +150,7 @@ def make_docker(folder):
 
 
 def bring_images(tests):
-    """The images that the tests' own stacks name; returns the stand-ins, which are to go."""
+    """Provides the images that the tests' own stacks name; returns the stand-ins, to be removed."""
     made = []
     for file in sorted(tests.rglob("*.y*ml")):
         for image in re.findall(r"^\s*image:\s*[\"']?([^\s\"']+)", file.read_text(), re.MULTILINE):

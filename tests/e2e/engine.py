@@ -23,7 +23,7 @@ class NoEngine(Exception):
 
 
 def run(*command, check=True, seconds=120, **options):
-    """Runs a command to its end; where it has to succeed, says all that it printed if it did not."""
+    """Runs a command to its end; if it fails and must not, raises an error with all that it printed."""
     done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds, **options)
     if check and done.returncode != 0:
@@ -50,8 +50,8 @@ def may_start_one():
 
 
 class Engine:
-    """Context: an engine with Compose and the base images of these Debian releases. What is missing
-    is installed, and a dockerd that was started here is stopped."""
+    """Context: an engine with Compose and the base images of these Debian releases. Missing parts are
+    installed, and a dockerd that was started here is stopped."""
 
     def __init__(self, *releases):
         self.releases = releases
@@ -91,7 +91,7 @@ class Engine:
 
     def start(self):
         self.log = tempfile.TemporaryFile(mode="w+")
-        # Whatever becomes of the tests, their daemon does not outlive them.
+        # However the tests end, their daemon ends with them.
         self.daemon = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "dockerd"],
                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + START_SECONDS

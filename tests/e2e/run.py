@@ -3,8 +3,8 @@
 
     tests/e2e/run.py [-k PATTERN]...
 
-What is missing is installed and started, as far as that can be done here; what the tests made is gone
-in the end, but for the images, from which the next run is faster. Status 77: there is no engine.
+Missing parts are installed and started where possible. At the end everything that the tests made is
+removed, except the images, which make the next run faster. Status 77: there is no engine.
 """
 import argparse
 import os
@@ -44,7 +44,7 @@ def run_tests(patterns):
     loader.testNamePatterns = patterns
     result = unittest.TextTestRunner(verbosity=2).run(
         loader.discover(str(pathlib.Path(__file__).parent)))
-    # Earlier builds lose their names to this one.
+    # Images of earlier builds lose their names to this one.
     if stale := inventory()["dangling images"] - before["dangling images"]:
         docker("image", "rm", *stale)
     left = {kind: things - before[kind] for kind, things in inventory().items()}

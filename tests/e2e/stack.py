@@ -90,7 +90,7 @@ class Case(unittest.TestCase):
         self.addCleanup(self.stack.remove)
 
     def assert_stopped(self, container, *closed):
-        """Status 0, and the log says that these were closed, then that this is the end."""
+        """The status is 0, and the log says that these were closed, then that the program ends."""
         self.assertEqual(exit_status(container), 0)
         end = lines(container)
         last_start = max(i for i, line in enumerate(end) if line.action == "config")

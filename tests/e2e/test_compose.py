@@ -23,7 +23,7 @@ class ComposeFiles(Case):
                 if mount["target"] == "/data"]
 
     def assert_paths_exist(self, config):
-        """All that is mounted is there, within the project; it is read-only."""
+        """All mounted files exist, are within the project, and are mounted read-only."""
         for service in config["services"].values():
             for mount in service["volumes"]:
                 if mount["type"] == "bind":

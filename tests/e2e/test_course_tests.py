@@ -126,7 +126,7 @@ class CourseTests(unittest.TestCase):
         self.assertNotIn("passed", output)
 
     def test_stand_in_for_python(self):
-        """An image that no registry gives is there for the tests, and gone afterwards."""
+        """An image that no registry has exists during the tests, and is removed afterwards."""
         (self.folder / "stack.yaml").write_text("services:\n  x:\n    image: python:0.0-none\n")
         (self.folder / "test_ej1.py").write_text(
             "import subprocess\n\n\ndef test_python():\n"
@@ -148,7 +148,7 @@ class CourseTests(unittest.TestCase):
             self.assertIn(reason, output)
 
     def test_no_python_for_them(self):
-        """What none understands is told with its line."""
+        """If no Python understands the tests, the error has the line that it does not understand."""
         (self.folder / "test_ej1.py").write_text("this is no Python\n")
         status, output = self.course_tests(self.folder)
         self.assertEqual(2, status, output)

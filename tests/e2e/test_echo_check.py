@@ -51,7 +51,7 @@ class EchoCheck(Case):
             self.assertEqual(self.check(), fail)
 
     def test_interrupted(self):
-        """While it waits for an answer: nothing is left, and it says nothing."""
+        """Interrupted while it waits for an answer, it leaves nothing running and prints nothing."""
         self.serve("hang")
         before = everything()
         for number in (signal.SIGINT, signal.SIGTERM):

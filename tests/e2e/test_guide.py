@@ -1,4 +1,4 @@
-"""docs/ejercicios.md: its commands run as they are, and what it names is there.
+"""docs/ejercicios.md: its commands run as they are, and the files and functions it names exist.
 
 A block marked `sh` has to succeed, and the block marked `text` that follows it has lines that its output
 must contain; `…` in them stands for anything. A block marked `sh rompe` breaks something: without its
@@ -61,7 +61,7 @@ class Names(unittest.TestCase):
                         self.assertNotEqual((ROOT / file).read_bytes(), copy.read_bytes())
 
     def test_functions(self):
-        """Those that the assignment's were turned into are declared where the guide says."""
+        """The functions that replace the assignment's are declared where the guide says."""
         rows = re.findall(r"^\| .* \| (`.*)$", sections()["Preparación"], re.MULTILINE)
         self.assertEqual(4, len(rows))
         for row in rows:

@@ -18,7 +18,7 @@ log:
 
 class Bet(Case):
     def test_each_agency_sends_its_own(self):
-        """Sent, told to be stored, and in the file."""
+        """Each agency's bet is sent, logged as stored, and in the file."""
         self.stack.generate(3, "--mode", "bet")
         self.stack.compose("up", "-d")
         sent = []

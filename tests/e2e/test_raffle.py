@@ -1,4 +1,4 @@
-"""Mode lottery in containers: the whole raffle, and what survives which end of a container."""
+"""Mode lottery in containers: the whole draw, and what survives when containers end."""
 import shutil
 
 from engine import docker, run
@@ -10,7 +10,7 @@ MANY = 300_000  # bets that take seconds in batches of 5
 
 class Raffle(Case):
     def put_data(self):
-        """The real bets where they are, else as many, with as many winners."""
+        """Uses the real bets if they are there, otherwise as many made-up ones with as many winners."""
         if REAL_DATA.is_dir():
             shutil.copytree(REAL_DATA, self.stack.root / ".data")
         else:
@@ -18,7 +18,7 @@ class Raffle(Case):
                                  "--winners", ",".join(map(str, REAL_WINNERS)))
 
     def test_five_agencies(self):
-        """They start before the server; every winner is told; the log adds up; a restart continues,
+        """They start before the server; every winner is sent; the log adds up; a restart continues,
         a new container starts from scratch."""
         self.put_data()
         self.stack.generate(5)
@@ -69,7 +69,7 @@ class Raffle(Case):
         wait_line("client1", "consulta_ganadores", "success", cant_ganadores=4)
 
     def read_batches(self, container, count):
-        """Returns when the running server has logged so many more batches."""
+        """Returns when the running server has logged this many more batches."""
         run("timeout", "60", "sh", "-c", f"docker logs --follow --tail 0 {container} | "
             f"grep --line-buffered apuesta_recibida | head -n {count} >/dev/null")
 
