@@ -59,7 +59,7 @@ class Line:
 
 
 def wait_until(condition, what, seconds=30):
-    """Waits until the condition is true, for at most so many seconds; returns its value."""
+    """Waits until the condition is true, for at most this many seconds; returns its value."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

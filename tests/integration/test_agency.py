@@ -16,7 +16,7 @@ GONE = (Closed, ConnectionError)
 
 
 def rows(count, number=1):
-    """Rows that can be told apart by their document."""
+    """Rows with different documents."""
     return [f"Ana,Paz,{i:08},1999-03-17,{number}" for i in range(count)]
 
 
@@ -124,7 +124,7 @@ class Files(AgencyCase):
         self.assertEqual(server.lines("agencia_finalizada"), [])
 
     def test_files_that_cannot_be_read(self):
-        """A missing file, and a folder: status 1 with its name."""
+        """A missing file, and a folder: status 1, and the error names it."""
         for path, reason in ((self.folder / "none.csv", "No such file"),
                              (self.folder, "not a regular file")):
             agency = self.agency(1, free_port(), path)
@@ -307,7 +307,7 @@ class Conversation(AgencyCase):
         self.assertEqual(len(agency.lines("apuesta_enviada", "success")), 1)
 
     def test_refusals_that_do_not(self):
-        """Every other code ends the work with status 1 and the server's words."""
+        """Every other code ends the work with status 1, and the log has the server's text."""
         for code in (pb.ACK_CODE_INVALID_BET, pb.ACK_CODE_DRAW_CLOSED, pb.ACK_CODE_UNKNOWN_AGENCY,
                      pb.ACK_CODE_INCOMPLETE, pb.ACK_CODE_MALFORMED, 99):
             with self.subTest(code):

@@ -1,4 +1,4 @@
-"""The schema and the frame are all that an agency in another language needs."""
+"""An agency in another language needs only the schema and the frame."""
 import socket
 import unittest
 

@@ -35,7 +35,7 @@ class Crowd(Case):
 
 
 class Rules(Case):
-    """Who gets which answer."""
+    """Which answer each message gets."""
 
     def test_finished_twice_and_from_two_connections_counts_once(self):
         """Two of three agencies send Finished, one of them three times: no draw without the third."""

@@ -83,7 +83,7 @@ class RunLottery(unittest.TestCase):
                          before)
 
     def test_an_agency_that_fails(self):
-        """It says why, and everything ends, as the others would never get their winners."""
+        """The reason is printed, and everything ends: the other agencies would wait forever."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("no bet\r\n")
         process = self.start(2)
@@ -94,7 +94,7 @@ class RunLottery(unittest.TestCase):
         wait_until(lambda: self.running() == [], "nobody to be left")
 
     def test_a_stop(self):
-        """In the middle of the work: no process stays behind."""
+        """Stopped in the middle of the work, it leaves no process running."""
         self.put_data(2)
         (self.root / ".data" / "agency-2.csv").write_text("Ana,Paz,1,1999-03-17,1\r\n" * 1_000_000)
         process = self.start(2)
