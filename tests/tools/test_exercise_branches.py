@@ -75,8 +75,8 @@ class ExerciseBranches(unittest.TestCase):
                              self.git("diff", "--name-status", base, branch, folder=folder))
 
     def test_what_they_make(self):
-        """On each branch the script of the assignment makes the exercise's stack; who asks for
-        something else gets it."""
+        """On each branch the script of the assignment makes the exercise's stack; options still make
+        another one."""
         self.assert_made(self.make())
         self.assertEqual({"main", *BRANCHES}, set(self.branches()))
         self.assert_one_ahead()
@@ -116,7 +116,7 @@ class ExerciseBranches(unittest.TestCase):
         self.assert_one_ahead()
 
     def test_existing_branch(self):
-        """One is enough to refuse all, with its name; nothing is made or changed."""
+        """If one exists, all are refused, and the error names it; nothing is made or changed."""
         self.git("branch", "ej5")
         before = self.branches()
         self.assert_refused(self.make(), "exist already: ej5")
@@ -132,7 +132,7 @@ class ExerciseBranches(unittest.TestCase):
         self.assert_one_ahead()
 
     def test_renew_does_not_lose_work(self):
-        """A branch of one's own, or with a commit on top, is refused; all stay."""
+        """A branch of the user's own, or with a commit on top, is refused; all stay as they are."""
         self.assert_made(self.make())
         self.git("switch", "-q", "ej6")
         (self.clone / "notes.txt").write_text("my solution")

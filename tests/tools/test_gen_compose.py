@@ -43,7 +43,7 @@ class ToolTest(unittest.TestCase):
                               encoding="utf-8", env=env, cwd=self.root, timeout=60)
 
     def generate(self, agencies, *options, mode=None):
-        """The compose file as data; it was made in silence."""
+        """Makes a compose file, without any output, and returns it as data."""
         done = self.run_tool(self.out, agencies, *options, mode=mode)
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
         return yaml.safe_load(self.out.read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ class Modes(ToolTest):
         self.assertEqual(12, len({bet["DOCUMENTO"] for bet in bets}))
 
     def test_echo(self):
-        """Both programs are told; no bets."""
+        """Both programs get the mode; no bets are mounted."""
         services = self.generate(1, "--mode", "echo")["services"]
         self.assertEqual("echo", services["server"]["environment"]["SERVER_MODE"])
         self.assertEqual({"CLI_ID": "1", "CLI_MODE": "echo"}, services["client1"]["environment"])
@@ -184,7 +184,7 @@ class Defaults(ToolTest):
         self.assertEqual("lottery", self.client("--mode", "lottery", mode="bet")["CLI_MODE"])
 
     def test_start_delay(self):
-        """Every agency gets it, in each mode; nothing is said of one of no length."""
+        """Every agency gets it, in each mode; a delay of 0 is not written."""
         for delay in ("3s", "1m30s", "0.5s", "1500ms"):
             self.defaults.write_text(f"# a comment\n\n start_delay = {delay}\n")
             for mode in ("lottery", "bet", "echo"):

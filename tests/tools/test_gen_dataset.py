@@ -76,7 +76,7 @@ class ToolTest(unittest.TestCase):
         )
 
     def generate(self, **options):
-        """Run the tool, which must succeed in silence, and return the files' bytes by name."""
+        """Run the tool, which must succeed without output, and return the files' bytes by name."""
         done = self.run_tool(**{"seed": 1, "agencies": 1, **options})
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
         return self.files()

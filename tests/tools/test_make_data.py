@@ -72,7 +72,7 @@ class MakeData(unittest.TestCase):
 
 class Zips(MakeData):
     def test_both_names_and_folders(self):
-        """The files at the top, in a folder, beside things that nobody needs, packed or not."""
+        """Files at the top or in a folder, with unneeded files beside them, compressed or not."""
         for name in ("datasets.zip", "dataset.zip"):
             for prefix, compression in (("", zipfile.ZIP_DEFLATED), ("", zipfile.ZIP_STORED),
                                         ("datasets/", zipfile.ZIP_DEFLATED),
@@ -88,7 +88,7 @@ class Zips(MakeData):
                         path.unlink()
 
     def test_what_is_there_stays(self):
-        """Files of one's own are kept, and are told where they differ; the others come."""
+        """The user's files are kept, and reported if they differ; the others are unpacked."""
         self.zip.write_bytes(make_zip(FILES))
         (self.data / "agency-2.csv").write_text("mine")
         done = self.make()
@@ -180,7 +180,7 @@ class BadZips(MakeData):
         self.check(make_zip({"bets.csv": ROW, "agency-x.csv": ROW}), "no agency-1.csv")
 
     def test_paths_that_lead_out(self):
-        """Also of entries that nobody needs: such a zip is no honest one."""
+        """Refused even in entries that are not needed: such a zip cannot be trusted."""
         for name in ("../agency-1.csv", "/agency-1.csv", "a/../../agency-1.csv", "..\\agency-1.csv",
                      "C:agency-1.csv", "../x", "/etc/agency-1.csv"):
             with self.subTest(name):
@@ -206,7 +206,7 @@ class BadZips(MakeData):
         self.check(bytes(data), "more than")
 
     def test_last_file_is_damaged(self):
-        """The others were right, and are not there."""
+        """The other files are good, but none is unpacked."""
         data = bytearray(make_zip(FILES, compression=zipfile.ZIP_STORED))
         data[data.rindex(b"Ana,Paz")] ^= 1
         self.check(bytes(data), "copy it again")
