@@ -416,7 +416,7 @@ static void group_apply(struct committing *committing, const struct group *group
         }
     }
     state_commit(state, writing->bets_end, writing->journal_end);
-    /* Last: whoever sees that all have finished draws from the bets up to the commit point. */
+    /* Last, because a process that sees that all have finished draws from the committed bets. */
     atomic_fetch_add(&state->finished, finished);
 }
 
