@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Puts the lines of `docker compose logs --timestamps` in the order in which they were written.
 
-Compose reads each container's log by itself, so the end of one can come before what another container
-had written long before. Each line waits here for a moment, and those that wait leave by their time. The
-timestamps go, and so does the escape sequence with which some versions of Compose begin a line.
+Compose reads each container's log separately, so the end of one can come before lines that another
+container wrote long before. Each line waits here for a moment, and the waiting lines leave in the order
+of their times. The timestamps are removed, and so is the escape sequence with which some versions of
+Compose begin a line.
 
 The engine takes a line's time when it has read it, and it is slower with a container that writes much.
 So the server's lines, which are many and which the clients' follow from, count as written a little
