@@ -16,11 +16,11 @@
 
 static const enum server_mode modes[] = {SERVER_MODE_LOTTERY, SERVER_MODE_ECHO};
 
-/* Where does agency 1 stand? */
+/* NewBets of agency 1 without bets: how many were received? */
 static const uint8_t lottery_question[] = {0, 2, 0, 0, 0, 0x08, 1};
 
-/* Accepts one connection, reads the question, answers, closes. Ends with 0 when it was asked what
- * it should be: in mode echo nothing, before the end. */
+/* Accepts one connection, reads the question, answers, closes. Ends with 0 when the question was
+ * the right one: in mode echo no bytes, only the end. */
 static void serve(int listener, enum server_mode mode, const void *answer, size_t size)
 {
     const size_t expected = mode == SERVER_MODE_ECHO ? 0 : sizeof(lottery_question);
@@ -93,7 +93,7 @@ static void test_address(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* A port on which nobody listens is no reason to wait, and one that was never known even less. */
+/* If nobody listens on the port, or the port is not known, the check fails without waiting. */
 static void test_refused(void **state)
 {
     struct sockaddr_in address = sockets_free_address();
@@ -109,7 +109,7 @@ static void test_refused(void **state)
     assert_true(clock_monotonic_ms() - start_ms < 2000);
 }
 
-/* A server that hangs: the connection is made, and nothing comes. Given up after two seconds. */
+/* A server hangs: there is a connection, but no answer. The check fails after two seconds. */
 static void test_no_answer(void **state)
 {
     struct sockaddr_in address;
@@ -148,8 +148,8 @@ static void test_reset(void **state)
     }
 }
 
-/* Whatever the outcome and the log's level, nothing goes to stdout; a bad one is a line on stderr.
- */
+/* Whatever the outcome and the log's level, nothing is written to stdout. A failure writes one line
+ * to stderr. */
 static void test_output(void **state)
 {
     struct sockaddr_in address = sockets_free_address();

@@ -758,7 +758,7 @@ static void leaves_a_foreign_file_alone(void **state)
 
 #define MANY_AGENCIES 3000
 
-/* Looks at the store as another process does, again and again. */
+/* Reads the store's state again and again, like another process. */
 struct watcher {
     const struct state *state;
     uint64_t sizes[MANY_AGENCIES + 1]; /* bytes of bets.csv when so many have finished */
@@ -776,8 +776,8 @@ static void watch(void *argument)
     }
 }
 
-/* An agency that sends Finished right after its bets, in the same group: whoever sees that it has
- * finished also sees its bets, or a draw would leave them out. */
+/* If an agency sends Finished right after its bets, in the same group, a process that sees that it
+ * has finished also sees its bets. Otherwise a draw could leave them out. */
 static void shows_bets_before_their_finish(void **state)
 {
     static struct watcher watcher;
