@@ -6,10 +6,10 @@ container wrote long before. Each line waits here for a moment, and the waiting 
 of their times. The timestamps are removed, and so is the escape sequence with which some versions of
 Compose begin a line.
 
-The engine takes a line's time when it has read it, and it is slower with a container that writes much.
-So the server's lines, which are many and which the clients' follow from, count as written a little
-earlier. What happens within that time is not told apart: whether a client learns of its winners only after
-the draw is for the project's own tests to say, which read the programs themselves.
+A line's time is when the engine has read it, and the engine is slower with a container that writes much.
+So the server's lines, which are many and which cause the clients', count as written a little earlier.
+The order of lines within that time is not reliable: that a client gets its winners only after the draw is
+checked by the project's own tests, which read the programs' output directly.
 """
 import calendar
 import heapq
