@@ -761,9 +761,9 @@ static void leaves_a_foreign_file_alone(void **state)
 /* Reads the store's state again and again, like another process. */
 struct watcher {
     const struct state *state;
-    uint64_t sizes[MANY_AGENCIES + 1]; /* bytes of bets.csv when so many have finished */
+    uint64_t sizes[MANY_AGENCIES + 1]; /* bytes of bets.csv when this many have finished */
     _Atomic bool is_over;
-    unsigned faults; /* how often some agencies had finished and their bets were not there */
+    unsigned faults; /* how often agencies had finished, but their bets were not there */
 };
 
 static void watch(void *argument)
