@@ -31,8 +31,12 @@ static void handle_finished_accept(struct request *request)
 
     LOG(INFO, "agencia_finalizada", SUCCESS, LOG_UINT("agencia", request->agency),
         LOG_UINT("total", request->op.received));
-    if (session == NULL || session->state == SESSION_CLOSED)
+    if (session == NULL || session->state == SESSION_CLOSED) {
+        /* Nobody waits here, but it may have been the last agency, and the others wait. */
+        service->config.events->waiting(service->config.owner, request->agency,
+                                        request->op.received);
         return;
+    }
     session_wait(session, request->op.received);
     if (store_has_draw(service->config.store) && service_send_winners(service, &err) != STATUS_OK)
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));

@@ -18,7 +18,8 @@
 struct service;
 
 struct service_events {
-    /* An agency with `total` bets waits for the draw: tell the coordinator. */
+    /* An agency with `total` bets has finished: tell the coordinator. It waits for the draw, unless
+     * its connection is gone. */
     void (*waiting)(void *owner, uint32_t agency, uint64_t total);
 };
 

@@ -54,6 +54,17 @@ class Rules(Case):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(len(server.lines("sorteo", "success")), 1)
 
+    def test_the_last_one_does_not_wait(self):
+        """The last agency's connection ends while its Finished is being stored: the draw takes place
+        for those that wait."""
+        server = self.server(agencies=2)
+        with Peer(server.port, 1) as one, Peer(server.port, 2) as two:
+            one.send_finished(0)
+            server.wait_line("agencia_finalizada", "success")
+            two.send_bytes(frame(pb.OPCODE_FINISHED, pb.Finished(agency_id=2)) + b"\xff" * 9)
+            self.assertEqual(two.ack().code, pb.ACK_CODE_MALFORMED)
+            self.assertEqual(one.winners(), [])
+
     def test_unknown_agencies(self):
         """0, N + 1 and 4294967295 are unknown, for bets and for Finished; nothing is stored."""
         server = self.server(agencies=2)

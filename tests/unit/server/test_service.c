@@ -715,7 +715,8 @@ static void test_create_without_memory(void **state)
     service_destroy(NULL);
 }
 
-/* The connection is gone before the store has ended its operations: nobody is answered. */
+/* The connection is gone before the store has ended its operations: nobody is answered. The
+ * coordinator learns about the Finished, as it may have been the last one. */
 static void test_connection_gone(void **state)
 {
     struct fixture *f = *state;
@@ -731,7 +732,9 @@ static void test_connection_gone(void **state)
     assert_silent(side);
     assert_int_equal(side->progresses + side->finishes, 0);
     assert_int_equal(service_outstanding(f->service), 0);
-    assert_int_equal(f->waitings, 0);
+    assert_int_equal(f->waitings, 1);
+    assert_int_equal(f->waiting_agency, 1);
+    assert_int_equal(f->waiting_total, 1);
     session_init(&side->session, f->service, &session_events, side);
 }
 
