@@ -143,10 +143,13 @@ static void coordinator_on_link_waiting(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     int fd = accept4(self->config->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
+    if (fd >= 0) {
         worker_links_accept(&self->links, fd);
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        /* While it had no link, the worker may have stored a Finished that nobody waits for. */
+        coordinator_reconcile(self);
+    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         coordinator_rest(self, strerror(errno));
+    }
 }
 
 static void coordinator_on_stop(void *context)
