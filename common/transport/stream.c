@@ -287,7 +287,8 @@ static void stream_on_linger_timer(uv_timer_t *timer)
 static void stream_drained(struct stream *stream)
 {
     if (stream->state != STREAM_FINISHING) {
-        stream->events->on_drain(stream->owner);
+        if (stream->events->on_drain != NULL)
+            stream->events->on_drain(stream->owner);
         return;
     }
     int code = uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_shutdown);

@@ -34,7 +34,7 @@ struct stream_events {
     /* No more bytes will arrive: STATUS_OK when the peer ended its side, otherwise why the
      * connection broke. Called at most once. */
     void (*on_end)(void *owner, enum status status, const char *detail);
-    /* Everything sent so far has been taken by the kernel. */
+    /* Everything sent so far has been taken by the kernel. NULL: not needed. */
     void (*on_drain)(void *owner);
     /* The stream is gone: the owner must not use it any more. */
     void (*on_closed)(void *owner);

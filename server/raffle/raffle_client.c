@@ -47,11 +47,6 @@ static void raffle_client_on_end(void *owner, enum status status, const char *de
     stream_close(client->stream);
 }
 
-static void raffle_client_on_drain(void *owner)
-{
-    (void)owner;
-}
-
 static void raffle_client_on_closed(void *owner)
 {
     struct raffle_client *client = owner;
@@ -67,7 +62,6 @@ static void raffle_client_on_closed(void *owner)
 static const struct stream_events raffle_client_events = {
     .on_data = raffle_client_on_data,
     .on_end = raffle_client_on_end,
-    .on_drain = raffle_client_on_drain,
     .on_closed = raffle_client_on_closed,
 };
 

@@ -54,11 +54,6 @@ static void worker_links_on_end(void *owner, enum status status, const char *det
     stream_close(link->stream);
 }
 
-static void worker_links_on_drain(void *owner)
-{
-    (void)owner;
-}
-
 static void worker_links_on_closed(void *owner)
 {
     struct worker_link *link = owner;
@@ -73,7 +68,6 @@ static void worker_links_on_closed(void *owner)
 static const struct stream_events worker_links_events = {
     .on_data = worker_links_on_data,
     .on_end = worker_links_on_end,
-    .on_drain = worker_links_on_drain,
     .on_closed = worker_links_on_closed,
 };
 

@@ -87,11 +87,6 @@ static void echo_conn_on_end(void *owner, enum status status, const char *detail
         stream_close(conn->base.stream);
 }
 
-static void echo_conn_on_drain(void *owner)
-{
-    (void)owner;
-}
-
 static void echo_conn_on_closed(void *owner)
 {
     struct echo_conn *conn = owner;
@@ -103,7 +98,6 @@ static void echo_conn_on_closed(void *owner)
 static const struct stream_events echo_conn_events = {
     .on_data = echo_conn_on_data,
     .on_end = echo_conn_on_end,
-    .on_drain = echo_conn_on_drain,
     .on_closed = echo_conn_on_closed,
 };
 

@@ -84,17 +84,12 @@ static void on_end(void *owner, enum status status, const char *detail)
     stream_close(conn->stream);
 }
 
-static void on_drain(void *owner)
-{
-    (void)owner;
-}
-
 static void on_closed(void *owner)
 {
     conn_free(owner, "closed by the test");
 }
 
-static const struct stream_events events = {NULL, on_data, on_end, on_drain, on_closed};
+static const struct stream_events events = {NULL, on_data, on_end, NULL, on_closed};
 static const struct conn_ops ops = {sizeof(struct conn), &events, on_start, on_check, NULL};
 
 static void on_gone(void *owner, struct in_addr ip)
