@@ -2,23 +2,15 @@
 
 #include <errno.h>
 
-static const struct {
-    const char *name;
-    const char *text;
-} statuses[STATUS_COUNT] = {
-#define XX(name, text) {#name, text},
+static const char *const status_texts[STATUS_COUNT] = {
+#define XX(name, text) text,
     STATUS_MAP(XX)
 #undef XX
 };
 
-const char *status_name(enum status status)
-{
-    return (unsigned)status < STATUS_COUNT ? statuses[status].name : "?";
-}
-
 const char *status_text(enum status status)
 {
-    return (unsigned)status < STATUS_COUNT ? statuses[status].text : "?";
+    return (unsigned)status < STATUS_COUNT ? status_texts[status] : "?";
 }
 
 enum status status_from_errno(int error)

@@ -6,7 +6,7 @@
 #ifndef LOTTERY_STATUS_H
 #define LOTTERY_STATUS_H
 
-/* XX(NAME, text): enum, names and texts come from this list alone. */
+/* XX(NAME, text): the enum and the texts come from this list alone. */
 #define STATUS_MAP(XX)                                                                             \
     XX(OK, "ok")                                                                                   \
     XX(NOMEM, "out of memory")                                                                     \
@@ -29,9 +29,6 @@ enum status {
 #undef XX
         STATUS_COUNT /* how many there are; not a status */
 };
-
-/* Returns the name of `status`, e.g. "NOSPACE"; "?" when it is not one. Static, never NULL. */
-const char *status_name(enum status status);
 
 /* Returns the text of `status`, e.g. "no space left"; "?" when it is not one. Static, never NULL.
  */
