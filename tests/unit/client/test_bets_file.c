@@ -3,8 +3,8 @@
  * Each test writes a file of its own; the clock is a fake one, so that "today" is known.
  */
 #include "bets_file.h"
-#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "tmpdir.h"
 
 #include <stdio.h>
@@ -27,30 +27,12 @@ struct fixture {
     struct errbuf err;
 };
 
-static uint64_t monotonic(void)
-{
-    return 0;
-}
-
-/* Noon of 2024-06-15, the same day in nearly all time zones. */
-static time_t wall(void)
-{
-    return 1718452800;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
-
 static int begin(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    clock_replace(&fake_clock);
+    fake_clock_begin(0);
     f->folder = tmpdir_make();
     (void)snprintf(f->path, sizeof(f->path), "%s/bets.csv", f->folder);
     *state = f;
@@ -64,7 +46,7 @@ static int end(void **state)
     bets_file_close(f->file);
     tmpdir_remove(f->folder);
     free(f);
-    clock_replace(NULL);
+    fake_clock_end();
     return 0;
 }
 

@@ -4,9 +4,9 @@
  * second at first; nothing here depends on how long they take.
  */
 #include "capture.h"
-#include "clock.h"
 #include "cmocka_all.h"
 #include "dialer.h"
+#include "fake_clock.h"
 #include "log.h"
 #include "loop.h"
 #include "test_sockets.h"
@@ -44,27 +44,6 @@ struct fixture {
     void (*on_closed)(struct fixture *f); /* runs in that callback */
     void (*on_retry)(struct fixture *f);  /* the same */
 };
-
-static uint64_t now_ms;
-static uint64_t step_ms; /* how far the clock moves on each time it is read */
-
-static uint64_t monotonic(void)
-{
-    now_ms += step_ms;
-    return now_ms;
-}
-
-static time_t wall(void)
-{
-    return 0;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
 
 static void on_open(void *owner)
 {
@@ -185,9 +164,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    now_ms = 1000000;
-    step_ms = 0;
-    clock_replace(&fake_clock);
+    fake_clock_begin(1000000);
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     f->listener = sockets_listen(&f->address);
@@ -220,7 +197,7 @@ static int end(void **state)
     close_fd(&f->listener);
     close_fd(&f->peer);
     free(f);
-    clock_replace(NULL);
+    fake_clock_end();
     return 0;
 }
 
@@ -458,7 +435,7 @@ static void test_gives_up(void **state)
     struct fixture *f = *state;
 
     close_fd(&f->listener);
-    step_ms = PATIENCE_MS / 3;
+    fake_clock.step_ms = PATIENCE_MS / 3;
     dialer_connect(&f->dialer);
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
     assert_true(dialer_is_patience_over(&f->dialer));
@@ -473,7 +450,7 @@ static void test_last_attempt_is_no_retry(void **state)
     struct fixture *f = *state;
 
     close_fd(&f->listener);
-    now_ms += PATIENCE_MS;
+    fake_clock.now_ms += PATIENCE_MS;
     dialer_connect(&f->dialer);
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
     assert_int_equal(f->retries, 0);
@@ -567,16 +544,16 @@ static void test_patience(void **state)
 {
     struct fixture *f = *state;
 
-    now_ms += PATIENCE_MS - 1;
+    fake_clock.now_ms += PATIENCE_MS - 1;
     assert_false(dialer_is_patience_over(&f->dialer));
-    now_ms++;
+    fake_clock.now_ms++;
     assert_true(dialer_is_patience_over(&f->dialer));
     dialer_made_progress(&f->dialer);
-    now_ms += PATIENCE_MS - 1;
+    fake_clock.now_ms += PATIENCE_MS - 1;
     assert_false(dialer_is_patience_over(&f->dialer));
     close_dialer(f);
     init_dialer(f, 0, 0);
-    now_ms += UINT64_C(1000) * 60 * 60 * 24 * 365;
+    fake_clock.now_ms += UINT64_C(1000) * 60 * 60 * 24 * 365;
     assert_false(dialer_is_patience_over(&f->dialer));
 }
 
@@ -591,7 +568,7 @@ static void test_delay(void **state)
     dialer_connect(&f->dialer);
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_WAITING);
-    now_ms += 10 * PATIENCE_MS;
+    fake_clock.now_ms += 10 * PATIENCE_MS;
     wait_open(f);
     assert_int_equal(f->delays, 1);
     assert_true(f->delay_ms == 20);
@@ -612,7 +589,7 @@ static void test_delay_then_failure(void **state)
     close_dialer(f);
     init_dialer(f, PATIENCE_MS, 20);
     dialer_connect(&f->dialer);
-    now_ms += 10 * PATIENCE_MS;
+    fake_clock.now_ms += 10 * PATIENCE_MS;
     loop_until_count(&f->loop, &f->retries, 1, "on_retry");
     assert_int_equal(f->dialer.state, DIALER_WAITING);
     assert_int_equal(f->give_ups, 0);
@@ -656,7 +633,7 @@ static void test_unknown_name(void **state)
     dialer_connect(&f->dialer);
     assert_int_equal(f->dialer.state, DIALER_RESOLVING);
     loop_until(&f->loop, is_waiting, f, "a pause");
-    step_ms = PATIENCE_MS;
+    fake_clock.step_ms = PATIENCE_MS;
     loop_until_count(&f->loop, &f->give_ups, 1, "on_give_up");
     assert_string_not_equal(f->detail, "");
 }

@@ -1,6 +1,6 @@
 /* The progress line, on a terminal whose other end the test holds. */
-#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "progress.h"
 
 #include <fcntl.h>
@@ -10,25 +10,6 @@
 
 #define WIPE "\r\033[K"
 #define TEXT_SIZE 512
-
-static uint64_t now_ms;
-
-static uint64_t monotonic(void)
-{
-    return now_ms;
-}
-
-static time_t wall(void)
-{
-    return 0;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
 
 /* stdout and stderr as they were, and where their output can be read. */
 struct fixture {
@@ -52,8 +33,7 @@ static void begin(struct fixture *f, bool out_is_terminal, bool err_is_terminal)
 
     assert_true(nowhere >= 0);
     assert_true(terminal >= 0);
-    now_ms = 1000;
-    clock_replace(&fake_clock);
+    fake_clock_begin(1000);
     (void)fflush(stdout);
     (void)fflush(stderr);
     f->saved_out = dup(STDOUT_FILENO);
@@ -83,7 +63,7 @@ static void end(struct fixture *f)
     (void)close(f->saved_out);
     (void)close(f->saved_err);
     (void)close(f->master);
-    clock_replace(NULL);
+    fake_clock_end();
 }
 
 /* On a terminal: bets sent, the rate since the start, what it waits for; then erased, once. */
@@ -101,7 +81,7 @@ static void test_on_a_terminal(void **state)
     progress_init(&progress);
     progress_show(&progress, 0, 500, "connecting");
     read_terminal(&f, begun);
-    now_ms += 2000;
+    fake_clock.now_ms += 2000;
     progress_show(&progress, 300, 500, "sending");
     read_terminal(&f, later);
     progress_clear(&progress);

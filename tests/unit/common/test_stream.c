@@ -4,8 +4,8 @@
  * fake one wherever time matters, so the test decides how long the wait for a peer's end takes.
  */
 #include "alloc_fault.h"
-#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "loop.h"
 #include "stream.h"
 #include "stream_impl.h"
@@ -59,27 +59,6 @@ struct fixture {
     size_t wanted;    /* how much peer 0 is to read */
     size_t at_a_time; /* and how much in one turn */
 };
-
-static uint64_t fake_now;
-static unsigned fake_asked; /* how often the clock was read */
-
-static uint64_t monotonic(void)
-{
-    fake_asked++;
-    return fake_now;
-}
-
-static time_t wall(void)
-{
-    return 0;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
 
 static void on_connect(void *owner, enum status status, const char *detail)
 {
@@ -147,9 +126,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    fake_now = 1000000;
-    fake_asked = 0;
-    clock_replace(&fake_clock);
+    fake_clock_begin(1000000);
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     for (int i = 0; i < SIDES; i++) {
@@ -181,7 +158,7 @@ static int end(void **state)
     }
     free(f->read);
     free(f);
-    clock_replace(NULL);
+    fake_clock_end();
     return 0;
 }
 
@@ -282,9 +259,9 @@ static void some_turns(struct fixture *f)
 /* Waits until the linger timer has read the clock twice more. */
 static void let_linger_timer_look(struct fixture *f)
 {
-    unsigned enough = fake_asked + 2;
+    unsigned enough = fake_clock.reads + 2;
 
-    loop_until_count(&f->loop, &fake_asked, enough, "the linger timer");
+    loop_until_count(&f->loop, &fake_clock.reads, enough, "the linger timer");
 }
 
 /* ------------------------------------------------------------------------------ carrying bytes */
@@ -682,14 +659,14 @@ static void test_linger_is_bounded(void **state)
 
     stream_finish(first->stream);
     let_peer_read_to_end(f, 100);
-    fake_now += LINGER_MS / 2;
+    fake_clock.now_ms += LINGER_MS / 2;
     stream_finish(second->stream);
     stream_finish(third->stream);
     let_linger_timer_look(f);
-    fake_now += LINGER_MS / 2 - 1;
+    fake_clock.now_ms += LINGER_MS / 2 - 1;
     let_linger_timer_look(f);
     assert_int_equal(first->closes, 0);
-    fake_now += 1;
+    fake_clock.now_ms += 1;
     loop_until_count(&f->loop, &first->closes, 1, "first closed");
     let_linger_timer_look(f);
     assert_int_equal(second->closes, 0);
@@ -697,7 +674,7 @@ static void test_linger_is_bounded(void **state)
     loop_until_count(&f->loop, &second->closes, 1, "second closed");
     let_linger_timer_look(f);
     assert_int_equal(third->closes, 0);
-    fake_now += LINGER_MS;
+    fake_clock.now_ms += LINGER_MS;
     loop_until_count(&f->loop, &third->closes, 1, "third closed");
 }
 

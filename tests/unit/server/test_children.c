@@ -6,8 +6,8 @@
  */
 #include "capture.h"
 #include "children.h"
-#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "log.h"
 #include "store_failure.h"
 
@@ -58,26 +58,6 @@ struct fixture {
     char *log; /* what the last logged call wrote; owned */
 };
 
-static uint64_t now_ms;
-
-static uint64_t monotonic(void)
-{
-    return now_ms;
-}
-
-static time_t wall(void)
-{
-    return 0;
-}
-
-/* The shortest wait: half the ceiling. */
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
-
 static int run_life(void *context)
 {
     const struct life *life = context;
@@ -114,8 +94,7 @@ static int begin(void **state)
                                      .max_restart_ms = MAX_MS,
                                  });
     }
-    now_ms = 1000000;
-    clock_replace(&fake_clock);
+    fake_clock_begin(1000000);
     log_set_level(LOG_INFO);
     failing_forks = 0;
     forks = 0;
@@ -131,7 +110,7 @@ static int end(void **state)
     children_signal(&f->children, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         continue;
-    clock_replace(NULL);
+    fake_clock_end();
     free(f->log);
     free(f);
     return 0;
@@ -174,10 +153,10 @@ static uint64_t start_and_reap(struct fixture *f, unsigned i, uint64_t life_ms)
 {
     (void)children_start_due(&f->children);
     wait_end(f->items[i].pid);
-    now_ms += life_ms;
+    fake_clock.now_ms += life_ms;
     assert_false(reap(f, false));
     assert_int_equal(f->items[i].pid, 0);
-    return f->items[i].restart_ms - now_ms;
+    return f->items[i].restart_ms - fake_clock.now_ms;
 }
 
 /* All are started at once, each as a process of its own, and only once. */
@@ -220,10 +199,10 @@ static void test_restart(void **state)
     assert_int_equal(f->lives[2].deaths, 1);
     assert_int_equal(children_running(&f->children), 1);
 
-    now_ms += 24;
+    fake_clock.now_ms += 24;
     assert_int_equal(children_start_due(&f->children), 1);
     assert_int_equal(children_running(&f->children), 1);
-    now_ms += 1;
+    fake_clock.now_ms += 1;
     assert_int_equal(children_start_due(&f->children), -1);
     assert_int_equal(children_running(&f->children), CHILDREN);
 }
@@ -249,10 +228,10 @@ static void test_backoff(void **state)
     f->lives[1].status = 1;
     for (unsigned i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
         assert_int_equal(start_and_reap(f, 1, 10), waits[i]);
-        now_ms = f->items[1].restart_ms;
+        fake_clock.now_ms = f->items[1].restart_ms;
     }
     assert_int_equal(start_and_reap(f, 1, HEALTHY_MS - 1), 200);
-    now_ms = f->items[1].restart_ms;
+    fake_clock.now_ms = f->items[1].restart_ms;
     assert_int_equal(start_and_reap(f, 1, HEALTHY_MS), 25);
     assert_int_equal(f->lives[1].deaths, 8);
 }
@@ -264,14 +243,14 @@ static void test_wait_for_the_first(void **state)
 
     f->lives[1].status = 1;
     assert_int_equal(start_and_reap(f, 1, 0), 25);
-    now_ms += 25;
+    fake_clock.now_ms += 25;
     assert_int_equal(start_and_reap(f, 1, 0), 50);
-    now_ms += 20;
+    fake_clock.now_ms += 20;
     assert_int_equal(kill(f->items[2].pid, SIGKILL), 0);
     wait_end(f->items[2].pid);
     assert_false(reap(f, false)); /* 2 is due in 25, 1 in 30 */
     assert_int_equal(children_start_due(&f->children), 25);
-    now_ms += 25;
+    fake_clock.now_ms += 25;
     assert_int_equal(children_start_due(&f->children), 5);
 }
 
@@ -295,10 +274,10 @@ static void test_fork_fails(void **state)
     assert_int_equal(children_start_due(&f->children), 25);
     assert_int_equal(forks, CHILDREN); /* not before they are due */
 
-    now_ms += 25;
+    fake_clock.now_ms += 25;
     assert_int_equal(children_start_due(&f->children), 50); /* the first one failed again */
     assert_int_equal(children_running(&f->children), CHILDREN - 1);
-    now_ms += 50;
+    fake_clock.now_ms += 50;
     assert_int_equal(children_start_due(&f->children), -1);
     assert_int_equal(f->lives[1].deaths, 0);
 }

@@ -4,6 +4,7 @@
 #include "conn.h"
 #include "log.h"
 #include "loop.h"
+#include "stub_conn.h"
 #include "test_sockets.h"
 
 #include <arpa/inet.h>
@@ -48,29 +49,8 @@ static void on_stop(struct conn *conn)
     stream_close(conn->stream);
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
-{
-    (void)owner;
-    (void)data;
-    (void)size;
-}
-
-static void on_end(void *owner, enum status status, const char *detail)
-{
-    struct conn *conn = owner;
-
-    (void)status;
-    (void)detail;
-    stream_close(conn->stream);
-}
-
-static void on_closed(void *owner)
-{
-    conn_free(owner, "closed by the test");
-}
-
-static const struct stream_events events = {NULL, on_data, on_end, NULL, on_closed};
-static const struct conn_ops ops = {sizeof(struct conn), &events, on_start, on_check, on_stop};
+static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
+                                    on_stop};
 
 static void on_gone(void *owner, struct in_addr ip)
 {

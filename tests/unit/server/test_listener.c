@@ -1,11 +1,12 @@
 /* A listener on a real socket, with connections of the test's own and a scoreboard on which the
  * test plays the other worker. The clock is a fake one.
  */
-#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "listener.h"
 #include "log.h"
 #include "loop.h"
+#include "stub_conn.h"
 #include "test_sockets.h"
 
 #include <arpa/inet.h>
@@ -33,27 +34,6 @@ struct fixture {
     enum status start_status; /* what the next connections' start() returns */
 };
 
-static uint64_t fake_now;
-static unsigned fake_asked; /* how often the clock was read */
-
-static uint64_t monotonic(void)
-{
-    fake_asked++;
-    return fake_now;
-}
-
-static time_t wall(void)
-{
-    return 0;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
-
 static enum status on_start(struct conn *conn)
 {
     struct fixture *f = conn->set->config.context;
@@ -68,29 +48,8 @@ static void on_check(struct conn *conn, uint64_t now_ms)
     (void)now_ms;
 }
 
-static void on_data(void *owner, const uint8_t *data, size_t size)
-{
-    (void)owner;
-    (void)data;
-    (void)size;
-}
-
-static void on_end(void *owner, enum status status, const char *detail)
-{
-    struct conn *conn = owner;
-
-    (void)status;
-    (void)detail;
-    stream_close(conn->stream);
-}
-
-static void on_closed(void *owner)
-{
-    conn_free(owner, "closed by the test");
-}
-
-static const struct stream_events events = {NULL, on_data, on_end, NULL, on_closed};
-static const struct conn_ops ops = {sizeof(struct conn), &events, on_start, on_check, NULL};
+static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
+                                    NULL};
 
 static void on_gone(void *owner, struct in_addr ip)
 {
@@ -105,8 +64,7 @@ static int begin(void **state)
 
     assert_non_null(f);
     log_set_level(LOG_CRITICAL);
-    fake_now = 1000000;
-    clock_replace(&fake_clock);
+    fake_clock_begin(1000000);
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     conn_set_init(&f->conns,
@@ -148,7 +106,7 @@ static int end(void **state)
             assert_int_equal(close(f->clients[i]), 0);
     }
     scoreboard_destroy(f->scoreboard);
-    clock_replace(NULL);
+    fake_clock_end();
     log_set_level(LOG_INFO);
     free(f);
     return 0;
@@ -186,7 +144,7 @@ static void assert_turned_away(struct fixture *f, size_t client)
  * that it has accepted no other connection. */
 static void assert_left_waiting(struct fixture *f, unsigned starts)
 {
-    loop_until_count(&f->loop, &fake_asked, fake_asked + 3, "decisions");
+    loop_until_count(&f->loop, &fake_clock.reads, fake_clock.reads + 3, "decisions");
     assert_int_equal(f->starts, starts);
 }
 
@@ -247,7 +205,7 @@ static void test_patience(void **state)
     f->scoreboard->row[THEIRS].is_alive = 1;
     f->scoreboard->row[OURS].connections = 1;
     (void)connect_from(f, 1);
-    for (unsigned waited = 0; waited < PATIENCE_MS; waited += 20, fake_now += 20)
+    for (unsigned waited = 0; waited < PATIENCE_MS; waited += 20, fake_clock.now_ms += 20)
         assert_left_waiting(f, 0);
     loop_until_count(&f->loop, &f->starts, 1, "the connection");
     f->scoreboard->row[OURS].connections--;

@@ -3,9 +3,9 @@
  */
 #include "alloc_fault.h"
 #include "capture.h"
-#include "clock.h"
 #include "cmocka_all.h"
 #include "dispatch.h"
+#include "fake_clock.h"
 #include "frame.h"
 #include "log.h"
 #include "lottery.pb-c.h"
@@ -73,24 +73,6 @@ struct fixture {
     uint32_t waiting_agency;
     uint64_t waiting_total;
 };
-
-static uint64_t monotonic(void)
-{
-    return 0;
-}
-
-/* 2024-06-15 at noon UTC: the same day in nearly every time zone. */
-static time_t wall(void)
-{
-    return 1718452800;
-}
-
-static uint32_t random_bits(void)
-{
-    return 0;
-}
-
-static const struct clock_source fake_clock = {monotonic, wall, random_bits};
 
 static struct taken *take(struct store *store, struct store_op *op, uint32_t agency)
 {
@@ -211,7 +193,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
-    clock_replace(&fake_clock);
+    fake_clock_begin(0);
     log_set_level(LOG_CRITICAL);
     f->fake.store.backend = &backend;
     f->config = (struct service_config){&f->fake.store, &service_events, f};
@@ -249,7 +231,7 @@ static int end(void **state)
     }
     free(f);
     log_set_level(LOG_INFO);
-    clock_replace(NULL);
+    fake_clock_end();
     return 0;
 }
 
