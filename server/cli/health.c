@@ -117,8 +117,10 @@ static bool health_run(struct health *health, const struct server_settings *sett
     health_address(settings, address, sizeof(address));
     if (settings->port == 0 || uv_loop_init(&health->loop) < 0)
         return false;
-    if (stream_hub_create(&health->loop, &health->hub) != STATUS_OK)
+    if (stream_hub_create(&health->loop, &health->hub) != STATUS_OK) {
+        (void)uv_loop_close(&health->loop);
         return false;
+    }
     dialer_init(&health->dialer, &(struct dialer_config){.hub = health->hub,
                                                          .address = address,
                                                          .events = &health_events,

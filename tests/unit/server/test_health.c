@@ -1,5 +1,6 @@
 /* The health check; its server is a child that takes one connection, checks the question and
  * answers with given bytes. */
+#include "alloc_fault.h"
 #include "capture.h"
 #include "clock.h"
 #include "cmocka_all.h"
@@ -183,13 +184,27 @@ static void test_output(void **state)
     assert_string_equal(text, expected);
 }
 
+/* Without memory the check fails and frees what it had begun with, and the next one works. */
+static void test_no_memory(void **state)
+{
+    struct sockaddr_in address = sockets_free_address();
+    struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+
+    (void)state;
+    alloc_fault_after(0);
+    int result = health_ask(&settings);
+    assert_true(alloc_fault_end());
+    assert_int_equal(result, 1);
+    test_lottery(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lottery),   cmocka_unit_test(test_echo),
         cmocka_unit_test(test_address),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_answer), cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_output),    cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);
