@@ -14,6 +14,7 @@
 #include "children.h"
 #include "clock.h"
 #include "coordinator.h"
+#include "cpu_count.h"
 #include "log.h"
 #include "sockets.h"
 #include "store_csv.h"
@@ -95,10 +96,7 @@ static enum status supervisor_open_sockets(struct supervisor *self, struct socka
 
 static uint32_t supervisor_worker_count(const struct server_settings *settings)
 {
-    if (settings->workers > 0)
-        return settings->workers;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (uint32_t)cores : 1;
+    return settings->workers > 0 ? settings->workers : cpu_count("");
 }
 
 /* Adds a child. All children get the same waits before restarts. */
