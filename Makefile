@@ -1,8 +1,9 @@
 # The two commands that do everything: `make run` and `make test`. The rest is for daily work.
 AGENCIES ?= 5
+SECONDS ?= 600
 COMPOSE := docker-compose-dev.yaml
 
-.PHONY: help run test test-releases course-tests bench build deps install deb clean again \
+.PHONY: help run test test-releases course-tests chaos bench build deps install deb clean again \
     docker-image docker-compose-up docker-compose-down docker-compose-logs
 
 help: ## this list
@@ -16,6 +17,9 @@ test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 
 test-releases: ## make test on a bare Debian 12 and 13, in containers; see tools/test-releases.py
 	@/usr/bin/python3 -B tools/test-releases.py
+
+chaos: build ## kills, stops and cuts everything for ten minutes (or SECONDS=N), and looks for lost bets
+	@/usr/bin/python3 -B tests/chaos/chaos.py --seconds $(SECONDS)
 
 bench: deps ## speed, compared with bare sockets and a bare disk; see tests/bench/bench.py, options in BENCH=...
 	@cmake --preset bench > build-bench.log 2>&1 && \

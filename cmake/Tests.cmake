@@ -4,29 +4,15 @@ if(IS_DIRECTORY /dev/shm)
   set(LOTTERY_TEST_ENVIRONMENT TMPDIR=/dev/shm)
 endif()
 
-# lottery_unit_test(name [THREADS] USES module...)
-# One cmocka program per module: test_<name>.c, run as the test unit.<name>. THREADS: threads share
-# data there, so the tests of the asan build also run the tsan build's program, as tsan.<name>.
-add_custom_target(thread_tests)
+# lottery_unit_test(name USES module...)
+# One cmocka program per module: test_<name>.c, run as the test unit.<name>.
 function(lottery_unit_test name)
-  cmake_parse_arguments(T "THREADS" "" "USES" ${ARGN})
+  cmake_parse_arguments(T "" "" "USES" ${ARGN})
   add_executable(test_${name} test_${name}.c)
   target_link_libraries(test_${name} PRIVATE lottery_flags test_support ${T_USES} PkgConfig::cmocka)
   lottery_include_all(test_${name})
-  lottery_add_unit_test(unit.${name} test_${name})
-  if(T_THREADS)
-    add_dependencies(thread_tests test_${name})
-  endif()
-  if(T_THREADS AND LOTTERY_SANITIZE MATCHES address)
-    lottery_add_unit_test(tsan.${name} ${CMAKE_SOURCE_DIR}/build-tsan/bin/test_${name})
-    # Else every process that a test forks takes a second to end.
-    set_property(TEST tsan.${name} APPEND PROPERTY ENVIRONMENT TSAN_OPTIONS=atexit_sleep_ms=0)
-  endif()
-endfunction()
-
-function(lottery_add_unit_test name command)
-  add_test(NAME ${name} COMMAND ${command})
-  set_tests_properties(${name} PROPERTIES
+  add_test(NAME unit.${name} COMMAND test_${name})
+  set_tests_properties(unit.${name} PROPERTIES
     TIMEOUT 120 SKIP_RETURN_CODE 77 ENVIRONMENT "${LOTTERY_TEST_ENVIRONMENT}")
 endfunction()
 

@@ -1,6 +1,6 @@
 # lottery_flags: what every target of ours is compiled with. Generated code is compiled without it.
 add_library(lottery_flags INTERFACE)
-target_compile_definitions(lottery_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(lottery_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_compile_options(lottery_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wcast-qual -Wpointer-arith

@@ -4,7 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "server_settings.h"
-#include "stop_signals.h"
+#include "signals.h"
 #include "supervisor.h"
 
 #include <getopt.h>
@@ -19,7 +19,8 @@ static const char help[] =
     "Receives the agencies' bets, holds the draw, and sends each agency its winners.\n"
     "\n"
     "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
-    "      --check DIR    print what is in a data folder and whether it is valid; change nothing\n"
+    "      --check DIR    print what is in a data directory and whether it is valid; change "
+    "nothing\n"
     "      --health       ask the server that runs with these settings whether it is healthy\n"
     "  -h, --help         this text\n"
     "  -v, --version      name and version\n"
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
     if (folder != NULL)
         return check_folder(folder);
     if (!is_health)
-        stop_signals_block(); /* a signal during the start stops the server after the start */
+        signals_init(); /* a signal during the start stops the server after the start */
     if (server_settings_load(path, &settings, &err) != STATUS_OK)
         return server_fail_settings(err.text);
     log_set_level(settings.log_level);

@@ -21,7 +21,9 @@
     XX(GAP, "offset beyond what was received")                                                     \
     XX(CLOSED, "no more bets are taken")                                                           \
     XX(UNKNOWN_AGENCY, "unknown agency")                                                           \
-    XX(INCOMPLETE, "total differs from what was received")
+    XX(INCOMPLETE, "total differs from what was received")                                         \
+    XX(UNCERTAIN, "what is on disk is not known")                                                  \
+    XX(GONE, "the data directory is gone")
 
 enum status {
 #define XX(name, text) STATUS_##name,

@@ -1,55 +1,79 @@
 #include "check.h"
 
-#include "server_settings.h"
 #include "store_csv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* As many as there can be, because LOTTERY_AGENCIES is not known here. */
-struct agencies {
-    uint64_t received[SERVER_AGENCIES_MAX + 1];
-    bool has_finished[SERVER_AGENCIES_MAX + 1];
-};
-
-static void check_print_agencies(const struct agencies *agencies)
+static void check_print_agencies(const struct draw *draw)
 {
-    for (uint32_t i = 1; i <= SERVER_AGENCIES_MAX; i++) {
-        if (agencies->received[i] > 0 || agencies->has_finished[i])
-            (void)printf("agency %" PRIu32 ": %" PRIu64 " bets, %s\n", i, agencies->received[i],
-                         agencies->has_finished[i] ? "finished" : "not finished");
+    for (uint32_t i = 1; i <= draw->agencies; i++) {
+        const struct draw_agency *agency = &draw->agency[i];
+        if (agency->received > 0 || agency->has_finished)
+            (void)printf("agency %" PRIu32 ": %" PRIu64 " bets, %s\n", i, agency->received,
+                         agency->has_finished ? "finished" : "not finished");
     }
+    (void)printf("in all: %" PRIu64 " bets, %" PRIu32 " agencies finished\n", draw->bets,
+                 draw->finished);
 }
 
-static void check_print_report(const struct store_report *report)
+/* A folder of version 1 does not say for which settings its draw was opened. */
+static void check_print_draw(const struct draw *draw, bool is_carried_over)
 {
-    (void)printf("in all: %" PRIu64 " bets, %" PRIu32 " agencies finished\n", report->bets,
-                 report->finished);
-    if (report->has_draw)
+    if (is_carried_over)
+        (void)puts("draw: of an earlier release, whose folder the next start carries over");
+    else if (draw->phase == DRAW_NEW)
+        (void)puts("draw: not opened");
+    else
+        (void)printf("draw: %s, %" PRIu32 " agencies, winning number %" PRIu32 "\n",
+                     draw->phase == DRAW_OPEN ? "open" : "closed", draw->agencies,
+                     draw->winner_number);
+    if (draw->phase == DRAW_DRAWN)
         (void)printf("raffle: held with number %" PRIu32 ", %" PRIu64 " winners\n",
-                     report->winner_number, report->winners);
+                     draw->drawn.winner_number, draw->drawn.winners);
     else
         (void)puts("raffle: not held");
-    if (report->bets_cut > 0 || report->journal_cut > 0)
-        (void)printf("torn tail, never acknowledged, which the next start cuts: %" PRIu64
-                     " bytes of bets.csv, %" PRIu64 " of bets.journal\n",
-                     report->bets_cut, report->journal_cut);
-    (void)puts("sound");
+}
+
+static void check_print_tail(const struct store_csv_report *report)
+{
+    if (report->bets_torn == 0 && report->journal_torn == 0)
+        return;
+    (void)printf("torn tail, never acknowledged, which the next start cuts: %" PRIu64
+                 " bytes of bets.csv, %" PRIu64 " of bets.journal\n",
+                 report->bets_torn, report->journal_torn);
+    (void)puts("what is cut is kept, in files that are named bets.torn-TIME");
+}
+
+static enum status check_read(const char *dir, struct draw *draw, struct store_csv_report *report,
+                              struct errbuf *err)
+{
+    struct data_dir data_dir;
+
+    enum status status = data_dir_open_check(dir, &file_ops_system, &data_dir, err);
+    if (status != STATUS_OK)
+        return status;
+    status = store_csv_check(&data_dir, draw, report, err);
+    data_dir_close(&data_dir);
+    return status;
 }
 
 int check_folder(const char *dir)
 {
-    static struct agencies agencies;
-    struct store_report report;
+    struct store_csv_report report = {0};
     struct errbuf err = {{0}};
+    struct draw draw;
 
-    enum status status = data_dir_check(dir, SERVER_AGENCIES_MAX, &file_ops_system, &report,
-                                        agencies.received, agencies.has_finished, &err);
-    if (status != STATUS_OK) {
-        (void)fprintf(stderr, "lottery-server: data folder %s: %s\n", dir, err.text);
-        return 1;
+    draw_init(&draw);
+    enum status status = check_read(dir, &draw, &report, &err);
+    if (status == STATUS_OK) {
+        check_print_agencies(&draw);
+        check_print_draw(&draw, report.is_carried_over);
+        check_print_tail(&report);
+        (void)puts("sound");
+    } else {
+        (void)fprintf(stderr, "lottery-server: data directory %s: %s\n", dir, err.text);
     }
-    check_print_agencies(&agencies);
-    check_print_report(&report);
-    return 0;
+    draw_fini(&draw);
+    return status == STATUS_OK ? 0 : 1;
 }

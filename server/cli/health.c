@@ -3,18 +3,21 @@
  * Happy path: connect, ask, receive the answer, close the connection; the loop runs out.
  *
  * Failure modes: nobody listens, the answer is a wrong one, the connection ends without one, or
- * TIMEOUT_MS have passed: everything is closed, and the server is not healthy.
+ * TIMEOUT_MS have passed, for example because the ledger is away: everything is closed, and the
+ * server is not healthy, for a reason that is printed.
  */
 #include "health.h"
 
 #include "dialer.h"
+#include "errbuf.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 
-#define TIMEOUT_MS 2000
+#define TIMEOUT_S 2
+#define TIMEOUT_MS (UINT64_C(1000) * TIMEOUT_S)
 
 struct health {
     enum server_mode mode;
@@ -22,7 +25,9 @@ struct health {
     struct stream_hub *hub;
     struct dialer dialer;
     uv_timer_t timeout; /* for the whole check */
+    bool is_open;       /* there is a connection */
     bool is_healthy;    /* the expected answer has arrived */
+    struct errbuf err;  /* why it is not healthy */
 };
 
 static void health_end(struct health *health)
@@ -32,22 +37,36 @@ static void health_end(struct health *health)
     uv_close((uv_handle_t *)&health->timeout, NULL);
 }
 
+/* To ask how many bets an agency has goes the same way as to store some. */
 static void health_on_timeout(uv_timer_t *timer)
 {
-    health_end(timer->data);
+    struct health *health = timer->data;
+
+    if (!health->is_open)
+        errbuf_set(&health->err, "no connection within %d s", TIMEOUT_S);
+    else if (health->mode == SERVER_MODE_ECHO)
+        errbuf_set(&health->err, "no answer within %d s", TIMEOUT_S);
+    else
+        errbuf_set(&health->err,
+                   "no answer within %d s: the central cannot store bets at the moment", TIMEOUT_S);
+    health_end(health);
 }
 
 /* The check makes only one attempt. */
 static void health_on_retry(void *owner, const char *reason)
 {
-    (void)reason;
-    health_end(owner);
+    struct health *health = owner;
+
+    errbuf_set(&health->err, "cannot connect: %s", reason);
+    health_end(health);
 }
 
 static void health_on_give_up(void *owner, const char *detail)
 {
-    (void)detail;
-    health_end(owner);
+    struct health *health = owner;
+
+    errbuf_set(&health->err, "%s", detail);
+    health_end(health);
 }
 
 /* In mode lottery, sends NewBets without bets: any Ack will do, whatever its code. In mode echo,
@@ -58,6 +77,7 @@ static void health_on_open(void *owner)
     Lottery__V1__NewBets question;
     uint8_t frame[FRAME_MAX_SIZE];
 
+    health->is_open = true;
     if (health->mode == SERVER_MODE_ECHO) {
         dialer_shutdown(&health->dialer);
         return;
@@ -74,7 +94,7 @@ static void health_on_data(void *owner, const uint8_t *data, size_t size)
 
     (void)size;
     if (health->mode == SERVER_MODE_ECHO || data[0] != LOTTERY__V1__OPCODE__OPCODE_ACK) {
-        dialer_drop(&health->dialer, STATUS_MALFORMED, "unexpected message from the server");
+        dialer_drop(&health->dialer, STATUS_MALFORMED, "wrong answer");
         return;
     }
     health->is_healthy = true;
@@ -85,9 +105,12 @@ static void health_on_closed(void *owner, enum status status, const char *detail
 {
     struct health *health = owner;
 
-    (void)detail;
     if (health->mode == SERVER_MODE_ECHO && status == STATUS_OK)
         health->is_healthy = true;
+    else if (status == STATUS_MALFORMED)
+        errbuf_set(&health->err, "%s", detail);
+    else
+        errbuf_set(&health->err, "the connection ended without an answer: %s", detail);
     health_end(health);
 }
 
@@ -110,16 +133,17 @@ static void health_address(const struct server_settings *settings, char *out, si
                    settings->port);
 }
 
-static bool health_run(struct health *health, const struct server_settings *settings)
+static void health_run(struct health *health, const char *address)
 {
-    char address[64];
-
-    health_address(settings, address, sizeof(address));
-    if (settings->port == 0 || uv_loop_init(&health->loop) < 0)
-        return false;
-    if (stream_hub_create(&health->loop, &health->hub) != STATUS_OK) {
+    if (uv_loop_init(&health->loop) < 0) {
+        errbuf_set(&health->err, "cannot create the event loop");
+        return;
+    }
+    enum status status = stream_hub_create(&health->loop, &health->hub);
+    if (status != STATUS_OK) {
+        errbuf_set(&health->err, "%s", status_text(status));
         (void)uv_loop_close(&health->loop);
-        return false;
+        return;
     }
     dialer_init(&health->dialer, &(struct dialer_config){.hub = health->hub,
                                                          .address = address,
@@ -131,19 +155,26 @@ static bool health_run(struct health *health, const struct server_settings *sett
     dialer_connect(&health->dialer);
     (void)uv_run(&health->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&health->loop);
-    return health->is_healthy;
 }
 
 int health_ask(const struct server_settings *settings)
 {
     static struct health health; /* big, and asked once in a process */
+    char address[64];
 
     health.mode = settings->mode;
+    health.is_open = false;
     health.is_healthy = false;
+    health.err.text[0] = '\0';
     /* When the server is gone, write returns an error; the signal would end the process. */
     (void)signal(SIGPIPE, SIG_IGN);
-    if (health_run(&health, settings))
+    health_address(settings, address, sizeof(address));
+    if (settings->port == 0)
+        errbuf_set(&health.err, "SERVER_PORT is 0, so the port is not known");
+    else
+        health_run(&health, address);
+    if (health.is_healthy)
         return 0;
-    (void)fprintf(stderr, "lottery-server: no answer on port %u\n", settings->port);
+    (void)fprintf(stderr, "lottery-server: %s: %s\n", address, health.err.text);
     return 1;
 }

@@ -10,15 +10,14 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "forked.h"
 #include "log.h"
-#include "store_failure.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,12 +32,11 @@ void child_init(struct child *child, const struct child_config *config)
     };
 }
 
-/* In the child, where the supervisor's signals stay blocked. Never returns. */
+/* In the child, where SIGTERM and SIGINT stay blocked. Never returns. */
 static void child_become(const struct child *child, pid_t parent)
 {
-    /* If the parent died before prctl took effect, nothing would ever stop us. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-        _exit(1);
+    forked_end_with(parent);
+    signals_init_child();
     exit(child->config.run(child->config.context));
 }
 
@@ -57,6 +55,7 @@ static void child_start(struct child *child)
         return;
     }
     child->pid = pid;
+    child->last_pid = pid;
     child->started_ms = clock_monotonic_ms();
     LOG(DEBUG, "start_process", SUCCESS, LOG_TEXT("process", child->config.role),
         LOG_UINT("index", child->config.index), LOG_INT("pid", pid));
@@ -86,26 +85,17 @@ static struct child *children_find(struct children *children, pid_t pid)
     return NULL;
 }
 
-static void child_describe_end(int status, char *out, size_t size)
-{
-    if (WIFSIGNALED(status))
-        (void)snprintf(out, size, "killed by signal %d (%s)", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
-    else
-        (void)snprintf(out, size, "exit status %d", WEXITSTATUS(status));
-}
-
 static void child_log_end(const struct child *child, int status, bool is_stopping)
 {
     char reason[96];
 
-    child_describe_end(status, reason, sizeof(reason));
+    forked_describe_end(status, reason, sizeof(reason));
     if (is_stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         LOG(INFO, "close_process", SUCCESS, LOG_TEXT("process", child->config.role),
-            LOG_UINT("index", child->config.index), LOG_INT("pid", child->pid));
+            LOG_UINT("index", child->config.index), LOG_INT("pid", child->last_pid));
     else
         LOG(ERROR, "close_process", FAIL, LOG_TEXT("process", child->config.role),
-            LOG_UINT("index", child->config.index), LOG_INT("pid", child->pid),
+            LOG_UINT("index", child->config.index), LOG_INT("pid", child->last_pid),
             LOG_TEXT("reason", reason));
 }
 
@@ -120,27 +110,29 @@ static void child_plan_restart(struct child *child)
         LOG_UINT("index", child->config.index), LOG_UINT("wait_ms", child->restart_ms - now));
 }
 
-bool children_reap(struct children *children, bool is_stopping)
+struct child *children_reap(struct children *children, int *out_status)
 {
-    bool has_store_failed = false;
-    int status;
     pid_t pid;
 
     /* As process 1 of a container we also inherit orphans, which are not in `children`. */
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, out_status, WNOHANG)) > 0) {
         struct child *child = children_find(children, pid);
         if (child == NULL)
             continue;
-        child_log_end(child, status, is_stopping);
         child->pid = 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == STORE_FAILURE_EXIT)
-            has_store_failed = true;
-        if (child->config.on_death != NULL)
-            child->config.on_death(child->config.context);
-        if (!is_stopping && !has_store_failed)
-            child_plan_restart(child);
+        return child;
     }
-    return has_store_failed;
+    return NULL;
+}
+
+void child_end(struct child *child, int status, bool is_stopping)
+{
+    ASSERT(child->pid == 0);
+    child_log_end(child, status, is_stopping);
+    bool is_wanted =
+        child->config.on_end == NULL || child->config.on_end(child->config.context, status);
+    if (is_wanted && !is_stopping)
+        child_plan_restart(child);
 }
 
 void children_signal(const struct children *children, int number)

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The processors that this process may run on (its affinity), but no more than cpu_quota(); at
- * least one. `root` and blocking as below. */
+/* The processors that this process may run on (its affinity), but no more than cpu_quota(). At
+ * least 1. `root` and blocking as below. */
 uint32_t cpu_count(const char *root);
 
 /* How many processors the CPU quota of this process's control groups pays for, rounded up, so at

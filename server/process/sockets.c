@@ -66,3 +66,10 @@ enum status socket_listen_unix(int *out_fd, struct sockaddr_un *out_address, soc
     *out_size = size;
     return STATUS_OK;
 }
+
+enum status socket_pair(int fds[2], struct errbuf *err)
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+        return socket_fail(-1, err, "socketpair");
+    return STATUS_OK;
+}

@@ -1,13 +1,15 @@
 /* The supervisor.
  *
- * Happy path: open the data folder (lock, recover), the sockets and the scoreboard; fork the
- * coordinator and the workers; wait for signals; on SIGTERM or SIGINT pass it on, wait until all
- * have ended, close what is left.
+ * Happy path: lock the data directory; fork the ledger and wait until it has recovered; listen, and
+ * fork the coordinator and the workers; wait for signals, and for what the ledger tells; on SIGTERM
+ * or SIGINT stop the workers, then the coordinator, then the ledger, and close what is left. In
+ * mode echo there are only workers.
  *
- * Failure modes: something cannot be opened: logged, exit status 1. A child dies: children.c. A
- * child's exit status says that the store failed: all are killed and the program ends with status
- * 1, because only a recovery can tell what is on disk. A child does not stop: it is killed after
- * STOP_MS.
+ * Failure modes: something cannot be opened, or the first recovery ends in an error: logged, exit
+ * status 1. A child dies: children.c. Recoveries keep ending in errors, or the data directory is
+ * gone: ledger_child.c; the server stops, with status 1. A stop is asked for while the ledger
+ * recovers or waits for its restart: no other ledger is started, and the workers end with what they
+ * have. A child does not stop in time: it is killed.
  */
 #include "supervisor.h"
 
@@ -15,232 +17,355 @@
 #include "clock.h"
 #include "coordinator.h"
 #include "cpu_count.h"
+#include "data_dir.h"
+#include "ledger_child.h"
 #include "log.h"
+#include "signals.h"
 #include "sockets.h"
-#include "store_csv.h"
 #include "worker.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FIRST_RESTART_MS 50
 #define MAX_RESTART_MS 5000
-#define STOP_MS 5000
+
+/* How long after the beginning of a stop each kind of child may take to end by itself. Those that
+ * stop later also have the time that the earlier ones have not used. */
+#define WORKERS_STOP_MS 3000
+#define COORDINATOR_STOP_MS 4000
+#define LEDGER_STOP_MS 5000
+
+struct supervisor;
+
+struct worker_slot {
+    struct supervisor *supervisor;
+    struct worker_config config;
+};
 
 struct supervisor {
     const struct server_settings *settings;
-    struct data_dir *data_dir; /* NULL in mode echo */
-    int listen_fd;
-    int raffle_fd; /* the coordinator's listening socket; -1 in mode echo */
+    bool is_lottery;  /* mode lottery; in mode echo there is no ledger, coordinator or folder */
+    bool is_serving;  /* listens; coordinator and workers are started */
+    bool is_stopping; /* asked for by a signal, or because of a failure */
+    bool has_failed;  /* that was logged; the exit status is 1 */
+    uint64_t stop_ms; /* monotonic: when the stop began */
+    bool is_data_open;
+    struct data_dir data_dir; /* locked, if is_data_open */
+    char data_path[PATH_MAX]; /* of data_dir, resolved */
+    struct ledger_child ledger;
+    int signal_fd; /* where our signals arrive */
+    int listen_fd; /* where agencies connect; -1 = not yet */
+    uint16_t port; /* of listen_fd */
     struct scoreboard *scoreboard;
-    struct worker_config *worker_configs; /* one per worker */
-    struct coordinator_config coordinator;
-    struct children children;
-    uint32_t workers;
-    uint16_t port;    /* where agencies connect */
-    sigset_t signals; /* blocked, and waited for */
+    uint32_t worker_count;
+    struct worker_slot *workers; /* one per worker */
+    struct coordinator_config coordinator_config;
+    struct children all;          /* ledger, coordinator, workers; the others are parts of it */
+    struct children ledgers;      /* one, or none in mode echo */
+    struct children coordinators; /* one, or none in mode echo */
+    struct children worker_children;
 };
 
-static int supervisor_run_worker(void *context)
+/* In a child: closes what only the supervisor uses. */
+static void supervisor_close_own(const struct supervisor *self)
 {
-    return worker_run(context);
+    (void)close(self->signal_fd);
+    if (self->is_lottery)
+        (void)close(self->ledger.control_fd);
+}
+
+/* In a child that is not the ledger: closes what only the ledger uses. */
+static void supervisor_close_ledgers(const struct supervisor *self)
+{
+    if (!self->is_lottery)
+        return;
+    (void)close(self->ledger.listen_fd);
+    (void)close(self->ledger.far_fd);
+}
+
+static void supervisor_close_listener(const struct supervisor *self)
+{
+    if (self->listen_fd >= 0)
+        (void)close(self->listen_fd);
+}
+
+static int supervisor_run_ledger(void *context)
+{
+    struct supervisor *self = context;
+
+    supervisor_close_own(self);
+    supervisor_close_listener(self);
+    return ledger_child_run(&self->ledger);
 }
 
 static int supervisor_run_coordinator(void *context)
 {
-    return coordinator_run(context);
+    const struct supervisor *self = context;
+
+    supervisor_close_own(self);
+    supervisor_close_ledgers(self);
+    supervisor_close_listener(self);
+    return coordinator_run(&self->coordinator_config);
+}
+
+static int supervisor_run_worker(void *context)
+{
+    const struct worker_slot *slot = context;
+
+    supervisor_close_own(slot->supervisor);
+    supervisor_close_ledgers(slot->supervisor);
+    return worker_run(&slot->config);
+}
+
+static bool supervisor_on_ledger_end(void *context, int status)
+{
+    struct supervisor *self = context;
+
+    return ledger_child_end(&self->ledger, status, self->is_stopping);
 }
 
 /* A dead worker's connections are gone; its row still counts them. */
-static void supervisor_on_worker_death(void *context)
+static bool supervisor_on_worker_end(void *context, int status)
 {
-    const struct worker_config *config = context;
+    const struct worker_slot *slot = context;
 
-    scoreboard_clear(config->scoreboard, config->index);
-}
-
-static enum status supervisor_open_data_dir(struct supervisor *self, struct errbuf *err)
-{
-    struct store_report report;
-
-    if (self->settings->mode == SERVER_MODE_ECHO)
-        return STATUS_OK;
-    enum status status = data_dir_open(self->settings->data_dir, self->settings->agencies,
-                                       &file_ops_system, &self->data_dir, &report, err);
-    if (status != STATUS_OK)
-        return status;
-    if (report.bets_cut > 0 || report.journal_cut > 0)
-        LOG(WARNING, "recover_store", SUCCESS,
-            LOG_TEXT("reason", "a torn tail was cut: nothing of it was ever acknowledged"),
-            LOG_UINT("bets_bytes_cut", report.bets_cut),
-            LOG_UINT("journal_bytes_cut", report.journal_cut));
-    LOG(INFO, "recover_store", SUCCESS, LOG_UINT("bets", report.bets),
-        LOG_UINT("finished", report.finished), LOG_TEXT("draw", report.has_draw ? "yes" : "no"));
-    return STATUS_OK;
-}
-
-static enum status supervisor_open_sockets(struct supervisor *self, struct sockaddr_un *address,
-                                           socklen_t *address_size, struct errbuf *err)
-{
-    enum status status = socket_listen(self->settings, &self->listen_fd, &self->port, err);
-    if (status != STATUS_OK)
-        return status;
-    LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
-    if (self->data_dir == NULL)
-        return STATUS_OK;
-    return socket_listen_unix(&self->raffle_fd, address, address_size, err);
-}
-
-static uint32_t supervisor_worker_count(const struct server_settings *settings)
-{
-    return settings->workers > 0 ? settings->workers : cpu_count("");
+    (void)status;
+    scoreboard_clear(slot->config.scoreboard, slot->config.index);
+    return true;
 }
 
 /* Adds a child. All children get the same waits before restarts. */
-static void supervisor_add_child(struct supervisor *self, struct child_config config)
+static void supervisor_add_child(struct supervisor *self, struct children *part,
+                                 struct child_config config)
 {
+    struct child *child = &self->all.items[self->all.count++];
+
     config.first_restart_ms = FIRST_RESTART_MS;
     config.max_restart_ms = MAX_RESTART_MS;
-    child_init(&self->children.items[self->children.count++], &config);
+    child_init(child, &config);
+    if (part->count++ == 0)
+        part->items = child;
 }
 
-static enum status supervisor_prepare_children(struct supervisor *self,
-                                               const struct sockaddr_un *address,
-                                               socklen_t address_size)
+static void supervisor_add_worker(struct supervisor *self, uint32_t index)
 {
-    bool has_coordinator = self->data_dir != NULL;
+    struct worker_slot *slot = &self->workers[index];
 
-    self->workers = supervisor_worker_count(self->settings);
-    self->worker_configs = calloc(self->workers, sizeof(*self->worker_configs));
-    self->children.items = calloc(self->workers + 1, sizeof(*self->children.items));
-    if (self->worker_configs == NULL || self->children.items == NULL)
+    *slot = (struct worker_slot){
+        .supervisor = self,
+        .config = {.settings = self->settings,
+                   .scoreboard = self->scoreboard,
+                   .index = index,
+                   .listen_fd = -1, /* not open yet */
+                   .data_dir = self->is_lottery ? &self->data_dir : NULL,
+                   .ledger = self->ledger.address,
+                   .ledger_size = self->ledger.address_size},
+    };
+    supervisor_add_child(self, &self->worker_children,
+                         (struct child_config){
+                             .role = "worker",
+                             .index = index,
+                             .run = supervisor_run_worker,
+                             .on_end = supervisor_on_worker_end,
+                             .context = slot,
+                         });
+}
+
+static void supervisor_add_children(struct supervisor *self, uint32_t cpus)
+{
+    if (self->is_lottery) {
+        self->coordinator_config =
+            (struct coordinator_config){.data_dir = &self->data_dir,
+                                        .ledger = self->ledger.address,
+                                        .ledger_size = self->ledger.address_size,
+                                        .scanners = cpus};
+        supervisor_add_child(self, &self->ledgers,
+                             (struct child_config){
+                                 .role = "ledger",
+                                 .run = supervisor_run_ledger,
+                                 .on_end = supervisor_on_ledger_end,
+                                 .context = self,
+                             });
+        supervisor_add_child(self, &self->coordinators,
+                             (struct child_config){
+                                 .role = "coordinator",
+                                 .run = supervisor_run_coordinator,
+                                 .context = self,
+                             });
+    }
+    for (uint32_t i = 0; i < self->worker_count; i++)
+        supervisor_add_worker(self, i);
+}
+
+static enum status supervisor_prepare_children(struct supervisor *self)
+{
+    const uint32_t cpus = cpu_count("");
+
+    self->worker_count = self->settings->workers > 0 ? self->settings->workers : cpus;
+    self->workers = calloc(self->worker_count, sizeof(*self->workers));
+    self->all.items = calloc((size_t)self->worker_count + 2, sizeof(*self->all.items));
+    if (self->workers == NULL || self->all.items == NULL)
         return STATUS_NOMEM;
-    enum status status = scoreboard_create(self->workers, &self->scoreboard);
-    if (status != STATUS_OK)
-        return status;
-    if (has_coordinator) {
-        self->coordinator =
-            (struct coordinator_config){self->settings, self->data_dir, self->raffle_fd};
-        supervisor_add_child(self, (struct child_config){
-                                       .role = "coordinator",
-                                       .run = supervisor_run_coordinator,
-                                       .context = &self->coordinator,
-                                   });
-    }
-    for (uint32_t i = 0; i < self->workers; i++) {
-        self->worker_configs[i] = (struct worker_config){.settings = self->settings,
-                                                         .scoreboard = self->scoreboard,
-                                                         .index = i,
-                                                         .listen_fd = self->listen_fd,
-                                                         .data_dir = self->data_dir,
-                                                         .coordinator = *address,
-                                                         .coordinator_size = address_size};
-        supervisor_add_child(self, (struct child_config){
-                                       .role = "worker",
-                                       .index = i,
-                                       .run = supervisor_run_worker,
-                                       .on_death = supervisor_on_worker_death,
-                                       .context = &self->worker_configs[i],
-                                   });
-    }
-    return STATUS_OK;
-}
-
-static enum status supervisor_open_all(struct supervisor *self, struct errbuf *err)
-{
-    struct sockaddr_un address = {0};
-    socklen_t address_size = 0;
-
-    enum status status = supervisor_open_data_dir(self, err);
+    enum status status = scoreboard_create(self->worker_count, &self->scoreboard);
     if (status == STATUS_OK)
-        status = supervisor_open_sockets(self, &address, &address_size, err);
-    if (status == STATUS_OK) {
-        status = supervisor_prepare_children(self, &address, address_size);
-        if (status != STATUS_OK)
-            errbuf_set(err, "%s", status_text(status));
-    }
+        supervisor_add_children(self, cpus);
     return status;
 }
 
-static void supervisor_close_all(struct supervisor *self)
+static enum status supervisor_open_data(struct supervisor *self, struct errbuf *err)
 {
-    if (self->raffle_fd >= 0)
-        (void)close(self->raffle_fd);
+    const char *path = self->settings->data_dir;
+
+    /* A relative path would follow the folder wherever it is moved. */
+    if (realpath(path, self->data_path) != NULL)
+        path = self->data_path;
+    enum status status = data_dir_open(path, &file_ops_system, &self->data_dir, err);
+    if (status != STATUS_OK)
+        return status;
+    self->is_data_open = true;
+    return ledger_child_init(&self->ledger, self->settings, &self->data_dir, err);
+}
+
+/* What is needed before the first fork. */
+static enum status supervisor_open(struct supervisor *self, struct errbuf *err)
+{
+    enum status status = STATUS_OK;
+
+    self->signal_fd = signals_open();
+    if (self->signal_fd < 0) {
+        errbuf_set(err, "signalfd: %s", strerror(errno));
+        return STATUS_IO;
+    }
+    if (self->is_lottery)
+        status = supervisor_open_data(self, err);
+    if (status != STATUS_OK)
+        return status;
+    status = supervisor_prepare_children(self);
+    if (status != STATUS_OK)
+        errbuf_set(err, "%s", status_text(status));
+    return status;
+}
+
+static void supervisor_close(struct supervisor *self)
+{
     if (self->listen_fd >= 0) {
         (void)close(self->listen_fd);
         LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->port));
     }
-    if (self->data_dir != NULL) {
-        data_dir_close(self->data_dir);
-        LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"));
-    }
+    ledger_child_fini(&self->ledger);
+    if (self->is_data_open)
+        data_dir_close(&self->data_dir);
+    if (self->signal_fd >= 0)
+        (void)close(self->signal_fd);
     scoreboard_destroy(self->scoreboard);
-    free(self->worker_configs);
-    free(self->children.items);
+    free(self->workers);
+    free(self->all.items);
 }
 
-/* Waits for one of our signals and returns its number, or 0 after `wait_ms` (-1: no limit). */
-static int supervisor_wait_signal(const sigset_t *signals, int wait_ms)
+/* The server stops, or does not start, because of an error. */
+static void supervisor_fail(struct supervisor *self, const char *reason)
 {
-    const struct timespec timeout = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000L};
-    int number = wait_ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
-
-    return number > 0 ? number : 0;
+    if (self->is_serving)
+        LOG(CRITICAL, "store", FAIL, LOG_TEXT("reason", reason));
+    else
+        LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", reason));
+    self->has_failed = true;
+    self->is_stopping = true;
 }
 
-/* Returns true when a signal asks for a stop, false when the store failed. */
-static bool supervisor_keep_running(struct supervisor *self)
+/* Whatever can be stored from now on can be acknowledged: lets the agencies in. */
+static void supervisor_serve(struct supervisor *self)
 {
-    for (;;) {
-        int number = supervisor_wait_signal(&self->signals, children_start_due(&self->children));
-        if (number == SIGTERM || number == SIGINT)
-            return true;
-        if (children_reap(&self->children, false))
-            return false;
+    struct errbuf err = {{0}};
+
+    if (socket_listen(self->settings, &self->listen_fd, &self->port, &err) != STATUS_OK) {
+        supervisor_fail(self, err.text);
+        return;
+    }
+    LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
+    for (uint32_t i = 0; i < self->worker_count; i++)
+        self->workers[i].config.listen_fd = self->listen_fd;
+    self->is_serving = true;
+}
+
+static void supervisor_look_for_stop(struct supervisor *self)
+{
+    if (signals_take_stop(self->signal_fd))
+        self->is_stopping = true;
+}
+
+/* A signal to a whole group of processes may end a child before we have seen the signal ourselves;
+ * when the child has ended, it has arrived here, too. */
+static void supervisor_reap(struct supervisor *self)
+{
+    struct child *child;
+    int status;
+
+    while ((child = children_reap(&self->all, &status)) != NULL) {
+        supervisor_look_for_stop(self);
+        child_end(child, status, self->is_stopping);
+        if (self->ledger.has_failed && !self->has_failed)
+            supervisor_fail(self, self->ledger.reason.text);
     }
 }
 
-/* Returns whether the store is still healthy. */
-static bool supervisor_stop_children(struct supervisor *self)
+/* Waits for something to happen, up to wait_ms (-1: no limit), and deals with it. */
+static void supervisor_turn(struct supervisor *self, int wait_ms)
 {
-    uint64_t deadline = clock_monotonic_ms() + STOP_MS;
-    bool is_store_healthy = true;
+    struct pollfd fds[] = {
+        {.fd = self->signal_fd, .events = POLLIN},
+        {.fd = self->is_lottery ? self->ledger.control_fd : -1, .events = POLLIN},
+    };
 
-    children_signal(&self->children, SIGTERM);
-    /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
-    children_signal(&self->children, SIGCONT);
-    while (children_running(&self->children) > 0) {
+    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
+    supervisor_look_for_stop(self);
+    if (self->is_lottery)
+        ledger_child_hear(&self->ledger);
+    supervisor_reap(self);
+}
+
+static void supervisor_keep_running(struct supervisor *self)
+{
+    while (!self->is_stopping) {
+        if (!self->is_serving && (!self->is_lottery || self->ledger.was_ready)) {
+            supervisor_serve(self);
+            continue;
+        }
+        supervisor_turn(self, children_start_due(self->is_serving ? &self->all : &self->ledgers));
+    }
+}
+
+/* Stops some of the children; `until_ms` is counted from the beginning of the stop. */
+static void supervisor_stop_part(struct supervisor *self, const struct children *part,
+                                 uint64_t until_ms)
+{
+    const uint64_t deadline = self->stop_ms + until_ms;
+
+    children_signal(part, SIGTERM);
+    while (children_running(part) > 0) {
         uint64_t now = clock_monotonic_ms();
         if (now >= deadline)
-            children_signal(&self->children, SIGKILL);
-        (void)supervisor_wait_signal(&self->signals, now < deadline ? (int)(deadline - now) : 100);
-        if (children_reap(&self->children, true))
-            is_store_healthy = false;
-    }
-    return is_store_healthy;
-}
-
-static void supervisor_kill_children(struct supervisor *self)
-{
-    children_signal(&self->children, SIGKILL);
-    while (children_running(&self->children) > 0) {
-        (void)supervisor_wait_signal(&self->signals, 100);
-        (void)children_reap(&self->children, true);
+            children_signal(part, SIGKILL);
+        supervisor_turn(self, now < deadline ? (int)(deadline - now) : 100);
     }
 }
 
-static void supervisor_block_signals(sigset_t *signals)
+/* In the order in which they need each other. */
+static void supervisor_stop(struct supervisor *self)
 {
-    sigemptyset(signals);
-    sigaddset(signals, SIGCHLD);
-    sigaddset(signals, SIGTERM);
-    sigaddset(signals, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, signals, NULL);
-    /* When a peer is gone, write returns an error; the signal would end the process. */
-    (void)signal(SIGPIPE, SIG_IGN);
+    self->stop_ms = clock_monotonic_ms();
+    /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
+    children_signal(&self->all, SIGCONT);
+    supervisor_stop_part(self, &self->worker_children, WORKERS_STOP_MS);
+    supervisor_stop_part(self, &self->coordinators, COORDINATOR_STOP_MS);
+    supervisor_stop_part(self, &self->ledgers, LEDGER_STOP_MS);
 }
 
 /* Thousands of agencies need thousands of descriptors. */
@@ -256,26 +381,24 @@ static void supervisor_raise_descriptor_limit(void)
 
 int supervisor_run(const struct server_settings *settings)
 {
-    struct supervisor self = {.settings = settings, .listen_fd = -1, .raffle_fd = -1};
+    struct supervisor self = {
+        .settings = settings,
+        .is_lottery = settings->mode == SERVER_MODE_LOTTERY,
+        .ledger = {.listen_fd = -1, .control_fd = -1, .far_fd = -1},
+        .signal_fd = -1,
+        .listen_fd = -1,
+    };
     struct errbuf err = {{0}};
-    bool is_store_healthy = false;
 
-    supervisor_block_signals(&self.signals);
     supervisor_raise_descriptor_limit();
-    if (supervisor_open_all(&self, &err) != STATUS_OK) {
-        LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", err.text));
-        supervisor_close_all(&self);
-        return 1;
-    }
-    if (supervisor_keep_running(&self))
-        is_store_healthy = supervisor_stop_children(&self);
+    if (supervisor_open(&self, &err) == STATUS_OK)
+        supervisor_keep_running(&self);
     else
-        supervisor_kill_children(&self);
-    if (!is_store_healthy)
-        LOG(CRITICAL, "store", FAIL,
-            LOG_TEXT("reason", "the store failed: start the server again"));
-    supervisor_close_all(&self);
-    if (is_store_healthy)
-        LOG(INFO, "exit", SUCCESS);
-    return is_store_healthy ? 0 : 1;
+        supervisor_fail(&self, err.text);
+    supervisor_stop(&self);
+    supervisor_close(&self);
+    if (self.has_failed)
+        return 1;
+    LOG(INFO, "exit", SUCCESS);
+    return 0;
 }

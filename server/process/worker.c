@@ -1,72 +1,56 @@
 /* A worker process.
  *
- * Happy path: create a loop, attach to the store, accept connections in turns with the other
- * workers until a signal asks for a stop. Then stop accepting and reading, let the store finish the
+ * Happy path: create a loop and link up with the ledger. When the ledger has told its news, accept
+ * connections in turns with the other workers until a signal asks for a stop. When it says that
+ * there are winners, send them. At a stop, accept and read no more, let the ledger finish the
  * messages that were read, answer them, close every connection, end.
  *
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
- * later. A sync fails: the process ends at once (store_failure.h). A peer does not read its last
- * answers: it is closed after STOP_MS.
+ * later. The ledger is away: messages wait for it (ledger_client.h); at the start, connections wait
+ * in the listening socket's queue. The winners cannot be read: tried again, with backoff and
+ * whenever there is news; if their file is lost or damaged, the ledger is told, which has it made
+ * again.
+ * At a stop, a peer does not read its last answers, or the ledger does not end its messages: all is
+ * closed after STOP_MS, and those messages get no answer.
  */
 #include "worker.h"
 
+#include "backoff.h"
 #include "clock.h"
 #include "echo_conn.h"
+#include "ledger_client.h"
 #include "listener.h"
 #include "log.h"
 #include "lottery_conn.h"
-#include "raffle_client.h"
 #include "stop_signals.h"
-#include "store_failure.h"
-
-#include <string.h>
+#include "store_csv.h"
 
 #define STOP_CHECK_MS 5
 #define STOP_MS 600 /* then connections are closed, so that a stop takes less than a second */
+#define WINNERS_FIRST_RETRY_MS 1000
+#define WINNERS_MAX_RETRY_MS 30000
 
 struct worker {
     const struct worker_config *config;
     uv_loop_t loop;
     struct stream_hub *hub;
-    struct store *store; /* NULL in mode echo; the next two are unused there */
+    struct ledger_client *ledger; /* NULL in mode echo, and so is the service */
     struct service *service;
-    struct raffle_client raffle;
     struct lottery_conns lottery_conns; /* what the connections share, by mode */
     struct echo_conns echo_conns;
     struct conn_set conns;
     struct listener listener;
     struct stop_signals signals;
+    uv_timer_t winners_timer;       /* active from a failure to read the winners to the next try */
+    struct backoff winners_backoff; /* of these */
+    struct ledger_op lost_op;       /* tells the ledger that the winners are lost */
+    bool is_telling;                /* it has not ended */
     uv_timer_t stop_timer;
     uint64_t stop_until_ms;
+    bool is_listening;
     bool is_stopping;
+    struct errbuf failure; /* why it cannot go on; empty: it can */
 };
-
-static void worker_on_waiting(void *owner, uint32_t agency, uint64_t total)
-{
-    struct worker *worker = owner;
-
-    raffle_client_send_finished(&worker->raffle, agency, total);
-}
-
-static void worker_on_raffle_open(void *owner)
-{
-    struct worker *worker = owner;
-
-    service_report_waiting(worker->service);
-}
-
-static bool worker_on_drawn(void *owner)
-{
-    struct worker *worker = owner;
-    struct errbuf err = {{0}};
-
-    if (service_send_winners(worker->service, &err) == STATUS_OK)
-        return true;
-    LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
-    return false;
-}
-
-static const struct service_events worker_service_events = {.waiting = worker_on_waiting};
 
 static void worker_on_conn_gone(void *owner, struct in_addr ip)
 {
@@ -82,20 +66,16 @@ static bool worker_is_lottery(const struct worker *worker)
 
 static void worker_close_all(struct worker *worker)
 {
-    (void)uv_timer_stop(&worker->stop_timer);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
+    uv_close((uv_handle_t *)&worker->winners_timer, NULL);
     conn_set_close(&worker->conns);
     stop_signals_close(&worker->signals);
-    if (worker_is_lottery(worker)) {
-        raffle_client_close(&worker->raffle);
-        store_csv_detach(worker->store);
-        LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", "bets.csv"),
-            LOG_UINT("worker", worker->config->index));
-    }
+    if (worker_is_lottery(worker))
+        ledger_client_close(worker->ledger);
     stream_hub_close(worker->hub);
 }
 
-/* When the store has finished, tells the connections again to stop: now they can send their last
+/* When the ledger has finished, tells the connections again to stop: now they can send their last
  * answers and close. */
 static void worker_on_stop_check(uv_timer_t *timer)
 {
@@ -115,9 +95,95 @@ static void worker_on_stop(void *context)
         return;
     worker->is_stopping = true;
     worker->stop_until_ms = clock_monotonic_ms() + STOP_MS;
-    listener_close(&worker->listener);
+    if (worker->is_listening)
+        listener_close(&worker->listener);
     conn_set_stop(&worker->conns);
     (void)uv_timer_start(&worker->stop_timer, worker_on_stop_check, 0, STOP_CHECK_MS);
+}
+
+static enum status worker_start_listening(struct worker *worker, struct errbuf *err)
+{
+    const struct worker_config *config = worker->config;
+
+    enum status status = listener_start(
+        &worker->listener, &worker->loop,
+        &(struct listener_config){.scoreboard = config->scoreboard,
+                                  .worker = config->index,
+                                  .conns = &worker->conns,
+                                  .fd = config->listen_fd,
+                                  .max_connections = config->settings->max_connections,
+                                  .max_per_ip = config->settings->max_connections_per_ip});
+    if (status != STATUS_OK)
+        errbuf_set(err, "cannot watch the listening socket");
+    worker->is_listening = status == STATUS_OK;
+    return status;
+}
+
+/* Before the ledger has said how many agencies there are, every agency would be unknown. */
+static void worker_on_first_news(struct worker *worker)
+{
+    if (worker_start_listening(worker, &worker->failure) != STATUS_OK)
+        uv_stop(&worker->loop);
+}
+
+static void worker_on_told(struct ledger_op *op)
+{
+    LIST_ITEM(op, struct worker, lost_op)->is_telling = false;
+}
+
+static void worker_tell_lost(struct worker *worker)
+{
+    if (worker->is_telling)
+        return;
+    worker->is_telling = true;
+    worker->lost_op = (struct ledger_op){.done = worker_on_told};
+    ledger_client_winners_lost(worker->ledger, &worker->lost_op);
+}
+
+static void worker_on_winners_timer(uv_timer_t *timer);
+
+static void worker_send_winners(struct worker *worker)
+{
+    struct errbuf err = {{0}};
+
+    enum status status = service_send_winners(worker->service, &err);
+    if (status == STATUS_OK) {
+        if (ledger_news(ledger_client_base(worker->ledger))->has_winners)
+            backoff_reset(&worker->winners_backoff);
+        return;
+    }
+    /* What failed a moment ago is logged and told. */
+    if (uv_is_active((uv_handle_t *)&worker->winners_timer))
+        return;
+    LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
+    if (status == STATUS_NOTFOUND || status == STATUS_DAMAGED)
+        worker_tell_lost(worker);
+    (void)uv_timer_start(&worker->winners_timer, worker_on_winners_timer,
+                         backoff_next_ms(&worker->winners_backoff), 0);
+}
+
+static void worker_on_winners_timer(uv_timer_t *timer)
+{
+    worker_send_winners(timer->data);
+}
+
+static void worker_on_news(void *owner)
+{
+    struct worker *worker = owner;
+
+    if (!worker->is_listening && !worker->is_stopping)
+        worker_on_first_news(worker);
+    worker_send_winners(worker);
+}
+
+/* The log lines of many outcomes are written together, before the loop sends any of the answers. */
+static void worker_on_batch(void *owner, bool begins)
+{
+    (void)owner;
+    if (begins)
+        log_hold();
+    else
+        log_release();
 }
 
 static void worker_start_conns(struct worker *worker, const struct conn_ops *ops, void *context)
@@ -135,12 +201,20 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
     const struct server_settings *settings = config->settings;
 
     enum status status =
-        store_csv_attach(config->data_dir, &worker->loop, store_failed, &worker->store, err);
+        ledger_client_create(&(struct ledger_client_config){.loop = &worker->loop,
+                                                            .address = &config->ledger,
+                                                            .address_size = config->ledger_size,
+                                                            .encoding = &store_csv_encoding,
+                                                            .on_news = worker_on_news,
+                                                            .on_batch = worker_on_batch,
+                                                            .owner = worker},
+                             &worker->ledger, err);
     if (status != STATUS_OK)
         return status;
-    status = service_create(&(struct service_config){.store = worker->store,
-                                                     .events = &worker_service_events,
-                                                     .owner = worker},
+    struct ledger *ledger = ledger_client_base(worker->ledger);
+    status = service_create(&(struct service_config){.ledger = ledger,
+                                                     .ops = config->data_dir->ops,
+                                                     .dir_fd = config->data_dir->fd},
                             &worker->service);
     if (status != STATUS_OK) {
         errbuf_set(err, "%s", status_text(status));
@@ -149,45 +223,21 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
     lottery_conns_init(&worker->lottery_conns,
                        &(struct lottery_conns_config){
                            .service = worker->service,
-                           .store = worker->store,
+                           .ledger = ledger,
                            .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
                            .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
                            .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
                            .buffered_max = settings->max_buffered,
                        });
     worker_start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
-    raffle_client_start(&worker->raffle, &(struct raffle_client_config){
-                                             .hub = worker->hub,
-                                             .address = &config->coordinator,
-                                             .address_size = config->coordinator_size,
-                                             .on_open = worker_on_raffle_open,
-                                             .on_drawn = worker_on_drawn,
-                                             .owner = worker,
-                                         });
     return STATUS_OK;
 }
 
-static void worker_start_echo(struct worker *worker)
+static enum status worker_start_echo(struct worker *worker, struct errbuf *err)
 {
     worker->echo_conns.timeout_ms = (uint64_t)(worker->config->settings->idle_timeout / NS_PER_MS);
     worker_start_conns(worker, &echo_conn_ops, &worker->echo_conns);
-}
-
-static enum status worker_start_listening(struct worker *worker, struct errbuf *err)
-{
-    const struct worker_config *config = worker->config;
-
-    enum status status = listener_start(
-        &worker->listener, &worker->loop,
-        &(struct listener_config){.scoreboard = config->scoreboard,
-                                  .worker = config->index,
-                                  .conns = &worker->conns,
-                                  .fd = config->listen_fd,
-                                  .max_connections = config->settings->max_connections,
-                                  .max_per_ip = config->settings->max_connections_per_ip});
-    if (status != STATUS_OK)
-        errbuf_set(err, "cannot watch the listening socket");
-    return status;
+    return worker_start_listening(worker, err);
 }
 
 static enum status worker_start(struct worker *worker, struct errbuf *err)
@@ -199,22 +249,20 @@ static enum status worker_start(struct worker *worker, struct errbuf *err)
     }
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
+    (void)uv_timer_init(&worker->loop, &worker->winners_timer);
+    worker->winners_timer.data = worker;
+    worker->winners_backoff = (struct backoff){WINNERS_FIRST_RETRY_MS, WINNERS_MAX_RETRY_MS, 0};
     const struct stop_signals_config signals = {&worker->loop, worker_on_stop, worker};
     status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
         errbuf_set(err, "cannot watch the signals");
         return status;
     }
-    if (worker_is_lottery(worker))
-        status = worker_start_lottery(worker, err);
-    else
-        worker_start_echo(worker);
-    if (status == STATUS_OK)
-        status = worker_start_listening(worker, err);
-    return status;
+    return worker_is_lottery(worker) ? worker_start_lottery(worker, err)
+                                     : worker_start_echo(worker, err);
 }
 
-/* Logs that the start failed halfway. The process is about to end, and the kernel closes what is
+/* Logs why the worker cannot start. The process is about to end, and the kernel closes what is
  * open. */
 static int worker_fail(uint32_t index, const char *reason)
 {
@@ -225,14 +273,15 @@ static int worker_fail(uint32_t index, const char *reason)
 int worker_run(const struct worker_config *config)
 {
     static struct worker worker; /* big, and there is one in a process */
-    struct errbuf err = {{0}};
 
     worker.config = config;
     if (uv_loop_init(&worker.loop) < 0)
         return worker_fail(config->index, "cannot create the event loop");
-    if (worker_start(&worker, &err) != STATUS_OK)
-        return worker_fail(config->index, err.text);
+    if (worker_start(&worker, &worker.failure) != STATUS_OK)
+        return worker_fail(config->index, worker.failure.text);
     (void)uv_run(&worker.loop, UV_RUN_DEFAULT);
+    if (worker.failure.text[0] != '\0')
+        return worker_fail(config->index, worker.failure.text);
 
     service_destroy(worker.service);
     if (uv_loop_close(&worker.loop) != 0)

@@ -1,15 +1,18 @@
-/* coordinator.h - the coordinator: the one process that holds the draw. */
+/* coordinator.h - the coordinator: the one process that closes the draw and finds its winners. */
 #ifndef LOTTERY_COORDINATOR_H
 #define LOTTERY_COORDINATOR_H
 
-#include "server_settings.h"
-#include "store_csv.h"
+#include "data_dir.h"
 
-/* What coordinator_run() needs; all of it is borrowed. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* What coordinator_run() needs; what it points to is borrowed. */
 struct coordinator_config {
-    const struct server_settings *settings;
-    struct data_dir *data_dir;
-    int listen_fd; /* where the workers connect: a Unix socket, non-blocking */
+    const struct data_dir *data_dir;
+    struct sockaddr_un ledger; /* where the ledger listens */
+    socklen_t ledger_size;     /* bytes of the address */
+    unsigned scanners;         /* how many processes scan the bets, at most; at least 1 */
 };
 
 /* Runs the coordinator in this (freshly forked, single-threaded) process until SIGTERM or SIGINT.

@@ -1,10 +1,11 @@
 /* Finished: the agency has sent all its bets and asks for its winners.
  *
- * Happy path: the store notes durably that the agency has finished; the session then waits for the
+ * Happy path: the ledger notes durably that the agency has finished; the session then waits for the
  * draw, or gets its winners at once when it has taken place.
  *
- * Failure modes: the agency or its total is wrong: an Ack says so. The winners cannot be read: that
- * is logged, and the session waits until they can.
+ * Failure modes: the agency or its total is wrong: an Ack says so. The winners cannot be read: the
+ * session waits until they can. The connection is gone by then: that the agency
+ * has finished is logged, and no answer is sent.
  */
 #include "handle_finished.h"
 
@@ -15,10 +16,10 @@
 
 static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode code)
 {
-    const struct store_op *op = &request->op;
+    const struct ledger_op *op = &request->op;
 
     LOG(ERROR, "agencia_finalizada", FAIL, LOG_UINT("agencia", request->agency),
-        LOG_UINT("total", op->offset), LOG_UINT("received", op->received),
+        LOG_UINT("total", op->total), LOG_UINT("received", op->received),
         LOG_TEXT("reason", request->detail));
     request_send_ack(request, code);
 }
@@ -26,32 +27,29 @@ static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode
 static void handle_finished_accept(struct request *request)
 {
     struct session *session = request->session;
-    struct service *service = request->service;
     struct errbuf err = {{0}};
 
     LOG(INFO, "agencia_finalizada", SUCCESS, LOG_UINT("agencia", request->agency),
         LOG_UINT("total", request->op.received));
-    if (session == NULL || session->state == SESSION_CLOSED) {
-        /* Nobody waits here, but it may have been the last agency, and the others wait. */
-        service->config.events->waiting(service->config.owner, request->agency,
-                                        request->op.received);
+    if (session == NULL || session->state == SESSION_CLOSED)
         return;
-    }
-    session_wait(session, request->op.received);
-    if (store_has_draw(service->config.store) && service_send_winners(service, &err) != STATUS_OK)
-        LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
+    session_wait(session);
+    /* If they cannot be read, the worker has logged that, and tries again. */
+    (void)service_send_winners(request->service, &err);
 }
 
-static void handle_finished_on_done(struct store_op *op)
+static void handle_finished_on_done(struct ledger_op *op)
 {
     struct request *request = (struct request *)op;
-    struct session *session = request->session;
-    Lottery__V1__AckCode code = request_code(request);
 
+    if (session_end_lost(request))
+        return;
+    Lottery__V1__AckCode code = request_code(request);
     if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         handle_finished_accept(request);
     else
         handle_finished_refuse(request, code);
+    struct session *session = request->session; /* NULL also when damaged winners have ended it */
     request_end(request);
     if (session != NULL)
         session->events->progress(session->owner);
@@ -75,11 +73,11 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         return false;
     }
     if (session_claim_agency(session, message->agency_id))
-        store_finish(session->service->config.store, &request->op, message->agency_id,
-                     message->total);
+        ledger_finish(session->service->config.ledger, &request->op, message->agency_id,
+                      message->total);
     else
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's",
-                       message->agency_id, store_agencies(session->service->config.store));
+                       message->agency_id, ledger_news(session->service->config.ledger)->agencies);
     return true;
 }

@@ -1,11 +1,11 @@
 /* NewBets: a batch; without bets, it asks how many bets were received.
  *
- * Happy path: the bets are read and checked, the store makes them durable, they are logged, and an
+ * Happy path: the bets are read and checked, the ledger makes them durable, they are logged, and an
  * Ack is sent.
  *
  * Failure modes: a bet breaks a rule, or the agency is wrong: nothing of the batch gets to the
- * store, and an Ack says why. The store fails: an Ack says why. The connection is gone by then: the
- * stored bets are logged, and no answer is sent.
+ * ledger, and an Ack says why. It cannot be stored: an Ack says why. The connection is gone by
+ * then: the stored bets are logged, and no answer is sent.
  */
 #include "handle_new_bets.h"
 
@@ -47,7 +47,7 @@ static enum log_level level_of_stored_bets(const struct request *request)
  */
 static enum status handle_new_bets_note(struct request *request, const struct bet *bets)
 {
-    if (request->count == 0 || !log_enabled(level_of_stored_bets(request)))
+    if (!log_enabled(level_of_stored_bets(request)))
         return STATUS_OK;
     request->notes = malloc(request->count * sizeof(*request->notes));
     if (request->notes == NULL)
@@ -73,7 +73,7 @@ static void log_stored_bet(enum log_level level, const struct bet_note *note)
 /* Logs the bets that were stored now: if the start of the batch was known, only those after it. */
 static void log_stored_batch(const struct request *request)
 {
-    const struct store_op *op = &request->op;
+    const struct ledger_op *op = &request->op;
 
     ASSERT(op->stored <= request->count);
     if (request->notes != NULL) {
@@ -91,12 +91,14 @@ static void log_refused_batch(const struct request *request, const char *why)
         LOG_TEXT("reason", why));
 }
 
-static void handle_new_bets_on_done(struct store_op *op)
+static void handle_new_bets_on_done(struct ledger_op *op)
 {
     struct request *request = (struct request *)op;
     struct session *session = request->session;
-    Lottery__V1__AckCode code = request_code(request);
 
+    if (session_end_lost(request))
+        return;
+    Lottery__V1__AckCode code = request_code(request);
     if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && request->count > 0)
         log_refused_batch(request, request->detail);
     else if (op->stored > 0)
@@ -132,7 +134,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     if (!session_claim_agency(session, message->agency)) {
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's", message->agency,
-                       store_agencies(service->config.store));
+                       ledger_news(service->config.ledger)->agencies);
         return;
     }
     size_t bad = handle_new_bets_check(service->bets, message->count, &fault);
@@ -141,10 +143,14 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
                        bet_fault_text(fault));
         return;
     }
+    if (message->count == 0) {
+        ledger_ask(service->config.ledger, &request->op, message->agency);
+        return;
+    }
     enum status status = handle_new_bets_note(request, service->bets);
     if (status == STATUS_OK)
-        status = store_append(service->config.store, &request->op, message->agency, message->offset,
-                              service->bets, message->count);
+        status = ledger_append(service->config.ledger, &request->op, message->agency,
+                               message->offset, service->bets, message->count);
     if (status != STATUS_OK)
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                        status_text(status));

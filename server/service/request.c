@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                              store_done_cb done)
+                              ledger_done_cb done)
 {
     struct service *service = session->service;
     struct list_node *spare = list_pop(&service->spares);
@@ -49,12 +49,11 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     va_start(args, format);
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);
-    /* An append without bets changes nothing; it only keeps the answers in order. */
-    enum status status =
-        store_append(request->service->config.store, &request->op, request->agency, 0, NULL, 0);
-    ASSERT(status == STATUS_OK); /* without bets it needs no memory */
+    /* A question changes nothing; it only keeps the answers in order. */
+    ledger_ask(request->service->config.ledger, &request->op, request->agency);
 }
 
+/* UNSPECIFIED: it is not known what became of the operation. */
 static Lottery__V1__AckCode ack_code_of(enum status status)
 {
     switch (status) {
@@ -71,16 +70,24 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
     case STATUS_NOMEM:
     case STATUS_IO:
     case STATUS_NOSPACE:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR; /* nothing was stored */
     case STATUS_INVALID:
     case STATUS_NOTFOUND:
     case STATUS_INUSE:
     case STATUS_DAMAGED:
     case STATUS_MALFORMED:
     case STATUS_STOPPED:
+    case STATUS_UNCERTAIN:
+    case STATUS_GONE:
     case STATUS_COUNT:
-        break; /* the store failed */
+        break;
     }
-    return LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
+    return LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
+}
+
+bool request_is_lost(const struct request *request)
+{
+    return ack_code_of(request->op.status) == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
 }
 
 Lottery__V1__AckCode request_code(struct request *request)

@@ -1,15 +1,16 @@
 /* request.h - one message, from its arrival until its answer has been sent.
  *
- * Every request goes through the store, even one that is refused: operations end in order, so the
+ * Every request goes through the ledger, even one that is refused: operations end in order, so the
  * answers of a session leave in the order of its messages.
  */
 #ifndef LOTTERY_REQUEST_H
 #define LOTTERY_REQUEST_H
 
+#include "ledger.h"
 #include "list.h"
 #include "lottery.pb-c.h"
-#include "store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ struct bet_note {
 };
 
 struct request {
-    struct store_op op; /* must be first: the callback casts it to the request */
+    struct ledger_op op; /* must be first: the callback casts it to the request */
     struct service *service;
     struct session *session;          /* NULL once the connection is gone */
     struct list_node node;            /* in session.requests or service.spares */
@@ -39,14 +40,19 @@ struct request {
 };
 
 /* Begins a request of an open session for a message whose frame has `frame_bytes` bytes. The caller
- * hands its `op` to the store, or refuses it; later, `done` is called with that `op`. NULL when
+ * hands its `op` to the ledger, or refuses it; later, `done` is called with that `op`. NULL when
  * there is no memory. */
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                              store_done_cb done);
+                              ledger_done_cb done);
 
-/* Refuses a request instead of handing it to the store: `done` is called when its turn has come. */
+/* Refuses a request instead of handing it to the ledger: `done` is called when its turn has come.
+ */
 void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Does nobody know what became of the request, because the link to the ledger was closed first?
+ * Then no code would be true. */
+bool request_is_lost(const struct request *request);
 
 /* The code of the answer to a request whose operation has ended. Sets `detail` unless it is OK. */
 Lottery__V1__AckCode request_code(struct request *request);

@@ -36,7 +36,7 @@ void service_destroy(struct service *service)
     ASSERT(list_is_empty(&service->waiting));
     LIST_FOR_EACH (node, &service->spares)
         free(LIST_ITEM(node, struct request, node));
-    winner_index_fini(&service->winners);
+    winner_index_close(service->winners);
     arena_fini(&service->arena);
     free(service);
 }
@@ -48,21 +48,18 @@ size_t service_outstanding(const struct service *service)
 
 enum status service_send_winners(struct service *service, struct errbuf *err)
 {
-    if (!service->has_winners) {
-        enum status status = winner_index_load(service->config.store, &service->winners, err);
+    const struct service_config *config = &service->config;
+    const struct ledger_news *news = ledger_news(config->ledger);
+
+    if (service->winners == NULL) {
+        if (!news->has_winners)
+            return STATUS_OK;
+        enum status status = winner_index_open(config->ops, config->dir_fd, news->agencies,
+                                               &news->drawn, &service->winners, err);
         if (status != STATUS_OK)
             return status;
-        service->has_winners = true;
     }
     for (struct list_node *node; (node = list_pop(&service->waiting)) != NULL;)
         session_send_winners(LIST_ITEM(node, struct session, waiting));
     return STATUS_OK;
-}
-
-void service_report_waiting(struct service *service)
-{
-    LIST_FOR_EACH (node, &service->waiting) {
-        const struct session *session = LIST_ITEM(node, struct session, waiting);
-        service->config.events->waiting(service->config.owner, session->agency, session->total);
-    }
 }

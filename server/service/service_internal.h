@@ -7,16 +7,16 @@
 #include "frame.h"
 #include "list.h"
 #include "service.h"
-#include "winner_index.h"
+#include "winner_files.h"
 
 struct service {
     struct service_config config;
-    struct list waiting;         /* sessions in SESSION_WAITING, in the order they came */
-    struct list spares;          /* unused requests; the one that was used last comes first */
-    size_t outstanding;          /* requests that have begun and have not ended */
-    struct winner_index winners; /* valid when has_winners is set */
-    bool has_winners;
-    struct arena arena;                  /* reset for each message */
+    struct list waiting;          /* sessions in SESSION_WAITING, in the order they came */
+    struct list spares;           /* unused requests; the one that was used last comes first */
+    size_t outstanding;           /* requests that have begun and have not ended */
+    struct winner_index *winners; /* owned; NULL until they were opened */
+    bool has_logged_damage;       /* of the winners: once is enough */
+    struct arena arena;           /* reset for each message */
     struct bet bets[FRAME_BODY_MAX / 2]; /* of one message: a bet takes at least two bytes */
 };
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct request;
 struct service;
 
 /* What a session calls on its connection. */
@@ -38,10 +39,10 @@ struct session {
     size_t outstanding;       /* how many there are */
     size_t outstanding_bytes; /* total size of their frames */
     struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
-    uint64_t total;           /* bets of the agency, while waiting */
     uint64_t sent;            /* winners sent so far, while sending */
+    size_t sent_bytes;        /* of their documents: where the next one begins */
     uint32_t agency;          /* 0 until the first message names one */
-    uint32_t owed;            /* Finished messages to answer with the winners */
+    uint64_t owed;            /* Finished messages to answer with the winners */
     enum session_state state;
 };
 
@@ -49,8 +50,8 @@ struct session {
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner);
 
-/* Ends it because the connection is gone. Operations that the store has already taken are still
- * stored and logged. May be called again. */
+/* Ends it because the connection is gone. Operations that the ledger has already taken are
+ * still stored and logged. May be called again. */
 void session_fini(struct session *session);
 
 /* The peer has sent bytes that are not a frame or not a message: closes the session with MALFORMED
@@ -71,10 +72,18 @@ bool session_claim_agency(struct session *session, uint32_t agency);
 /* Starts to send the winners to a session that was waiting, once for each Finished. */
 void session_send_winners(struct session *session);
 
-/* Notes a Finished that was accepted with `total` bets: the session waits for the draw. */
-void session_wait(struct session *session, uint64_t total);
+/* Notes a Finished that was accepted: the session waits for the draw. */
+void session_wait(struct session *session);
 
 /* Closes the session because there is no memory for an answer. The agency will connect again. */
 void session_give_up(struct session *session);
+
+/* Closes the session at once: what is outstanding gets no answer. The agency will connect again. */
+void session_abandon(struct session *session);
+
+/* To be called first in each request's `done`. If the request is lost, no later answer may take the
+ * place of its own: it is ended, and so is its session, if it still has one; what is outstanding
+ * gets no answer, and the agency will connect again. Returns whether it was lost. */
+bool session_end_lost(struct request *request);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int file_ops_openat(int dir, const char *name, int flags, mode_t mode)
@@ -16,6 +17,18 @@ static int file_ops_renameat(int dir, const char *from, const char *to)
     return renameat(dir, from, dir, to);
 }
 
+static int file_ops_unlinkat(int dir, const char *name)
+{
+    return unlinkat(dir, name, 0);
+}
+
+static const void *file_ops_map(int fd, size_t size)
+{
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+    return bytes == MAP_FAILED ? NULL : bytes;
+}
+
 /* Only a hint: fdatasync reports whether the writing succeeded. */
 static void file_ops_start_write(int fd)
 {
@@ -25,12 +38,15 @@ static void file_ops_start_write(int fd)
 const struct file_ops file_ops_system = {
     .openat = file_ops_openat,
     .fstat = fstat,
+    .fstatat = fstatat,
     .pread = pread,
     .pwritev = pwritev,
     .fdatasync = fdatasync,
     .start_write = file_ops_start_write,
     .ftruncate = ftruncate,
     .renameat = file_ops_renameat,
+    .unlinkat = file_ops_unlinkat,
+    .map = file_ops_map,
 };
 
 enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,
@@ -83,6 +99,12 @@ enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t si
     }
     *out_size = done;
     return STATUS_OK;
+}
+
+enum status file_fail(struct errbuf *err, const char *what, enum status status)
+{
+    errbuf_set(err, "%s: %s", what, status_text(status));
+    return status;
 }
 
 enum status file_size(const struct file_ops *ops, int fd, uint64_t *out)

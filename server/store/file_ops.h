@@ -1,13 +1,15 @@
 /* file_ops.h - the file operations of the store; tests replace them to inject faults.
  *
- * Each one except start_write has the contract of the system call it is named after: -1 and errno
- * on failure.
+ * Each one except start_write and map has the contract of the system call it is named after: -1 and
+ * errno on failure.
  */
 #ifndef LOTTERY_FILE_OPS_H
 #define LOTTERY_FILE_OPS_H
 
+#include "errbuf.h"
 #include "status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -16,12 +18,17 @@
 struct file_ops {
     int (*openat)(int dir, const char *name, int flags, mode_t mode);
     int (*fstat)(int fd, struct stat *out);
+    int (*fstatat)(int dir, const char *name, struct stat *out, int flags);
     ssize_t (*pread)(int fd, void *bytes, size_t size, off_t offset);
     ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
     int (*fdatasync)(int fd);
     void (*start_write)(int fd); /* asks the kernel to start writing; does not wait */
     int (*ftruncate)(int fd, off_t size);
     int (*renameat)(int dir, const char *from, const char *to);
+    int (*unlinkat)(int dir, const char *name);
+    /* Maps the first `size` bytes, at least 1, of a file for reading; NULL and errno on failure.
+     * The caller unmaps them with munmap. */
+    const void *(*map)(int fd, size_t size);
 };
 
 /* The system calls themselves. */
@@ -35,6 +42,9 @@ enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, 
 /* Reads up to `size` bytes, fewer only at the end of the file. Blocks. */
 enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t size, uint64_t offset,
                       size_t *out_size);
+
+/* Sets *err to "what: " and the text of `status`. Returns `status`. */
+enum status file_fail(struct errbuf *err, const char *what, enum status status);
 
 /* The size of an open file. */
 enum status file_size(const struct file_ops *ops, int fd, uint64_t *out);

@@ -1,77 +1,30 @@
-/* store.h - where bets are kept: the interface that the service and the coordinator use.
+/* store.h - makes the records of a draw durable: what the ledger asks of a backend.
  *
- * Asynchronous: each operation has a callback, which runs once, on the loop's thread, after the
- * outcome is durable. Operations of one store object end in the order they were submitted. The
- * embedded backend is store_csv.h; another one only has to provide a struct store_backend.
+ * The ledger is the only one who uses it, on one thread. Records are appended to a commit group;
+ * store_commit() makes the whole group durable. The embedded backend is store_csv.h; another one
+ * only has to provide a struct store_backend.
  */
 #ifndef LOTTERY_STORE_H
 #define LOTTERY_STORE_H
 
-#include "bet.h"
+#include "draw.h"
 #include "errbuf.h"
 #include "status.h"
-#include "winners.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct store;
-struct store_op;
-
-typedef void (*store_done_cb)(struct store_op *op);
-
-/* One operation in flight. Owned by the caller, who sets `done` and does not touch the struct until
- * `done` runs. */
-struct store_op {
-    store_done_cb done;
-
-    /* The outcome, for done():
-     * OK              stored (now or earlier) and on disk
-     * GAP             append: offset is beyond what was received; nothing stored
-     * CLOSED          append: the agency has finished or the draw took place; nothing stored
-     * INCOMPLETE      finish: total differs from what was received
-     * UNKNOWN_AGENCY  id outside 1..N
-     * NOSPACE, IO, NOMEM
-     *                 nothing stored; the caller may try again */
-    enum status status;
-    uint64_t received; /* bets of the agency that are stored now */
-    uint32_t stored;   /* bets that this append added; fewer than given if some were known */
-
-    /* Private to the backend. */
-    struct store_op *next;
-    uint64_t offset; /* append: bets before this batch; finish: the total */
-    size_t bytes_at; /* where the formatted lines start in their group's buffer */
-    uint32_t bytes;  /* size of the lines */
-    size_t cost;     /* bytes that it adds to the backlog */
-    uint32_t crc;    /* checksum of the lines */
-    uint32_t agency;
-    uint32_t count; /* bets in the batch */
-    bool is_finish;
-};
-
-/* The outcome of the draw, as every process can read it. */
-struct draw {
-    uint32_t winner_number;
-    struct winner_list winners; /* in the order of their bets, over all agencies */
-};
-
-/* Receives whole lines of bets.csv and may change them in place. A status other than OK stops the
- * scan and becomes its result. With STATUS_DAMAGED, *bad_at is the offset within `lines`. */
-typedef enum status (*store_lines_cb)(void *context, char *lines, size_t size, size_t *bad_at);
 
 struct store_backend {
-    enum status (*append)(struct store *store, struct store_op *op, uint32_t agency,
-                          uint64_t offset, const struct bet *bets, size_t count);
-    void (*finish)(struct store *store, struct store_op *op, uint32_t agency, uint64_t total);
-    size_t (*backlog)(const struct store *store);
-    uint32_t (*agencies)(const struct store *store);
-    uint32_t (*finished)(const struct store *store);
-    bool (*has_draw)(const struct store *store);
-    enum status (*scan)(struct store *store, unsigned part, unsigned parts, store_lines_cb on_lines,
-                        void *context, struct errbuf *err);
-    enum status (*save_draw)(struct store *store, const struct draw *draw, struct errbuf *err);
-    enum status (*read_draw)(struct store *store, struct draw *out, struct errbuf *err);
+    enum status (*append)(struct store *store, struct draw_record *record, const void *bets,
+                          size_t size);
+    enum status (*commit)(struct store *store, struct errbuf *err);
+    enum status (*maintain)(struct store *store, bool is_idle, struct errbuf *err);
+    size_t (*skip)(const void *bets, size_t size, uint32_t count);
+    enum status (*open_winners)(struct store *store, int *fds, size_t count, struct errbuf *err);
+    enum status (*publish_winners)(struct store *store, struct errbuf *err);
+    void (*close)(struct store *store);
 };
 
 /* The first member of every backend's object. */
@@ -79,69 +32,68 @@ struct store {
     const struct store_backend *backend;
 };
 
-/* Submits a batch: `count` valid bets that follow the agency's first `offset` ones. The bets are
- * borrowed during the call only. With no bets it asks how many were received. Returns STATUS_OK if
- * op->done will run, or STATUS_NOMEM if it will not. Does not block on the disk. */
-static inline enum status store_append(struct store *store, struct store_op *op, uint32_t agency,
-                                       uint64_t offset, const struct bet *bets, size_t count)
+/* Adds an accepted record to the commit group. `bets` are the encoded bets of a DRAW_BETS record
+ * (see store_encoding.h), `size` bytes; they are borrowed until the group was committed. Sets
+ * closed.extent of a DRAW_CLOSING record. Does not touch the disk. STATUS_NOMEM: the record is not
+ * in the group, which is as before. */
+static inline enum status store_append(struct store *store, struct draw_record *record,
+                                       const void *bets, size_t size)
 {
-    return store->backend->append(store, op, agency, offset, bets, count);
+    return store->backend->append(store, record, bets, size);
 }
 
-/* Records that the agency has sent `total` bets and will send no more. Repeating it succeeds. */
-static inline void store_finish(struct store *store, struct store_op *op, uint32_t agency,
-                                uint64_t total)
+/* Makes the group durable and begins the next one. Blocks for the disk. An empty group is fine.
+ *
+ * OK                 all of it is on disk
+ * NOSPACE, IO, NOMEM nothing of it is stored, and the files are as before: the ledger takes the
+ *                    records back (draw_undo), and later groups may succeed
+ * UNCERTAIN          a sync failed, or what was written cannot be taken back: the process has to
+ *                    end; only a recovery can tell what is there
+ * GONE               the folder was moved, emptied or replaced: the server has to stop */
+static inline enum status store_commit(struct store *store, struct errbuf *err)
 {
-    store->backend->finish(store, op, agency, total);
+    return store->backend->commit(store, err);
 }
 
-/* Bytes of the operations that have not ended. The caller keeps them limited: it stops reading
- * messages while they are many. */
-static inline size_t store_backlog(const struct store *store)
+/* Does what is due and was not worth keeping answers waiting for: syncs what a commit has left for
+ * later, and writes a checkpoint when the journal has grown. With `is_idle` there is nothing else
+ * to do. Call it while no group is begun. Statuses as of store_commit; after any but UNCERTAIN and
+ * GONE the work is tried again later. */
+static inline enum status store_maintain(struct store *store, bool is_idle, struct errbuf *err)
 {
-    return store->backend->backlog(store);
+    return store->backend->maintain(store, is_idle, err);
 }
 
-/* N: agency ids are 1..N. */
-static inline uint32_t store_agencies(const struct store *store)
+/* The size in bytes of the first `count` bets of an encoded batch; `size` when it has no more. */
+static inline size_t store_skip(struct store *store, const void *bets, size_t size, uint32_t count)
 {
-    return store->backend->agencies(store);
+    return store->backend->skip(bets, size, count);
 }
 
-/* How many agencies have finished; the last ones may not be on disk yet. */
-static inline uint32_t store_finished(const struct store *store)
+/* Creates the files that a draw needs, empty and open for reading and writing: fds[0] becomes
+ * winners.csv and fds[1] its index when they are published; the others are for anything and vanish
+ * when they are closed. The caller owns the descriptors. Those of an earlier call are not published
+ * any more. */
+static inline enum status store_open_winners(struct store *store, int *fds, size_t count,
+                                             struct errbuf *err)
 {
-    return store->backend->finished(store);
+    return store->backend->open_winners(store, fds, count, err);
 }
 
-/* Has the draw taken place, and is that on disk? */
-static inline bool store_has_draw(const struct store *store)
+/* Gives the two files, which were written and synced, their names, durably. UNCERTAIN and GONE as
+ * above. */
+static inline enum status store_publish_winners(struct store *store, struct errbuf *err)
 {
-    return store->backend->has_draw(store);
+    return store->backend->publish_winners(store, err);
 }
 
-/* Reads part `part` (from 0) of `parts` of all bets, in order, in pieces of whole lines. Blocks on
- * the file. Safe from any thread, also from several at once. May miss bets that are submitted in
- * the meantime. */
-static inline enum status store_scan(struct store *store, unsigned part, unsigned parts,
-                                     store_lines_cb on_lines, void *context, struct errbuf *err)
+/* Closes the files after a last checkpoint, without the group that was begun. After a group that
+ * failed, the checkpoint waits for the next start: nobody says that it was taken back. NULL is
+ * fine. */
+static inline void store_close(struct store *store)
 {
-    return store->backend->scan(store, part, parts, on_lines, context, err);
-}
-
-/* Makes the outcome of the draw durable, once: when there is one already, returns STATUS_CLOSED and
- * keeps the first. One process at a time. Blocks for syncs. Safe from any thread. */
-static inline enum status store_save_draw(struct store *store, const struct draw *draw,
-                                          struct errbuf *err)
-{
-    return store->backend->save_draw(store, draw, err);
-}
-
-/* Reads the outcome, which the caller frees with winner_list_fini(&out->winners). STATUS_NOTFOUND
- * before the draw. Blocks on the file. */
-static inline enum status store_read_draw(struct store *store, struct draw *out, struct errbuf *err)
-{
-    return store->backend->read_draw(store, out, err);
+    if (store != NULL)
+        store->backend->close(store);
 }
 
 #endif

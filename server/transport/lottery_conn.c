@@ -4,9 +4,10 @@
  * ends its side when it has its winners; the stream is finished when all answers are sent.
  *
  * Failure modes: a frame over the limit ends the session with MALFORMED. The connection breaks: it
- * is closed; operations that the store has taken are still stored. The peer sends faster than the
- * store syncs, or does not read: we stop reading from it until that has changed. The peer takes too
- * long: the connection is closed.
+ * is closed; operations that the ledger has taken are still stored. The peer sends faster than the
+ * ledger stores, or does not read: we stop reading from it until that has changed. The peer takes
+ * too long: the connection is closed. The ledger takes long, or is away: the peer cannot help it,
+ * so that time does not count.
  *
  * Closing: whatever the reason, the stream calls lottery_conn_on_closed once; it ends the session
  * if that is still open, and conn_free frees the memory.
@@ -19,16 +20,16 @@
 #include "frame_reader.h"
 #include "session.h"
 
-#define OUTSTANDING_MAX 1024                 /* messages */
-#define BACKLOG_MAX ((size_t)64 * 1024)      /* bytes that the peer has not read */
-#define STORE_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
-#define STORE_LOW (STORE_HIGH / 2)
+#define OUTSTANDING_MAX 1024                  /* messages */
+#define BACKLOG_MAX ((size_t)64 * 1024)       /* bytes that the peer has not read */
+#define LEDGER_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
+#define LEDGER_LOW (LEDGER_HIGH / 2)
 #define KEEPALIVE_S 60
 
 enum lottery_conn_state {
     LOTTERY_CONN_HELD,    /* not read from: too much is outstanding or unread, or it was refused */
     LOTTERY_CONN_READING, /* messages are read as they arrive */
-    LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the store to catch up */
+    LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the ledger to catch up */
     LOTTERY_CONN_ENDED,   /* nothing more will be read; remaining answers are still sent */
     LOTTERY_CONN_CLOSING  /* no more answers will come; collected ones may still be sent */
 };
@@ -42,7 +43,8 @@ struct lottery_conn {
     const char *end_reason;     /* for the log; static; NULL until the end begins */
     uint64_t now_ms;            /* when the current bytes arrived */
     uint64_t heard_ms;          /* when the last message was complete, or the connection began */
-    uint64_t frame_ms;          /* when the current incomplete frame began */
+    uint64_t frame_ms;          /* when the current incomplete frame began; this and the one above
+                                   move on while the peer waits for the ledger */
     uint64_t drained_ms;        /* when there was last nothing left to send */
 };
 
@@ -123,7 +125,7 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
     if (conn->state >= LOTTERY_CONN_ENDED || conn->session.state == SESSION_CLOSED ||
         conn->state == LOTTERY_CONN_PAUSED)
         return;
-    if (store_backlog(lottery_conn_shared(conn)->config.store) >= STORE_HIGH)
+    if (ledger_backlog(lottery_conn_shared(conn)->config.ledger) >= LEDGER_HIGH)
         lottery_conn_read_stop(conn, LOTTERY_CONN_PAUSED);
     else if (lottery_conn_has_much_outstanding(conn))
         lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
@@ -131,10 +133,10 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
         lottery_conn_read(conn);
 }
 
-/* Lets the paused connections go on if the store has caught up. */
+/* Lets the paused connections go on if the ledger has caught up. */
 static void lottery_conns_wake_paused(struct lottery_conns *all)
 {
-    if (list_is_empty(&all->paused) || store_backlog(all->config.store) > STORE_LOW)
+    if (list_is_empty(&all->paused) || ledger_backlog(all->config.ledger) > LEDGER_LOW)
         return;
     struct list paused;
     list_move(&paused, &all->paused);
@@ -279,6 +281,12 @@ static enum status lottery_conn_start(struct conn *base)
     return STATUS_OK;
 }
 
+/* Does the peer wait for the ledger? */
+static bool lottery_conn_is_waiting(const struct lottery_conn *conn)
+{
+    return conn->session.outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED;
+}
+
 static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_t now)
 {
     const struct lottery_conns_config *limits = &lottery_conn_shared(conn)->config;
@@ -288,8 +296,8 @@ static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_
         return now - conn->drained_ms >= limits->frame_ms ? "answers are not read" : NULL;
     if (stream_is_finishing(conn->base.stream))
         return NULL; /* all answers are sent; the stream closes within its own time limit */
-    if (session->outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED)
-        return NULL; /* the peer is waiting for us */
+    if (lottery_conn_is_waiting(conn))
+        return NULL;
     if (frame_reader_is_inside(&conn->reader) && now - conn->frame_ms >= limits->frame_ms)
         return "a frame was not completed in time";
     if (session->agency == 0 && now - conn->heard_ms >= limits->handshake_ms)
@@ -305,8 +313,14 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
 
     if (stream_is_closing(base->stream))
         return;
-    /* If the last operations in the store belonged to connections that are gone, nothing else wakes
-     * the paused ones. */
+    /* Before anybody is woken: a ledger that was away for long must not end in closed connections.
+     */
+    if (lottery_conn_is_waiting(conn)) {
+        conn->heard_ms = now;
+        conn->frame_ms = now;
+    }
+    /* If the last operations in the ledger belonged to connections that are gone, nothing else
+     * wakes the paused ones. */
     lottery_conns_wake_paused(lottery_conn_shared(conn));
     if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;

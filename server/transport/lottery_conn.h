@@ -1,7 +1,7 @@
 /* lottery_conn.h - a lottery connection: stream, frames and session put together.
  *
  * Memory of one connection: its structs; one block of 8 KiB while a frame is incomplete; the
- * messages that the store has not taken, up to OUTSTANDING_MAX messages or buffered_max bytes plus
+ * messages that the ledger has not ended, up to OUTSTANDING_MAX messages or buffered_max bytes plus
  * one read of 64 KiB; the answers that the peer has not read, up to BACKLOG_MAX plus the answers to
  * those messages. Beyond any of these limits the connection is not read from.
  */
@@ -9,25 +9,25 @@
 #define LOTTERY_LOTTERY_CONN_H
 
 #include "conn.h"
+#include "ledger.h"
 #include "service.h"
-#include "store.h"
 
 #include <stdint.h>
 
 /* What the worker gives its lottery connections. */
 struct lottery_conns_config {
     struct service *service; /* borrowed */
-    struct store *store;     /* borrowed */
+    struct ledger *ledger;   /* borrowed */
     uint64_t handshake_ms;   /* time limits: until the first message is whole */
     uint64_t frame_ms;       /* for a frame that has begun, and for answers to be read */
     uint64_t idle_ms;        /* between messages, while the agency is betting */
-    size_t buffered_max;     /* bytes of a connection's messages that wait for the store */
+    size_t buffered_max;     /* bytes of a connection's messages that wait for the ledger */
 };
 
 /* What the lottery connections of one worker share: the context of their conn_set. */
 struct lottery_conns {
     struct lottery_conns_config config;
-    struct list paused; /* connections that wait for the store to catch up */
+    struct list paused; /* connections that wait for the ledger to catch up */
 };
 
 /* To be called before the conn_set's first connection. */

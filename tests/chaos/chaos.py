@@ -2,42 +2,42 @@
 """For a while, breaks everything that can break; then checks that no bet was lost or stored twice.
 
 Each round has a new folder and agencies with known bets on a bad network. At random moments the server,
-a worker, the coordinator or an agency gets SIGKILL or SIGSTOP, and batches are sent again, late, twice
-and on two connections at once. At the end of a round everything must be as if nothing had happened: all
-bets are stored, each once and in its agency's order, the draw was held once, and each agency got its own
-winners.
+the ledger, a worker, the coordinator, one of its scanners or an agency gets SIGKILL or SIGSTOP, and
+batches are sent again, late, twice and on two connections at once. At the end of a round everything must
+be as if nothing had happened: all bets are stored, each once and in its agency's order, the draw was held
+once and one line reports it, each agency got its own winners, and --check calls the folder sound.
 
+    make chaos SECONDS=60
     tests/chaos/chaos.py --seconds 600 --seed 7
 
 The random choices depend only on the seed, but the timing of the processes does not.
 """
 import argparse
+import faulthandler
 import os
 import pathlib
 import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from programs import BIN, SANITIZER, Program, Server, wait_until  # noqa: E402
+from programs import BIN, SANITIZER, Program, Server, children_of, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wire import Peer, bet, pb  # noqa: E402
 
 WINNER = 7574
-RECORD = 64
-RECORDS_AT = 1024
-TYPE_AT = 4
-TYPE_DRAW = 4
+ROLES = ("server", "ledger", "worker", "coordinator", "scanner", "agency")
 
 
 class Tally:
     def __init__(self):
-        self.kills = dict.fromkeys(("server", "worker", "coordinator", "agency"), 0)
+        self.kills = dict.fromkeys(ROLES, 0)
         self.stops = 0
         self.cuts = 0
         self.retries = 0
@@ -80,6 +80,7 @@ class Round:
         self.servers = []
         self.agencies = {}
         self.stopped = []  # (when to continue it, pid)
+        self.is_over = threading.Event()  # nothing more is killed
         self.winners = {}
 
     def path(self, agency):
@@ -88,6 +89,11 @@ class Round:
     def start_server(self):
         self.server = wait_until(self.try_server, "a server that starts", 20)
         self.servers.append(self.server)
+
+    def revive_server(self):
+        if self.server.process.poll() is not None:
+            self.server.kill()
+            self.start_server()
 
     def try_server(self):
         try:
@@ -131,8 +137,8 @@ class Round:
         self.tally.kills[role] += 1
 
     def stop_for_a_while(self):
-        """Sends SIGSTOP to a worker, the coordinator or an agency; SIGCONT comes later."""
-        role = self.generator.choice(("worker", "coordinator", "agency"))
+        """Sends SIGSTOP to one of the processes but the supervisor; SIGCONT comes later."""
+        role = self.generator.choice(("ledger", "worker", "coordinator", "agency"))
         pid = self.agencies[self.generator.choice(self.waiting_agencies())].process.pid \
             if role == "agency" else self.pid_of(role)
         if pid is None:
@@ -192,51 +198,93 @@ class Round:
             else:
                 self.winners[agency] = int(lines[0].details["cant_ganadores"])
 
+    def break_something(self):
+        what = self.generator.random()
+        if what < 0.10:
+            self.kill("server")
+        elif what < 0.30:
+            self.kill("ledger")
+        elif what < 0.50:
+            self.kill("worker")
+        elif what < 0.60:
+            self.kill("coordinator")
+        elif what < 0.70:
+            self.kill("agency")
+        elif what < 0.82:
+            self.stop_for_a_while()
+        else:
+            self.retry()
+
+    def haunt_the_draw(self, generator):
+        """A draw is held within milliseconds, and only then has the coordinator processes of its own: as
+        soon as there is one, kills something, a few times a round. Runs on a thread of its own."""
+        kills = generator.randrange(4)
+        while kills > 0 and not self.is_over.wait(0.002):
+            supervisor = self.server.process.pid
+            children = children_of(supervisor)
+            drawing = [pid for pid in children if children_of(pid)]
+            if not drawing:
+                continue
+            role, pid = generator.choice((
+                ("server", supervisor), ("ledger", children[0]), ("coordinator", drawing[0]),
+                ("scanner", next(iter(children_of(drawing[0])), None))))
+            self.is_over.wait(generator.choice((0, 0, 0.001, 0.003)))
+            try:
+                if pid is not None and self.server.process.poll() is None:
+                    os.kill(pid, signal.SIGKILL)
+                    self.tally.kills[role] += 1
+                    kills -= 1
+            except ProcessLookupError:
+                pass
+
     def run(self, until):
+        haunter = threading.Thread(target=self.haunt_the_draw,
+                                   args=(random.Random(self.generator.random()),))
         self.start_server()
+        haunter.start()
+        try:
+            self.run_agencies(until)
+        finally:
+            self.is_over.set()
+            haunter.join()
+            self.end()
+
+    def run_agencies(self, until):
         for agency in self.rows:
             self.start_agency(agency)
-        try:
-            while self.waiting_agencies():
-                time.sleep(self.generator.uniform(0.02, 0.2))
-                self.go_on()
-                self.reap_agencies()
-                if not self.waiting_agencies():
-                    break
-                if time.monotonic() > until:
-                    self.proxy.calm_down()
-                    if time.monotonic() > until + 90:
-                        self.tally.faults.append("the round did not end: " + "\n".join(
-                            program.output()[-800:] for agency, program in self.agencies.items()
-                            if agency not in self.winners) + self.server.output()[-3000:])
-                        return
-                    continue
-                what = self.generator.random()
-                if what < 0.10:
-                    self.kill("server")
-                elif what < 0.40:
-                    self.kill("worker")
-                elif what < 0.50:
-                    self.kill("coordinator")
-                elif what < 0.65:
-                    self.kill("agency")
-                elif what < 0.80:
-                    self.stop_for_a_while()
-                else:
-                    self.retry()
-            self.go_on(everybody=True)
-            if self.server.stop() != 0:
-                self.tally.faults.append("the server did not stop cleanly")
-            self.check()
-        finally:
-            self.go_on(everybody=True)
-            for program in [*self.servers, *self.agencies.values()]:
-                program.kill()
-                if SANITIZER.search(program.output()):
-                    self.tally.faults.append(program.output()[-3000:])
-            self.tally.cuts += self.proxy.cuts
-            self.proxy.close()
-            shutil.rmtree(self.folder)
+        while self.waiting_agencies():
+            time.sleep(self.generator.uniform(0.02, 0.2))
+            self.revive_server()
+            self.go_on()
+            self.reap_agencies()
+            if not self.waiting_agencies():
+                break
+            if time.monotonic() > until:
+                self.proxy.calm_down()
+                if time.monotonic() > until + 90:
+                    self.tally.faults.append("the round did not end: " + "\n".join(
+                        program.output()[-800:] for agency, program in self.agencies.items()
+                        if agency not in self.winners) + self.server.output()[-3000:])
+                    return
+                continue
+            self.break_something()
+        self.is_over.set()
+        self.go_on(everybody=True)
+        self.revive_server()
+        if self.server.stop() != 0:
+            self.tally.faults.append("the server did not stop cleanly: " +
+                                     self.server.output()[-3000:])
+        self.check()
+
+    def end(self):
+        self.go_on(everybody=True)
+        for program in [*self.servers, *self.agencies.values()]:
+            program.kill()
+            if SANITIZER.search(program.output()):
+                self.tally.faults.append(program.output()[-3000:])
+        self.tally.cuts += self.proxy.cuts
+        self.proxy.close()
+        shutil.rmtree(self.folder)
 
     def check(self):
         """Compares what is stored with what was sent."""
@@ -260,14 +308,24 @@ class Round:
                     for row in rows if row[4] == WINNER}
         if sorted(winners) != sorted(expected):
             self.tally.faults.append("winners.csv is not right")
-        journal = (self.folder / "data" / "bets.journal").read_bytes()
-        draws = sum(journal[at + TYPE_AT] == TYPE_DRAW
-                    for at in range(RECORDS_AT, len(journal), RECORD))
-        lines = sum(len(server.lines("sorteo", "success")) for server in self.servers)
-        self.tally.draws += draws
+        self.check_draw(len(expected))
         self.tally.rounds += 1
-        if draws != 1 or lines > 1:
-            self.tally.faults.append(f"{draws} draws on disk, {lines} in the log")
+
+    def check_draw(self, count):
+        """One draw is recorded. A server that lived through it reports it once, and of no failure
+        afterwards; if none did, the one that held it was killed before it could."""
+        result = subprocess.run([BIN / "lottery-server", "--check", self.folder / "data"],
+                                text=True, capture_output=True, timeout=60)
+        held = result.stdout.count(f"raffle: held with number {WINNER}, {count} winners\n")
+        self.tally.draws += held
+        if result.returncode != 0 or held != 1:
+            self.tally.faults.append(f"--check: {result.returncode} {result.stdout}{result.stderr}")
+        told = [[line.result for line in server.lines("sorteo")] for server in self.servers]
+        lines = sum(results.count("success") for results in told)
+        if lines > 1 or (lines == 0 and len(self.servers) == 1):
+            self.tally.faults.append(f"{lines} lines report the draw")
+        if any("success" in results[:-1] for results in told):
+            self.tally.faults.append(f"a draw that was held failed afterwards: {told}")
 
 
 def main():
@@ -281,6 +339,7 @@ def main():
         parser.error("the programs are not built: make build")
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
+    faulthandler.dump_traceback_later(arguments.seconds + 240, exit=True)  # it hangs: says where
     generator = random.Random(seed)
     tally = Tally()
     begin = time.monotonic()

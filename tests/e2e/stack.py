@@ -78,7 +78,7 @@ def state(container, field):
 
 
 def server_file(name):
-    """A file of the server's data folder."""
+    """A file of the server's data directory."""
     return docker("exec", "server", "cat", f"/data/{name}")
 
 

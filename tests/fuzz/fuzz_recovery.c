@@ -1,35 +1,33 @@
-/* A data folder with any bytes in its files: checking changes nothing; opening either refuses and
- * changes nothing, or finds what the check found, and finds the same the next time.
+/* A data directory with any bytes in its files: checking changes nothing; opening either refuses
+ * and changes nothing, or finds what the check found, and finds the same the next time.
  *
  * Because of the checksums most inputs would be refused early. So half of the inputs have their
- * records sealed: each record gets its own offset, the folder's id and correct checksums; its other
- * fields stay as they are.
+ * records sealed: each record gets its own offset, the file's stamp and correct checksums, and
+ * bets continue where the ones before them end; its other fields stay as they are.
  */
+#include "commit.h"
 #include "crc32c.h"
-#include "file_ops.h"
 #include "fuzz.h"
 #include "journal.h"
 #include "store_csv.h"
 #include "store_fixture.h"
 #include "tmpdir.h"
-#include "winners_csv.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-enum { BETS, JOURNAL, WINNERS }; /* in the order of folder_names */
+#include <stdlib.h>
+#include <string.h>
 
 /* The first byte of an input. */
-enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8 };
+enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8, FORMAT_2 = 16 };
 
-/* Offsets of the fields of a record that sealing reads or changes; see docs/disk-format.md. */
-enum { AT_TYPE = 4, AT_DATA = 24, AT_SIZE = 32, AT_DATA_CRC = 36, AT_SELF = 48, AT_ID = 56 };
+/* Offsets in headers and records that sealing reads or changes; see docs/disk-format.md. */
+enum { HEADER_CRC = 8, HEADER_VERSION = 12, HEADER_STAMP = 16 };
+enum { AT_SIZE = 4, AT_TYPE = 8, AT_FLAGS = 9, AT_SELF = 16, AT_STAMP = 24, AT_BODY = 48 };
+enum { BETS_DATA_AT = 56, BETS_BYTES = 72, BETS_CRC = 76, CHECKPOINT_CRC = 56, STAMP = 7 };
 
 struct found {
     enum status status;
-    struct store_report report;
-    uint64_t received[STORE_AGENCIES + 1];
-    bool has_finished[STORE_AGENCIES + 1];
+    struct store_csv_report report;
+    struct draw draw;
 };
 
 static char *dir;
@@ -48,35 +46,108 @@ static uint64_t get(const unsigned char *at, unsigned bytes)
     return fuzz_uint(&input, bytes);
 }
 
-static void seal_record(const struct folder *folder, size_t at)
+static void seal_header(unsigned char *header)
 {
-    unsigned char *record = folder->bytes[JOURNAL] + at;
+    memcpy(header, "LOTJRNL\n", 8);
+    put(header + HEADER_VERSION, 2, 4);
+    put(header + HEADER_STAMP, STAMP, 8);
+    put(header + HEADER_CRC,
+        crc32c(0, header + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION), 4);
+}
 
+/* Where bets.csv is while its records are sealed. */
+struct extent {
+    const struct folder *folder;
+    uint64_t size;
+    uint32_t crc;
+};
+
+/* Follows bytes of the file, as many as there are. */
+static void follow_file(struct extent *extent, uint64_t size)
+{
+    uint64_t all = extent->folder->sizes[BETS_FILE];
+    uint64_t left = all > extent->size ? all - extent->size : 0;
+
+    if (left > size)
+        left = size;
+    if (left > 0)
+        extent->crc = crc32c(extent->crc, extent->folder->bytes[BETS_FILE] + extent->size, left);
+    extent->size += size;
+}
+
+static size_t body_size(unsigned type)
+{
+    static const size_t sizes[] = {0, 8, 8, 32, 16, 64, 32};
+
+    return type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
+}
+
+/* Seals the record at `at`; returns its size, 0 at the end. */
+static size_t seal_record(struct extent *extent, size_t at)
+{
+    unsigned char *record = extent->folder->bytes[JOURNAL_FILE] + at;
+    size_t left = extent->folder->sizes[JOURNAL_FILE] - at;
+    size_t fixed = left < AT_BODY ? 0 : AT_BODY + body_size(record[AT_TYPE]);
+    size_t size = fixed;
+
+    if (fixed <= AT_BODY || fixed > left)
+        return 0;
+    if (record[AT_TYPE] == DRAW_OPENED || record[AT_TYPE] == DRAW_AGENCIES)
+        put(record + AT_BODY, record[AT_BODY], 4); /* a few agencies are enough */
+    if (record[AT_TYPE] == DRAW_BETS) {
+        uint64_t bytes = get(record + BETS_BYTES, 4) % 4096;
+        put(record + BETS_DATA_AT, extent->size, 8);
+        put(record + BETS_BYTES, bytes, 4);
+        size_t padded = (size_t)(bytes + 7) / 8 * 8;
+        if ((record[AT_FLAGS] & 1) != 0 && padded <= left - fixed) {
+            size += padded;
+            extent->crc = crc32c(extent->crc, record + fixed, bytes);
+            extent->size += bytes;
+        } else {
+            record[AT_FLAGS] = 0;
+            follow_file(extent, bytes);
+        }
+        put(record + BETS_CRC, extent->crc, 4);
+    }
+    put(record + AT_SIZE, size, 4);
     put(record + AT_SELF, at, 8);
-    memcpy(record + AT_ID, folder->bytes[JOURNAL] + AT_ID, 8);
-    if (record[AT_TYPE] == JOURNAL_BETS && folder->bytes[BETS] != NULL) {
-        uint64_t from = get(record + AT_DATA, 8);
-        uint64_t size = get(record + AT_SIZE, 4);
-        if (from <= folder->sizes[BETS] && size <= folder->sizes[BETS] - from)
-            put(record + AT_DATA_CRC, crc32c(0, folder->bytes[BETS] + from, size), 4);
-    }
-    if (record[AT_TYPE] == JOURNAL_DRAW && folder->bytes[WINNERS] != NULL) {
-        put(record + AT_DATA, folder->sizes[WINNERS], 8);
-        put(record + AT_DATA_CRC, crc32c(0, folder->bytes[WINNERS], folder->sizes[WINNERS]), 4);
-    }
-    put(record, crc32c(0, record + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
+    put(record + AT_STAMP, STAMP, 8);
+    put(record, crc32c(0, record + AT_SIZE, fixed - AT_SIZE), 4);
+    return size;
+}
+
+/* Seals the checkpoint; returns its size, 0 when the journal is too short. */
+static size_t seal_checkpoint(struct extent *extent)
+{
+    unsigned char *record = extent->folder->bytes[JOURNAL_FILE] + JOURNAL_START;
+    size_t all = extent->folder->sizes[JOURNAL_FILE];
+    size_t size;
+
+    if (all < JOURNAL_START + JOURNAL_FIXED_MAX)
+        return 0;
+    size = (size_t)get(record + AT_SIZE, 4);
+    if (size > all - JOURNAL_START || size < JOURNAL_FIXED_MAX)
+        return 0;
+    follow_file(extent, get(record + AT_BODY, 8) % 4096);
+    put(record + AT_BODY, extent->size, 8);
+    put(record + CHECKPOINT_CRC, extent->crc, 4);
+    put(record + AT_SELF, JOURNAL_START, 8);
+    put(record + AT_STAMP, STAMP, 8);
+    put(record, crc32c(0, record + AT_SIZE, size - AT_SIZE), 4);
+    return size;
 }
 
 static void seal(const struct folder *folder)
 {
-    size_t size = folder->sizes[JOURNAL];
+    struct extent extent = {folder, 0, 0};
+    size_t at = JOURNAL_START;
 
-    if (folder->bytes[JOURNAL] == NULL || size < JOURNAL_START)
+    if (folder->sizes[JOURNAL_FILE] < JOURNAL_START)
         return;
-    seal_record(folder, 0);
-    seal_record(folder, JOURNAL_HEADER_B);
-    for (size_t at = JOURNAL_START; at + JOURNAL_RECORD_SIZE <= size; at += JOURNAL_RECORD_SIZE)
-        seal_record(folder, at);
+    seal_header(folder->bytes[JOURNAL_FILE]);
+    seal_header(folder->bytes[JOURNAL_FILE] + JOURNAL_HEADER_B);
+    for (size_t size = seal_checkpoint(&extent); size > 0; size = seal_record(&extent, at))
+        at += size;
 }
 
 static void take_file(struct fuzz_input *input, struct folder *folder, size_t file, size_t size)
@@ -91,6 +162,25 @@ static void take_file(struct fuzz_input *input, struct folder *folder, size_t fi
     input->size -= size;
 }
 
+/* Puts the parts of a journal of format 2 - two headers, then records - to their places. */
+static void spread_journal(struct folder *folder)
+{
+    unsigned char *parts = folder->bytes[JOURNAL_FILE];
+    size_t size = folder->sizes[JOURNAL_FILE];
+    size_t records = size > 2 * JOURNAL_HEADER_SIZE ? size - 2 * JOURNAL_HEADER_SIZE : 0;
+    unsigned char *journal = calloc(1, JOURNAL_START + records);
+
+    FUZZ_CHECK(journal != NULL);
+    if (records > 0) {
+        memcpy(journal, parts, JOURNAL_HEADER_SIZE);
+        memcpy(journal + JOURNAL_HEADER_B, parts + JOURNAL_HEADER_SIZE, JOURNAL_HEADER_SIZE);
+        memcpy(journal + JOURNAL_START, parts + 2 * JOURNAL_HEADER_SIZE, records);
+    }
+    free(parts);
+    folder->bytes[JOURNAL_FILE] = journal;
+    folder->sizes[JOURNAL_FILE] = JOURNAL_START + records;
+}
+
 /* flags | size of bets.csv u16 | size of the journal u16 | bets.csv | journal | winners.csv */
 static struct folder make_folder(struct fuzz_input input)
 {
@@ -100,94 +190,92 @@ static struct folder make_folder(struct fuzz_input input)
     size_t journal_size = (size_t)fuzz_uint(&input, 2);
 
     if ((flags & NO_BETS) == 0)
-        take_file(&input, &folder, BETS, bets_size);
+        take_file(&input, &folder, BETS_FILE, bets_size);
     if ((flags & NO_JOURNAL) == 0)
-        take_file(&input, &folder, JOURNAL, journal_size);
+        take_file(&input, &folder, JOURNAL_FILE, journal_size);
     if ((flags & NO_WINNERS) == 0)
-        take_file(&input, &folder, WINNERS, input.size);
-    if ((flags & SEALED) != 0)
-        seal(&folder);
+        take_file(&input, &folder, WINNERS_FILE, input.size);
+    if ((flags & NO_JOURNAL) == 0 && (flags & FORMAT_2) != 0) {
+        spread_journal(&folder);
+        if ((flags & SEALED) != 0)
+            seal(&folder);
+    }
     return folder;
 }
 
 static struct found check(void)
 {
     struct found found = {.status = STATUS_OK};
+    struct data_dir data_dir;
     struct errbuf err = {{0}};
 
-    found.status = data_dir_check(dir, STORE_AGENCIES, &ops, &found.report, found.received,
-                                  found.has_finished, &err);
+    draw_init(&found.draw);
+    FUZZ_CHECK(data_dir_open_check(dir, &ops, &data_dir, &err) == STATUS_OK);
+    found.status = store_csv_check(&data_dir, &found.draw, &found.report, &err);
     FUZZ_CHECK((found.status == STATUS_OK) == (err.text[0] == '\0'));
+    data_dir_close(&data_dir);
     return found;
 }
 
-static enum status open_and_close(struct store_report *report)
+static struct found open_and_close(void)
 {
-    struct data_dir *data_dir;
+    struct found found = {.status = STATUS_OK};
+    struct data_dir data_dir;
+    struct store *store;
     struct errbuf err = {{0}};
 
-    enum status status = data_dir_open(dir, STORE_AGENCIES, &ops, &data_dir, report, &err);
-    FUZZ_CHECK((status == STATUS_OK) == (err.text[0] == '\0'));
-    if (status == STATUS_OK)
-        data_dir_close(data_dir);
-    return status;
+    draw_init(&found.draw);
+    FUZZ_CHECK(data_dir_open(dir, &ops, &data_dir, &err) == STATUS_OK);
+    struct store_csv_config config = {
+        .data_dir = &data_dir, .opened = {10000, STORE_NUMBER}, .limits = &store_small_limits};
+    found.status = store_csv_open(&config, &found.draw, &store, &found.report, &err);
+    FUZZ_CHECK((found.status == STATUS_OK) == (err.text[0] == '\0'));
+    if (found.status == STATUS_OK)
+        store_close(store);
+    data_dir_close(&data_dir);
+    return found;
 }
 
-/* Checks that both reports describe the same lottery. Does not compare how much was cut. */
-static void check_same(const struct store_report *a, const struct store_report *b)
+/* Checks that both describe the same draw. Does not compare how much was torn. */
+static void check_same(const struct found *a, const struct found *b)
 {
-    FUZZ_CHECK(a->bets == b->bets && a->bets_bytes == b->bets_bytes);
-    FUZZ_CHECK(a->journal_bytes == b->journal_bytes && a->finished == b->finished);
-    FUZZ_CHECK(a->has_draw == b->has_draw && a->winners == b->winners);
+    FUZZ_CHECK(a->report.bets_size == b->report.bets_size);
+    FUZZ_CHECK(a->draw.phase == b->draw.phase && a->draw.agencies == b->draw.agencies);
+    FUZZ_CHECK(a->draw.bets == b->draw.bets && a->draw.finished == b->draw.finished);
+    FUZZ_CHECK(a->draw.drawn.winners == b->draw.drawn.winners);
+    for (uint32_t i = 1; i <= a->draw.agencies; i++)
+        FUZZ_CHECK(a->draw.agency[i].received == b->draw.agency[i].received &&
+                   a->draw.agency[i].has_finished == b->draw.agency[i].has_finished);
 }
 
+/* What is wrong with the bets of the checkpoint or the winners' files only the check sees. */
 static void check_opening(const struct folder *folder)
 {
-    bool is_new = folder->bytes[JOURNAL] == NULL && folder->sizes[BETS] == 0;
+    bool is_new = folder->bytes[JOURNAL_FILE] == NULL && folder->sizes[BETS_FILE] == 0;
     struct found before = check();
-    struct store_report report;
 
     FUZZ_CHECK(folder_equals(dir, folder));
-    enum status status = open_and_close(&report);
-    if (status != STATUS_OK) {
+    struct found opened = open_and_close();
+    if (opened.status != STATUS_OK) {
         FUZZ_CHECK(before.status != STATUS_OK && !is_new);
         FUZZ_CHECK(folder_equals(dir, folder));
-        return;
+    } else {
+        FUZZ_CHECK(is_new || before.status == STATUS_OK || before.status == STATUS_DAMAGED ||
+                   before.status == STATUS_NOTFOUND);
+        struct found after = check();
+        struct found again = open_and_close();
+        FUZZ_CHECK(again.status == STATUS_OK && again.report.bets_torn == 0 &&
+                   again.report.journal_torn == 0);
+        check_same(&opened, &again);
+        if (!is_new && before.status == STATUS_OK)
+            check_same(&before, &opened);
+        if (after.status == STATUS_OK) /* sealed lines need not be lines */
+            check_same(&after, &opened);
+        draw_fini(&after.draw);
+        draw_fini(&again.draw);
     }
-    FUZZ_CHECK(is_new || before.status == STATUS_OK);
-    if (!is_new)
-        check_same(&before.report, &report);
-    struct found after = check();
-    FUZZ_CHECK(after.status == STATUS_OK);
-    FUZZ_CHECK(after.report.bets_cut == 0 && after.report.journal_cut == 0);
-    check_same(&report, &after.report);
-    for (size_t i = 1; !is_new && i <= STORE_AGENCIES; i++)
-        FUZZ_CHECK(before.received[i] == after.received[i] &&
-                   before.has_finished[i] == after.has_finished[i]);
-    FUZZ_CHECK(open_and_close(&report) == STATUS_OK);
-    check_same(&report, &after.report);
-}
-
-/* Any bytes as winners.csv, with a record that matches them. */
-static void read_winners(const struct folder *folder)
-{
-    size_t size = folder->sizes[WINNERS];
-    struct winner_list winners;
-    struct errbuf err;
-
-    if (folder->bytes[WINNERS] == NULL)
-        return;
-    struct journal_record record = {.data_at = size,
-                                    .data_crc = crc32c(0, folder->bytes[WINNERS], size)};
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    FUZZ_CHECK(fd >= 0);
-    if (winners_csv_read(&ops, fd, &record, &winners, &err) == STATUS_OK) {
-        for (size_t i = 0; i < winners.count; i++)
-            FUZZ_CHECK(winners.items[i].document_size >= 1 &&
-                       winners.items[i].document_size <= BET_DOCUMENT_MAX);
-        winner_list_fini(&winners);
-    }
-    (void)close(fd);
+    draw_fini(&before.draw);
+    draw_fini(&opened.draw);
 }
 
 static int no_sync(int fd)
@@ -219,7 +307,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct folder folder = make_folder((struct fuzz_input){data, size});
 
     folder_write(dir, &folder);
-    read_winners(&folder);
     check_opening(&folder);
     folder_free(&folder);
     return 0;

@@ -1,10 +1,10 @@
-/* Passes whole messages to the real handlers, from two connections that come and go, with a store
- * that ends operations sooner or later.
+/* Passes whole messages to the real handlers, from two connections that come and go, with a
+ * ledger that ends operations sooner or later.
  *
  * An input is a list of steps. Each has a byte that says what happens with a message, and the
  * message's frame. A model, which reads messages only with protobuf-c, says which answer each
- * message must get, in order. Only valid bets may reach the store (memory_store.c), and at the end
- * nothing may be outstanding.
+ * message must get, in order. Only valid bets may reach the ledger (memory_ledger.c), and at the
+ * end nothing may be outstanding.
  */
 #include "arena.h"
 #include "bets_csv.h"
@@ -12,28 +12,29 @@
 #include "fuzz.h"
 #include "log.h"
 #include "lottery.pb-c.h"
-#include "memory_store.h"
+#include "memory_ledger.h"
 #include "service.h"
 #include "session.h"
+#include "winners.h"
 #include "wire.h"
 
 #define CONNECTIONS 2
-#define OUTSTANDING_MAX 4096 /* messages that the store has not ended */
+#define OUTSTANDING_MAX 4096 /* messages that the ledger has not ended */
 #define WINNER_NUMBER 7574
 #define ARENA_CAPACITY ((size_t)2 * 1024 * 1024)
-#define STORE_DECIDES LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED
+#define LEDGER_DECIDES LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED
 #define MALFORMED LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED
 
 /* The bits of the first byte of a step. */
 enum step {
     SECOND_CONNECTION = 1,
-    STORE_ENDS = 2, /* all operations */
-    HANG_UP = 4,    /* the connection is gone, and another takes its place */
+    LEDGER_ENDS = 2, /* all operations */
+    HANG_UP = 4,     /* the connection is gone, and another takes its place */
     DISK_FULL = 8,
-    SLOW_READER = 16, /* the connection takes no more bytes for now */
-    DRAW = 32,        /* takes place if it is due */
-    NO_FRAME = 64,    /* bytes that are not a frame follow */
-    COORDINATOR_LOST = 128
+    SLOW_READER = 16,   /* the connection takes no more bytes for now */
+    DRAW = 32,          /* takes place if it is due */
+    NO_FRAME = 64,      /* bytes that are not a frame follow */
+    OUTCOMES_LOST = 128 /* of all operations */
 };
 
 /* What the model knows about a connection. It is the owner of the session. */
@@ -49,7 +50,7 @@ struct connection {
     uint64_t winners_seen; /* of the list that is being sent */
 };
 
-/* A message that was handed to the store. */
+/* A message that was handed to the ledger. */
 struct message {
     struct connection *from;
     unsigned number; /* of its connection at that time */
@@ -57,11 +58,11 @@ struct message {
     bool is_finish;
 };
 
-static struct memory_store store;
+static struct memory_ledger ledger;
 static struct service *service;
 static struct arena arena;
 static struct connection connections[CONNECTIONS];
-static struct message messages[OUTSTANDING_MAX]; /* a ring: the store ends them in order */
+static struct message messages[OUTSTANDING_MAX]; /* a ring: the ledger ends them in order */
 static size_t messages_at;
 static size_t messages_count;
 static struct bet bets[FRAME_BODY_MAX / 2];
@@ -102,12 +103,12 @@ static uint64_t winners_of(uint32_t agency)
 {
     uint64_t counts[MEMORY_AGENCIES + 1] = {0};
     size_t bad_at;
-    char *copy = malloc(store.size + 1); /* the parser changes the lines */
+    char *copy = malloc(ledger.size + 1); /* the parser changes the lines */
 
     FUZZ_CHECK(copy != NULL);
-    if (store.size > 0)
-        memcpy(copy, store.lines, store.size);
-    FUZZ_CHECK(bets_csv_parse(copy, store.size, count_winner, counts, &bad_at) == STATUS_OK);
+    if (ledger.size > 0)
+        memcpy(copy, ledger.lines, ledger.size);
+    FUZZ_CHECK(bets_csv_parse(copy, ledger.size, count_winner, counts, &bad_at) == STATUS_OK);
     free(copy);
     return counts[agency];
 }
@@ -126,7 +127,7 @@ static void take_winners(struct connection *connection, const struct frame *fram
     Lottery__V1__Winners *winners =
         lottery__v1__winners__unpack(NULL, frame->body_size, frame->body);
 
-    FUZZ_CHECK(winners != NULL && store.has_draw);
+    FUZZ_CHECK(winners != NULL && ledger.news.has_winners);
     FUZZ_CHECK(winners->agency_id == connection->agency && connection->lists_due > 0);
     connection->winners_seen += winners->n_documents;
     if (!winners->more) {
@@ -172,33 +173,43 @@ static void on_finish(void *owner)
     connection->is_finished = true;
 }
 
-static void on_waiting(void *owner, uint32_t agency, uint64_t total)
+static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
+
+/* Sets what must be answered when the operation `op` of `message` ends. Returns how many Acks. */
+static unsigned expect(const struct message *message, const struct ledger_op *op, bool is_lost)
 {
-    (void)owner;
-    FUZZ_CHECK(agency >= 1 && agency <= MEMORY_AGENCIES);
-    FUZZ_CHECK(store.agencies[agency].has_finished && store.agencies[agency].received == total);
+    struct connection *from = message->from;
+    bool is_there = from->number == message->number && !from->is_finished;
+
+    expected.code = message->code == LEDGER_DECIDES ? code_of(op->status) : message->code;
+    expected.received = op->received;
+    if (!is_there)
+        return 0;
+    if (is_lost) { /* nothing more is answered */
+        from->has_ended = true;
+        from->lists_due = 0;
+        return 0;
+    }
+    if (!message->is_finish || expected.code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
+        return 1;
+    if (!from->has_ended)
+        from->lists_due++;
+    return 0;
 }
 
-static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
-static const struct service_events service_events = {on_waiting};
-
-static void store_ends(void)
+static void ledger_ends(bool is_lost)
 {
-    for (const struct store_op *op; (op = memory_store_decide(&store)) != NULL;) {
+    for (const struct ledger_op *op; (op = memory_ledger_decide(&ledger)) != NULL;) {
         FUZZ_CHECK(messages_count > 0);
         struct message message = messages[messages_at++ % OUTSTANDING_MAX];
         struct connection *from = message.from;
         bool is_there = from->number == message.number && !from->is_finished;
         messages_count--;
-        expected.code = message.code == STORE_DECIDES ? code_of(op->status) : message.code;
-        expected.received = op->received;
-        bool is_taken = message.is_finish && expected.code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK;
         from->acks = 0;
-        if (is_there && is_taken && !from->has_ended)
-            from->lists_due++;
-        memory_store_end(&store);
-        FUZZ_CHECK(from->acks == (is_there && !is_taken ? 1 : 0));
-        FUZZ_CHECK(!is_there || from->is_finished == (message.code == MALFORMED));
+        unsigned acks = expect(&message, op, is_lost);
+        memory_ledger_end(&ledger, is_lost);
+        FUZZ_CHECK(from->acks == acks);
+        FUZZ_CHECK(!is_there || from->is_finished == (is_lost || message.code == MALFORMED));
     }
     FUZZ_CHECK(messages_count == 0);
 }
@@ -215,7 +226,7 @@ static Lottery__V1__AckCode claim(struct connection *connection, uint32_t agency
         (connection->agency != 0 && connection->agency != agency))
         return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
     connection->agency = agency;
-    return STORE_DECIDES;
+    return LEDGER_DECIDES;
 }
 
 /* Returns the code of the answer to a NewBets and leaves its bets in `bets`. */
@@ -229,14 +240,14 @@ static Lottery__V1__AckCode judge_bets(struct connection *connection, const stru
     if (message == NULL)
         return MALFORMED;
     Lottery__V1__AckCode code = claim(connection, message->agency_id);
-    for (size_t i = 0; code == STORE_DECIDES && i < message->n_bets; i++) {
+    for (size_t i = 0; code == LEDGER_DECIDES && i < message->n_bets; i++) {
         const Lottery__V1__Bet *bet = message->bets[i];
         bets[i] = (struct bet){text_from(bet->first_name), text_from(bet->last_name),
                                text_from(bet->document), text_from(bet->birthdate), bet->number};
         if (bet_check(&bets[i], FUZZ_TODAY) != BET_FAULT_NONE)
             code = LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET;
     }
-    if (code == STORE_DECIDES)
+    if (code == LEDGER_DECIDES)
         *count = message->n_bets;
     return code;
 }
@@ -265,22 +276,22 @@ static void note_message(struct connection *from, Lottery__V1__AckCode code, boo
     from->lists_due = 0; /* the remaining winners will never be sent */
 }
 
-/* Checks that the store received the lines of the bets that the model read. */
+/* Checks that the ledger received the lines of the bets that the model read. */
 static void check_handed_in(size_t before, size_t count, uint32_t agency)
 {
     char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);
 
     FUZZ_CHECK(lines != NULL);
     size_t size = count == 0 ? 0 : bets_csv_format(agency, bets, count, lines);
-    FUZZ_CHECK(store.used - before == size);
-    FUZZ_CHECK(size == 0 || memcmp(store.lines + before, lines, size) == 0);
+    FUZZ_CHECK(ledger.used - before == size);
+    FUZZ_CHECK(size == 0 || memcmp(ledger.lines + before, lines, size) == 0);
     free(lines);
 }
 
 static void receive(struct connection *connection, const struct frame *frame)
 {
     size_t count;
-    size_t before = store.used;
+    size_t before = ledger.used;
 
     if (connection->has_ended) {
         FUZZ_CHECK(
@@ -312,13 +323,8 @@ static void connect(struct connection *connection)
 static void hold_draw(void)
 {
     struct errbuf err;
-    uint32_t finished = 0;
 
-    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++)
-        finished += store.agencies[i].has_finished;
-    if (!draw_is_due(MEMORY_AGENCIES, finished))
-        return;
-    store.has_draw = true;
+    memory_ledger_draw(&ledger);
     FUZZ_CHECK(service_send_winners(service, &err) == STATUS_OK);
 }
 
@@ -327,22 +333,22 @@ static void take_step(uint8_t step, const struct frame *frame)
     struct connection *connection = &connections[(step & SECOND_CONNECTION) != 0];
 
     if (messages_count + 2 > OUTSTANDING_MAX)
-        store_ends();
+        ledger_ends(false);
     connection->is_slow = (step & SLOW_READER) != 0;
     if (!connection->is_slow)
         session_continue(&connection->session);
-    store.is_full = (step & DISK_FULL) != 0;
+    ledger.is_full = (step & DISK_FULL) != 0;
     receive(connection, frame);
     if ((step & NO_FRAME) != 0 && !connection->has_ended) {
         note_message(connection, MALFORMED, false);
         session_malformed(&connection->session, "no frame");
     }
-    if ((step & STORE_ENDS) != 0)
-        store_ends();
+    if ((step & LEDGER_ENDS) != 0)
+        ledger_ends(false);
+    if ((step & OUTCOMES_LOST) != 0)
+        ledger_ends(true);
     if ((step & DRAW) != 0)
         hold_draw();
-    if ((step & COORDINATOR_LOST) != 0)
-        service_report_waiting(service);
     if ((step & HANG_UP) != 0) {
         session_fini(&connection->session);
         connect(connection);
@@ -357,7 +363,7 @@ static void check_end(struct connection *connection)
     session_continue(&connection->session);
     FUZZ_CHECK(session->outstanding == 0 && session->outstanding_bytes == 0);
     FUZZ_CHECK(connection->is_finished == connection->has_ended);
-    FUZZ_CHECK(!store.has_draw || connection->lists_due == 0);
+    FUZZ_CHECK(!ledger.news.has_winners || connection->lists_due == 0);
     FUZZ_CHECK(session_is_idle(session) == (connection->lists_due == 0));
 }
 
@@ -376,8 +382,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct frame frame;
 
-    memory_store_init(&store, WINNER_NUMBER);
-    const struct service_config config = {&store.store, &service_events, NULL};
+    memory_ledger_init(&ledger, WINNER_NUMBER);
+    const struct service_config config = {&ledger.ledger, &file_ops_system, -1};
     FUZZ_CHECK(service_create(&config, &service) == STATUS_OK);
     for (size_t i = 0; i < CONNECTIONS; i++)
         connect(&connections[i]);
@@ -386,8 +392,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 1 + frame_size(&frame);
         size -= 1 + frame_size(&frame);
     }
-    store_ends();
-    if (store.has_draw)
+    ledger_ends(false);
+    if (ledger.news.has_winners)
         hold_draw();
     for (size_t i = 0; i < CONNECTIONS; i++) {
         check_end(&connections[i]);
@@ -395,6 +401,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FUZZ_CHECK(service_outstanding(service) == 0);
     service_destroy(service);
-    memory_store_fini(&store);
+    memory_ledger_fini(&ledger);
     return 0;
 }

@@ -49,6 +49,31 @@ def record(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=
     return struct.pack("<I", crc32c(body)) + body
 
 
+HELLO, APPEND, ASK, FINISH, CLOSE_DRAW, OPEN_WINNERS, DRAW, WINNERS_LOST = range(1, 9)
+RAW, COMMIT, FAILS, PEER_LEAVES, NO_REGION, TELLS = (1 << i for i in range(2, 8))
+
+
+def request(kind, around, *fields, form=""):
+    """A step of the ledger's target; without RAW the target takes kinds from APPEND on, modulo."""
+    kind = kind if around & RAW else kind - APPEND
+    body = struct.pack("<II" + form, kind, 0, *fields) if form else struct.pack("<II", kind, *fields)
+    return bytes([around]) + body.ljust(64, b"\0")
+
+
+def batch(around, agency, offset, count, size=0):
+    return request(APPEND, around, agency, count - 1, offset, 0, size, form="IIQQI")
+
+
+def agency_ends(around, agency, total):
+    return request(FINISH, around, agency, 0, total, form="IIQ")
+
+
+LEDGER_DRAW = (batch(0, 1, 0, 3) + batch(1 | COMMIT, 1, 2, 4, 8) + agency_ends(0, 1, 6)
+               + agency_ends(1 | COMMIT, 2, 0) + request(CLOSE_DRAW, COMMIT, 0)
+               + request(OPEN_WINNERS, COMMIT, 1)
+               + request(DRAW, COMMIT | TELLS, 0, 1, 0, 0, 0, 1, form="QQQIII"))
+
+
 def folder(flags=0, tail=b"", cut=None, synced=1024, missing=0):
     """Two agencies' bets, both finished, and the draw."""
     batches = [b"1,Ana,Paz,1D0,1999-12-31,7574\r\n1,Ana,Paz,1D1,1999-12-31,1\r\n",
@@ -64,6 +89,46 @@ def folder(flags=0, tail=b"", cut=None, synced=1024, missing=0):
     journal = (journal + tail)[:cut]
     bets = bets[:len(bets) - missing]
     return struct.pack("<BHH", flags, len(bets), len(journal)) + bets + journal + winners
+
+
+def header_2(generation, synced=0, bets_synced=0):
+    body = struct.pack("<IQQQQ16x", 2, 7, generation, synced, bets_synced)
+    return b"LOTJRNL\n" + struct.pack("<I", crc32c(body)) + body
+
+
+def record_2(at, kind, body, lines=b"", synced=0, bets_synced=0):
+    """A record of format 2: a draw's, or (kind 16) a checkpoint."""
+    padded = lines + bytes(-len(lines) % 8)
+    rest = struct.pack("<IBBHIQQQQ", 48 + len(body) + len(padded), kind, bool(lines), 0, 0, at, 7,
+                       synced, bets_synced) + body
+    return struct.pack("<I", crc32c(rest)) + rest + padded
+
+
+def folder_2(flags=16, tail=b"", cut=None, synced=0, missing=0, is_closed=True):
+    """Two agencies: bets in a record, bets in bets.csv, both finished, the closing."""
+    one = b"1,Ana,Paz,1D0,1999-12-31,7574\r\n1,Ana,Paz,1D1,1999-12-31,1\r\n"
+    two = b'2,"Ana, ""Nita""",Paz,2D0,1999-12-31,7574\r\n'
+    bets = one + two
+    at = 8192
+
+    def add(kind, body, lines=b""):
+        nonlocal at, journal
+        new = record_2(at, kind, body, lines)
+        at += len(new)
+        journal += new
+
+    journal = header_2(1) + header_2(2, synced)
+    add(16, bytes(24 + 64 + 32))
+    add(1, struct.pack("<II", 2, 7574))
+    add(3, struct.pack("<QQIIII", 0, 0, 1, 2, len(one), crc32c(one)), one)
+    add(3, struct.pack("<QQIIII", 0, len(one), 2, 1, len(two), crc32c(bets)))
+    add(4, struct.pack("<QII", 2, 1, 0))
+    add(4, struct.pack("<QII", 1, 2, 0))
+    if is_closed:
+        add(5, struct.pack("<QIIQQ32s", 1700000000, 1, 0, 3, len(bets), b"salt"))
+    journal = (journal + tail)[:cut]
+    bets = bets[:len(bets) - missing]
+    return struct.pack("<BHH", flags, len(bets), len(journal)) + bets + journal
 
 
 def a_bet(first, last, document, birthdate, number=7574, rest="7574", today=1000000):
@@ -95,6 +160,16 @@ SEEDS = {
               (ENDS, ONE)),
         steps((ENDS, new_bets(1, 0, [bet(first="Jos\u00e9", last='"', number=0)] * 40)),
               (ENDS, new_bets(1, 20, [bet("8")] * 40))),
+    ],
+    "ledger": [
+        LEDGER_DRAW,
+        LEDGER_DRAW + batch(COMMIT, 1, 0, 2) + request(OPEN_WINNERS, 2 | COMMIT, 3)
+        + request(DRAW, 2 | COMMIT | PEER_LEAVES, 0, 1, 0, 0, 0, 0, form="QQQIII"),
+        batch(0, 1, 0, 2) + batch(FAILS | PEER_LEAVES | NO_REGION, 2, 0, 1)
+        + request(APPEND, RAW | COMMIT, 1, 1, 0, 2**63, 1, form="IIQQI")
+        + request(HELLO, RAW, 0) + request(ASK, COMMIT, 1, form="I"),
+        request(WINNERS_LOST, COMMIT, 0) + LEDGER_DRAW + request(WINNERS_LOST, COMMIT, 0)
+        + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, form="QQQIII") + request(WINNERS_LOST, FAILS, 0),
     ],
     "bets_file": [
         ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,
@@ -145,6 +220,9 @@ SEEDS = {
         folder(), folder(8), folder(tail=b"x" * 70), folder(cut=1100), folder(cut=700),
         folder(synced=1344), folder(synced=1344, cut=1300), folder(missing=10), folder(8, cut=1216),
         b"\7\0\0\0\0", b"\2\5\0\0\0hello", b"\4" + folder()[1:], b"\1" + folder()[1:],
+        folder_2(), folder_2(24), folder_2(tail=b"x" * 70), folder_2(24, tail=bytes(70), cut=500),
+        folder_2(cut=600), folder_2(24, synced=8500), folder_2(missing=10),
+        folder_2(24, is_closed=False), folder_2(17, missing=30)[0:],
     ],
 }
 

@@ -58,8 +58,9 @@ class Line:
                 all(self.details.get(key) == str(value) for key, value in details.items()))
 
 
-def wait_until(condition, what, seconds=30):
-    """Waits until the condition is true, for at most this many seconds; returns its value."""
+def wait_until(condition, what, seconds=30, pause=0.01):
+    """Waits until the condition is true, for at most this many seconds; returns its value. It is looked
+    at again after each pause; without one, at once."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -67,7 +68,8 @@ def wait_until(condition, what, seconds=30):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+        if pause > 0:
+            time.sleep(pause)
 
 
 def environment_with(settings):
@@ -75,6 +77,44 @@ def environment_with(settings):
     keep = {key: value for key, value in os.environ.items()
             if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
     return {**keep, **settings}
+
+
+def available_cpus():
+    """How many workers a server has by itself: the cores that it may run on, or fewer if it has a
+    quota."""
+    cpus = len(os.sched_getaffinity(0))
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers != "" and "cpu" not in controllers.split(","):
+            continue
+        mounts = ["", "unified"] if controllers == "" else ["cpu", controllers]
+        for mount in mounts:
+            folder = pathlib.Path("/sys/fs/cgroup") / mount
+            parts = [part for part in group.split("/") if part]
+            for depth in range(len(parts) + 1):
+                cpus = min(cpus, _quota(folder.joinpath(*parts[:depth]), cpus))
+    return cpus
+
+
+def _quota(folder, cpus):
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
+        return cpus if quota == "max" or int(quota) <= 0 else max(1, -(-int(quota) // int(period)))
+    except OSError:
+        return cpus
+
+
+def children_of(pid):
+    """The pids of the processes that a process has forked and not reaped."""
+    try:
+        return [int(child) for child in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def connections_of(pid, states=("01",)):
@@ -98,11 +138,12 @@ def connections_of(pid, states=("01",)):
 class Program:
     """A running program whose output is read as it comes."""
 
-    def __init__(self, name, arguments, environment, folder):
+    def __init__(self, name, arguments, environment, folder, launcher=()):
+        """`launcher` is a command that becomes the program, such as nice."""
         self.name = name
         self.texts = []
         self.errors = ""
-        self.process = subprocess.Popen([BIN / name, *arguments], cwd=folder, text=True,
+        self.process = subprocess.Popen([*launcher, BIN / name, *arguments], cwd=folder, text=True,
                                         env=environment_with(environment),
                                         stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -174,7 +215,7 @@ class Server(Program):
     """A lottery-server on a port of its own."""
 
     def __init__(self, folder, agencies=5, port=0, level="INFO", mode="lottery", workers=2,
-                 **environment):
+                 launcher=(), **environment):
         super().__init__("lottery-server", [], {
             "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "1024",
             "LOTTERY_AGENCIES": str(agencies), "LOGGING_LEVEL": level, "SERVER_MODE": mode,
@@ -182,10 +223,10 @@ class Server(Program):
             # LeakSanitizer's own tracer can hang at the exit of a process that has just joined a
             # thread, until the supervisor kills it. The unit tests look for leaks.
             "ASAN_OPTIONS": "detect_leaks=0", **environment,
-        }, folder)
+        }, folder, launcher)
         self.folder = pathlib.Path(folder)
-        self.roles = {"worker": workers or os.sysconf("SC_NPROCESSORS_ONLN"),
-                      "coordinator": int(mode == "lottery")}  # how many processes of each
+        self.roles = {"worker": workers or available_cpus(),  # how many processes of each
+                      "coordinator": int(mode == "lottery"), "ledger": int(mode == "lottery")}
         try:
             self.port = int(self.wait_line("listen", "success").details["port"])
         except BaseException:
@@ -193,12 +234,24 @@ class Server(Program):
             raise
 
     def children(self):
-        """The pids of its processes, by role: {'worker': [...], 'coordinator': [...]}."""
+        """The pids of its processes, by role: {'worker': [...], 'ledger': [...], ...}. The level has
+        to be DEBUG."""
         roles = {role: [] for role in self.roles}
         for line in self.lines("start_process", "success"):
             roles[line.details["process"]].append(int(line.details["pid"]))
         return {role: [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
                 for role, pids in roles.items()}
+
+    def kill_one(self, role):
+        """SIGKILL to a process of this role, the last one that was started. Returns whether there was
+        one: after the last kill the next may not have been started yet."""
+        pids = self.children()[role]
+        try:
+            if pids:
+                os.kill(pids[-1], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return bool(pids)
 
     def wait_ready(self):
         """Waits until all processes have started and every worker accepts. The level has to be DEBUG.
@@ -228,7 +281,7 @@ class Case(unittest.TestCase):
         shutil.rmtree(self.folder)
 
     def server(self, *arguments, folder=None, **settings):
-        folder = folder or self.folder / "data"
+        folder = folder or self.folder.joinpath("data")
         folder.mkdir(exist_ok=True)
         server = Server(folder, *arguments, **settings)
         self.programs.append(server)

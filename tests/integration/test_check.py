@@ -1,4 +1,4 @@
-"""lottery-server --check: says what is in a data folder, and changes nothing."""
+"""lottery-server --check: says what is in a data directory, and changes nothing."""
 import subprocess
 import unittest
 
@@ -44,17 +44,19 @@ class Check(Case):
         self.data.mkdir()
         status, output, errors = self.check()
         self.assertEqual((status, output), (1, ""))
-        self.assertRegex(errors, r"^lottery-server: data folder .*/data: bets\.csv: No such file or directory\n$")
+        self.assertRegex(errors, r"^lottery-server: data directory .*/data: bets\.journal: No such file or directory\n$")
 
     def test_before_the_draw(self):
         server, _, _ = self.fill()
         expected = ("agency 1: 3 bets, finished\n"
                     "agency 2: 2 bets, not finished\n"
                     "in all: 5 bets, 1 agencies finished\n"
+                    "draw: open, 2 agencies, winning number 7574\n"
                     "raffle: not held\n"
                     "sound\n")
         self.assertEqual(self.run_check(),
-                         (1, "", f"lottery-server: data folder {self.data}: bets.lock: another server works on this folder\n"))
+                         (1, "", f"lottery-server: data directory {self.data}: "
+                                 "another server works on this folder\n"))
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.check(), (0, expected, ""))
 
@@ -66,6 +68,7 @@ class Check(Case):
         self.assertEqual(self.check(), (0, "agency 1: 3 bets, finished\n"
                                            "agency 2: 2 bets, finished\n"
                                            "in all: 5 bets, 2 agencies finished\n"
+                                           "draw: closed, 2 agencies, winning number 7574\n"
                                            "raffle: held with number 7574, 3 winners\n"
                                            "sound\n", ""))
 
@@ -77,17 +80,18 @@ class Check(Case):
         status, output, _ = self.check()
         self.assertEqual(status, 0)
         self.assertIn("in all: 5 bets, 1 agencies finished\n", output)
-        self.assertIn("which the next start cuts: 6 bytes of bets.csv, 0 of bets.journal\n", output)
+        self.assertIn("which the next start cuts: 6 bytes of bets.csv, 0 of bets.journal\n"
+                      "what is cut is kept, in files that are named bets.torn-TIME\n", output)
 
     def test_damage(self):
         server, _, _ = self.fill()
         self.assertEqual(server.stop(), 0)
-        for name, at in (("bets.csv", 7), ("bets.journal", 1024 + 70)):
+        for name, at in (("bets.csv", 7), ("bets.journal", 8192 + 70)):
             whole = (self.data / name).read_bytes()
             (self.data / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
             status, output, errors = self.check()
             self.assertEqual((status, output), (1, ""))
-            self.assertRegex(errors, rf"^lottery-server: data folder .*/data: {name}: .* at byte \d+, .*copy.*\n$")
+            self.assertRegex(errors, rf"^lottery-server: data directory .*/data: {name}: .* at byte \d+.* copy\b.*\n$")
             (self.data / name).write_bytes(whole)
         self.assertEqual(self.check()[0], 0)
 

@@ -5,7 +5,7 @@ import subprocess
 import time
 import unittest
 
-from programs import BIN, Case, connections_of, wait_until
+from programs import BIN, Case, available_cpus, connections_of, wait_until
 from wire import Closed, Peer, bet, pb
 
 
@@ -38,13 +38,24 @@ class Spreading(Case):
             os.kill(hung, signal.SIGCONT)
         self.assertEqual(server.stop(), 0)
 
-    def test_one_worker_per_core(self):
-        """With SERVER_WORKERS=0 there is one per core, and one coordinator."""
-        server = self.server(workers=0, level="DEBUG")
-        cores = os.sysconf("SC_NPROCESSORS_ONLN")
+    def count_by_role(self, **settings):
+        server = self.server(level="DEBUG", **settings)
         server.wait_ready()
-        self.assertEqual({role: len(pids) for role, pids in server.children().items()},
-                         {"worker": cores, "coordinator": 1})
+        return {role: len(pids) for role, pids in server.children().items()}
+
+    def test_one_worker_per_core(self):
+        """With SERVER_WORKERS=0 there is one per core that may be used, and one coordinator and ledger."""
+        self.assertEqual(self.count_by_role(workers=0),
+                         {"worker": available_cpus(), "coordinator": 1, "ledger": 1})
+
+    def test_affinity(self):
+        """Cores that the server may not run on get no worker."""
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            self.assertEqual(self.count_by_role(workers=0)["worker"], 1)
+        finally:
+            os.sched_setaffinity(0, cores)
 
 
 class Restarting(Case):
@@ -127,7 +138,7 @@ class Restarting(Case):
 class Stopping(Case):
     """SIGTERM and SIGINT at any moment: within a second everything is closed, with a line each."""
 
-    def check_stop(self, server, number=signal.SIGTERM, connections=0):
+    def check_stop(self, server, number=signal.SIGTERM, connections=0, is_in_order=True):
         children = sum(server.children().values(), [])
         begin = time.monotonic()
         server.signal(number)
@@ -135,7 +146,10 @@ class Stopping(Case):
         # The server may take a second; the rest is for sanitizers on a busy machine.
         self.assertLess(time.monotonic() - begin, 4)
         self.assertEqual(server.lines()[-1].text.split(" action: ")[1], "exit | result: success")
-        self.assertEqual(len(server.lines("close_process", "success")), 3)
+        ends = [line.details["process"] for line in server.lines("close_process", "success")]
+        self.assertEqual(ends if is_in_order else sorted(ends, reverse=True),
+                         ["worker", "worker", "coordinator", "ledger"] if is_in_order else
+                         ["worker", "worker", "ledger", "coordinator"])
         self.assertEqual(len(server.lines("close_listener", "success")), 3)
         self.assertGreaterEqual(len(server.lines("close_file", "success")), 1)
         self.assertEqual(len(server.lines("close_connection", "success")), connections)
@@ -205,7 +219,7 @@ class Stopping(Case):
                             os.kill(pid, number)
                         except ProcessLookupError:
                             pass  # it has ended already
-                    self.check_stop(server, number, connections=1)
+                    self.check_stop(server, number, connections=1, is_in_order=False)
 
     def test_echo(self):
         """Mode echo: one connection has sent nothing, one half a line."""
@@ -270,7 +284,7 @@ class CommandLine(Case):
         self.assertEqual(self.run_server("nonsense").returncode, 2)
 
     def test_cannot_start(self):
-        """No data folder, or a port that is taken: status 1, with the reason."""
+        """No data directory, or a port that is taken: status 1, with the reason."""
         result = self.run_server(SERVER_PORT="0", LOTTERY_DATA_DIR="nowhere")
         self.assertEqual(result.returncode, 1)
         self.assertIn("nowhere", result.stdout)
@@ -278,6 +292,24 @@ class CommandLine(Case):
         result = self.run_server(SERVER_PORT=str(server.port), SERVER_IP="127.0.0.1")
         self.assertEqual(result.returncode, 1)
         self.assertIn("bind: Address already in use", result.stdout)
+
+    def assert_unhealthy(self, reason, settings):
+        result = self.run_server("--health", **settings)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"lottery-server: 127.0.0.1:{settings['SERVER_PORT']}: {reason}",
+                      result.stderr)
+
+    def test_health_without_a_ledger(self):
+        """A central that cannot store bets is not healthy, although it accepts connections."""
+        server = self.server(level="DEBUG")
+        server.wait_ready()
+        settings = {"SERVER_PORT": str(server.port)}
+        ledger = server.children()["ledger"][0]
+        os.kill(ledger, signal.SIGSTOP)
+        self.assert_unhealthy("no answer within 2 s: the central cannot store bets at the moment\n",
+                              settings)
+        os.kill(ledger, signal.SIGCONT)
+        self.assertEqual(self.run_server("--health", **settings).returncode, 0)
 
     def test_health(self):
         """--health asks the running server, in both modes: 0 while it answers, 1 when it hangs or is
@@ -293,11 +325,11 @@ class CommandLine(Case):
                 workers = server.children()["worker"]
                 for pid in workers:
                     os.kill(pid, signal.SIGSTOP)
-                self.assertEqual(self.run_server("--health", **settings).returncode, 1)
+                self.assert_unhealthy("no answer within 2 s", settings)
                 for pid in workers:
                     os.kill(pid, signal.SIGCONT)
                 self.assertEqual(server.stop(), 0)
-                self.assertEqual(self.run_server("--health", **settings).returncode, 1)
+                self.assert_unhealthy("cannot connect: connection refused", settings)
                 self.assertEqual([line.text for line in server.lines() if line.result == "fail"],
                                  [])
 

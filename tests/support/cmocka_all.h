@@ -9,4 +9,6 @@
 
 #include <cmocka.h>
 
+#undef skip /* a macro of cmocka without arguments; it would also take our own words */
+
 #endif

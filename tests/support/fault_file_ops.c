@@ -2,39 +2,52 @@
 
 #include "prng.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FILES_MAX 16
+#define FILES_MAX 24
 #define FILE_CAPACITY                                                                              \
     ((size_t)64 * 1024) /* bytes that the model keeps of a file, from its beginning */
-#define PIECE 64
+#define PIECE 512
+#define NAMES_MAX 12
+#define CHANGES_MAX 12
 
-/* One file, as it is on the modelled disk. */
+/* One file: as programs see it, and as it is on the modelled disk. */
 struct disk_file {
     dev_t device;
     ino_t inode;
+    bool is_used;
+    unsigned char live[FILE_CAPACITY];
+    size_t live_size;
     unsigned char bytes[FILE_CAPACITY];
     size_t size;
     bool is_dirty[FILE_CAPACITY / PIECE]; /* written since the last sync */
 };
 
+/* The names in the folder. */
+struct disk_names {
+    struct {
+        char name[48];
+        struct disk_file *file; /* NULL: this entry is free */
+    } entry[NAMES_MAX];
+};
+
 /* Shared with the processes forked after the first fault_reset; remains when they end. */
 static struct disk {
     struct disk_file files[FILES_MAX];
-    size_t count;
+    struct disk_names names;                /* on the disk */
+    struct disk_names changes[CHANGES_MAX]; /* after each change that was not synced */
+    size_t changes_count;
 } * disk;
 
 static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    unsigned counts[6];
+    unsigned counts[8];
     unsigned folder_syncs;
     unsigned ops;
     unsigned left;
@@ -44,20 +57,13 @@ static struct {
     bool stays;
     bool has_struck;
     bool half_done; /* there was a short write; the next write fails */
-    bool holds_syncs;
-    bool sync_waits;
     void (*on_call)(void *context);
     void *context;
-} fault = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} fault;
 
 void fault_reset(void)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
-    memset(fault.counts, 0, sizeof(fault.counts));
-    fault.folder_syncs = 0;
-    fault.is_armed = fault.stays = fault.has_struck = fault.half_done = false;
-    fault.holds_syncs = fault.sync_waits = false;
-    fault.on_call = NULL;
+    memset(&fault, 0, sizeof(fault));
     if (disk == NULL) {
         void *memory =
             mmap(NULL, sizeof(*disk), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -65,13 +71,14 @@ void fault_reset(void)
             abort();
         disk = memory;
     }
-    disk->count = 0;
-    (void)pthread_mutex_unlock(&fault.mutex);
+    for (size_t i = 0; i < FILES_MAX; i++)
+        disk->files[i].is_used = false;
+    memset(&disk->names, 0, sizeof(disk->names));
+    disk->changes_count = 0;
 }
 
 void fault_plan(unsigned ops, unsigned after, enum fault_kind kind, int error, bool stays)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
     fault.ops = ops;
     fault.left = after;
     fault.kind = kind;
@@ -79,16 +86,12 @@ void fault_plan(unsigned ops, unsigned after, enum fault_kind kind, int error, b
     fault.stays = stays;
     fault.has_struck = fault.half_done = false;
     fault.is_armed = true;
-    (void)pthread_mutex_unlock(&fault.mutex);
 }
 
 bool fault_end(void)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
     fault.is_armed = false;
-    bool has_struck = fault.has_struck;
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return has_struck;
+    return fault.has_struck;
 }
 
 static unsigned index_of(enum fault_op op)
@@ -102,56 +105,25 @@ static unsigned index_of(enum fault_op op)
 
 unsigned fault_count(enum fault_op op)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
-    unsigned count = fault.counts[index_of(op)];
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return count;
+    return fault.counts[index_of(op)];
 }
 
 unsigned fault_folder_syncs(void)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
-    unsigned count = fault.folder_syncs;
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return count;
-}
-
-void fault_hold_syncs(void)
-{
-    (void)pthread_mutex_lock(&fault.mutex);
-    fault.holds_syncs = true;
-    (void)pthread_mutex_unlock(&fault.mutex);
-}
-
-void fault_release_syncs(void)
-{
-    (void)pthread_mutex_lock(&fault.mutex);
-    fault.holds_syncs = false;
-    (void)pthread_cond_broadcast(&fault.changed);
-    (void)pthread_mutex_unlock(&fault.mutex);
-}
-
-bool fault_sync_waits(void)
-{
-    (void)pthread_mutex_lock(&fault.mutex);
-    bool waits = fault.sync_waits;
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return waits;
+    return fault.folder_syncs;
 }
 
 void fault_watch(void (*on_call)(void *context), void *context)
 {
-    (void)pthread_mutex_lock(&fault.mutex);
     fault.on_call = on_call;
     fault.context = context;
-    (void)pthread_mutex_unlock(&fault.mutex);
 }
 
-/* Counts the call and returns whether the plan makes it fail. The caller holds the mutex. */
+/* Counts the call and returns whether the plan makes it fail. */
 static bool strikes(enum fault_op op)
 {
     fault.counts[index_of(op)]++;
-    if (fault.on_call != NULL && op != FAULT_PREAD)
+    if (fault.on_call != NULL && op != FAULT_PREAD && op != FAULT_MAP)
         fault.on_call(fault.context);
     if (!fault.is_armed || (fault.ops & (unsigned)op) == 0)
         return false;
@@ -163,7 +135,7 @@ static bool strikes(enum fault_op op)
     return true;
 }
 
-/* For operations that cannot be half done: does the call fail? The caller holds the mutex. */
+/* For operations that cannot be half done: does the call fail? */
 static bool fails(enum fault_op op)
 {
     if (!strikes(op) || fault.kind == FAULT_EXIT_AFTER)
@@ -182,13 +154,96 @@ static void end_after(enum fault_op op)
         _exit(FAULT_EXIT_STATUS);
 }
 
-static struct disk_file *find_file(const struct stat *info)
+/* The names as programs see them. */
+static struct disk_names *live_names(void)
 {
-    for (size_t i = 0; i < disk->count; i++) {
-        if (disk->files[i].device == info->st_dev && disk->files[i].inode == info->st_ino)
-            return &disk->files[i];
+    return disk->changes_count > 0 ? &disk->changes[disk->changes_count - 1] : &disk->names;
+}
+
+/* Begins a change of the names. When there are too many, the first reaches the disk. */
+static struct disk_names *change_names(void)
+{
+    if (disk->changes_count == CHANGES_MAX) {
+        disk->names = disk->changes[0];
+        memmove(disk->changes, disk->changes + 1, (CHANGES_MAX - 1) * sizeof(disk->changes[0]));
+        disk->changes_count--;
+    }
+    struct disk_names next = *live_names();
+    disk->changes[disk->changes_count++] = next;
+    return &disk->changes[disk->changes_count - 1];
+}
+
+static void set_name(struct disk_names *names, const char *name, struct disk_file *file)
+{
+    size_t at = NAMES_MAX;
+
+    for (size_t i = NAMES_MAX; i-- > 0;) {
+        if (names->entry[i].file == NULL)
+            at = i;
+    }
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        if (names->entry[i].file != NULL && strcmp(names->entry[i].name, name) == 0)
+            at = i;
+    }
+    if (at == NAMES_MAX || strlen(name) >= sizeof(names->entry[at].name))
+        return; /* more than the model keeps */
+    (void)snprintf(names->entry[at].name, sizeof(names->entry[at].name), "%s", name);
+    names->entry[at].file = file;
+}
+
+static struct disk_file *find_name(const struct disk_names *names, const char *name)
+{
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        if (names->entry[i].file != NULL && strcmp(names->entry[i].name, name) == 0)
+            return names->entry[i].file;
     }
     return NULL;
+}
+
+static bool has_file(const struct disk_names *names, const struct disk_file *file)
+{
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        if (names->entry[i].file == file)
+            return true;
+    }
+    return false;
+}
+
+/* Is there a name that a power cut could leave for it? */
+static bool is_named(const struct disk_file *file)
+{
+    bool is_found = has_file(&disk->names, file);
+
+    for (size_t i = 0; i < disk->changes_count; i++)
+        is_found = is_found || has_file(&disk->changes[i], file);
+    return is_found;
+}
+
+static struct disk_file *find_file(const struct stat *info)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        struct disk_file *file = &disk->files[i];
+        if (file->is_used && file->device == info->st_dev && file->inode == info->st_ino)
+            return file;
+    }
+    return NULL;
+}
+
+static struct disk_file *add_file(const struct stat *info)
+{
+    struct disk_file *file = NULL;
+
+    for (size_t i = 0; i < FILES_MAX && file == NULL; i++) {
+        if (!disk->files[i].is_used || !is_named(&disk->files[i]))
+            file = &disk->files[i];
+    }
+    if (file == NULL)
+        return NULL;
+    memset(file, 0, sizeof(*file));
+    file->is_used = true;
+    file->device = info->st_dev;
+    file->inode = info->st_ino;
+    return file;
 }
 
 static bool is_folder(int fd)
@@ -198,6 +253,24 @@ static bool is_folder(int fd)
     return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* The bytes that a file has as programs see them. */
+static void read_live(struct disk_file *file, int fd)
+{
+    char path[64];
+
+    /* `fd` may be open for writing only. */
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int reading = open(path, O_RDONLY | O_CLOEXEC);
+    if (reading < 0)
+        abort();
+    ssize_t size = pread(reading, file->live, sizeof(file->live), 0);
+    file->live_size = size > 0 ? (size_t)size : 0;
+    memset(file->live + file->live_size, 0, FILE_CAPACITY - file->live_size);
+    (void)close(reading);
+}
+
+/* The modelled file that `fd` is open on. One that was there before the model began is on the disk.
+ */
 static struct disk_file *file_of(int fd)
 {
     struct stat info;
@@ -205,74 +278,79 @@ static struct disk_file *file_of(int fd)
     if (disk == NULL || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
         return NULL;
     struct disk_file *file = find_file(&info);
-    if (file != NULL || disk->count == FILES_MAX)
+    if (file != NULL)
         return file;
-    file = &disk->files[disk->count++];
-    memset(file, 0, sizeof(*file));
-    file->device = info.st_dev;
-    file->inode = info.st_ino;
-    /* A file that was there before the model started is on the disk. */
-    ssize_t size = pread(fd, file->bytes, sizeof(file->bytes), 0);
-    file->size = size > 0 ? (size_t)size : 0;
+    file = add_file(&info);
+    if (file == NULL)
+        return NULL;
+    read_live(file, fd);
+    memcpy(file->bytes, file->live, sizeof(file->bytes));
+    file->size = file->live_size;
     return file;
 }
 
-static void mark_dirty(struct disk_file *file, off_t from, off_t to)
+static void mark_dirty(struct disk_file *file, size_t from, size_t to)
 {
-    for (off_t piece = from / PIECE; piece * PIECE < to; piece++) {
-        if (piece < (off_t)(FILE_CAPACITY / PIECE))
-            file->is_dirty[piece] = true;
-    }
+    for (size_t piece = from / PIECE; piece * PIECE < to && piece < FILE_CAPACITY / PIECE; piece++)
+        file->is_dirty[piece] = true;
 }
 
 /* The pieces that were written reach the disk; with a prng, half of them. */
-static void reach_disk(struct disk_file *file, int fd, struct prng *prng)
+static void reach_disk(struct disk_file *file, struct prng *prng)
 {
-    struct stat info;
-    char path[64];
-
-    /* `fd` may be open for writing only. */
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int reading = open(path, O_RDONLY | O_CLOEXEC);
-    if (reading < 0 || fstat(fd, &info) < 0)
-        abort();
     for (size_t piece = 0; piece < FILE_CAPACITY / PIECE; piece++) {
         if (!file->is_dirty[piece] || (prng != NULL && prng_below(prng, 2) == 0))
             continue;
-        memset(file->bytes + piece * PIECE, 0, PIECE);
-        if (pread(reading, file->bytes + piece * PIECE, PIECE, (off_t)(piece * PIECE)) < 0)
-            abort();
+        memcpy(file->bytes + piece * PIECE, file->live + piece * PIECE, PIECE);
         file->is_dirty[piece] = false;
     }
     if (prng == NULL || prng_below(prng, 2) == 0)
-        file->size = (size_t)info.st_size < FILE_CAPACITY ? (size_t)info.st_size : FILE_CAPACITY;
-    (void)close(reading);
+        file->size = file->live_size;
+}
+
+/* Follows an opening, which may have made the file or emptied it. */
+static void note_open(int fd, const char *name, bool was_there, int flags)
+{
+    struct stat info;
+
+    if (disk == NULL || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
+        return;
+    struct disk_file *old = find_file(&info);
+    if (!was_there && old != NULL)
+        old->inode = 0; /* the inode of a removed file is in use again */
+    struct disk_file *file = was_there ? file_of(fd) : add_file(&info);
+    if (file == NULL)
+        return;
+    if (was_there && find_name(live_names(), name) == NULL) {
+        set_name(&disk->names, name, file);
+        for (size_t i = 0; i < disk->changes_count; i++)
+            set_name(&disk->changes[i], name, file);
+    }
+    if (!was_there)
+        set_name(change_names(), name, file);
+    if ((flags & O_TRUNC) != 0) {
+        mark_dirty(file, 0, file->live_size);
+        read_live(file, fd);
+    }
 }
 
 static int do_openat(int dir, const char *name, int flags, mode_t mode)
 {
-    int fd = -1;
+    struct stat info;
 
-    (void)pthread_mutex_lock(&fault.mutex);
-    if (!fails(FAULT_OPENAT)) {
-        fd = openat(dir, name, flags | O_CLOEXEC, mode);
-        if (fd >= 0)
-            (void)file_of(fd);
-        end_after(FAULT_OPENAT);
-    }
-    (void)pthread_mutex_unlock(&fault.mutex);
+    if (fails(FAULT_OPENAT))
+        return -1;
+    bool was_there = fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    int fd = openat(dir, name, flags | O_CLOEXEC, mode);
+    if (fd >= 0)
+        note_open(fd, name, was_there, flags);
+    end_after(FAULT_OPENAT);
     return fd;
 }
 
 static ssize_t do_pread(int fd, void *bytes, size_t size, off_t offset)
 {
-    ssize_t result = -1;
-
-    (void)pthread_mutex_lock(&fault.mutex);
-    if (!fails(FAULT_PREAD))
-        result = pread(fd, bytes, size, offset);
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return result;
+    return fails(FAULT_PREAD) ? -1 : pread(fd, bytes, size, offset);
 }
 
 /* Writes half of the bytes of the first part that is not empty. */
@@ -285,11 +363,18 @@ static ssize_t write_half(int fd, const struct iovec *parts, int count, off_t of
     return 0;
 }
 
+static void note_write(struct disk_file *file, int fd, off_t offset, ssize_t size)
+{
+    if (file == NULL || size <= 0)
+        return;
+    read_live(file, fd);
+    mark_dirty(file, (size_t)offset, (size_t)(offset + size));
+}
+
 static ssize_t do_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
     ssize_t result = -1;
 
-    (void)pthread_mutex_lock(&fault.mutex);
     struct disk_file *file = file_of(fd);
     bool is_struck = strikes(FAULT_PWRITEV);
     if (fault.half_done && fault.is_armed) {
@@ -301,42 +386,36 @@ static ssize_t do_pwritev(int fd, const struct iovec *parts, int count, off_t of
         errno = fault.error;
     } else if (is_struck && fault.kind != FAULT_EXIT_AFTER) {
         result = write_half(fd, parts, count, offset);
+        note_write(file, fd, offset, result);
         fault.half_done = true;
         if (fault.kind == FAULT_EXIT_HALF)
             _exit(FAULT_EXIT_STATUS);
     } else {
         result = pwritev(fd, parts, count, offset);
+        note_write(file, fd, offset, result);
         end_after(FAULT_PWRITEV);
     }
-    if (result > 0 && file != NULL)
-        mark_dirty(file, offset, offset + result);
-    (void)pthread_mutex_unlock(&fault.mutex);
     return result;
 }
 
 static int do_fdatasync(int fd)
 {
-    int result = -1;
-
-    (void)pthread_mutex_lock(&fault.mutex);
     struct disk_file *file = file_of(fd);
-    while (!is_folder(fd) && fault.holds_syncs) {
-        fault.sync_waits = true;
-        (void)pthread_cond_wait(&fault.changed, &fault.mutex);
-    }
-    fault.sync_waits = false;
-    if (!fails(FAULT_FDATASYNC)) {
-        result = 0;
+
+    if (fails(FAULT_FDATASYNC)) {
         if (file != NULL)
-            reach_disk(file, fd, NULL);
-        if (is_folder(fd))
-            fault.folder_syncs++;
-        end_after(FAULT_FDATASYNC);
-    } else if (file != NULL) {
-        memset(file->is_dirty, 0, sizeof(file->is_dirty));
+            memset(file->is_dirty, 0, sizeof(file->is_dirty));
+        return -1;
     }
-    (void)pthread_mutex_unlock(&fault.mutex);
-    return result;
+    if (file != NULL)
+        reach_disk(file, NULL);
+    if (is_folder(fd)) {
+        fault.folder_syncs++;
+        disk->names = *live_names();
+        disk->changes_count = 0;
+    }
+    end_after(FAULT_FDATASYNC);
+    return 0;
 }
 
 /* In the model nothing reaches the disk before a sync. */
@@ -347,64 +426,131 @@ static void do_start_write(int fd)
 
 static int do_ftruncate(int fd, off_t size)
 {
-    int result = -1;
+    struct disk_file *file = file_of(fd);
 
-    (void)pthread_mutex_lock(&fault.mutex);
-    if (!fails(FAULT_FTRUNCATE)) {
-        result = ftruncate(fd, size);
-        end_after(FAULT_FTRUNCATE);
+    if (fails(FAULT_FTRUNCATE))
+        return -1;
+    int result = ftruncate(fd, size);
+    if (result == 0 && file != NULL) {
+        mark_dirty(file, (size_t)size, file->live_size);
+        read_live(file, fd);
     }
-    (void)pthread_mutex_unlock(&fault.mutex);
+    end_after(FAULT_FTRUNCATE);
     return result;
 }
 
 static int do_renameat(int dir, const char *from, const char *to)
 {
-    int result = -1;
-
-    (void)pthread_mutex_lock(&fault.mutex);
-    if (!fails(FAULT_RENAMEAT)) {
-        result = renameat(dir, from, dir, to);
-        end_after(FAULT_RENAMEAT);
+    if (fails(FAULT_RENAMEAT))
+        return -1;
+    int result = renameat(dir, from, dir, to);
+    if (result == 0 && disk != NULL) {
+        struct disk_names *names = change_names();
+        struct disk_file *file = find_name(names, from);
+        set_name(names, from, NULL);
+        set_name(names, to, file);
     }
-    (void)pthread_mutex_unlock(&fault.mutex);
+    end_after(FAULT_RENAMEAT);
+    return result;
+}
+
+static int do_unlinkat(int dir, const char *name)
+{
+    if (fails(FAULT_UNLINKAT))
+        return -1;
+    int result = unlinkat(dir, name, 0);
+    if (result == 0 && disk != NULL)
+        set_name(change_names(), name, NULL);
+    end_after(FAULT_UNLINKAT);
+    return result;
+}
+
+static const void *do_map(int fd, size_t size)
+{
+    if (fails(FAULT_MAP))
+        return NULL;
+    const void *result = file_ops_system.map(fd, size);
+    end_after(FAULT_MAP);
     return result;
 }
 
 const struct file_ops fault_file_ops = {
     .openat = do_openat,
     .fstat = fstat,
+    .fstatat = fstatat,
     .pread = do_pread,
     .pwritev = do_pwritev,
     .fdatasync = do_fdatasync,
     .start_write = do_start_write,
     .ftruncate = do_ftruncate,
     .renameat = do_renameat,
+    .unlinkat = do_unlinkat,
+    .map = do_map,
 };
 
 long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed)
 {
+    static struct disk_file copy;
     char path[512];
     struct stat info;
     struct prng prng = {seed};
 
     (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    const struct disk_file *file = stat(path, &info) == 0 ? find_file(&info) : NULL;
+    if (file == NULL)
         return -1;
-    struct disk_file *file = fstat(fd, &info) == 0 ? find_file(&info) : NULL;
-    struct disk_file *copy = file != NULL ? malloc(sizeof(*copy)) : NULL;
-    long size = -1;
-    if (copy != NULL) {
-        *copy = *file;
-        if (seed != 0)
-            reach_disk(copy, fd, &prng);
-        size = copy->size <= capacity ? (long)copy->size : -1;
-        if (size > 0)
-            memcpy(out, copy->bytes, (size_t)size);
+    copy = *file;
+    if (seed != 0)
+        reach_disk(&copy, &prng);
+    if (copy.size > capacity)
+        return -1;
+    memcpy(out, copy.bytes, copy.size);
+    return (long)copy.size;
+}
+
+static void empty_folder(const char *dir)
+{
+    DIR *entries = opendir(dir);
+    const struct dirent *entry;
+
+    if (entries == NULL)
+        abort();
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(dirfd(entries), entry->d_name, 0);
     }
-    free(copy);
+    (void)closedir(entries);
+}
+
+static void write_file(const char *dir, const char *name, const struct disk_file *file)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0 || write(fd, file->bytes, file->size) != (ssize_t)file->size)
+        abort();
     (void)close(fd);
-    return size;
+}
+
+void fault_power_cut(const char *dir, unsigned seed)
+{
+    static struct disk_file copy;
+    struct prng prng = {seed};
+    const struct disk_names *names = &disk->names;
+
+    if (seed != 0 && disk->changes_count > 0) {
+        size_t changes = prng_below(&prng, (uint32_t)disk->changes_count + 1);
+        names = changes > 0 ? &disk->changes[changes - 1] : names;
+    }
+    empty_folder(dir);
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        if (names->entry[i].file == NULL)
+            continue;
+        copy = *names->entry[i].file;
+        if (seed != 0)
+            reach_disk(&copy, &prng);
+        write_file(dir, names->entry[i].name, &copy);
+    }
 }

@@ -1,10 +1,11 @@
 /* fault_file_ops.h - the store's file operations with planned faults, and a model of the disk.
  *
  * The operations are the system calls until a plan makes one fail. Written bytes reach the model of
- * the disk only when a sync succeeds; after a failed sync it treats them as clean, as kernels do.
- * So a test can see what a power cut would leave.
+ * the disk only when a sync of the file succeeds, and names when one of the folder does; after a
+ * failed sync it treats the bytes as clean, as kernels do. So a test can see what a power cut would
+ * leave.
  *
- * One plan per process; all functions may be called from any thread.
+ * One plan per process, and one folder at a time; not for several threads.
  */
 #ifndef LOTTERY_FAULT_FILE_OPS_H
 #define LOTTERY_FAULT_FILE_OPS_H
@@ -24,7 +25,9 @@ enum fault_op {
     FAULT_FDATASYNC = 8,
     FAULT_FTRUNCATE = 16,
     FAULT_RENAMEAT = 32,
-    FAULT_ANY = 63
+    FAULT_UNLINKAT = 64,
+    FAULT_MAP = 128,
+    FAULT_ANY = 255
 };
 
 enum fault_kind {
@@ -53,21 +56,19 @@ unsigned fault_count(enum fault_op op);
 /* How many of the fdatasync calls were for folders. */
 unsigned fault_folder_syncs(void);
 
-/* Between these two calls, a sync of a file waits before it starts. */
-void fault_hold_syncs(void);
-void fault_release_syncs(void);
-
-/* Is a sync waiting? */
-bool fault_sync_waits(void);
-
-/* `on_call` runs before every operation except pread. NULL for none. */
+/* `on_call` runs before every operation except pread and map. NULL for none. */
 void fault_watch(void (*on_call)(void *context), void *context);
 
 /* Reads the file `name` in `dir`, as it is on the modelled disk, into `out`, at most `capacity`
- * bytes. Returns the size, or -1 if the disk has no such file. With a seed other than 0, half of
- * the bytes written since the last sync have reached the disk too, in pieces of 64 bytes. May be
- * called from on_call. */
+ * bytes. Returns the size, or -1 if the disk has no such file. With a seed other than 0, some of
+ * what was not synced has reached the disk too, as below. */
 long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,
                      unsigned seed);
+
+/* The power fails: writes to the folder `dir`, in the place of what is there, what the disk has.
+ * With a seed other than 0, some of what was not synced has reached it too: each file's bytes in
+ * pieces of 512, each or not, its size or not, and the first few of the changes of names. May be
+ * called from on_call. */
+void fault_power_cut(const char *dir, unsigned seed);
 
 #endif

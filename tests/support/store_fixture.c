@@ -5,7 +5,10 @@
 #include "fault_file_ops.h"
 #include "log.h"
 #include "tmpdir.h"
+#include "winner_files.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const folder_names[FOLDER_FILES] = {"bets.csv", "bets.journal", "winners.csv"};
+const char *const folder_names[FOLDER_FILES] = {"bets.csv", "bets.journal", WINNERS_NAME,
+                                                WINNERS_INDEX_NAME};
+
+const struct commit_limits store_small_limits = {
+    .inline_max = 200, .sync_after = 300, .journal_max = 900, .bets_max = 2000, .reserve = 4096};
 
 int store_fixture_setup(void **state)
 {
@@ -26,75 +33,61 @@ int store_fixture_setup(void **state)
 
 int store_fixture_teardown(void **state)
 {
+    fault_reset();
     tmpdir_remove(*state);
     return 0;
 }
 
-/* A test that expects this runs the store in a child process. */
-static void store_fixture_on_fatal(const char *reason)
+static void end_group(struct store_fixture *self)
 {
-    (void)reason;
-    _exit(STORE_FATAL_EXIT);
+    for (size_t i = 0; i < self->count; i++)
+        free(self->lines[i]);
+    self->count = 0;
 }
 
-static void end_loop(struct store_fixture *self)
+static void close_all(struct store_fixture *self)
 {
-    if (self->loop == NULL)
-        return;
-    (void)uv_run(self->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(self->loop), 0);
-    free(self->loop);
-    self->loop = NULL;
-}
-
-enum status store_fixture_attach(struct store_fixture *self)
-{
+    store_close(self->store);
     self->store = NULL;
-    self->loop = malloc(sizeof(*self->loop));
-    if (self->loop == NULL)
-        return STATUS_NOMEM;
-    if (uv_loop_init(self->loop) != 0) {
-        free(self->loop);
-        self->loop = NULL;
-        return STATUS_IO;
-    }
-    enum status status = store_csv_attach(self->data_dir, self->loop, store_fixture_on_fatal,
-                                          &self->store, &self->err);
-    if (status != STATUS_OK)
-        end_loop(self);
-    return status;
+    end_group(self);
+    draw_fini(&self->draw);
+    data_dir_close(&self->data_dir);
 }
 
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
-                               const struct file_ops *ops, uint32_t agencies)
+                               const struct file_ops *ops, const struct commit_limits *limits,
+                               uint32_t agencies)
 {
     memset(self, 0, sizeof(*self));
     self->dir = dir;
     self->ops = ops;
-    enum status status =
-        data_dir_open(dir, agencies, ops, &self->data_dir, &self->report, &self->err);
+    draw_init(&self->draw);
+    enum status status = data_dir_open(dir, ops, &self->data_dir, &self->err);
     if (status != STATUS_OK)
         return status;
-    status = store_fixture_attach(self);
-    if (status != STATUS_OK) {
-        data_dir_close(self->data_dir);
-        self->data_dir = NULL;
+    struct store_csv_config config = {
+        .data_dir = &self->data_dir, .opened = {agencies, STORE_NUMBER}, .limits = limits};
+    status = store_csv_open(&config, &self->draw, &self->store, &self->report, &self->err);
+    if (status == STATUS_OK && self->draw.phase == DRAW_NEW) {
+        struct draw_record opened = {.type = DRAW_OPENED, .opened = config.opened};
+        (void)store_fixture_add_record(self, opened);
+        status = store_fixture_commit(self);
     }
+    if (status != STATUS_OK)
+        close_all(self);
     return status;
-}
-
-void store_fixture_detach(struct store_fixture *self)
-{
-    store_csv_detach(self->store);
-    self->store = NULL;
-    end_loop(self);
 }
 
 void store_fixture_close(struct store_fixture *self)
 {
-    store_fixture_detach(self);
-    data_dir_close(self->data_dir);
-    self->data_dir = NULL;
+    close_all(self);
+}
+
+void store_fixture_kill(struct store_fixture *self)
+{
+    fault_plan(FAULT_ANY, 0, FAULT_ERROR, EIO, true);
+    close_all(self);
+    (void)fault_end();
 }
 
 static void write_document(uint32_t agency, uint64_t index, char out[BET_DOCUMENT_MAX + 1])
@@ -136,65 +129,112 @@ bool store_fixture_is_bet(const struct bet *bet, uint32_t agency, uint64_t index
     return bet->number == wanted->number;
 }
 
-static void store_fixture_on_done(struct store_op *op)
+/* Puts an accepted record, with `lines`, which it owns from now on, into the group. */
+static enum status add(struct store_fixture *self, struct draw_record *record, char *lines,
+                       size_t skip, size_t size)
 {
-    struct store_call *call = (struct store_call *)op;
+    enum status status =
+        store_append(self->store, record, lines != NULL ? lines + skip : NULL, size - skip);
 
-    call->calls++;
-    if (call->ended != NULL)
-        call->order = ++*call->ended;
+    if (status != STATUS_OK) {
+        draw_undo(&self->draw, record);
+        free(lines);
+        return status;
+    }
+    assert_true(self->count < STORE_GROUP_MAX);
+    self->records[self->count] = *record;
+    self->lines[self->count++] = lines;
+    return STATUS_OK;
 }
 
-static void prepare(struct store_call *call, unsigned *ended)
+enum status store_fixture_add_record(struct store_fixture *self, struct draw_record record)
 {
-    memset(call, 0, sizeof(*call));
-    call->op.done = store_fixture_on_done;
-    call->ended = ended;
+    self->last = draw_apply(&self->draw, &record);
+    if (!self->last.is_recorded)
+        return self->last.status;
+    return add(self, &record, NULL, 0, 0);
 }
 
-enum status store_call_append(struct store_fixture *self, struct store_call *call, unsigned *ended,
-                              uint32_t agency, uint64_t offset, size_t count)
+enum status store_fixture_add(struct store_fixture *self, uint32_t agency, uint64_t offset,
+                              size_t count)
 {
-    prepare(call, ended);
-    return store_append(self->store, &call->op, agency, offset,
-                        count > 0 ? store_fixture_bets(agency, offset, count) : NULL, count);
+    struct draw_record record = {.type = DRAW_BETS, .bets = {agency, (uint32_t)count, offset}};
+
+    self->last = draw_apply(&self->draw, &record);
+    if (!self->last.is_recorded)
+        return self->last.status;
+    /* Allocated by the C library, so that tests without memory do not fail here. */
+    char *lines = NULL;
+    if (posix_memalign((void **)&lines, 16, count * store_csv_encoding.bet_max) != 0)
+        return STATUS_NOMEM;
+    size_t size =
+        store_csv_encoding.encode(agency, store_fixture_bets(agency, offset, count), count, lines);
+    size_t skip = self->last.known > 0 ? store_skip(self->store, lines, size, self->last.known) : 0;
+    return add(self, &record, lines, skip, size);
 }
 
-void store_call_finish(struct store_fixture *self, struct store_call *call, unsigned *ended,
-                       uint32_t agency, uint64_t total)
+enum status store_fixture_commit(struct store_fixture *self)
 {
-    prepare(call, ended);
-    store_finish(self->store, &call->op, agency, total);
-}
+    enum status status = store_commit(self->store, &self->err);
 
-static enum status wait_for(struct store_fixture *self, struct store_call *call)
-{
-    while (call->calls == 0)
-        (void)uv_run(self->loop, UV_RUN_ONCE);
-    self->last = call->op;
-    return call->op.status;
+    if (status == STATUS_NOSPACE || status == STATUS_IO || status == STATUS_NOMEM) {
+        for (size_t i = self->count; i-- > 0;) {
+            if (self->records[i].type != DRAW_OPENED)
+                draw_undo(&self->draw, &self->records[i]);
+        }
+    }
+    end_group(self);
+    return status;
 }
 
 enum status store_fixture_append(struct store_fixture *self, uint32_t agency, uint64_t offset,
                                  size_t count)
 {
-    struct store_call call;
+    enum status status = store_fixture_add(self, agency, offset, count);
 
-    enum status status = store_call_append(self, &call, NULL, agency, offset, count);
-    return status == STATUS_OK ? wait_for(self, &call) : status;
+    return status == STATUS_OK ? store_fixture_commit(self) : status;
+}
+
+static enum status commit_record(struct store_fixture *self, struct draw_record record)
+{
+    enum status status = store_fixture_add_record(self, record);
+
+    return status == STATUS_OK ? store_fixture_commit(self) : status;
 }
 
 enum status store_fixture_finish(struct store_fixture *self, uint32_t agency, uint64_t total)
 {
-    struct store_call call;
-
-    store_call_finish(self, &call, NULL, agency, total);
-    return wait_for(self, &call);
+    return commit_record(self,
+                         (struct draw_record){.type = DRAW_FINISHED, .finished = {agency, total}});
 }
 
-uint64_t store_fixture_received(struct store_fixture *self, uint32_t agency)
+enum status store_fixture_end_draw(struct store_fixture *self)
 {
-    return store_fixture_append(self, agency, 0, 0) == STATUS_OK ? self->last.received : UINT64_MAX;
+    return commit_record(self, (struct draw_record){.type = DRAW_CLOSING,
+                                                    .closed = {.time_s = 1700000000,
+                                                               .by = DRAW_BY_ALL_FINISHED,
+                                                               .salt = "0123456789"}});
+}
+
+enum status store_fixture_hold_draw(struct store_fixture *self)
+{
+    struct draw_record record = {.type = DRAW_DRAWING,
+                                 .drawn = {.time_s = 1700000001, .winner_number = STORE_NUMBER}};
+    struct winner_join join = {
+        .ops = self->ops, .agencies = self->draw.agencies, .winners_fd = -1, .index_fd = -1};
+    int fds[2];
+
+    enum status status = store_open_winners(self->store, fds, 2, &self->err);
+    if (status != STATUS_OK)
+        return status;
+    join.winners_fd = fds[0];
+    join.index_fd = fds[1];
+    status = winner_files_join(&join, &record.drawn, &self->err);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    if (status == STATUS_OK)
+        status = store_publish_winners(self->store, &self->err);
+    return status == STATUS_OK ? commit_record(self, record) : status;
 }
 
 struct counting {
@@ -210,22 +250,23 @@ static bool count_bet(void *context, uint32_t agency, const struct bet *bet)
            store_fixture_is_bet(bet, agency, counting->counts[agency]++);
 }
 
-static enum status count_lines(void *context, char *lines, size_t size, size_t *bad_at)
-{
-    return bets_csv_parse(lines, size, count_bet, context, bad_at);
-}
-
 bool store_fixture_count(struct store_fixture *self, uint32_t agencies, uint64_t *counts)
 {
     struct counting counting = {agencies, counts};
+    struct folder folder = folder_read(self->dir);
+    size_t bad_at;
 
     memset(counts, 0, (agencies + 1) * sizeof(*counts));
-    return store_scan(self->store, 0, 1, count_lines, &counting, &self->err) == STATUS_OK;
+    bool is_right = folder.bytes[BETS_FILE] != NULL &&
+                    bets_csv_parse((char *)folder.bytes[BETS_FILE], folder.sizes[BETS_FILE],
+                                   count_bet, &counting, &bad_at) == STATUS_OK;
+    folder_free(&folder);
+    return is_right;
 }
 
-static void path_of(const char *dir, size_t file, char out[512])
+static void path_of(const char *dir, const char *name, char out[512])
 {
-    (void)snprintf(out, 512, "%s/%s", dir, folder_names[file]);
+    (void)snprintf(out, 512, "%s/%s", dir, name);
 }
 
 struct folder folder_read(const char *dir)
@@ -235,7 +276,7 @@ struct folder folder_read(const char *dir)
     char path[512];
 
     for (size_t i = 0; i < FOLDER_FILES; i++) {
-        path_of(dir, i, path);
+        path_of(dir, folder_names[i], path);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             continue;
@@ -249,17 +290,35 @@ struct folder folder_read(const char *dir)
     return folder;
 }
 
+/* How many files the folder has; with `removes`, removes them. */
+static size_t count_files(const char *dir, bool removes)
+{
+    DIR *entries = opendir(dir);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(entries);
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        count++;
+        if (removes)
+            assert_int_equal(unlinkat(dirfd(entries), entry->d_name, 0), 0);
+    }
+    assert_int_equal(closedir(entries), 0);
+    return count;
+}
+
 void folder_write(const char *dir, const struct folder *folder)
 {
     char path[512];
 
+    (void)count_files(dir, true);
     for (size_t i = 0; i < FOLDER_FILES; i++) {
-        path_of(dir, i, path);
-        if (folder->bytes[i] == NULL) {
-            (void)unlink(path);
+        if (folder->bytes[i] == NULL)
             continue;
-        }
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        path_of(dir, folder_names[i], path);
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
         assert_true(fd >= 0);
         assert_int_equal(write(fd, folder->bytes[i], folder->sizes[i]), (ssize_t)folder->sizes[i]);
         assert_int_equal(close(fd), 0);
@@ -270,13 +329,16 @@ bool folder_equals(const char *dir, const struct folder *folder)
 {
     struct folder now = folder_read(dir);
     bool is_equal = true;
+    size_t count = 0;
 
-    for (size_t i = 0; i < FOLDER_FILES; i++)
+    for (size_t i = 0; i < FOLDER_FILES; i++) {
+        count += folder->bytes[i] != NULL;
         is_equal = is_equal && (now.bytes[i] == NULL) == (folder->bytes[i] == NULL) &&
                    now.sizes[i] == folder->sizes[i] &&
                    (now.sizes[i] == 0 || memcmp(now.bytes[i], folder->bytes[i], now.sizes[i]) == 0);
+    }
     folder_free(&now);
-    return is_equal;
+    return is_equal && count_files(dir, false) == count;
 }
 
 void folder_free(struct folder *folder)

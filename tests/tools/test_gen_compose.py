@@ -136,7 +136,7 @@ class Modes(ToolTest):
         self.assertEqual("lottery", mode(mode=""))
 
     def test_persist(self):
-        """The data folder in a named volume, only when asked: one line names the fragment that says
+        """The data directory in a named volume, only when asked: one line names the fragment that says
         so, and all else is as without it."""
         persisted = self.generate(1, "--persist")
         extends = persisted["services"]["server"].pop("extends")

@@ -1,38 +1,52 @@
-/* data_dir.h - a data folder that this server has locked, as the store's modules see it. */
+/* data_dir.h - the data directory of a server, locked.
+ *
+ * The lock is on the directory itself and belongs to the open descriptor, which all processes of
+ * the server inherit: the directory is free again when the last of them is gone.
+ *
+ * The previous release locked a file in it, bets.lock. While that file exists its lock is taken,
+ * too, and held, so that no server of that release works here at the same time. Carrying the folder
+ * over to the present format removes the file; nobody makes it again.
+ */
 #ifndef LOTTERY_STORE_DATA_DIR_H
 #define LOTTERY_STORE_DATA_DIR_H
 
+#include "errbuf.h"
 #include "file_ops.h"
-#include "state.h"
-#include "store_csv.h"
+#include "status.h"
 
-#define LOCK_NAME "bets.lock"
+#include <stdbool.h>
+
+#define DATA_DIR_OLD_LOCK "bets.lock"
 
 struct data_dir {
     const struct file_ops *ops; /* borrowed */
-    struct state *state;        /* shared with the processes that are forked later */
-    int dir_fd;
-    int lock_fd; /* the lock lasts until the last process that inherited it has ended */
+    const char *path;           /* as it was opened; borrowed. If it is relative, the process must
+                                   stay in its working directory */
+    int fd;                     /* of the directory; owned */
+    int old_lock_fd;            /* of bets.lock, -1 if there was none; owned */
 };
 
-/* bets.csv and the journal, opened by one process. */
-struct store_files {
-    const struct file_ops *ops;
-    int bets_fd;
-    int journal_fd;
-};
+/* Opens and locks the directory; waits up to a second for a server that is about to end. Changes
+ * nothing in it. INUSE when another server works on it (also one of a release that locked a file
+ * named bets.lock in it), NOTFOUND, IO; *err names the path and says why. */
+enum status data_dir_open(const char *path, const struct file_ops *ops, struct data_dir *out,
+                          struct errbuf *err);
 
-/* Opens both for reading and writing. On failure neither stays open, and *err has the reason. */
-enum status store_files_open(const struct data_dir *data_dir, struct store_files *out,
-                             struct errbuf *err);
-void store_files_close(struct store_files *files);
+/* Closes what this process has open of it. May be called again. */
+void data_dir_close(struct data_dir *data_dir);
 
-/* Syncs both files; blocks for it. An error is final: the kernel may have dropped what it could not
- * write. */
-enum status store_files_sync(const struct store_files *files);
+/* Opens it for reading, for a check: without a lock, but INUSE while a server holds one.
+ * *err does not name the path. */
+enum status data_dir_open_check(const char *path, const struct file_ops *ops, struct data_dir *out,
+                                struct errbuf *err);
 
-/* Notes in the journal's header how far everything is on disk, without a sync. The caller holds the
- * state's lock. */
-enum status store_header_write(const struct store_files *files, struct state *state);
+/* Is it still where it was opened? Otherwise *err says whether it was moved, removed or replaced.
+ * Two system calls. A directory that was opened as "." cannot be moved from there: it is always
+ * where the process is. */
+bool data_dir_is_in_place(const struct data_dir *data_dir, struct errbuf *err);
+
+/* Opens a file in it: no symbolic link is followed, a FIFO does not wait for its other end, a new
+ * file gets mode 0640. Like openat, with errno. */
+int data_dir_open_file(const struct data_dir *data_dir, const char *name, int flags);
 
 #endif

@@ -3,88 +3,410 @@
 #include "assertion.h"
 #include "crc32c.h"
 
+#include <endian.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2
+#define CHECKPOINT 16        /* a type of record beside those of the draw */
+#define HAS_LINES 1          /* a flag */
+#define AGENCIES_MAX 1000000 /* far more than any setting allows, and no danger for the memory */
 
-static void journal_put(uint8_t *at, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> (8 * i));
-}
+static const uint8_t magic[8] = {'L', 'O', 'T', 'J', 'R', 'N', 'L', '\n'};
 
-static uint64_t journal_get(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
-/* The layout: offset and width of each field. The checksum covers everything after itself. */
+/* The header: magic, checksum of all that follows it, version, then numbers. */
 enum {
-    AT_CRC = 0,       /* u32 */
-    AT_TYPE = 4,      /* u8 */
-    AT_VERSION = 5,   /* u8, then two bytes of zero */
-    AT_AGENCY = 8,    /* u32 */
-    AT_COUNT = 12,    /* u32 */
-    AT_RECEIVED = 16, /* u64 */
-    AT_DATA = 24,     /* u64 */
-    AT_SIZE = 32,     /* u32 */
-    AT_DATA_CRC = 36, /* u32 */
-    AT_SYNCED = 40,   /* u64 */
-    AT_SELF = 48,     /* u64 */
-    AT_ID = 56        /* u64 */
+    HEADER_CRC = 8,
+    HEADER_VERSION = 12, /* u32 */
+    HEADER_STAMP = 16,
+    HEADER_GENERATION = 24,
+    HEADER_SYNCED = 32,
+    HEADER_BETS_SYNCED = 40 /* then 16 bytes of zero */
 };
 
-_Static_assert(AT_ID + sizeof(uint64_t) == JOURNAL_RECORD_SIZE, "the id ends the record");
-_Static_assert(JOURNAL_RECORD_SIZE <= JOURNAL_HEADER_B &&
-                   JOURNAL_HEADER_B + JOURNAL_RECORD_SIZE <= JOURNAL_START,
-               "headers and records do not overlap");
+/* A record: checksum of all that follows it, except lines. */
+enum {
+    AT_CRC = 0,
+    AT_SIZE = 4,  /* u32: of the whole record */
+    AT_TYPE = 8,  /* u8 */
+    AT_FLAGS = 9, /* u8, then six bytes of zero */
+    AT_SELF = 16,
+    AT_STAMP = 24,
+    AT_SYNCED = 32,
+    AT_BETS_SYNCED = 40,
+    AT_BODY = 48
+};
 
-void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE])
+enum { BODY_BETS = 32, BODY_FINISHED = 16, BODY_NUMBERS = 8, BODY_CLOSED = 64, BODY_DRAWN = 32 };
+
+_Static_assert(AT_BODY + BODY_CLOSED == JOURNAL_FIXED_MAX, "the closing is the longest record");
+_Static_assert(JOURNAL_HEADER_B + JOURNAL_HEADER_SIZE <= JOURNAL_START, "headers, then records");
+
+static void journal_put32(uint8_t *at, uint32_t value)
 {
-    ASSERT(record->at % JOURNAL_RECORD_SIZE == 0);
-    memset(out, 0, JOURNAL_RECORD_SIZE);
-    out[AT_TYPE] = (uint8_t)record->type;
-    out[AT_VERSION] = VERSION;
-    journal_put(out + AT_AGENCY, record->agency, 4);
-    journal_put(out + AT_COUNT, record->count, 4);
-    journal_put(out + AT_RECEIVED, record->received, 8);
-    journal_put(out + AT_DATA, record->data_at, 8);
-    journal_put(out + AT_SIZE, record->data_size, 4);
-    journal_put(out + AT_DATA_CRC, record->data_crc, 4);
-    journal_put(out + AT_SYNCED, record->synced, 8);
-    journal_put(out + AT_SELF, record->at, 8);
-    journal_put(out + AT_ID, record->id, 8);
-    journal_put(out + AT_CRC, crc32c(0, out + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE), 4);
+    value = htole32(value);
+    memcpy(at, &value, sizeof(value));
 }
 
-/* Is this a possible size of the journal on disk: the headers and whole records? */
-static bool journal_is_synced_size(uint64_t synced)
+static void journal_put64(uint8_t *at, uint64_t value)
 {
-    return synced >= JOURNAL_START && (synced - JOURNAL_START) % JOURNAL_RECORD_SIZE == 0;
+    value = htole64(value);
+    memcpy(at, &value, sizeof(value));
 }
 
-bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out)
+static uint32_t journal_get32(const uint8_t *at)
 {
-    if (journal_get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, JOURNAL_RECORD_SIZE - AT_TYPE))
+    uint32_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return le32toh(value);
+}
+
+static uint64_t journal_get64(const uint8_t *at)
+{
+    uint64_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return le64toh(value);
+}
+
+static size_t journal_round_up(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+void journal_header_encode(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE])
+{
+    memset(out, 0, JOURNAL_HEADER_SIZE);
+    memcpy(out, magic, sizeof(magic));
+    journal_put32(out + HEADER_VERSION, VERSION);
+    journal_put64(out + HEADER_STAMP, header->stamp);
+    journal_put64(out + HEADER_GENERATION, header->generation);
+    journal_put64(out + HEADER_SYNCED, header->synced);
+    journal_put64(out + HEADER_BETS_SYNCED, header->bets_synced);
+    journal_put32(out + HEADER_CRC,
+                  crc32c(0, out + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION));
+}
+
+bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out)
+{
+    if (memcmp(bytes, magic, sizeof(magic)) != 0 ||
+        journal_get32(bytes + HEADER_VERSION) != VERSION ||
+        journal_get32(bytes + HEADER_CRC) !=
+            crc32c(0, bytes + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION))
         return false;
-    if (bytes[AT_VERSION] != VERSION || bytes[AT_TYPE] < JOURNAL_HEADER ||
-        bytes[AT_TYPE] > JOURNAL_DRAW || !journal_is_synced_size(journal_get(bytes + AT_SYNCED, 8)))
-        return false;
-    *out = (struct journal_record){
-        .type = (enum journal_type)bytes[AT_TYPE],
-        .agency = (uint32_t)journal_get(bytes + AT_AGENCY, 4),
-        .count = (uint32_t)journal_get(bytes + AT_COUNT, 4),
-        .received = journal_get(bytes + AT_RECEIVED, 8),
-        .data_at = journal_get(bytes + AT_DATA, 8),
-        .data_size = (uint32_t)journal_get(bytes + AT_SIZE, 4),
-        .data_crc = (uint32_t)journal_get(bytes + AT_DATA_CRC, 4),
-        .synced = journal_get(bytes + AT_SYNCED, 8),
-        .at = journal_get(bytes + AT_SELF, 8),
-        .id = journal_get(bytes + AT_ID, 8),
-    };
+    *out = (struct journal_header){
+        journal_get64(bytes + HEADER_STAMP), journal_get64(bytes + HEADER_GENERATION),
+        journal_get64(bytes + HEADER_SYNCED), journal_get64(bytes + HEADER_BETS_SYNCED)};
     return true;
+}
+
+static void journal_put_closed(uint8_t *body, const struct draw_closed *closed)
+{
+    journal_put64(body, closed->time_s);
+    journal_put32(body + 8, (uint32_t)closed->by);
+    journal_put64(body + 16, closed->bets);
+    journal_put64(body + 24, closed->extent);
+    memcpy(body + 32, closed->salt, DRAW_SALT_SIZE);
+}
+
+static void journal_get_closed(const uint8_t *body, struct draw_closed *out)
+{
+    out->time_s = journal_get64(body);
+    out->by = (enum draw_closed_by)journal_get32(body + 8);
+    out->bets = journal_get64(body + 16);
+    out->extent = journal_get64(body + 24);
+    memcpy(out->salt, body + 32, DRAW_SALT_SIZE);
+}
+
+static void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
+{
+    journal_put64(body, drawn->time_s);
+    journal_put32(body + 8, drawn->winner_number);
+    journal_put32(body + 12, drawn->winners_crc);
+    journal_put64(body + 16, drawn->winners);
+    journal_put64(body + 24, drawn->winners_size);
+}
+
+static void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
+{
+    *out = (struct draw_drawn){.time_s = journal_get64(body),
+                               .winner_number = journal_get32(body + 8),
+                               .winners_crc = journal_get32(body + 12),
+                               .winners = journal_get64(body + 16),
+                               .winners_size = journal_get64(body + 24)};
+}
+
+static size_t journal_body_size(unsigned type)
+{
+    switch (type) {
+    case DRAW_OPENED:
+    case DRAW_AGENCIES:
+        return BODY_NUMBERS;
+    case DRAW_BETS:
+        return BODY_BETS;
+    case DRAW_FINISHED:
+        return BODY_FINISHED;
+    case DRAW_CLOSING:
+        return BODY_CLOSED;
+    case DRAW_DRAWING:
+        return BODY_DRAWN;
+    default:
+        return 0;
+    }
+}
+
+static void journal_put_body(const struct draw_record *record, const struct journal_lines *lines,
+                             uint8_t *body)
+{
+    switch (record->type) {
+    case DRAW_OPENED:
+        journal_put32(body, record->opened.agencies);
+        journal_put32(body + 4, record->opened.winner_number);
+        break;
+    case DRAW_AGENCIES:
+        journal_put32(body, record->agencies);
+        journal_put32(body + 4, 0);
+        break;
+    case DRAW_BETS:
+        journal_put64(body, record->bets.offset);
+        journal_put64(body + 8, lines->at);
+        journal_put32(body + 16, record->bets.agency);
+        journal_put32(body + 20, record->bets.count);
+        journal_put32(body + 24, lines->size);
+        journal_put32(body + 28, lines->crc);
+        break;
+    case DRAW_FINISHED:
+        journal_put64(body, record->finished.total);
+        journal_put32(body + 8, record->finished.agency);
+        journal_put32(body + 12, 0);
+        break;
+    case DRAW_CLOSING:
+        memset(body, 0, BODY_CLOSED);
+        journal_put_closed(body, &record->closed);
+        break;
+    case DRAW_DRAWING:
+        journal_put_drawn(body, &record->drawn);
+        break;
+    }
+}
+
+static void journal_get_body(const uint8_t *body, struct journal_record *out)
+{
+    switch (out->draw.type) {
+    case DRAW_OPENED:
+        out->draw.opened = (struct draw_opened){journal_get32(body), journal_get32(body + 4)};
+        break;
+    case DRAW_AGENCIES:
+        out->draw.agencies = journal_get32(body);
+        break;
+    case DRAW_BETS:
+        out->draw.bets = (struct draw_bets){journal_get32(body + 16), journal_get32(body + 20),
+                                            journal_get64(body)};
+        out->lines = (struct journal_lines){journal_get64(body + 8), journal_get32(body + 24),
+                                            journal_get32(body + 28)};
+        break;
+    case DRAW_FINISHED:
+        out->draw.finished = (struct draw_finished){journal_get32(body + 8), journal_get64(body)};
+        break;
+    case DRAW_CLOSING:
+        journal_get_closed(body, &out->draw.closed);
+        break;
+    case DRAW_DRAWING:
+        journal_get_drawn(body, &out->draw.drawn);
+        break;
+    }
+}
+
+size_t journal_encode(const struct draw_record *record, const struct journal_lines *lines,
+                      uint8_t *out)
+{
+    size_t size = AT_BODY + journal_body_size(record->type);
+
+    journal_put32(out + AT_SIZE, (uint32_t)size);
+    journal_put64(out + AT_TYPE, record->type); /* and zeros */
+    journal_put_body(record, lines, out + AT_BODY);
+    return size;
+}
+
+size_t journal_size_of(const uint8_t *record)
+{
+    return journal_get32(record + AT_SIZE);
+}
+
+size_t journal_lines_of(const uint8_t *record)
+{
+    return record[AT_TYPE] == DRAW_BETS ? journal_get32(record + AT_BODY + 24) : 0;
+}
+
+static void journal_seal_fixed(uint8_t *record, size_t size, const struct journal_mark *mark)
+{
+    journal_put64(record + AT_SELF, mark->at);
+    journal_put64(record + AT_STAMP, mark->stamp);
+    journal_put64(record + AT_SYNCED, mark->synced);
+    journal_put64(record + AT_BETS_SYNCED, mark->bets_synced);
+    journal_put32(record + AT_CRC, crc32c(0, record + AT_SIZE, size - AT_SIZE));
+}
+
+size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *mark)
+{
+    size_t fixed = journal_size_of(record);
+    size_t size = fixed;
+
+    if (has_lines) {
+        ASSERT(journal_lines_of(record) <= JOURNAL_INLINE_MAX);
+        size += journal_round_up(journal_lines_of(record));
+        journal_put32(record + AT_SIZE, (uint32_t)size);
+        record[AT_FLAGS] = HAS_LINES;
+    }
+    journal_seal_fixed(record, fixed, mark);
+    return size;
+}
+
+bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t at,
+                    struct journal_record *out)
+{
+    if (size < AT_BODY || journal_get64(bytes + AT_SELF) != at ||
+        journal_get64(bytes + AT_STAMP) != stamp)
+        return false;
+    size_t body = journal_body_size(bytes[AT_TYPE]);
+    size_t fixed = AT_BODY + body;
+    bool has_lines = (bytes[AT_FLAGS] & HAS_LINES) != 0;
+    if (body == 0 || size < fixed ||
+        journal_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, fixed - AT_SIZE))
+        return false;
+    struct journal_record record = {.draw.type = (enum draw_record_type)bytes[AT_TYPE],
+                                    .has_lines = has_lines,
+                                    .mark = {stamp, at, journal_get64(bytes + AT_SYNCED),
+                                             journal_get64(bytes + AT_BETS_SYNCED)},
+                                    .fixed_size = (uint32_t)fixed,
+                                    .size = journal_get32(bytes + AT_SIZE)};
+    journal_get_body(bytes + AT_BODY, &record);
+    if ((record.draw.type == DRAW_BETS && record.lines.size == 0) ||
+        (record.draw.type == DRAW_OPENED && record.draw.opened.agencies > AGENCIES_MAX) ||
+        (record.draw.type == DRAW_AGENCIES && record.draw.agencies > AGENCIES_MAX))
+        return false;
+    if (has_lines && (record.draw.type != DRAW_BETS || record.lines.size > JOURNAL_INLINE_MAX))
+        return false;
+    if (record.size != fixed + (has_lines ? journal_round_up(record.lines.size) : 0))
+        return false;
+    *out = record;
+    return true;
+}
+
+/* The body of a checkpoint: numbers, the bodies of `closed` and `drawn`, the checksums, then of
+ * each agency how many bets it has, and then whether it has finished. */
+enum {
+    AT_BETS = AT_BODY, /* u64: size of bets.csv */
+    AT_BETS_CRC = AT_BETS + 8,
+    AT_PHASE = AT_BETS + 12,
+    AT_AGENCIES = AT_BETS + 16,
+    AT_NUMBER = AT_BETS + 20,
+    AT_CLOSED = AT_BETS + 24,
+    AT_DRAWN = AT_CLOSED + BODY_CLOSED,
+    AT_TABLES = AT_DRAWN + BODY_DRAWN
+};
+
+static size_t journal_size_of_checkpoint(uint64_t bets, uint64_t agencies)
+{
+    return AT_TABLES + journal_round_up((size_t)(bets / BETS_CHUNK_SIZE) * 4) +
+           (size_t)agencies * 8 + journal_round_up((size_t)agencies);
+}
+
+enum status journal_encode_checkpoint(const struct draw *draw, const struct bets_extent *extent,
+                                      const struct journal_mark *mark, struct buffer *out)
+{
+    size_t size = journal_size_of_checkpoint(extent->size, draw->agencies);
+    size_t chunks = (size_t)(extent->size / BETS_CHUNK_SIZE);
+
+    ASSERT(size <= UINT32_MAX);
+    /* No bets come after the closing. */
+    ASSERT(draw->phase < DRAW_CLOSED || draw->closed.extent == extent->size);
+    if (buffer_reserve(out, size) != STATUS_OK)
+        return STATUS_NOMEM;
+    uint8_t *record = (uint8_t *)out->data + out->size;
+    memset(record, 0, size);
+    journal_put32(record + AT_SIZE, (uint32_t)size);
+    record[AT_TYPE] = CHECKPOINT;
+    journal_put64(record + AT_BETS, extent->size);
+    journal_put32(record + AT_BETS_CRC, extent->crc);
+    journal_put32(record + AT_PHASE, (uint32_t)draw->phase);
+    journal_put32(record + AT_AGENCIES, draw->agencies);
+    journal_put32(record + AT_NUMBER, draw->winner_number);
+    journal_put_closed(record + AT_CLOSED, &draw->closed);
+    journal_put_drawn(record + AT_DRAWN, &draw->drawn);
+    uint8_t *at = record + AT_TABLES;
+    for (size_t i = 0; i < chunks; i++)
+        journal_put32(at + i * 4, extent->crcs[i]);
+    at += journal_round_up(chunks * 4);
+    for (uint32_t i = 1; i <= draw->agencies; i++, at += 8)
+        journal_put64(at, draw->agency[i].received);
+    for (uint32_t i = 1; i <= draw->agencies; i++)
+        *at++ = draw->agency[i].has_finished;
+    journal_seal_fixed(record, size, mark);
+    out->size += size;
+    return STATUS_OK;
+}
+
+/* Is it as large as the numbers in it say? None of the sums can wrap. */
+static bool journal_is_checkpoint_sized(const uint8_t *bytes, size_t size)
+{
+    uint32_t agencies = journal_get32(bytes + AT_AGENCIES);
+
+    return agencies <= AGENCIES_MAX &&
+           size == journal_size_of_checkpoint(journal_get64(bytes + AT_BETS), agencies);
+}
+
+size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp)
+{
+    size_t size = journal_get32(bytes + AT_SIZE);
+
+    return bytes[AT_TYPE] == CHECKPOINT && journal_get64(bytes + AT_SELF) == JOURNAL_START &&
+                   journal_get64(bytes + AT_STAMP) == stamp &&
+                   journal_is_checkpoint_sized(bytes, size)
+               ? size
+               : 0;
+}
+
+static void journal_get_agencies(const uint8_t *at, struct draw *draw)
+{
+    const uint8_t *has_finished = at + (size_t)draw->agencies * 8;
+
+    for (uint32_t i = 1; i <= draw->agencies; i++, at += 8) {
+        draw->agency[i] = (struct draw_agency){journal_get64(at), has_finished[i - 1] != 0};
+        draw->bets += draw->agency[i].received;
+        draw->finished += draw->agency[i].has_finished;
+    }
+}
+
+enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct draw *draw,
+                                      struct bets_extent *extent)
+{
+    struct draw_record opened = {
+        .type = DRAW_OPENED,
+        .opened = {journal_get32(bytes + AT_AGENCIES), journal_get32(bytes + AT_NUMBER)}};
+    uint64_t bets = journal_get64(bytes + AT_BETS);
+    uint32_t phase = journal_get32(bytes + AT_PHASE);
+    struct draw_closed closed;
+
+    journal_get_closed(bytes + AT_CLOSED, &closed);
+    if (journal_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, size - AT_SIZE) ||
+        !journal_is_checkpoint_sized(bytes, size) || phase > DRAW_DRAWN ||
+        (phase >= DRAW_CLOSED && closed.extent != bets) ||
+        (phase == DRAW_NEW && (opened.opened.agencies > 0 || bets > 0)))
+        return STATUS_DAMAGED;
+    if (phase != DRAW_NEW && draw_apply(draw, &opened).status != STATUS_OK)
+        return STATUS_NOMEM;
+    draw->phase = (enum draw_phase)phase;
+    draw->closed = closed;
+    journal_get_drawn(bytes + AT_DRAWN, &draw->drawn);
+    enum status status = bets_extent_reserve(extent, bets);
+    if (status != STATUS_OK)
+        return status;
+    size_t chunks = (size_t)(bets / BETS_CHUNK_SIZE);
+    for (size_t i = 0; i < chunks; i++)
+        extent->crcs[i] = journal_get32(bytes + AT_TABLES + i * 4);
+    extent->size = bets;
+    extent->crc = journal_get32(bytes + AT_BETS_CRC);
+    journal_get_agencies(bytes + AT_TABLES + journal_round_up(chunks * 4), draw);
+    return STATUS_OK;
 }

@@ -1,49 +1,101 @@
-/* journal.h - the records of the journal: bytes to struct and back. Pure.
+/* journal.h - the records of the journal, format 2: bytes to struct and back. Pure.
  *
- * The file: two header records, at 0 and at 512, then, from JOURNAL_START, records of
- * JOURNAL_RECORD_SIZE bytes. The newer valid header counts; one is always intact while the other is
- * rewritten. All numbers are little endian. docs/disk-format.md has the layout by byte.
+ * The file: two headers, at 0 and JOURNAL_HEADER_B, in different blocks and written in turn, then,
+ * from JOURNAL_START, records: first a checkpoint, then those of the draw in their order. All
+ * numbers are little endian. docs/disk-format.md has the layout by byte.
  */
 #ifndef LOTTERY_JOURNAL_H
 #define LOTTERY_JOURNAL_H
 
+#include "bets_extent.h"
+#include "buffer.h"
+#include "draw.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define JOURNAL_NAME "bets.journal"
-#define BETS_NAME "bets.csv" /* the file that it describes */
-#define JOURNAL_RECORD_SIZE 64
-#define JOURNAL_HEADER_B 512 /* offset of the second header */
-#define JOURNAL_START 1024   /* offset of the first record */
+#define JOURNAL_NEW_NAME "bets.journal.new" /* one that is being written */
+#define BETS_NAME "bets.csv"                /* the file that it describes */
 
-enum journal_type {
-    JOURNAL_HEADER = 1,
-    JOURNAL_BETS = 2,     /* one batch in bets.csv */
-    JOURNAL_FINISHED = 3, /* an agency has sent everything */
-    JOURNAL_DRAW = 4      /* the draw took place */
+#define JOURNAL_HEADER_SIZE 64
+#define JOURNAL_HEADER_B 4096                  /* offset of the second header */
+#define JOURNAL_START 8192                     /* offset of the first record */
+#define JOURNAL_FIXED_MIN 56                   /* the shortest record of a draw, without lines */
+#define JOURNAL_FIXED_MAX 112                  /* and the longest */
+#define JOURNAL_INLINE_MAX ((size_t)64 * 1024) /* bytes of lines that a record may carry */
+
+/* What a header says. The valid one with the higher generation counts. */
+struct journal_header {
+    uint64_t stamp;       /* random, of this file: records of other files do not match */
+    uint64_t generation;  /* how often a header of the file was written; from 1 */
+    uint64_t synced;      /* see journal_mark */
+    uint64_t bets_synced; /* see journal_mark */
+};
+
+void journal_header_encode(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE]);
+
+/* False, without *out, when it is not a valid header of format 2. */
+bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out);
+
+/* Where a record stands, and what was known when it was written. */
+struct journal_mark {
+    uint64_t stamp;       /* of the file */
+    uint64_t at;          /* its own offset: a misplaced block does not match */
+    uint64_t synced;      /* bytes of the journal that are on disk, with the bets that they describe
+                             unless they carry these */
+    uint64_t bets_synced; /* bytes of bets.csv that are on disk */
+};
+
+/* The lines of a DRAW_BETS record. */
+struct journal_lines {
+    uint64_t at;   /* where they begin in bets.csv */
+    uint32_t size; /* bytes; at least 1 */
+    uint32_t crc;  /* CRC32C of bets.csv from its beginning to their end */
 };
 
 struct journal_record {
-    enum journal_type type;
-    uint32_t agency;    /* BETS, FINISHED */
-    uint32_t count;     /* BETS: number of bets; DRAW: the winning number */
-    uint64_t received;  /* BETS: the agency's total including this batch; FINISHED: its total;
-                           DRAW: number of winners; HEADER: how often it was written */
-    uint64_t data_at;   /* BETS: offset in bets.csv; DRAW: size of winners.csv, bytes */
-    uint32_t data_size; /* BETS: bytes in bets.csv */
-    uint32_t data_crc;  /* BETS, DRAW: checksum of those bytes */
-    uint64_t synced;    /* journal bytes known to be on disk when this was written, with the bets
-                           that they describe */
-    uint64_t at;        /* this record's own offset: a misplaced block does not match */
-    uint64_t id;        /* random, set when the data folder was created: records of other folders
-                           do not match */
+    struct draw_record draw;
+    struct journal_lines lines; /* DRAW_BETS */
+    bool has_lines;             /* they follow in the record */
+    struct journal_mark mark;
+    uint32_t fixed_size; /* bytes without the lines, which follow there */
+    uint32_t size;       /* bytes of the whole record, a multiple of 8 */
 };
 
-/* Encodes `record` with its checksum. */
-void journal_encode(const struct journal_record *record, uint8_t out[JOURNAL_RECORD_SIZE]);
+/* Encodes what a record says of the draw; the rest is filled in by journal_seal(). `lines` counts
+ * for DRAW_BETS. Returns the size, at most JOURNAL_FIXED_MAX. */
+size_t journal_encode(const struct draw_record *record, const struct journal_lines *lines,
+                      uint8_t *out);
 
-/* Decodes one record. Returns false, and does not set *out, when checksum, version or type is
- * wrong, or when no record can begin at `synced`. */
-bool journal_decode(const uint8_t bytes[JOURNAL_RECORD_SIZE], struct journal_record *out);
+/* The size of an encoded record as journal_encode() returned it, or whole once it was sealed. */
+size_t journal_size_of(const uint8_t *record);
+
+/* The bytes of the lines that an encoded record describes; 0 for other types than DRAW_BETS. */
+size_t journal_lines_of(const uint8_t *record);
+
+/* Completes an encoded record. With `has_lines` the caller puts the lines after it and zeros up to
+ * the whole size, which is returned. */
+size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *mark);
+
+/* Decodes a record of the draw that stands at `at` of the file `stamp`, of which `size` bytes are
+ * there. Does not look at lines. False, without *out, when it is not a valid one. */
+bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t at,
+                    struct journal_record *out);
+
+/* Appends a whole checkpoint record to `out`: the state, and how far bets.csv goes. In a draw that
+ * is closed, that is where the closing says that the bets end. */
+enum status journal_encode_checkpoint(const struct draw *draw, const struct bets_extent *extent,
+                                      const struct journal_mark *mark, struct buffer *out);
+
+/* The size of the checkpoint record whose first JOURNAL_FIXED_MAX bytes are given; 0 when it cannot
+ * be one: its size has to be what its numbers need. */
+size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp);
+
+/* Decodes it into *draw, an initialised state, and *extent, an empty one. DAMAGED, NOMEM; the
+ * caller frees both in any case. */
+enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct draw *draw,
+                                      struct bets_extent *extent);
 
 #endif

@@ -1,318 +1,373 @@
-/* The embedded backend of store.h.
+/* The embedded store.
  *
- * Happy path: append and finish add an operation to the group that the committer is filling; the
- * committer's thread commits and syncs it; store_csv_on_done runs the callbacks on the loop, in
- * order.
+ * Happy path: open the files (or create them), store_csv_recover, begin a new journal file; from
+ * then on commit.c does the work. At a clean stop the last checkpoint has everything.
  *
- * Failure modes: no memory for a batch's lines: append returns STATUS_NOMEM at once. A file
- * operation fails: the operation's status says so. A sync fails: the process ends (committer.c).
+ * Failure modes: what was on disk is damaged, or there is a bets.csv without a journal, so that it
+ * is not ours: refused, and nothing is changed. The disk has no space for a new journal file: the
+ * recovered one goes on. Anything else ends the opening, and a later one goes on.
  */
 #include "store_csv.h"
 
-#include "assertion.h"
-#include "committer.h"
+#include "bets_csv.h"
+#include "bets_scan.h"
+#include "commit.h"
+#include "crc32c.h"
 #include "log.h"
-#include "winners_csv.h"
+#include "recovery.h"
+#include "winner_files.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define SCAN_BLOCK ((size_t)256 * 1024)
-#define OP_COST 128 /* bytes that an operation without bets adds to the backlog */
+#define OLD_AGENCIES_MAX 10000   /* what a check takes for N in a folder of version 1 */
+#define PART_NAME "winners.part" /* files without a name have this one for a moment */
+
+_Static_assert(sizeof(off_t) == 8, "files may be larger than 2 GiB");
 
 struct store_csv {
-    struct store store; /* first: a struct store is a struct store_csv */
-    struct committer committer;
-    struct data_dir *data_dir; /* borrowed */
-    size_t backlog;            /* bytes of operations whose callbacks have not run */
+    struct store store; /* first */
+    struct commit commit;
 };
 
-static struct store_csv *store_csv_of(struct store *store)
+static struct commit *commit_of(struct store *store)
 {
-    return (struct store_csv *)store;
+    return &((struct store_csv *)store)->commit;
 }
 
-static const struct state *store_csv_state(const struct store *store)
+static enum status store_csv_append(struct store *store, struct draw_record *record,
+                                    const void *bets, size_t size)
 {
-    return ((const struct store_csv *)store)->data_dir->state;
+    return commit_append(commit_of(store), record, bets, size);
 }
 
-static void store_csv_run_callbacks(struct store_csv *self, struct group *done)
+static enum status store_csv_commit(struct store *store, struct errbuf *err)
 {
-    while (done != NULL) {
-        struct group *group = done;
-        done = group->next;
-        for (struct store_op *op = group->first, *next; op != NULL; op = next) {
-            next = op->next; /* done() may free the operation */
-            ASSERT(op->cost <= self->backlog);
-            self->backlog -= op->cost;
-            op->done(op);
-        }
-        committer_give_back(&self->committer, group);
+    return commit_group(commit_of(store), err);
+}
+
+static enum status store_csv_maintain(struct store *store, bool is_idle, struct errbuf *err)
+{
+    return commit_maintain(commit_of(store), is_idle, err);
+}
+
+static size_t store_csv_skip(const void *bets, size_t size, uint32_t count)
+{
+    return bets_csv_skip(bets, size, count);
+}
+
+static void store_csv_close(struct store *store)
+{
+    struct commit *commit = commit_of(store);
+    bool has_news = commit->journal_size > commit->checkpoint_end || commit->must_checkpoint;
+    bool is_draw_ahead = commit->is_draw_ahead || commit_has_group(commit);
+
+    /* A checkpoint would make what was not committed durable. */
+    if (!is_draw_ahead && has_news && commit_checkpoint(commit, NULL) != STATUS_OK)
+        (void)commit_maintain(commit, true, NULL);
+    commit_fini(commit);
+    free(store);
+}
+
+/* Creates one of the files that a draw needs, in the place of what has its name. */
+static int store_csv_create_winners(const struct data_dir *data_dir, size_t index)
+{
+    static const char *const names[] = {WINNERS_NAME ".new", WINNERS_INDEX_NAME ".new", PART_NAME};
+    const char *name = names[index < 2 ? index : 2];
+
+    if (data_dir->ops->unlinkat(data_dir->fd, name) < 0 && errno != ENOENT)
+        return -1;
+    int fd = data_dir_open_file(data_dir, name, O_RDWR | O_CREAT | O_EXCL);
+    if (fd >= 0 && index >= 2 && data_dir->ops->unlinkat(data_dir->fd, name) < 0) {
+        (void)close(fd);
+        return -1;
     }
+    return fd;
 }
 
-static void store_csv_on_done(uv_async_t *async)
+static enum status store_csv_open_winners(struct store *store, int *fds, size_t count,
+                                          struct errbuf *err)
 {
-    struct store_csv *self = async->data;
+    struct commit *commit = commit_of(store);
 
-    /* The log lines of a group are written together, before the loop sends any of the answers. */
-    log_hold();
-    store_csv_run_callbacks(self, committer_take_done(&self->committer));
-    log_release();
-}
-
-static enum status store_csv_append(struct store *store, struct store_op *op, uint32_t agency,
-                                    uint64_t offset, const struct bet *bets, size_t count)
-{
-    struct store_csv *self = store_csv_of(store);
-    enum status status = STATUS_OK;
-
-    ASSERT(count <= UINT32_MAX);
-    op->agency = agency;
-    op->offset = offset;
-    op->count = (uint32_t)count;
-    op->is_finish = false;
-    op->bytes = 0;
-    struct group *group = committer_acquire(&self->committer);
-    if (count > 0)
-        status = group_format(group, op, bets);
-    if (status == STATUS_OK) {
-        group_add(group, op);
-        op->cost = OP_COST + op->bytes;
-        self->backlog += op->cost;
+    if (!commit_is_in_place(commit, err))
+        return STATUS_GONE;
+    /* Who draws reads the checkpoint: it has to be the one of the closing. */
+    if (commit->must_checkpoint) {
+        enum status status = commit_has_group(commit) ? file_fail(err, JOURNAL_NAME, STATUS_INUSE)
+                                                      : commit_checkpoint(commit, err);
+        if (status != STATUS_OK)
+            return status;
     }
-    committer_release(&self->committer);
-    return status;
-}
-
-static void store_csv_finish(struct store *store, struct store_op *op, uint32_t agency,
-                             uint64_t total)
-{
-    struct store_csv *self = store_csv_of(store);
-
-    op->agency = agency;
-    op->offset = total;
-    op->count = 0;
-    op->is_finish = true;
-    op->bytes = 0;
-    group_add(committer_acquire(&self->committer), op);
-    op->cost = OP_COST;
-    self->backlog += op->cost;
-    committer_release(&self->committer);
-}
-
-static size_t store_csv_backlog(const struct store *store)
-{
-    return ((const struct store_csv *)store)->backlog;
-}
-
-static uint32_t store_csv_agencies(const struct store *store)
-{
-    return store_csv_state(store)->agencies;
-}
-
-static uint32_t store_csv_finished(const struct store *store)
-{
-    return atomic_load(&store_csv_state(store)->finished);
-}
-
-static bool store_csv_has_draw(const struct store *store)
-{
-    return atomic_load(&store_csv_state(store)->has_draw) != 0;
-}
-
-/* A reading position in bets.csv, with the block read there. */
-struct scan {
-    const struct file_ops *ops;
-    int fd;
-    uint64_t at;    /* where the next line begins */
-    uint64_t until; /* lines that begin here or later belong to another part */
-    uint64_t end;   /* end of the committed bets */
-    char block[SCAN_BLOCK];
-};
-
-static size_t store_csv_smaller(uint64_t a, size_t b)
-{
-    return a < b ? (size_t)a : b;
-}
-
-/* Moves to the first line that begins at or after scan->at. */
-static enum status store_csv_find_line(struct scan *scan, struct errbuf *err)
-{
-    size_t size;
-
-    if (scan->at == 0)
-        return STATUS_OK;
-    uint64_t from = scan->at - 1; /* a newline just before means that a line begins at `at` */
-    enum status status =
-        file_read(scan->ops, scan->fd, scan->block,
-                  store_csv_smaller(scan->end - from, sizeof(scan->block)), from, &size);
-    if (status != STATUS_OK) {
-        errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), from);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = store_csv_create_winners(commit->data_dir, i);
+        if (fds[i] >= 0)
+            continue;
+        enum status status =
+            file_fail(err, "creating the winners' files", status_from_errno(errno));
+        while (i > 0)
+            (void)close(fds[--i]);
         return status;
     }
-    const char *newline = memchr(scan->block, '\n', size);
-    scan->at = newline != NULL ? from + (uint64_t)(newline - scan->block) + 1 : scan->end;
     return STATUS_OK;
 }
 
-/* Hands out the whole lines of the next block. */
-static enum status store_csv_scan_block(struct scan *scan, store_lines_cb on_lines, void *context,
-                                        struct errbuf *err)
+static enum status store_csv_publish_winners(struct store *store, struct errbuf *err)
 {
-    size_t size;
-    size_t bad_at = 0;
+    struct commit *commit = commit_of(store);
+    const struct data_dir *data_dir = commit->data_dir;
+    const struct file_ops *ops = data_dir->ops;
 
-    enum status status =
-        file_read(scan->ops, scan->fd, scan->block,
-                  store_csv_smaller(scan->end - scan->at, sizeof(scan->block)), scan->at, &size);
-    if (status != STATUS_OK) {
-        errbuf_set(err, BETS_NAME ": %s at byte %" PRIu64, status_text(status), scan->at);
-        return status;
+    if (!commit_is_in_place(commit, err))
+        return STATUS_GONE;
+    if (ops->renameat(data_dir->fd, WINNERS_INDEX_NAME ".new", WINNERS_INDEX_NAME) < 0)
+        return file_fail(err, WINNERS_INDEX_NAME, status_from_errno(errno));
+    if (ops->renameat(data_dir->fd, WINNERS_NAME ".new", WINNERS_NAME) < 0)
+        return file_fail(err, WINNERS_NAME, status_from_errno(errno));
+    if (ops->fdatasync(data_dir->fd) < 0) {
+        commit->is_uncertain = true;
+        return file_fail(err, "syncing the folder", STATUS_UNCERTAIN);
     }
-    /* Up to the newline that ends the last line of this part, if it is here, or else the last whole
-     * line of this block. */
-    const char *newline = NULL;
-    if (scan->until - scan->at < size) {
-        size_t from = (size_t)(scan->until - scan->at) - 1;
-        newline = memchr(scan->block + from, '\n', size - from);
-    }
-    if (newline == NULL)
-        newline = memrchr(scan->block, '\n', size);
-    if (newline == NULL) {
-        errbuf_set(err, BETS_NAME ": no newline after byte %" PRIu64, scan->at);
-        return STATUS_DAMAGED;
-    }
-    size_t lines = (size_t)(newline - scan->block) + 1;
-    status = on_lines(context, scan->block, lines, &bad_at);
-    if (status == STATUS_DAMAGED)
-        errbuf_set(err, BETS_NAME ": bad line at byte %" PRIu64, scan->at + bad_at);
-    else if (status != STATUS_OK)
-        errbuf_set(err, BETS_NAME ": %s", status_text(status));
-    scan->at += lines;
-    return status;
+    return STATUS_OK;
 }
 
-static enum status store_csv_scan(struct store *store, unsigned part, unsigned parts,
-                                  store_lines_cb on_lines, void *context, struct errbuf *err)
-{
-    struct store_csv *self = store_csv_of(store);
-    uint64_t end = atomic_load(&self->data_dir->state->bets_size);
-    struct scan *scan = malloc(sizeof(*scan));
-
-    ASSERT(part < parts);
-    if (scan == NULL) {
-        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
-        return STATUS_NOMEM;
-    }
-    scan->ops = self->data_dir->ops;
-    scan->fd = self->committer.committing.files.bets_fd;
-    scan->end = end;
-    scan->at = end / parts * part;
-    scan->until = part + 1 == parts ? end : end / parts * (part + 1);
-    enum status status = store_csv_find_line(scan, err);
-    while (status == STATUS_OK && scan->at < scan->until)
-        status = store_csv_scan_block(scan, on_lines, context, err);
-    free(scan);
-    return status;
-}
-
-static enum status store_csv_save_draw(struct store *store, const struct draw *draw,
-                                       struct errbuf *err)
-{
-    struct store_csv *self = store_csv_of(store);
-    struct journal_record record = {.type = JOURNAL_DRAW, .count = draw->winner_number};
-    struct committing committing;
-    bool must_end;
-
-    if (store_csv_has_draw(store)) {
-        errbuf_set(err, "the draw has already taken place");
-        return STATUS_CLOSED;
-    }
-    enum status status = winners_csv_write(self->data_dir->ops, self->data_dir->dir_fd,
-                                           &draw->winners, &record, err);
-    if (status != STATUS_OK)
-        return status;
-    /* With files of its own: the committer's belong to its thread. */
-    status = committing_init(&committing, self->data_dir, err);
-    if (status != STATUS_OK)
-        return status;
-    status = draw_commit(&committing, &record, &must_end);
-    committing_fini(&committing);
-    if (must_end)
-        self->committer.on_fatal("the record of the draw cannot be synced");
-    if (status != STATUS_OK)
-        errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
-    return status;
-}
-
-static enum status store_csv_read_draw(struct store *store, struct draw *out, struct errbuf *err)
-{
-    struct store_csv *self = store_csv_of(store);
-    const struct state *state = self->data_dir->state;
-
-    if (!store_csv_has_draw(store)) {
-        errbuf_set(err, "the draw has not taken place yet");
-        return STATUS_NOTFOUND;
-    }
-    out->winner_number = state->draw.count;
-    return winners_csv_read(self->data_dir->ops, self->data_dir->dir_fd, &state->draw,
-                            &out->winners, err);
-}
-
-static const struct store_backend store_csv_backend = {
+static const struct store_backend csv_backend = {
     .append = store_csv_append,
-    .finish = store_csv_finish,
-    .backlog = store_csv_backlog,
-    .agencies = store_csv_agencies,
-    .finished = store_csv_finished,
-    .has_draw = store_csv_has_draw,
-    .scan = store_csv_scan,
-    .save_draw = store_csv_save_draw,
-    .read_draw = store_csv_read_draw,
+    .commit = store_csv_commit,
+    .maintain = store_csv_maintain,
+    .skip = store_csv_skip,
+    .open_winners = store_csv_open_winners,
+    .publish_winners = store_csv_publish_winners,
+    .close = store_csv_close,
 };
 
-enum status store_csv_attach(struct data_dir *data_dir, uv_loop_t *loop, store_fatal_cb on_fatal,
-                             struct store **out, struct errbuf *err)
+static size_t store_csv_encode(uint32_t agency, const struct bet *bets, size_t count, char *out)
+{
+    return bets_csv_format(agency, bets, count, out);
+}
+
+const struct store_encoding store_csv_encoding = {BETS_CSV_LINE_MAX, store_csv_encode};
+
+/* Opens both files, with `mode` O_RDWR or O_RDONLY. *journal_fd stays -1 when there is none and the
+ * folder may be new. */
+static enum status store_csv_open_files(const struct data_dir *data_dir, int mode, bool must_exist,
+                                        int *bets_fd, int *journal_fd, struct errbuf *err)
+{
+    *journal_fd = data_dir_open_file(data_dir, JOURNAL_NAME, mode);
+    if (*journal_fd < 0 && errno == ENOENT && must_exist) {
+        errbuf_set(err, JOURNAL_NAME " was removed: restore the folder from a copy");
+        return STATUS_DAMAGED;
+    }
+    if (*journal_fd < 0 && (errno != ENOENT || mode == O_RDONLY)) {
+        errbuf_set(err, JOURNAL_NAME ": %s", strerror(errno));
+        return status_from_errno(errno);
+    }
+    *bets_fd = data_dir_open_file(data_dir, BETS_NAME, *journal_fd < 0 ? mode | O_CREAT : mode);
+    if (*bets_fd < 0) {
+        errbuf_set(err, BETS_NAME ": %s", strerror(errno));
+        return errno == ENOENT ? STATUS_DAMAGED : status_from_errno(errno);
+    }
+    return STATUS_OK;
+}
+
+/* A folder without a journal is new, if it has no bets either. */
+static enum status store_csv_begin_folder(const struct commit *commit, struct errbuf *err)
+{
+    uint64_t size;
+
+    enum status status = file_size(commit->data_dir->ops, commit->bets_fd, &size);
+    if (status != STATUS_OK)
+        return file_fail(err, BETS_NAME, status);
+    if (size > 0) {
+        errbuf_set(err,
+                   BETS_NAME " has bets but " JOURNAL_NAME
+                             " is missing: restore it, or move " BETS_NAME " away to start over");
+        return STATUS_DAMAGED;
+    }
+    if (commit->data_dir->ops->fdatasync(commit->data_dir->fd) < 0)
+        return file_fail(err, "syncing the folder", status_from_errno(errno));
+    return STATUS_OK;
+}
+
+static void store_csv_fill_report(const struct recovery *recovery, struct store_csv_report *report)
+{
+    uint64_t size = recovery->extent.size;
+
+    *report = (struct store_csv_report){
+        .bets_torn = recovery->bets_size > size ? recovery->bets_size - size : 0,
+        .journal_torn = recovery->journal_used - recovery->journal_end,
+        .bets_size = size,
+        .is_carried_over = recovery->is_version_1};
+}
+
+/* The recovered files are what is committed. */
+static void store_csv_take_recovered(struct commit *commit, struct recovery *recovery)
+{
+    commit->extent = recovery->extent;
+    recovery->extent = (struct bets_extent){0};
+    commit->header = recovery->header;
+    commit->bets_size = commit->bets_synced = commit->extent.size;
+    commit->bets_crc = commit->extent.crc;
+    commit->journal_size = commit->bets_sync_at = recovery->journal_end;
+    commit->capacity = recovery->journal_size;
+    commit->checkpoint_bets = recovery->at_checkpoint.size;
+    commit->checkpoint_end = recovery->checkpoint_end;
+    commit->must_checkpoint = commit->draw->phase >= DRAW_CLOSED;
+}
+
+static enum status store_csv_recover(struct commit *commit, const struct store_csv_config *config,
+                                     struct store_csv_report *report, struct errbuf *err)
+{
+    struct recovery recovery = {.data_dir = config->data_dir,
+                                .bets_fd = commit->bets_fd,
+                                .journal_fd = commit->journal_fd,
+                                .must_stop = config->must_stop,
+                                .opened = config->opened,
+                                .draw = commit->draw};
+
+    enum status status = recovery_read(&recovery, err);
+    if (status == STATUS_OK) {
+        store_csv_fill_report(&recovery, report);
+        status = recovery_settle(&recovery, err);
+    }
+    if (status == STATUS_OK)
+        store_csv_take_recovered(commit, &recovery);
+    recovery_fini(&recovery);
+    return status;
+}
+
+/* Opens or creates all of it. */
+static enum status store_csv_open_commit(struct commit *commit,
+                                         const struct store_csv_config *config,
+                                         struct store_csv_report *report, struct errbuf *err)
+{
+    const struct data_dir *data_dir = config->data_dir;
+
+    *report = (struct store_csv_report){0};
+    enum status status = store_csv_open_files(data_dir, O_RDWR, config->must_exist,
+                                              &commit->bets_fd, &commit->journal_fd, err);
+    if (status != STATUS_OK)
+        return status;
+    bool is_new = commit->journal_fd < 0;
+    status = is_new ? store_csv_begin_folder(commit, err)
+                    : store_csv_recover(commit, config, report, err);
+    if (status != STATUS_OK)
+        return status;
+    status = commit_checkpoint(commit, err);
+    if (status == STATUS_NOSPACE && !is_new && !report->is_carried_over) {
+        LOG(WARNING, "recover_store", IN_PROGRESS, LOG_TEXT("reason", err->text));
+        status = STATUS_OK;
+    }
+    if (status != STATUS_OK)
+        return status == STATUS_UNCERTAIN ? STATUS_IO : status;
+    (void)data_dir->ops->unlinkat(data_dir->fd, DATA_DIR_OLD_LOCK); /* rarely there */
+    return STATUS_OK;
+}
+
+enum status store_csv_open(const struct store_csv_config *config, struct draw *draw,
+                           struct store **out, struct store_csv_report *report, struct errbuf *err)
 {
     struct store_csv *self = calloc(1, sizeof(*self));
+    struct errbuf reason = {{0}};
 
-    if (self == NULL) {
-        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
-        return STATUS_NOMEM;
-    }
-    if (atomic_load(&data_dir->state->sync_failed) != 0) {
-        errbuf_set(err, "a sync failed: the data folder has to be opened again");
-        free(self);
-        return STATUS_IO;
-    }
-    self->store.backend = &store_csv_backend;
-    self->data_dir = data_dir;
-    enum status status =
-        committer_start(&self->committer, data_dir, loop, store_csv_on_done, self, on_fatal, err);
+    if (self == NULL)
+        return file_fail(err, "the store", STATUS_NOMEM);
+    self->store.backend = &csv_backend;
+    self->commit =
+        (struct commit){.data_dir = config->data_dir,
+                        .limits = config->limits != NULL ? config->limits : &commit_limits_usual,
+                        .draw = draw,
+                        .bets_fd = -1,
+                        .journal_fd = -1};
+    enum status status = store_csv_open_commit(&self->commit, config, report, &reason);
     if (status != STATUS_OK) {
+        errbuf_set(err, "%s", reason.text);
+        commit_fini(&self->commit);
         free(self);
         return status;
     }
+    LOG(INFO, "recover_store", SUCCESS, LOG_UINT("bets", draw->bets),
+        LOG_UINT("finished", draw->finished),
+        LOG_TEXT("draw", draw->phase == DRAW_DRAWN ? "yes" : "no"));
     *out = &self->store;
     return STATUS_OK;
 }
 
-static void store_csv_on_closed(uv_handle_t *handle)
+static enum status store_csv_ignore_winner(void *owner, const struct winner *winner)
 {
-    free(handle->data);
+    (void)owner;
+    (void)winner;
+    return STATUS_OK;
 }
 
-void store_csv_detach(struct store *store)
+/* Verifies what bets.csv had at the checkpoint; what came later was verified with its records. */
+static enum status store_csv_check_bets(const struct recovery *recovery, struct errbuf *err)
 {
-    struct store_csv *self = store_csv_of(store);
+    struct bets_extent extent = recovery->at_checkpoint;
+    struct bets_scan scan = {.data_dir = recovery->data_dir,
+                             .extent = &extent,
+                             .winner_number = recovery->draw->winner_number,
+                             .parts = 1,
+                             .on_winner = store_csv_ignore_winner};
 
-    if (store == NULL)
-        return;
-    committer_stop(&self->committer);
-    store_csv_run_callbacks(self, committer_take_done(&self->committer));
-    committer_fini(&self->committer);
-    uv_close((uv_handle_t *)&self->committer.wake_loop, store_csv_on_closed);
+    extent.crcs = recovery->extent.crcs;
+    return recovery->is_version_1 ? STATUS_OK : bets_scan_run(&scan, err);
+}
+
+/* Version 1 had no index. */
+static enum status store_csv_check_old_winners(const struct data_dir *data_dir,
+                                               const struct draw_drawn *drawn, struct errbuf *err)
+{
+    static uint8_t piece[64 * 1024];
+    uint64_t done = 0;
+    uint32_t crc = 0;
+    size_t got = sizeof(piece);
+    enum status status = STATUS_OK;
+
+    int fd = data_dir_open_file(data_dir, WINNERS_NAME, O_RDONLY);
+    if (fd < 0)
+        return file_fail(err, WINNERS_NAME, status_from_errno(errno));
+    for (; status == STATUS_OK && got == sizeof(piece); done += got) {
+        status = file_read(data_dir->ops, fd, piece, sizeof(piece), done, &got);
+        crc = status == STATUS_OK ? crc32c(crc, piece, got) : crc;
+    }
+    (void)close(fd);
+    if (status == STATUS_OK && (done != drawn->winners_size || crc != drawn->winners_crc)) {
+        errbuf_set(err, WINNERS_NAME ": not what was drawn: it ends at byte %" PRIu64, done);
+        return STATUS_DAMAGED;
+    }
+    return status == STATUS_OK ? status : file_fail(err, WINNERS_NAME, status);
+}
+
+enum status store_csv_check(const struct data_dir *data_dir, struct draw *draw,
+                            struct store_csv_report *report, struct errbuf *err)
+{
+    struct recovery recovery = {.data_dir = data_dir,
+                                .bets_fd = -1,
+                                .journal_fd = -1,
+                                .opened.agencies = OLD_AGENCIES_MAX,
+                                .draw = draw};
+
+    enum status status = store_csv_open_files(data_dir, O_RDONLY, false, &recovery.bets_fd,
+                                              &recovery.journal_fd, err);
+    if (status == STATUS_OK)
+        status = recovery_read(&recovery, err);
+    if (status == STATUS_OK) {
+        store_csv_fill_report(&recovery, report);
+        status = store_csv_check_bets(&recovery, err);
+    }
+    if (status == STATUS_OK && draw->phase == DRAW_DRAWN)
+        status = recovery.is_version_1 ? store_csv_check_old_winners(data_dir, &draw->drawn, err)
+                                       : winner_files_check(data_dir->ops, data_dir->fd,
+                                                            draw->agencies, &draw->drawn, err);
+    if (recovery.bets_fd >= 0)
+        (void)close(recovery.bets_fd);
+    if (recovery.journal_fd >= 0)
+        (void)close(recovery.journal_fd);
+    recovery_fini(&recovery);
+    return status;
 }

@@ -166,6 +166,21 @@ static void test_longest_line(void **state)
     guarded_free(&out);
 }
 
+/* The bytes of the first lines; all of them when there are no more lines. */
+static void test_skip(void **state)
+{
+    static const char text[] = "1,a\r\n2,b\r\n3";
+
+    (void)state;
+    assert_int_equal(bets_csv_skip(text, 11, 0), 0);
+    assert_int_equal(bets_csv_skip(text, 11, 1), 5);
+    assert_int_equal(bets_csv_skip(text, 11, 2), 10);
+    for (uint32_t count = 3; count < 6; count++)
+        assert_int_equal(bets_csv_skip(text, 11, count), 11);
+    assert_int_equal(bets_csv_skip(text, 10, 3), 10);
+    assert_int_equal(bets_csv_skip(text, 0, 1), 0);
+}
+
 /* No bets make no lines, and an empty text has no bets. */
 static void test_nothing(void **state)
 {
@@ -414,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup(test_lines_like_python, begin),
         cmocka_unit_test_setup(test_longest_line, begin),
         cmocka_unit_test_setup(test_nothing, begin),
+        cmocka_unit_test_setup(test_skip, begin),
         cmocka_unit_test_setup(test_round_trip, begin),
         cmocka_unit_test_setup(test_batch_is_its_lines, begin),
         cmocka_unit_test_setup(test_needless_quotes, begin),

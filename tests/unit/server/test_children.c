@@ -9,7 +9,6 @@
 #include "cmocka_all.h"
 #include "fake_clock.h"
 #include "log.h"
-#include "store_failure.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,6 +24,7 @@
 #define MAX_MS 400
 #define HEALTHY_MS 5000
 #define LIVES (-1) /* an exit status: the child waits for a signal */
+#define LAST 42    /* an exit status after which the owner wants no other child */
 
 /* The linker's --wrap gives these their names. */
 pid_t __real_fork(void);
@@ -48,7 +48,8 @@ struct life {
     int status; /* what to end with, or LIVES */
     int number; /* a signal to end by; 0 = none */
     int told;   /* a pipe to which it writes a byte once it runs; -1 = none */
-    unsigned deaths;
+    unsigned ends;
+    int last_status; /* of waitpid */
 };
 
 struct fixture {
@@ -71,9 +72,13 @@ static int run_life(void *context)
     _exit(life->status); /* exit() would run the test program's exit handlers */
 }
 
-static void on_death(void *context)
+static bool on_end(void *context, int status)
 {
-    ((struct life *)context)->deaths++;
+    struct life *life = context;
+
+    life->ends++;
+    life->last_status = status;
+    return !WIFEXITED(status) || WEXITSTATUS(status) != LAST;
 }
 
 static int begin(void **state)
@@ -83,12 +88,12 @@ static int begin(void **state)
     assert_non_null(f);
     f->children = (struct children){f->items, CHILDREN};
     for (unsigned i = 0; i < CHILDREN; i++) {
-        f->lives[i] = (struct life){LIVES, 0, -1, 0};
+        f->lives[i] = (struct life){LIVES, 0, -1, 0, 0};
         child_init(&f->items[i], &(struct child_config){
                                      .role = i == 0 ? "coordinator" : "worker",
                                      .index = i == 0 ? 0 : i - 1,
                                      .run = run_life,
-                                     .on_death = i == 0 ? NULL : on_death,
+                                     .on_end = i == 0 ? NULL : on_end,
                                      .context = &f->lives[i],
                                      .first_restart_ms = FIRST_MS,
                                      .max_restart_ms = MAX_MS,
@@ -125,20 +130,27 @@ static void wait_end(pid_t pid)
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 }
 
-/* Reaps, and keeps the log lines in f->log. Nothing is forked meanwhile: a child would keep the
- * captured stdout open. */
-static bool reap(struct fixture *f, bool is_stopping)
+/* Reaps all that have ended, and keeps the log lines in f->log. Nothing is forked meanwhile: a
+ * child would keep the captured stdout open. Returns how many of ours had ended. */
+static unsigned reap(struct fixture *f, bool is_stopping)
 {
     struct capture capture;
+    struct child *child;
+    unsigned count = 0;
+    int status;
 
     capture_begin(&capture);
-    bool has_store_failed = children_reap(&f->children, is_stopping);
+    while ((child = children_reap(&f->children, &status)) != NULL) {
+        assert_int_equal(child->pid, 0);
+        child_end(child, status, is_stopping);
+        count++;
+    }
     capture_end(&capture);
     free(f->log);
     f->log = strdup(capture.text);
     capture_free(&capture);
     assert_non_null(f->log);
-    return has_store_failed;
+    return count;
 }
 
 static void assert_logged(const struct fixture *f, const char *text)
@@ -154,7 +166,7 @@ static uint64_t start_and_reap(struct fixture *f, unsigned i, uint64_t life_ms)
     (void)children_start_due(&f->children);
     wait_end(f->items[i].pid);
     fake_clock.now_ms += life_ms;
-    assert_false(reap(f, false));
+    assert_int_equal(reap(f, false), 1);
     assert_int_equal(f->items[i].pid, 0);
     return f->items[i].restart_ms - fake_clock.now_ms;
 }
@@ -172,7 +184,7 @@ static void test_start(void **state)
     assert_int_not_equal(f->items[0].pid, f->items[1].pid);
     assert_int_equal(children_start_due(&f->children), -1);
     assert_int_equal(forks, CHILDREN);
-    assert_false(reap(f, false));
+    assert_int_equal(reap(f, false), 0);
     assert_string_equal(f->log, "");
     assert_int_equal(children_running(&f->children), CHILDREN);
 }
@@ -188,15 +200,17 @@ static void test_restart(void **state)
     (void)children_start_due(&f->children);
     wait_end(f->items[1].pid);
     wait_end(f->items[2].pid);
-    assert_false(reap(f, false));
+    assert_int_equal(reap(f, false), 2);
     assert_logged(f, "action: close_process | result: fail | process: worker | index: 0 | pid: ");
     assert_logged(f, " | reason: exit status 3\n");
     assert_logged(f, " | reason: killed by signal 9 (Killed)\n");
     assert_logged(f, "action: restart_process | result: in_progress | process: worker | "
                      "index: 0 | wait_ms: 25\n");
     assert_logged(f, "process: worker | index: 1 | wait_ms: 25\n");
-    assert_int_equal(f->lives[1].deaths, 1);
-    assert_int_equal(f->lives[2].deaths, 1);
+    assert_int_equal(f->lives[1].ends, 1);
+    assert_int_equal(f->lives[2].ends, 1);
+    assert_true(WIFEXITED(f->lives[1].last_status) && WEXITSTATUS(f->lives[1].last_status) == 3);
+    assert_true(WIFSIGNALED(f->lives[2].last_status));
     assert_int_equal(children_running(&f->children), 1);
 
     fake_clock.now_ms += 24;
@@ -233,7 +247,7 @@ static void test_backoff(void **state)
     assert_int_equal(start_and_reap(f, 1, HEALTHY_MS - 1), 200);
     fake_clock.now_ms = f->items[1].restart_ms;
     assert_int_equal(start_and_reap(f, 1, HEALTHY_MS), 25);
-    assert_int_equal(f->lives[1].deaths, 8);
+    assert_int_equal(f->lives[1].ends, 8);
 }
 
 /* The wait is that of the child which is due first. */
@@ -248,7 +262,7 @@ static void test_wait_for_the_first(void **state)
     fake_clock.now_ms += 20;
     assert_int_equal(kill(f->items[2].pid, SIGKILL), 0);
     wait_end(f->items[2].pid);
-    assert_false(reap(f, false)); /* 2 is due in 25, 1 in 30 */
+    assert_int_equal(reap(f, false), 1); /* 2 is due in 25, 1 in 30 */
     assert_int_equal(children_start_due(&f->children), 25);
     fake_clock.now_ms += 25;
     assert_int_equal(children_start_due(&f->children), 5);
@@ -279,47 +293,74 @@ static void test_fork_fails(void **state)
     assert_int_equal(children_running(&f->children), CHILDREN - 1);
     fake_clock.now_ms += 50;
     assert_int_equal(children_start_due(&f->children), -1);
-    assert_int_equal(f->lives[1].deaths, 0);
+    assert_int_equal(f->lives[1].ends, 0);
 }
 
-/* When the store failed, the caller is told, and the child is not started again. */
-static void test_store_failure(void **state)
+/* A child whose owner wants no other is not started again: no restart is planned or logged. Before
+ * a stop, that of a sibling is. */
+static void test_owner_wants_no_other(void **state)
 {
     struct fixture *f = *state;
 
-    f->lives[2].status = STORE_FAILURE_EXIT;
+    f->lives[2].status = LAST;
     (void)children_start_due(&f->children);
     wait_end(f->items[2].pid);
-    assert_true(reap(f, false));
-    assert_logged(f, " | reason: exit status 74\n");
+    assert_int_equal(reap(f, false), 1);
+    assert_logged(f, " | reason: exit status 42\n");
     assert_null(strstr(f->log, "restart_process"));
-    assert_int_equal(f->lives[2].deaths, 1);
-    assert_false(reap(f, false)); /* it is reported only once */
+    assert_int_equal(f->lives[2].ends, 1);
 
-    /* It is also reported while stopping, when other ends are not. */
-    f->lives[1].number = 0;
-    assert_int_equal(kill(f->items[1].pid, SIGKILL), 0);
+    assert_int_equal(kill(f->items[1].pid, SIGTERM), 0);
     wait_end(f->items[1].pid);
-    assert_false(reap(f, true));
-    f->items[1].restart_ms = 0;
-    f->lives[1].status = STORE_FAILURE_EXIT;
-    (void)children_start_due(&f->children);
-    wait_end(f->items[1].pid);
-    assert_true(reap(f, true));
+    assert_int_equal(reap(f, false), 1);
+    assert_logged(f, "killed by signal 15 (Terminated)\n");
+    assert_logged(f, "restart_process");
+
+    /* While stopping, what the owner wants does not matter. */
+    assert_int_equal(kill(f->items[0].pid, SIGKILL), 0);
+    wait_end(f->items[0].pid);
+    assert_int_equal(reap(f, true), 1);
+    assert_null(strstr(f->log, "restart_process"));
 }
 
-/* Another status, or a signal with the same number, does not mean that the store failed. */
-static void test_other_ends(void **state)
+/* A pid whose process was reaped may be another's: no signal is sent to it, and it is not taken for
+ * a child's again. */
+static void test_reaped_pids(void **state)
 {
     struct fixture *f = *state;
+    int status;
 
-    f->lives[1].status = STORE_FAILURE_EXIT - 1;
-    f->lives[2].number = SIGTERM;
+    f->lives[1].status = 1;
     (void)children_start_due(&f->children);
+    pid_t pid = f->items[1].pid;
+    wait_end(pid);
+    struct child *child = children_reap(&f->children, &status);
+    assert_ptr_equal(child, &f->items[1]);
+    assert_int_equal(child->pid, 0);
+    assert_int_equal(child->last_pid, pid);
+    assert_int_equal(children_running(&f->children), CHILDREN - 1);
+    children_signal(&f->children, SIGSTOP); /* would stop this process, too, if it went to pid 0 */
+    assert_null(children_reap(&f->children, &status));
+    children_signal(&f->children, SIGCONT);
+}
+
+/* A part of the children is started, counted and signalled by itself; the others are not touched.
+ */
+static void test_part(void **state)
+{
+    struct fixture *f = *state;
+    struct children part = {f->items + 1, 1};
+
+    assert_int_equal(children_start_due(&part), -1);
+    assert_int_equal(children_running(&f->children), 1);
+    assert_int_equal(children_start_due(&f->children), -1);
+    assert_int_equal(children_running(&f->children), CHILDREN);
+    assert_int_equal(children_running(&part), 1);
+    children_signal(&part, SIGKILL);
     wait_end(f->items[1].pid);
-    wait_end(f->items[2].pid);
-    assert_false(reap(f, false));
-    assert_logged(f, "killed by signal 15 (Terminated)\n");
+    assert_int_equal(reap(f, true), 1);
+    assert_int_equal(children_running(&part), 0);
+    assert_int_equal(children_running(&f->children), CHILDREN - 1);
 }
 
 /* A stop: the signal reaches all children that run, and only those. Exit status 0 is a success, any
@@ -331,7 +372,7 @@ static void test_stop(void **state)
     f->lives[0].status = 0;
     (void)children_start_due(&f->children);
     wait_end(f->items[0].pid);
-    assert_false(reap(f, true));
+    assert_int_equal(reap(f, true), 1);
     assert_logged(f, "INFO     action: close_process | result: success | process: coordinator | "
                      "index: 0 | pid: ");
     assert_null(strstr(f->log, "reason"));
@@ -341,12 +382,12 @@ static void test_stop(void **state)
     children_signal(&f->children, SIGTERM); /* pid 0 would be our whole process group */
     wait_end(f->items[1].pid);
     wait_end(f->items[2].pid);
-    assert_false(reap(f, true));
+    assert_int_equal(reap(f, true), 2);
     assert_logged(f, "ERROR    action: close_process | result: fail | process: worker | index: 1");
     assert_logged(f, "killed by signal 15 (Terminated)\n");
     assert_null(strstr(f->log, "restart_process"));
     assert_int_equal(children_running(&f->children), 0);
-    assert_int_equal(f->lives[1].deaths, 1);
+    assert_int_equal(f->lives[1].ends, 1);
 }
 
 /* An orphan that we inherit is reaped, and does not count as one of the children. */
@@ -364,7 +405,7 @@ static void test_orphan(void **state)
     if (parent == 0) {
         orphan = __real_fork();
         if (orphan == 0)
-            _exit(STORE_FAILURE_EXIT);
+            _exit(LAST);
         _exit(write(fds[1], &orphan, sizeof(orphan)) == sizeof(orphan) ? 0 : 1);
     }
     assert_int_equal(read(fds[0], &orphan, sizeof(orphan)), sizeof(orphan));
@@ -372,7 +413,7 @@ static void test_orphan(void **state)
     assert_int_equal(close(fds[1]), 0);
     wait_end(parent);
     wait_end(orphan); /* ours now */
-    assert_false(reap(f, false));
+    assert_int_equal(reap(f, false), 0);
     assert_string_equal(f->log, "");
     assert_int_equal(children_running(&f->children), CHILDREN);
     assert_int_equal(waitid(P_PID, (id_t)orphan, &info, WEXITED | WNOHANG), -1);
@@ -428,8 +469,9 @@ int main(void)
         CASE(test_backoff),
         CASE(test_wait_for_the_first),
         CASE(test_fork_fails),
-        CASE(test_store_failure),
-        CASE(test_other_ends),
+        CASE(test_owner_wants_no_other),
+        CASE(test_reaped_pids),
+        CASE(test_part),
         CASE(test_stop),
         CASE(test_orphan),
         CASE(test_the_supervisor_dies),

@@ -149,39 +149,119 @@ static void test_reset(void **state)
     }
 }
 
+/* stderr goes to a pipe from begin to end, which returns what was written. */
+struct errors {
+    int saved;
+    int fd;
+    char text[256];
+};
+
+static void errors_begin(struct errors *errors)
+{
+    int fds[2];
+
+    errors->saved = dup(STDERR_FILENO);
+    assert_true(errors->saved >= 0);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(fds[1]), 0);
+    errors->fd = fds[0];
+}
+
+static const char *errors_end(struct errors *errors)
+{
+    assert_int_equal(dup2(errors->saved, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(errors->saved), 0);
+    ssize_t size = read(errors->fd, errors->text, sizeof(errors->text) - 1);
+    assert_true(size >= 0);
+    assert_int_equal(close(errors->fd), 0);
+    errors->text[size] = '\0';
+    return errors->text;
+}
+
 /* Whatever the outcome and the log's level, nothing is written to stdout. A failure writes one line
- * to stderr. */
+ * to stderr, which names the address. */
 static void test_output(void **state)
 {
     struct sockaddr_in address = sockets_free_address();
     struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
     struct capture capture;
-    char expected[64];
-    char text[128];
-    int fds[2];
+    struct errors errors;
+    char expected[128];
 
     (void)state;
     log_set_level(LOG_DEBUG);
-    int saved = dup(STDERR_FILENO);
-    assert_true(saved >= 0);
-    assert_int_equal(pipe(fds), 0);
-    assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
-    assert_int_equal(close(fds[1]), 0);
+    errors_begin(&errors);
     capture_begin(&capture);
     int result = health_ask(&settings);
     capture_end(&capture);
-    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
-    assert_int_equal(close(saved), 0);
-    ssize_t size = read(fds[0], text, sizeof(text) - 1);
-    assert_int_equal(close(fds[0]), 0);
-    assert_true(size > 0);
-    text[size] = '\0';
+    (void)snprintf(expected, sizeof(expected),
+                   "lottery-server: 127.0.0.1:%u: cannot connect: connection refused\n",
+                   settings.port);
+    assert_string_equal(errors_end(&errors), expected);
     assert_int_equal(result, 1);
     assert_string_equal(capture.text, "");
     capture_free(&capture);
-    (void)snprintf(expected, sizeof(expected), "lottery-server: no answer on port %u\n",
-                   settings.port);
-    assert_string_equal(text, expected);
+}
+
+static void assert_reason(struct errors *errors, const char *reason)
+{
+    const char *text = errors_end(errors);
+
+    if (strstr(text, reason) == NULL)
+        fail_msg("\"%s\" is not in: %s", reason, text);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+/* The line says what was wrong, and nothing is written when nothing is. */
+static void test_reasons(void **state)
+{
+    static const struct {
+        enum server_mode mode;
+        const char *answer;
+        size_t size;
+        const char *reason;
+    } cases[] = {
+        {SERVER_MODE_LOTTERY, "HTTP/1.1", 8, ": wrong answer\n"},
+        {SERVER_MODE_ECHO, "hello", 5, ": wrong answer\n"},
+        {SERVER_MODE_LOTTERY, "", 0, ": the connection ended without an answer: "},
+    };
+    struct server_settings settings = {.ip = "127.0.0.1"};
+    struct errors errors;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        errors_begin(&errors);
+        assert_int_equal(ask(cases[i].mode, cases[i].answer, cases[i].size), 1);
+        assert_reason(&errors, cases[i].reason);
+    }
+    errors_begin(&errors);
+    assert_int_equal(ask(SERVER_MODE_LOTTERY, "\x01\x00\x00\x00\x00", 5), 0);
+    assert_string_equal(errors_end(&errors), "");
+    errors_begin(&errors);
+    assert_int_equal(health_ask(&settings), 1);
+    assert_reason(&errors, ": SERVER_PORT is 0");
+}
+
+/* A central that takes connections but does not answer cannot store bets either. */
+static void test_reason_of_silence(void **state)
+{
+    static const char *const reasons[] = {
+        ": no answer within 2 s: the central cannot store bets at the moment\n",
+        ": no answer within 2 s\n"};
+    struct sockaddr_in address;
+    struct errors errors;
+    int listener = sockets_listen(&address);
+    struct server_settings settings = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        settings.mode = modes[i];
+        errors_begin(&errors);
+        assert_int_equal(health_ask(&settings), 1);
+        assert_reason(&errors, reasons[i]);
+    }
+    assert_int_equal(close(listener), 0);
 }
 
 /* Without memory the check fails and frees what it had begun with, and the next one works. */
@@ -201,10 +281,16 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lottery),   cmocka_unit_test(test_echo),
-        cmocka_unit_test(test_address),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_output),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_lottery),
+        cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_reason_of_silence),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);

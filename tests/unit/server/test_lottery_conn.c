@@ -1,7 +1,8 @@
-/* A lottery connection and the limits on reading from it. The store is a fake one, whose backlog
- * the test sets. */
+/* A lottery connection, the limits on reading from it, and its limits of time. The ledger is a fake
+ * one, whose backlog the test sets, and so is the clock. */
 #include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "log.h"
 #include "loop.h"
 #include "lottery.pb-c.h"
@@ -14,13 +15,15 @@
 #include <unistd.h>
 
 #define MESSAGES 8
-#define MUCH ((size_t)64 * 1024 * 1024) /* more than the store's backlog may be */
+#define MUCH ((size_t)64 * 1024 * 1024) /* more than the ledger's backlog may be */
+#define LIMIT_MS 60000                  /* every limit of time */
 
 struct fixture {
-    struct store store; /* first: the store's object */
+    struct ledger ledger; /* first: the ledger's object */
+    struct ledger_news news;
     size_t backlog;
-    struct store_op *ops[MESSAGES]; /* submitted and not ended */
-    unsigned taken;                 /* messages that reached the store */
+    struct ledger_op *ops[MESSAGES]; /* submitted and not ended */
+    unsigned taken;                  /* messages that reached the ledger */
     uv_loop_t loop;
     struct stream_hub *hub;
     struct service *service;
@@ -31,34 +34,26 @@ struct fixture {
     unsigned gone;
 };
 
-static enum status append(struct store *store, struct store_op *op, uint32_t agency,
-                          uint64_t offset, const struct bet *bets, size_t count)
+static void ask_ledger(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
 {
-    struct fixture *f = (struct fixture *)store;
+    struct fixture *f = (struct fixture *)ledger;
 
     (void)agency;
-    (void)offset;
-    (void)bets;
-    (void)count;
     assert_true(f->taken < MESSAGES);
     f->ops[f->taken++] = op;
-    return STATUS_OK;
 }
 
-static size_t backlog(const struct store *store)
+static size_t backlog(const struct ledger *ledger)
 {
-    return ((const struct fixture *)store)->backlog;
+    return ((const struct fixture *)ledger)->backlog;
 }
 
-static uint32_t agencies(const struct store *store)
+static const struct ledger_news *news(const struct ledger *ledger)
 {
-    (void)store;
-    return 5;
+    return &((const struct fixture *)ledger)->news;
 }
 
-static const struct store_backend backend = {
-    .append = append, .backlog = backlog, .agencies = agencies};
-static const struct service_events service_events = {NULL};
+static const struct ledger_backend backend = {.ask = ask_ledger, .backlog = backlog, .news = news};
 
 static void on_gone(void *owner, struct in_addr ip)
 {
@@ -73,18 +68,20 @@ static int begin(void **state)
 
     assert_non_null(f);
     log_set_level(LOG_CRITICAL);
-    f->store.backend = &backend;
+    fake_clock_begin(1000000);
+    f->ledger.backend = &backend;
+    f->news.agencies = 5;
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     assert_int_equal(
-        service_create(&(struct service_config){&f->store, &service_events, f}, &f->service),
+        service_create(&(struct service_config){&f->ledger, &file_ops_system, -1}, &f->service),
         STATUS_OK);
     lottery_conns_init(&f->lottery_conns,
                        &(struct lottery_conns_config){.service = f->service,
-                                                      .store = &f->store,
-                                                      .handshake_ms = 60000,
-                                                      .frame_ms = 60000,
-                                                      .idle_ms = 60000,
+                                                      .ledger = &f->ledger,
+                                                      .handshake_ms = LIMIT_MS,
+                                                      .frame_ms = LIMIT_MS,
+                                                      .idle_ms = LIMIT_MS,
                                                       .buffered_max = 1024 * 1024});
     conn_set_init(&f->conns, &(struct conn_set_config){.ops = &lottery_conn_ops,
                                                        .hub = f->hub,
@@ -121,18 +118,24 @@ static int end(void **state)
     assert_int_equal(close(f->other), 0);
     free(f);
     log_set_level(LOG_INFO);
+    fake_clock_end();
     return 0;
+}
+
+static void ask_as(struct fixture *f, uint32_t agency)
+{
+    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    question.agency_id = agency;
+    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
+    sockets_write(f->other, frame, size);
 }
 
 /* The agency asks how many bets it has. */
 static void ask(struct fixture *f)
 {
-    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
-    uint8_t frame[FRAME_MAX_SIZE];
-
-    question.agency_id = 1;
-    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
-    sockets_write(f->other, frame, size);
+    ask_as(f, 1);
 }
 
 static void assert_not_read(struct fixture *f, unsigned taken)
@@ -151,9 +154,9 @@ static void check(struct fixture *f)
     }
 }
 
-/* While the store's backlog is too large, nothing more is read, until the next answer finds it
+/* While the ledger's backlog is too large, nothing more is read, until the next answer finds it
  * small again. */
-static void test_waits_for_the_store(void **state)
+static void test_waits_for_the_ledger(void **state)
 {
     struct fixture *f = *state;
 
@@ -166,7 +169,7 @@ static void test_waits_for_the_store(void **state)
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
 }
 
-/* If the last operations in the store belong to connections that are gone, no answer wakes the
+/* If the last operations in the ledger belong to connections that are gone, no answer wakes the
  * paused one; the check does. */
 static void test_is_not_forgotten(void **state)
 {
@@ -199,6 +202,126 @@ static void test_waits_for_its_own(void **state)
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
 }
 
+/* For ten times the limits of time nothing happens, except that the connection is checked. */
+static void wait_long(struct fixture *f)
+{
+    for (int i = 0; i < 10; i++) {
+        fake_clock.now_ms += LIMIT_MS;
+        check(f);
+        loop_turn(&f->loop);
+    }
+}
+
+static void assert_open(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    assert_int_equal(f->gone, 0);
+    assert_int_equal(f->conns.count, 1);
+}
+
+/* The limits run again from when the wait ended: the peer has almost all of its time, not more. */
+static void assert_limits_run(struct fixture *f)
+{
+    check(f);
+    assert_open(f);
+    fake_clock.now_ms += LIMIT_MS - 1;
+    check(f);
+    assert_open(f);
+    fake_clock.now_ms += 1;
+    check(f);
+    loop_until_count(&f->loop, &f->gone, 1, "on_gone");
+}
+
+/* The ledger may take as long as it wants to answer an agency. */
+static void test_no_limit_for_an_answer(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    wait_long(f);
+    end_operations(f);
+    assert_limits_run(f);
+}
+
+/* Also when it is the answer to a first message that names no agency. */
+static void test_no_limit_for_a_first_answer(void **state)
+{
+    struct fixture *f = *state;
+
+    ask_as(f, 6);
+    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    wait_long(f);
+    end_operations(f);
+    assert_limits_run(f);
+}
+
+/* A frame that has begun is not read to its end while the connection is paused, or held because
+ * its own messages wait. */
+static void assert_no_limit_for_a_frame(struct fixture *f)
+{
+    ask(f);
+    sockets_write(f->other, (const uint8_t *)"\0", 1); /* a part of a frame's header */
+    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    wait_long(f);
+    f->backlog = 0;
+    end_operations(f);
+    assert_limits_run(f);
+}
+
+static void test_no_limit_while_paused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->backlog = MUCH;
+    assert_no_limit_for_a_frame(f);
+}
+
+static void test_no_limit_while_held(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lottery_conns.config.buffered_max = 1;
+    assert_no_limit_for_a_frame(f);
+}
+
+/* A connection that was paused while nothing of its own was outstanding. */
+static void test_no_limit_while_others_wait(void **state)
+{
+    struct fixture *f = *state;
+
+    f->backlog = MUCH;
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    end_operations(f);
+    assert_open(f); /* the answer leaves */
+    wait_long(f);
+    f->backlog = 0;
+    assert_limits_run(f);
+}
+
+/* The link to the ledger was closed before the outcome came: the agency gets no answer, only the
+ * end of the connection. */
+static void test_lost_outcome(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t answer[FRAME_MAX_SIZE];
+    bool has_ended = false;
+
+    ask(f);
+    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    f->ops[0]->status = STATUS_STOPPED;
+    end_operations(f);
+    for (int i = 0; i < 100 && !has_ended; i++) {
+        loop_turn(&f->loop);
+        assert_int_equal(sockets_read(f->other, answer, sizeof(answer), &has_ended), 0);
+    }
+    assert_true(has_ended);
+}
+
 /* The loop refuses the socket: the connection is gone although its conversation never began. */
 static void test_refused_socket(void **state)
 {
@@ -217,9 +340,15 @@ static void test_refused_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_waits_for_the_store, begin, end),
+        cmocka_unit_test_setup_teardown(test_waits_for_the_ledger, begin, end),
         cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_limit_for_an_answer, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_limit_for_a_first_answer, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_limit_while_paused, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_limit_while_held, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_limit_while_others_wait, begin, end),
+        cmocka_unit_test_setup_teardown(test_lost_outcome, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
     };
 

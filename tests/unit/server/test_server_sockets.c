@@ -144,7 +144,28 @@ static void test_unix(void **state)
         assert_int_equal(close(fds[i]), 0);
 }
 
-/* Without a free descriptor both calls return an error. */
+/* A pair passes whole messages both ways, and neither end blocks. */
+static void test_pair(void **state)
+{
+    struct errbuf err = {{0}};
+    char text[16];
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socket_pair(fds, &err), STATUS_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(recv(fds[i], text, sizeof(text), 0), -1);
+        assert_int_equal(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        assert_int_equal(send(fds[i], "one", 3, 0), 3);
+        assert_int_equal(send(fds[i], "three", 5, 0), 5);
+        assert_int_equal(recv(fds[1 - i], text, sizeof(text), 0), 3);
+        assert_int_equal(recv(fds[1 - i], text, sizeof(text), 0), 5);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(close(fds[i]), 0);
+}
+
+/* Without a free descriptor all calls return an error. */
 static void test_no_descriptor(void **state)
 {
     struct server_settings settings = settings_of("127.0.0.1", 0);
@@ -153,6 +174,7 @@ static void test_no_descriptor(void **state)
     struct rlimit limit;
     socklen_t size = 0;
     uint16_t port = 0;
+    int fds[2];
     int fd = -1;
 
     (void)state;
@@ -162,20 +184,24 @@ static void test_no_descriptor(void **state)
     enum status tcp = socket_listen(&settings, &fd, &port, &err);
     struct errbuf unix_err = {{0}};
     enum status local = socket_listen_unix(&fd, &address, &size, &unix_err);
+    struct errbuf pair_err = {{0}};
+    enum status pair = socket_pair(fds, &pair_err);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(tcp, STATUS_IO);
     assert_int_equal(local, STATUS_IO);
     assert_string_equal(err.text, "socket: Too many open files");
     assert_string_equal(unix_err.text, "socket: Too many open files");
+    assert_int_equal(pair, STATUS_IO);
+    assert_string_equal(pair_err.text, "socketpair: Too many open files");
     assert_int_equal(fd, -1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),           cmocka_unit_test(test_tcp_refused),
-        cmocka_unit_test(test_tcp_again),     cmocka_unit_test(test_unix),
-        cmocka_unit_test(test_no_descriptor),
+        cmocka_unit_test(test_tcp),       cmocka_unit_test(test_tcp_refused),
+        cmocka_unit_test(test_tcp_again), cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_pair),      cmocka_unit_test(test_no_descriptor),
     };
 
     return cmocka_run_group_tests_name("server_sockets", tests, NULL, NULL);

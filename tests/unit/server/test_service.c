@@ -1,5 +1,5 @@
-/* The service with a fake connection for each session, and a fake store that ends operations when
- * the test says so.
+/* The service with a fake connection for each session, a fake ledger that ends operations when the
+ * test says so, and a fake index of the winners in place of that of winner_files.h.
  */
 #include "alloc_fault.h"
 #include "capture.h"
@@ -11,6 +11,7 @@
 #include "lottery.pb-c.h"
 #include "service.h"
 #include "session.h"
+#include "winner_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,34 +19,43 @@
 
 #define AGENCIES 3
 #define SESSIONS 3
-#define OPS 64                    /* operations that a case may hand to the store */
+#define OPS 64                    /* operations that a case may hand to the ledger */
 #define SENT_MAX 1024             /* answers that a session may get in one case */
+#define DIR_FD 4711               /* only the fake index sees it */
 #define WINNERS_BACKLOG_MAX 65536 /* no more winners are sent while this many bytes wait */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* An operation that was handed to the store. */
+enum kind { APPEND, ASK, FINISH };
+
+/* An operation that was handed to the ledger. */
 struct taken {
-    struct store_op *op;
+    enum kind kind;
+    struct ledger_op *op;
     uint32_t agency;
     uint64_t offset; /* of a Finished: its total */
     size_t count;
-    bool is_finish;
     char first_name[128]; /* of the first bet */
     char document[32];
 };
 
-struct fake_store {
-    struct store store;
-    enum status append_status; /* of the appends with bets */
-    enum status draw_status;   /* of reading the draw */
+struct fake_ledger {
+    struct ledger ledger; /* first */
+    struct ledger_news news;
+    enum status append_status;
     struct taken taken[OPS];
     size_t count; /* operations submitted */
     size_t ended; /* how many of them have ended */
-    bool has_draw;
-    const struct winner *winners;
-    size_t winners_count;
-    unsigned reads; /* how often the winners were read */
 };
+
+/* The index that winner_index_open() opens. */
+struct winner_index {
+    struct winner_documents of[AGENCIES + 1];
+    enum status status; /* of opening it */
+    unsigned opened;    /* how often that was tried */
+    unsigned closed;
+};
+
+static struct winner_index fake_index;
 
 /* One answer that a session sent. */
 struct sent {
@@ -65,86 +75,97 @@ struct side {
 };
 
 struct fixture {
-    struct fake_store fake;
+    struct fake_ledger fake;
     struct service_config config;
     struct service *service;
     struct side sides[SESSIONS];
-    unsigned waitings; /* how often the coordinator was told */
-    uint32_t waiting_agency;
-    uint64_t waiting_total;
 };
 
-static struct taken *take(struct store *store, struct store_op *op, uint32_t agency)
+static struct taken *take(struct ledger *ledger, enum kind kind, struct ledger_op *op,
+                          uint32_t agency)
 {
-    struct fake_store *fake = (struct fake_store *)store;
+    struct fake_ledger *fake = (struct fake_ledger *)ledger;
 
     assert_true(fake->count < OPS);
     struct taken *taken = &fake->taken[fake->count++];
     memset(taken, 0, sizeof(*taken));
+    taken->kind = kind;
     taken->op = op;
     taken->agency = agency;
     return taken;
 }
 
-static enum status fake_append(struct store *store, struct store_op *op, uint32_t agency,
+static enum status fake_append(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
                                uint64_t offset, const struct bet *bets, size_t count)
 {
-    const struct fake_store *fake = (const struct fake_store *)store;
+    const struct fake_ledger *fake = (const struct fake_ledger *)ledger;
 
-    if (count > 0 && fake->append_status != STATUS_OK)
+    assert_true(count > 0);
+    if (fake->append_status != STATUS_OK)
         return fake->append_status;
-    struct taken *taken = take(store, op, agency);
+    struct taken *taken = take(ledger, APPEND, op, agency);
     taken->offset = offset;
     taken->count = count;
-    if (count > 0) {
-        assert_true(bets->first_name.size < sizeof(taken->first_name));
-        memcpy(taken->first_name, bets->first_name.data, bets->first_name.size);
-        assert_true(bets->document.size < sizeof(taken->document));
-        memcpy(taken->document, bets->document.data, bets->document.size);
-    }
+    assert_true(bets->first_name.size < sizeof(taken->first_name));
+    memcpy(taken->first_name, bets->first_name.data, bets->first_name.size);
+    assert_true(bets->document.size < sizeof(taken->document));
+    memcpy(taken->document, bets->document.data, bets->document.size);
     return STATUS_OK;
 }
 
-static void fake_finish(struct store *store, struct store_op *op, uint32_t agency, uint64_t total)
+static void fake_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
 {
-    struct taken *taken = take(store, op, agency);
-
-    taken->offset = total;
-    taken->is_finish = true;
+    (void)take(ledger, ASK, op, agency);
 }
 
-static uint32_t fake_agencies(const struct store *store)
+static void fake_finish(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                        uint64_t total)
 {
-    (void)store;
-    return AGENCIES;
+    op->total = total;
+    take(ledger, FINISH, op, agency)->offset = total;
 }
 
-static bool fake_has_draw(const struct store *store)
+static const struct ledger_news *fake_news(const struct ledger *ledger)
 {
-    return ((const struct fake_store *)store)->has_draw;
+    return &((const struct fake_ledger *)ledger)->news;
 }
 
-static enum status fake_read_draw(struct store *store, struct draw *out, struct errbuf *err)
-{
-    struct fake_store *fake = (struct fake_store *)store;
-
-    fake->reads++;
-    if (fake->draw_status != STATUS_OK) {
-        errbuf_set(err, "winners.csv: gone");
-        return fake->draw_status;
-    }
-    for (size_t i = 0; i < fake->winners_count; i++)
-        assert_int_equal(winner_list_add(&out->winners, &fake->winners[i]), STATUS_OK);
-    return STATUS_OK;
-}
-
-static const struct store_backend backend = {
+static const struct ledger_backend backend = {
     .append = fake_append,
+    .ask = fake_ask,
     .finish = fake_finish,
-    .agencies = fake_agencies,
-    .has_draw = fake_has_draw,
-    .read_draw = fake_read_draw,
+    .news = fake_news,
 };
+
+enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t agencies,
+                              const struct draw_drawn *drawn, struct winner_index **out,
+                              struct errbuf *err)
+{
+    assert_ptr_equal(ops, &file_ops_system);
+    assert_int_equal(dir_fd, DIR_FD);
+    assert_int_equal(agencies, AGENCIES);
+    assert_int_equal(drawn->winner_number, 7574);
+    fake_index.opened++;
+    if (fake_index.status == STATUS_OK)
+        *out = &fake_index;
+    else
+        errbuf_set(err, "winners.index: gone");
+    return fake_index.status;
+}
+
+void winner_index_close(struct winner_index *index)
+{
+    if (index == NULL)
+        return;
+    assert_ptr_equal(index, &fake_index);
+    fake_index.closed++;
+}
+
+struct winner_documents winner_index_of(const struct winner_index *index, uint32_t agency)
+{
+    assert_true(agency >= 1 && agency <= AGENCIES);
+    return index->of[agency];
+}
 
 static void on_send(void *owner, const uint8_t *frame, size_t size)
 {
@@ -177,17 +198,6 @@ static void on_finish(void *owner)
 
 static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
 
-static void on_waiting(void *owner, uint32_t agency, uint64_t total)
-{
-    struct fixture *f = owner;
-
-    f->waitings++;
-    f->waiting_agency = agency;
-    f->waiting_total = total;
-}
-
-static const struct service_events service_events = {on_waiting};
-
 static int begin(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -195,8 +205,11 @@ static int begin(void **state)
     assert_non_null(f);
     fake_clock_begin(0);
     log_set_level(LOG_CRITICAL);
-    f->fake.store.backend = &backend;
-    f->config = (struct service_config){&f->fake.store, &service_events, f};
+    f->fake.ledger.backend = &backend;
+    f->fake.news = (struct ledger_news){
+        .phase = DRAW_OPEN, .agencies = AGENCIES, .drawn = {.winner_number = 7574}};
+    memset(&fake_index, 0, sizeof(fake_index));
+    f->config = (struct service_config){&f->fake.ledger, &file_ops_system, DIR_FD};
     assert_int_equal(service_create(&f->config, &f->service), STATUS_OK);
     for (int i = 0; i < SESSIONS; i++)
         session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
@@ -208,7 +221,7 @@ static int begin(void **state)
 static void end_op(struct fixture *f, enum status status, uint64_t received, uint32_t stored)
 {
     assert_true(f->fake.ended < f->fake.count);
-    struct store_op *op = f->fake.taken[f->fake.ended++].op;
+    struct ledger_op *op = f->fake.taken[f->fake.ended++].op;
     op->status = status;
     op->received = received;
     op->stored = stored;
@@ -224,7 +237,9 @@ static int end(void **state)
     while (f->fake.ended < f->fake.count)
         end_op(f, STATUS_OK, 0, 0);
     assert_int_equal(service_outstanding(f->service), 0);
+    assert_int_equal(fake_index.closed, 0);
     service_destroy(f->service);
+    assert_true(fake_index.closed <= 1);
     for (int i = 0; i < SESSIONS; i++) {
         for (size_t k = 0; k < f->sides[i].count; k++)
             free(f->sides[i].sent[k].frame);
@@ -350,29 +365,29 @@ static void assert_silent(const struct side *side)
     assert_int_equal(side->seen, side->count);
 }
 
-/* `count` winners of one agency with documents 0, 1, 2, ... */
-static void make_winners(struct winner *out, size_t count, uint32_t agency)
+/* Gives one agency `count` winners with documents 0, 1, 2, ... */
+static void make_winners(uint32_t agency, unsigned count)
 {
-    char text[BET_DOCUMENT_MAX + 1];
+    static char texts[AGENCIES + 1][20000 * sizeof("12345")];
+    size_t size = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (struct winner){.agency = agency};
-        out[i].document_size = (uint8_t)snprintf(text, sizeof(text), "%zu", i);
-        memcpy(out[i].document, text, out[i].document_size);
+    for (unsigned i = 0; i < count; i++) {
+        int length = snprintf(texts[agency] + size, sizeof(texts[agency]) - size, "%u\n", i);
+        assert_true(length > 0 && (size_t)length < sizeof(texts[agency]) - size);
+        size += (size_t)length;
     }
+    fake_index.of[agency] = (struct winner_documents){texts[agency], size, count};
 }
 
-static void hold_draw(struct fixture *f, const struct winner *winners, size_t count)
+static void hold_draw(struct fixture *f)
 {
     struct errbuf err;
 
-    f->fake.has_draw = true;
-    f->fake.winners = winners;
-    f->fake.winners_count = count;
+    f->fake.news.has_winners = true;
     assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
 }
 
-/* A batch reaches the store unchanged, and is answered once the store has ended it. */
+/* A batch reaches the ledger unchanged, and is answered once the ledger has ended it. */
 static void test_batch(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +396,7 @@ static void test_batch(void **state)
 
     assert_true(send_bets(side, 2, 150, bets, 2));
     assert_int_equal(f->fake.count, 1);
+    assert_int_equal(f->fake.taken[0].kind, APPEND);
     assert_int_equal(f->fake.taken[0].agency, 2);
     assert_int_equal(f->fake.taken[0].offset, 150);
     assert_int_equal(f->fake.taken[0].count, 2);
@@ -400,19 +416,20 @@ static void test_batch(void **state)
     assert_true(session_is_idle(&side->session));
 }
 
-/* A batch without bets is a question, which the store answers. */
+/* A batch without bets is a question, which the ledger answers. */
 static void test_question(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
     assert_true(send_bets(side, 1, 0, NULL, 0));
-    assert_int_equal(f->fake.taken[0].count, 0);
+    assert_int_equal(f->fake.taken[0].kind, ASK);
+    assert_int_equal(f->fake.taken[0].agency, 1);
     end_op(f, STATUS_OK, 78697, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 78697, "");
 }
 
-/* Each status of the store has its code, for batches and for Finished. */
+/* Each outcome has its code, for batches and for Finished. */
 static void test_codes(void **state)
 {
     static const struct {
@@ -425,6 +442,7 @@ static void test_codes(void **state)
         {STATUS_INCOMPLETE, LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE},
         {STATUS_NOSPACE, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
         {STATUS_IO, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
+        {STATUS_NOMEM, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
     };
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
@@ -438,10 +456,9 @@ static void test_codes(void **state)
             assert_ack(side, cases[i].code, 7, status_text(cases[i].status));
     }
     assert_int_equal(side->session.state, SESSION_BETTING);
-    assert_int_equal(f->waitings, 0);
 }
 
-/* If one bet is bad, no bet of its batch gets to the store. A question does instead, which keeps
+/* If one bet is bad, no bet of its batch gets to the ledger. A question does instead, which keeps
  * the answers in order. The answer says which bet it was. */
 static void test_invalid_bets(void **state)
 {
@@ -458,7 +475,7 @@ static void test_invalid_bets(void **state)
         Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("Ana", "1", 1), bad[i],
                                    make_bet("Ana", "1", 1)};
         assert_true(send_bets(side, 1, 0, bets, 4));
-        assert_int_equal(f->fake.taken[i].count, 0);
+        assert_int_equal(f->fake.taken[i].kind, ASK);
         end_op(f, STATUS_OK, 5, 0);
         assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 5, "bet 2: ");
     }
@@ -477,7 +494,7 @@ static void test_birthdates(void **state)
     assert_int_equal(f->fake.taken[0].count, 1);
     bet.birthdate = (char *)(uintptr_t) "2024-06-17";
     assert_true(send_bets(side, 1, 1, &bet, 1));
-    assert_int_equal(f->fake.taken[1].count, 0);
+    assert_int_equal(f->fake.taken[1].kind, ASK);
     end_op(f, STATUS_OK, 1, 1);
     end_op(f, STATUS_OK, 1, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
@@ -534,7 +551,7 @@ static void test_order(void **state)
 }
 
 /* The first existing agency that a connection names is its own. Any other is unknown, in Finished
- * as well, and nothing of it gets to the store. */
+ * as well, and nothing of it gets to the ledger. */
 static void test_agencies(void **state)
 {
     static const uint32_t others[] = {0, AGENCIES + 1, UINT32_MAX, 2};
@@ -547,9 +564,8 @@ static void test_agencies(void **state)
             assert_true(send_bet(side, others[i], 0));
             assert_true(send_finished(side, others[i], 0));
             for (int k = 0; k < 2; k++) {
-                assert_int_equal(f->fake.taken[f->fake.ended].count, 0);
-                assert_false(f->fake.taken[f->fake.ended].is_finish);
-                end_op(f, STATUS_UNKNOWN_AGENCY, 0, 0);
+                assert_int_equal(f->fake.taken[f->fake.ended].kind, ASK);
+                end_op(f, STATUS_OK, 0, 0);
                 assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0, "1..3");
             }
         }
@@ -557,7 +573,6 @@ static void test_agencies(void **state)
         end_op(f, STATUS_OK, 1, 1);
         assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
     }
-    assert_int_equal(f->waitings, 0);
 }
 
 /* A malformed message ends the session: earlier answers leave, then MALFORMED, and no further
@@ -614,20 +629,21 @@ static void test_no_frame(void **state)
     struct side *side = &f->sides[0];
 
     session_malformed(&side->session, "frame too long");
-    end_op(f, STATUS_UNKNOWN_AGENCY, 0, 0);
+    end_op(f, STATUS_OK, 0, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 0, "frame too long");
     assert_int_equal(side->finishes, 1);
     assert_false(send_bet(side, 1, 0));
 }
 
-/* If the store has no memory for a batch, the agency is told and may try again. */
-static void test_store_without_memory(void **state)
+/* If the ledger's client has no memory for a batch, the agency is told and may try again. */
+static void test_ledger_without_memory(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
     f->fake.append_status = STATUS_NOMEM;
     assert_true(send_bet(side, 1, 0));
+    assert_int_equal(f->fake.taken[0].kind, ASK);
     end_op(f, STATUS_OK, 4, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 4, "out of memory");
     f->fake.append_status = STATUS_OK;
@@ -673,7 +689,7 @@ static void test_no_memory_while_waiting(void **state)
     assert_false(send_bet(side, 1, 0));
     assert_true(alloc_fault_end());
     assert_int_equal(side->finishes, 1);
-    hold_draw(f, NULL, 0);
+    hold_draw(f);
     assert_silent(side);
     assert_int_equal(side->session.state, SESSION_CLOSED);
 }
@@ -697,8 +713,7 @@ static void test_create_without_memory(void **state)
     service_destroy(NULL);
 }
 
-/* The connection is gone before the store has ended its operations: nobody is answered. The
- * coordinator learns about the Finished, as it may have been the last one. */
+/* The connection is gone before the ledger has ended its operations: nobody is answered. */
 static void test_connection_gone(void **state)
 {
     struct fixture *f = *state;
@@ -714,33 +729,73 @@ static void test_connection_gone(void **state)
     assert_silent(side);
     assert_int_equal(side->progresses + side->finishes, 0);
     assert_int_equal(service_outstanding(f->service), 0);
-    assert_int_equal(f->waitings, 1);
-    assert_int_equal(f->waiting_agency, 1);
-    assert_int_equal(f->waiting_total, 1);
     session_init(&side->session, f->service, &session_events, side);
 }
 
-/* Finished waits for the draw, and the coordinator is told. Then each agency gets its winners. */
+/* The link to the ledger is closed before operations have ended: nobody knows whether they were
+ * stored, so the session ends without those answers, and without later ones, which the agency would
+ * take for them. */
+static void test_lost_outcomes(void **state)
+{
+    static const enum status lost[] = {STATUS_STOPPED, STATUS_UNCERTAIN, STATUS_GONE};
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bad = make_bet("", "1", 1);
+
+    for (size_t i = 0; i < COUNT(lost); i++) {
+        for (int first = 0; first < 4; first++) {
+            side->finishes = 0;
+            side->progresses = 0;
+            assert_true(send_bet(side, 1, 0));
+            end_op(f, STATUS_OK, 1, 1);
+            assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+            if (first == 0)
+                assert_true(send_bet(side, 1, 1));
+            else if (first == 1)
+                assert_true(send_finished(side, 1, 1));
+            else if (first == 2)
+                assert_true(send_bets(side, 1, 1, &bad, 1)); /* refused, but behind lost ones */
+            else
+                session_malformed(&side->session, "no frame");
+            if (first != 3)
+                assert_true(send_bet(side, 1, 1));
+            end_op(f, lost[i], 1, 0);
+            assert_int_equal(side->finishes, 1);
+            assert_false(send_bet(side, 1, 1));
+            if (first != 3)
+                end_op(f, i == 0 ? STATUS_STOPPED : STATUS_OK, 1, 1);
+            assert_silent(side);
+            assert_int_equal(side->finishes, 1);
+            assert_int_equal(side->progresses, 1);
+            assert_true(session_is_idle(&side->session));
+            assert_int_equal(service_outstanding(f->service), 0);
+            session_init(&side->session, f->service, &session_events, side);
+        }
+    }
+}
+
+/* Finished waits for the draw. Then each agency gets its winners. */
 static void test_draw(void **state)
 {
     struct fixture *f = *state;
-    struct winner winners[5];
+    struct errbuf err;
 
-    make_winners(winners, 2, 1);
-    make_winners(winners + 2, 3, 3);
+    make_winners(1, 2);
+    make_winners(3, 3);
     for (uint32_t i = 0; i < AGENCIES; i++) {
         assert_true(send_finished(&f->sides[i], i + 1, 10 * i));
-        assert_true(f->fake.taken[i].is_finish);
+        assert_int_equal(f->fake.taken[i].kind, FINISH);
         assert_int_equal(f->fake.taken[i].agency, i + 1);
         assert_int_equal(f->fake.taken[i].offset, 10 * i);
         end_op(f, STATUS_OK, 10 * i, 0);
-        assert_int_equal(f->waitings, i + 1);
-        assert_int_equal(f->waiting_agency, i + 1);
-        assert_int_equal(f->waiting_total, 10 * i);
         assert_int_equal(f->sides[i].session.state, SESSION_WAITING);
         assert_false(session_is_idle(&f->sides[i].session));
     }
-    hold_draw(f, winners, 5);
+    assert_int_equal(service_send_winners(f->service, &err), STATUS_OK); /* there are none yet */
+    for (int i = 0; i < SESSIONS; i++)
+        assert_silent(&f->sides[i]);
+    assert_int_equal(fake_index.opened, 0);
+    hold_draw(f);
     assert_int_equal(count_winners(&f->sides[0], 1), 2);
     assert_int_equal(count_winners(&f->sides[1], 2), 0);
     assert_int_equal(count_winners(&f->sides[2], 3), 3);
@@ -748,25 +803,24 @@ static void test_draw(void **state)
         assert_silent(&f->sides[i]);
         assert_true(session_is_idle(&f->sides[i].session));
     }
-    assert_int_equal(f->fake.reads, 1);
+    assert_int_equal(fake_index.opened, 1);
 }
 
-/* After the draw each Finished is answered at once; the winners are read only once. */
+/* After the draw each Finished is answered at once; the winners are opened only once. They are sent
+ * even while a new ledger has not told yet that there are some. */
 static void test_after_the_draw(void **state)
 {
     struct fixture *f = *state;
-    struct winner winners[2];
 
-    make_winners(winners, 2, 1);
-    f->fake.has_draw = true;
-    f->fake.winners = winners;
-    f->fake.winners_count = 2;
+    make_winners(1, 2);
+    f->fake.news.has_winners = true;
     for (int i = 0; i < 3; i++) {
         assert_true(send_finished(&f->sides[0], 1, 9));
         end_op(f, STATUS_OK, 9, 0);
         assert_int_equal(count_winners(&f->sides[0], 1), 2);
+        f->fake.news.has_winners = false;
     }
-    assert_int_equal(f->fake.reads, 1);
+    assert_int_equal(fake_index.opened, 1);
     assert_int_equal(f->sides[0].session.state, SESSION_BETTING);
 }
 
@@ -775,9 +829,8 @@ static void test_finished_again(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
-    struct winner winners[2];
 
-    make_winners(winners, 2, 1);
+    make_winners(1, 2);
     for (int i = 0; i < 3; i++) {
         assert_true(send_finished(side, 1, 9));
         end_op(f, STATUS_OK, 9, 0);
@@ -785,12 +838,11 @@ static void test_finished_again(void **state)
         end_op(f, STATUS_CLOSED, 9, 0);
         assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED, 9, "no more bets");
     }
-    assert_int_equal(f->waitings, 1);
-    hold_draw(f, winners, 2);
+    hold_draw(f);
     for (int i = 0; i < 3; i++)
         assert_int_equal(count_winners(side, 1), 2);
     assert_silent(side);
-    hold_draw(f, winners, 2); /* once more, when nobody waits */
+    hold_draw(f); /* once more, when nobody waits */
     assert_silent(side);
 }
 
@@ -798,17 +850,16 @@ static void test_finished_again(void **state)
 static void test_many_winners(void **state)
 {
     enum { MANY = 20000 };
-    static struct winner winners[MANY];
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
     unsigned count = 0;
     bool more = true;
 
-    make_winners(winners, MANY, 2);
+    make_winners(2, MANY);
     side->is_slow = true;
     assert_true(send_finished(side, 2, 1));
     end_op(f, STATUS_OK, 1, 0);
-    hold_draw(f, winners, MANY);
+    hold_draw(f);
     assert_int_equal(side->session.state, SESSION_SENDING);
     assert_false(session_is_idle(&side->session));
     assert_true(side->backlog >= WINNERS_BACKLOG_MAX);
@@ -833,23 +884,18 @@ static void test_many_winners(void **state)
 static void test_frames_of_winners(void **state)
 {
     enum { PER_FRAME = (FRAME_BODY_MAX - 16) / 3 };
-    static struct winner winners[PER_FRAME * 2 + 1];
+    static char text[2 * (PER_FRAME * 2 + 1)];
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
-    for (size_t i = 0; i < COUNT(winners); i++)
-        winners[i] = (struct winner){.agency = 1, .document_size = 1, .document = "7"};
-    f->fake.has_draw = true;
-    f->fake.winners = winners;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = i % 2 == 0 ? '7' : '\n';
+    f->fake.news.has_winners = true;
     for (size_t frames = 1; frames <= 2; frames++) {
         for (size_t count = frames * PER_FRAME - 1; count <= frames * PER_FRAME + 1; count++) {
-            struct service *service;
             size_t total = 0;
             bool more = true;
-            session_fini(&side->session);
-            assert_int_equal(service_create(&f->config, &service), STATUS_OK);
-            session_init(&side->session, service, &session_events, side);
-            f->fake.winners_count = count;
+            fake_index.of[1] = (struct winner_documents){text, 2 * count, count};
             assert_true(send_finished(side, 1, 0));
             end_op(f, STATUS_OK, 0, 0);
             while (more) {
@@ -863,9 +909,6 @@ static void test_frames_of_winners(void **state)
             }
             assert_int_equal(total, count);
             assert_silent(side);
-            session_fini(&side->session);
-            service_destroy(service);
-            session_init(&side->session, f->service, &session_events, side);
         }
     }
 }
@@ -875,26 +918,26 @@ static void test_unreadable_winners(void **state)
 {
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
-    struct winner winners[1];
     struct errbuf err = {{0}};
 
-    make_winners(winners, 1, 1);
-    f->fake.has_draw = true;
-    f->fake.draw_status = STATUS_IO;
+    make_winners(1, 1);
+    f->fake.news.has_winners = true;
+    fake_index.status = STATUS_IO;
     assert_true(send_finished(side, 1, 1));
     end_op(f, STATUS_OK, 1, 0);
     assert_silent(side);
     assert_int_equal(side->session.state, SESSION_WAITING);
     assert_int_equal(service_send_winners(f->service, &err), STATUS_IO);
-    assert_string_equal(err.text, "winners.csv: gone");
+    assert_string_equal(err.text, "winners.index: gone");
     assert_silent(side);
-    f->fake.draw_status = STATUS_OK;
-    hold_draw(f, winners, 1);
+    fake_index.status = STATUS_OK;
+    hold_draw(f);
     assert_int_equal(count_winners(side, 1), 1);
 }
 
-/* A new coordinator is told about each session that still waits, once, in their order. */
-static void test_report_waiting(void **state)
+/* Only a session that still waits gets winners: not one whose connection is gone, and not one that
+ * was closed. */
+static void test_gone_while_waiting(void **state)
 {
     struct fixture *f = *state;
 
@@ -902,41 +945,26 @@ static void test_report_waiting(void **state)
         assert_true(send_finished(&f->sides[i], i + 1, 5));
         end_op(f, STATUS_OK, 5, 0);
     }
-    f->waitings = 0;
-    service_report_waiting(f->service);
-    assert_int_equal(f->waitings, 3);
-    assert_int_equal(f->waiting_agency, AGENCIES); /* which came last */
-    session_fini(&f->sides[1].session);            /* from the middle of the list */
-    f->waitings = 0;
-    service_report_waiting(f->service);
-    assert_int_equal(f->waitings, 2);
+    session_fini(&f->sides[1].session); /* from the middle of the list */
     assert_false(dispatch_message(&f->sides[0].session, 99, NULL, 0));
-    f->waitings = 0;
-    service_report_waiting(f->service);
-    assert_int_equal(f->waitings, 1);
-    assert_int_equal(f->waiting_agency, 3);
-    hold_draw(f, NULL, 0);
+    hold_draw(f);
     assert_int_equal(count_winners(&f->sides[2], 3), 0);
-    assert_silent(&f->sides[0]);
-    assert_silent(&f->sides[1]);
-    f->waitings = 0;
-    service_report_waiting(f->service);
-    assert_int_equal(f->waitings, 0);
+    for (int i = 0; i < SESSIONS; i++)
+        assert_silent(&f->sides[i]);
 }
 
 /* A connection that is gone while its winners are being sent does no harm to others. */
 static void test_gone_while_sending(void **state)
 {
     enum { MANY = 20000 };
-    static struct winner winners[MANY];
     struct fixture *f = *state;
     struct side *side = &f->sides[0];
 
-    make_winners(winners, MANY, 1);
+    make_winners(1, MANY);
     side->is_slow = true;
     assert_true(send_finished(side, 1, 1));
     end_op(f, STATUS_OK, 1, 0);
-    hold_draw(f, winners, MANY);
+    hold_draw(f);
     assert_int_equal(side->session.state, SESSION_SENDING);
     session_fini(&side->session);
     size_t count = side->count;
@@ -975,6 +1003,77 @@ static void assert_lines(struct capture *capture, const char *expected)
     }
     assert_string_equal(expected, "");
     capture_free(capture);
+}
+
+/* Damaged documents end the session: nobody is sent wrong winners. Other agencies get theirs, and
+ * the log says it once. */
+static void test_damaged_winners(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        uint64_t count;
+    } cases[] = {
+        {"1\n\n3\n", 5, 3},             /* an empty document */
+        {"12345678901234567\n", 18, 1}, /* one that is too long */
+        {"1\n2", 3, 2},                 /* no end */
+        {"1\n", 2, 2},                  /* one is missing */
+        {"1\n2\n", 4, 1},               /* one too many */
+        {"1\n", 2, 0},                  /* none should be there */
+        {NULL, 0, UINT64_MAX},
+    };
+    struct fixture *f = *state;
+    struct capture capture;
+
+    make_winners(2, 3);
+    f->fake.news.has_winners = true;
+    log_set_level(LOG_INFO);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct side *side = &f->sides[0];
+        side->finishes = 0;
+        fake_index.of[1] = (struct winner_documents){cases[i].text, cases[i].size, cases[i].count};
+        assert_true(send_finished(side, 1, 10));
+        assert_true(send_finished(side, 1, 10)); /* is never answered */
+        capture = log_of_end(f, STATUS_OK, 0);
+        assert_lines(&capture,
+                     i > 0 ? "INFO     action: agencia_finalizada | result: success | agencia: 1 | "
+                             "total: 10\n"
+                           : "INFO     action: agencia_finalizada | result: success | agencia: 1 | "
+                             "total: 10\n"
+                             "ERROR    action: ganadores_enviados | result: fail | agencia: 1 | "
+                             "reason: winners.index: damaged data\n");
+        assert_int_equal(side->finishes, 1);
+        assert_int_equal(side->session.state, SESSION_CLOSED);
+        end_op(f, STATUS_OK, 10, 0);
+        assert_silent(side);
+        assert_int_equal(side->finishes, 1);
+        assert_int_equal(side->progresses, 0);
+        session_init(&side->session, f->service, &session_events, side);
+    }
+    log_set_level(LOG_CRITICAL);
+    assert_true(send_finished(&f->sides[1], 2, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_int_equal(count_winners(&f->sides[1], 2), 3);
+}
+
+/* A refused Finished: the total that the ledger decided about, and 0 for one that it never saw. */
+static void test_log_of_refused_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    log_set_level(LOG_INFO);
+    assert_true(send_finished(&f->sides[0], 1, 9));
+    assert_true(send_finished(&f->sides[0], 2, 9));
+    capture = log_of_end(f, STATUS_INCOMPLETE, 0);
+    assert_lines(&capture,
+                 "ERROR    action: agencia_finalizada | result: fail | agencia: 1 | total: "
+                 "9 | received: 10 | reason: total differs from what was received\n");
+    capture = log_of_end(f, STATUS_OK, 0);
+    assert_lines(&capture,
+                 "ERROR    action: agencia_finalizada | result: fail | agencia: 2 | total: 0 | "
+                 "received: 10 | reason: agency 2 is not one of 1..3, or not this connection's\n");
+    log_set_level(LOG_CRITICAL);
 }
 
 /* At INFO: how many bets were stored now, the bet of a batch of one, and refused batches; nothing
@@ -1066,7 +1165,7 @@ static void test_log_without_memory(void **state)
     assert_true(send_bet(side, 1, 1));
     assert_true(alloc_fault_end());
     log_set_level(LOG_CRITICAL);
-    assert_int_equal(f->fake.taken[1].count, 0);
+    assert_int_equal(f->fake.taken[1].kind, ASK);
     end_op(f, STATUS_OK, 1, 0);
     assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, 1, "out of memory");
 }
@@ -1087,19 +1186,22 @@ int main(void)
         CASE(test_malformed),
         CASE(test_too_long),
         CASE(test_no_frame),
-        CASE(test_store_without_memory),
+        CASE(test_ledger_without_memory),
         CASE(test_no_memory),
         CASE(test_no_memory_while_waiting),
         CASE(test_create_without_memory),
         CASE(test_connection_gone),
+        CASE(test_lost_outcomes),
         CASE(test_draw),
         CASE(test_after_the_draw),
         CASE(test_finished_again),
         CASE(test_many_winners),
         CASE(test_frames_of_winners),
         CASE(test_unreadable_winners),
-        CASE(test_report_waiting),
+        CASE(test_gone_while_waiting),
         CASE(test_gone_while_sending),
+        CASE(test_damaged_winners),
+        CASE(test_log_of_refused_finished),
         CASE(test_log),
         CASE(test_log_of_batches),
         CASE(test_log_without_memory),

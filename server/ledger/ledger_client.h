@@ -1,0 +1,77 @@
+/* ledger_client.h - a process's end of its link to the ledger.
+ *
+ * Encoded bets lie in a region of memory that client and ledger share; a Unix stream socket carries
+ * descriptors of operations one way, and outcomes and news the other way. A part of the region is
+ * free again only when the outcome of its operation has arrived, so after the ledger has died the
+ * client connects again and hands in again what has no outcome yet.
+ */
+#ifndef LOTTERY_LEDGER_CLIENT_H
+#define LOTTERY_LEDGER_CLIENT_H
+
+#include "errbuf.h"
+#include "ledger.h"
+#include "store_encoding.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <uv.h>
+
+#define LEDGER_REGION_SIZE ((size_t)8 * 1024 * 1024) /* bytes per client */
+#define LEDGER_FDS_MAX 70 /* descriptors that ledger_client_open_winners can ask for */
+
+struct ledger_client;
+
+/* What ledger_client_create() needs; copied, and what it points to is borrowed until the loop has
+ * run out. All callbacks happen on the loop's thread. */
+struct ledger_client_config {
+    uv_loop_t *loop;
+    const struct sockaddr_un *address; /* where the ledger listens */
+    socklen_t address_size;
+    const struct store_encoding *encoding; /* NULL: this client appends no bets */
+    /* The news has changed, or a link is open (again). */
+    void (*on_news)(void *owner);
+    /* The callbacks of several operations are about to run (true), or have run (false): the log
+     * lines between are written together. NULL: not needed. */
+    void (*on_batch)(void *owner, bool begins);
+    void *owner; /* handed to all of them */
+};
+
+/* The first news may be taken from *ledger_client_base() only after on_news. Creates the region and
+ * begins to connect, for as long as it takes. STATUS_NOMEM or STATUS_IO with a reason in *err. */
+enum status ledger_client_create(const struct ledger_client_config *config,
+                                 struct ledger_client **out, struct errbuf *err);
+
+/* The interface of ledger.h to it. */
+struct ledger *ledger_client_base(struct ledger_client *client);
+
+/* Tells the ledger that the winners' files, which it has said can be read, are lost or damaged. The
+ * next news says so to everybody, and later ones when they were found right or made again.
+ * op->status: OK, INVALID before the draw, NOSPACE, ... */
+void ledger_client_winners_lost(struct ledger_client *client, struct ledger_op *op);
+
+/* What follows is for the coordinator. */
+
+/* Closes the draw, because all agencies have finished. op->status: OK (now or before), INVALID,
+ * NOSPACE, ... */
+void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op);
+
+/* Asks for `count` (2..LEDGER_FDS_MAX) new files, see store_open_winners(). When op->status is OK,
+ * done() takes the descriptors with ledger_client_take_fds(). Not handed in again on a new link:
+ * then its status is STOPPED. */
+void ledger_client_open_winners(struct ledger_client *client, struct ledger_op *op, size_t count);
+
+/* During done() of ledger_client_open_winners: the descriptors, which the caller now owns. */
+void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count);
+
+/* Hands in the outcome of the draw. With `is_new` the files of ledger_client_open_winners were
+ * written and synced, and get their names before the record is written; without, those in the
+ * folder were found to be right. Once this is done and durable, everybody is told. op->status: OK,
+ * or STOPPED if the link was lost with files that have no names yet: open and write them again. */
+void ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
+                        const struct draw_drawn *drawn, bool is_new);
+
+/* Closes the link. Operations that have no outcome yet end with STATUS_STOPPED during the call.
+ * The client frees itself in a later turn of the loop. */
+void ledger_client_close(struct ledger_client *client);
+
+#endif

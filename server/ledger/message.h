@@ -1,0 +1,115 @@
+/* message.h - what goes over a link: messages of 64 bytes, both ways. Pure.
+ *
+ * Both ends are processes of one server, forked from the same program, so a message is the struct
+ * as it lies in memory. Each end checks what it receives before it uses it.
+ *
+ * A client begins with HELLO and its region; each of its other messages is answered by one OUTCOME,
+ * in their order. NEWS comes on its own.
+ */
+#ifndef LOTTERY_LEDGER_MESSAGE_H
+#define LOTTERY_LEDGER_MESSAGE_H
+
+#include "draw.h"
+#include "ledger.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MESSAGE_SIZE 64                      /* bytes */
+#define MESSAGE_IN_FLIGHT 65536              /* requests of a client without an outcome, at most */
+#define MESSAGE_WINNER_FDS 70                /* descriptors with an OUTCOME, at most */
+#define MESSAGE_WINNER_FDS_MIN 2             /* and at least, when there are any */
+#define MESSAGE_REGION_MAX ((size_t)8 << 20) /* bytes of a client's region, at most */
+
+enum message_kind {
+    /* from a client; none of them is 0 */
+    MESSAGE_HELLO = 1, /* with the region's descriptor, unless its size is 0 */
+    MESSAGE_APPEND,
+    MESSAGE_ASK,
+    MESSAGE_FINISH,
+    MESSAGE_CLOSE_DRAW,
+    MESSAGE_OPEN_WINNERS,
+    MESSAGE_DRAW,
+    MESSAGE_WINNERS_LOST,
+    /* from the ledger */
+    MESSAGE_OUTCOME, /* with descriptors, if it is that of OPEN_WINNERS and OK */
+    MESSAGE_NEWS
+};
+
+struct message_append {
+    uint32_t agency;
+    uint32_t count;  /* bets */
+    uint64_t offset; /* bets of the agency that come before */
+    uint64_t at;     /* where in the region the encoded bets lie */
+    uint32_t size;   /* how many bytes they are */
+};
+
+struct message_draw {
+    uint64_t time_s; /* this and the next are as in struct draw_drawn */
+    uint64_t winners;
+    uint64_t winners_size;
+    uint32_t winners_crc;
+    uint32_t winner_number;
+    uint32_t is_new; /* 0 or 1 */
+};
+
+struct message_outcome {
+    uint32_t status; /* enum status */
+    uint32_t stored;
+    uint64_t received;
+};
+
+/* Without the kind, which comes before it: exactly 60 bytes. */
+struct message_news {
+    uint8_t phase; /* enum draw_phase */
+    uint8_t has_winners;
+    uint16_t zero;
+    uint32_t agencies;
+    uint32_t finished;
+    uint32_t winner_number;
+    uint32_t drawn_number;
+    uint64_t bets;
+    uint64_t time_s; /* this and the rest are as in struct draw_drawn */
+    uint64_t winners;
+    uint64_t winners_size;
+    uint32_t winners_crc;
+} __attribute__((packed, aligned(4)));
+
+struct message {
+    uint32_t kind; /* enum message_kind */
+    union {
+        uint32_t count; /* OPEN_WINNERS: files */
+        struct message_news news;
+        struct {
+            uint32_t pad; /* aligns the others to 8 bytes */
+            union {
+                uint64_t region_size; /* HELLO: bytes; 0: no region */
+                struct message_append append;
+                uint32_t agency; /* ASK */
+                struct draw_finished finish;
+                struct message_draw draw;
+                struct message_outcome outcome;
+            };
+        };
+    };
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct message) == MESSAGE_SIZE, "messages have one size");
+
+/* May the ledger use this message of a client whose region has `region_size` bytes? Kinds, counts
+ * and bounds; not what the rules of the draw say. */
+bool message_is_request(const struct message *message, uint64_t region_size);
+
+/* May a client use this message of the ledger? */
+bool message_is_answer(const struct message *message);
+
+/* The news as a message, and back; *message was checked. */
+void message_from_news(const struct ledger_news *news, struct message *message);
+void message_to_news(const struct message *message, struct ledger_news *news);
+
+/* The outcome of a draw as a message, and back. */
+void message_from_drawn(const struct draw_drawn *drawn, bool is_new, struct message *message);
+void message_to_drawn(const struct message *message, struct draw_drawn *drawn);
+
+#endif

@@ -1,0 +1,87 @@
+/* scan_job.h - one attempt at finding the winners, in processes of its own.
+ *
+ * Scanners, one per part of bets.csv, write what they find to a file each; when all have ended, a
+ * joiner makes winners.csv and its index of them. A second kind of job only checks the two files.
+ * The processes share nothing with this one but the memory for their results.
+ */
+#ifndef LOTTERY_SCAN_JOB_H
+#define LOTTERY_SCAN_JOB_H
+
+#include "checkpoint.h"
+#include "ledger.h"
+#include "subprocess.h"
+#include "winner_files.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+#define SCAN_JOB_PARTS_MAX 64
+
+/* What scan_job_init() needs; copied, and what it points to is borrowed. */
+struct scan_job_config {
+    uv_loop_t *loop;
+    const struct data_dir *data_dir;
+    unsigned scanners; /* processes that scan, at most; 1..SCAN_JOB_PARTS_MAX, more count as that */
+    /* Asks for `count` files, see ledger_client_open_winners(). op->done will run, and when
+     * op->status is OK, it calls take_files. */
+    void (*open_files)(void *owner, struct ledger_op *op, size_t count);
+    void (*take_files)(void *owner, int *fds, size_t count);
+    /* The job has ended. STATUS_OK: the files are written and synced, and `drawn` has the outcome
+     * (scan), or they are right (check; `drawn` is what was given). Otherwise *err says why.
+     * STOPPED: there were no files, because the link to the ledger was lost. May start the next
+     * job. */
+    void (*on_done)(void *owner, enum status status, const struct draw_drawn *drawn,
+                    struct errbuf *err);
+    void *owner; /* handed to all of them */
+};
+
+enum scan_job_state {
+    SCAN_JOB_IDLE,
+    SCAN_JOB_OPENING,   /* waits for the files */
+    SCAN_JOB_SCANNING,  /* at least one scanner runs */
+    SCAN_JOB_JOINING,   /* the joiner runs */
+    SCAN_JOB_CHECKING,  /* the checker runs */
+    SCAN_JOB_ABANDONING /* was cancelled while the files were being opened */
+};
+
+struct scan_job;
+
+/* A process of the job. */
+struct scan_task {
+    struct scan_job *job;
+    struct subprocess *process; /* NULL: it does not run */
+    unsigned index;             /* which part a scanner reads */
+};
+
+struct scan_job {
+    struct scan_job_config config;
+    enum scan_job_state state;
+    struct ledger_news news;                    /* of the draw that is scanned */
+    struct ledger_op op;                        /* that opens the files */
+    struct draw draw;                           /* as closed, from the checkpoint */
+    struct bets_extent extent;                  /* of bets.csv, from the checkpoint */
+    struct scan_task tasks[SCAN_JOB_PARTS_MAX]; /* joiner and checker are the first */
+    unsigned parts;                             /* of bets.csv */
+    unsigned running;                           /* scanners that have not ended */
+    int fds[2 + SCAN_JOB_PARTS_MAX]; /* winners.csv, its index, then those of the parts */
+    size_t files;                    /* how many of fds are open */
+    struct scan_results *results;    /* shared with the processes; NULL: none */
+    struct draw_drawn drawn;         /* what is checked, or the outcome */
+};
+
+/* Prepares a job for any number of attempts. */
+void scan_job_init(struct scan_job *job, const struct scan_job_config *config);
+
+/* Begins to scan the draw that the news says is closed or drawn; no other job may be active. */
+void scan_job_start(struct scan_job *job, const struct ledger_news *news);
+
+/* Begins to check winners.csv and its index against news->drawn; no other job may be
+ * active. When it returns anything but STATUS_OK, *err says why and on_done is not called. */
+enum status scan_job_check(struct scan_job *job, const struct ledger_news *news,
+                           struct errbuf *err);
+
+/* Kills and reaps the processes and closes the files; on_done is not called. Does nothing while no
+ * job is active. */
+void scan_job_cancel(struct scan_job *job);
+
+#endif

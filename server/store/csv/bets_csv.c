@@ -1,0 +1,247 @@
+#include "bets_csv.h"
+
+#include "assertion.h"
+#include "csv_line.h"
+#include "word.h"
+
+#include <string.h>
+
+#define FIELDS 6
+
+static char *bets_csv_put_uint(char *out, uint32_t value)
+{
+    char digits[10];
+    size_t count = 0;
+
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        *out++ = digits[--count];
+    return out;
+}
+
+static char *bets_csv_put_text(char *out, struct text text)
+{
+    memcpy(out, text.data, text.size);
+    return out + text.size;
+}
+
+static bool bets_csv_word_needs_quotes(uint64_t word)
+{
+    return (word_find(word, ',') | word_find(word, '"')) != 0;
+}
+
+/* Does the text contain a comma or a double quote? */
+static bool bets_csv_needs_quotes(struct text text)
+{
+    const char *p = text.data;
+    const char *end = p + text.size;
+
+    for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
+        if (bets_csv_word_needs_quotes(word_load(p)))
+            return true;
+    }
+    return p < end && bets_csv_word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
+}
+
+/* Only names can need quotes: no other field of a valid bet contains a comma or a double quote. */
+static char *bets_csv_put_name(char *out, struct text name)
+{
+    if (!bets_csv_needs_quotes(name))
+        return bets_csv_put_text(out, name);
+    *out++ = '"';
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '"')
+            *out++ = '"';
+        *out++ = name.data[i];
+    }
+    *out++ = '"';
+    return out;
+}
+
+size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out)
+{
+    char *at = out;
+    char agency_text[11];
+    struct text id = {agency_text, 0};
+
+    /* "agency," is the same on every line of a batch. */
+    char *end = bets_csv_put_uint(agency_text, agency);
+    *end++ = ',';
+    id.size = (size_t)(end - agency_text);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct bet *bet = &bets[i];
+        at = bets_csv_put_text(at, id);
+        at = bets_csv_put_name(at, bet->first_name);
+        *at++ = ',';
+        at = bets_csv_put_name(at, bet->last_name);
+        *at++ = ',';
+        at = bets_csv_put_text(at, bet->document);
+        *at++ = ',';
+        at = bets_csv_put_text(at, bet->birthdate);
+        *at++ = ',';
+        at = bets_csv_put_uint(at, bet->number);
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    ASSERT((size_t)(at - out) <= count * BETS_CSV_LINE_MAX);
+    return (size_t)(at - out);
+}
+
+size_t bets_csv_skip(const char *text, size_t size, uint32_t count)
+{
+    const char *at = text;
+
+    for (; count > 0; count--) {
+        const char *newline = memchr(at, '\n', size - (size_t)(at - text));
+        if (newline == NULL)
+            return size;
+        at = newline + 1;
+    }
+    return (size_t)(at - text);
+}
+
+/* Reads the field at *at of a line that ends at `end` (its CR), unquotes it in place and moves *at
+ * past the comma that follows it, unless it is the last field. */
+static bool bets_csv_take_field(char **at, char *end, bool is_last, struct text *out)
+{
+    char *p = *at;
+
+    if (p < end && *p == '"') {
+        char *to = ++p;
+        out->data = to;
+        for (;;) {
+            char *quote = memchr(p, '"', (size_t)(end - p));
+            if (quote == NULL)
+                return false;
+            memmove(to, p, (size_t)(quote - p));
+            to += quote - p;
+            p = quote + 1;
+            if (p == end || *p != '"')
+                break;
+            *to++ = '"';
+            p++;
+        }
+        out->size = (size_t)(to - out->data);
+    } else {
+        char *comma = memchr(p, ',', (size_t)(end - p));
+        out->data = p;
+        p = comma != NULL ? comma : end;
+        out->size = (size_t)(p - out->data);
+    }
+    if (is_last) {
+        *at = p;
+        return p == end;
+    }
+    *at = p + 1;
+    return p < end && *p == ',';
+}
+
+static bool bets_csv_read_agency(struct text text, uint32_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.size < 1 || text.size > 10)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (!text_is_digit(text.data[i]))
+            return false;
+        value = value * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *out = (uint32_t)value;
+    return value <= UINT32_MAX;
+}
+
+/* Splits the first line of a text into fields that may be quoted. Returns the size of the line in
+ * bytes, 0 when it is damaged. */
+static size_t bets_csv_split_quoted(char *text, size_t size, struct text fields[FIELDS])
+{
+    char *at = text;
+    char *newline = memchr(text, '\n', size);
+
+    if (newline == NULL || newline == text || newline[-1] != '\r')
+        return 0;
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (!bets_csv_take_field(&at, newline - 1, i + 1 == FIELDS, &fields[i]))
+            return 0;
+    }
+    return (size_t)(newline + 1 - text);
+}
+
+/* Reads the first line of a text. Returns its size in bytes, 0 when it is damaged. */
+static size_t bets_csv_read_line(char *text, size_t size, uint32_t *agency, struct bet *bet)
+{
+    struct text fields[FIELDS];
+
+    size_t line_size = csv_line_split(text, size, fields, FIELDS);
+    if (line_size == 0)
+        line_size = bets_csv_split_quoted(text, size, fields);
+    if (line_size < 2 || text[line_size - 2] != '\r' || !bets_csv_read_agency(fields[0], agency) ||
+        bet_number_read(fields[5], &bet->number) != BET_FAULT_NONE)
+        return 0;
+    bet->first_name = fields[1];
+    bet->last_name = fields[2];
+    bet->document = fields[3];
+    bet->birthdate = fields[4];
+    return line_size;
+}
+
+/* Reads the number that ends at `end`, quoted or not. False when there is none. */
+static bool bets_csv_read_last_field(const char *text, const char *end, uint32_t *out)
+{
+    const char *p = end;
+
+    while (p > text && p[-1] != ',')
+        p--;
+    if (end - p >= 2 && *p == '"' && end[-1] == '"') {
+        p++;
+        end--;
+    }
+    return p > text && bet_number_read((struct text){p, (size_t)(end - p)}, out) == BET_FAULT_NONE;
+}
+
+size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
+{
+    const char *newline = memchr(text, '\n', size);
+
+    if (newline == NULL || newline == text || newline[-1] != '\r')
+        return 0;
+    /* As bets_csv_format writes it, a comma and one to four digits: read backwards. */
+    const char *p = newline - 1;
+    uint32_t value = 0;
+    uint32_t weight = 1;
+    for (; p > text && text_is_digit(p[-1]) && weight <= BET_NUMBER_MAX; p--) {
+        value += (uint32_t)(p[-1] - '0') * weight;
+        weight *= 10;
+    }
+    if (weight > 1 && p > text && p[-1] == ',')
+        *out = value;
+    else if (!bets_csv_read_last_field(text, newline - 1, out))
+        return 0;
+    return (size_t)(newline + 1 - text);
+}
+
+enum status bets_csv_parse(char *text, size_t size, bets_csv_bet_cb on_bet, void *context,
+                           size_t *bad_at)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        struct bet bet;
+        uint32_t agency;
+        size_t line_size = bets_csv_read_line(text + at, size - at, &agency, &bet);
+        if (line_size == 0) {
+            *bad_at = at;
+            return STATUS_DAMAGED;
+        }
+        if (!on_bet(context, agency, &bet)) {
+            *bad_at = at;
+            return STATUS_STOPPED;
+        }
+        at += line_size;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,41 @@
+/* journal_file.h - whole journal files: making one, reading its beginning. */
+#ifndef LOTTERY_JOURNAL_FILE_H
+#define LOTTERY_JOURNAL_FILE_H
+
+#include "data_dir.h"
+#include "journal.h"
+
+/* Takes the newer of the two headers in an open journal. DAMAGED when neither is valid, IO. */
+enum status journal_file_read_header(const struct file_ops *ops, int fd, struct journal_header *out,
+                                     struct errbuf *err);
+
+/* Writes the header of header->generation in its place. */
+enum status journal_file_write_header(const struct file_ops *ops, int fd,
+                                      const struct journal_header *header);
+
+/* Reads the checkpoint record into *draw, an initialised state, and *extent, an empty one, which
+ * the caller frees in any case; *end is where the next record begins. DAMAGED, IO, NOMEM. */
+enum status journal_file_read_checkpoint(const struct file_ops *ops, int fd, uint64_t stamp,
+                                         struct draw *draw, struct bets_extent *extent,
+                                         uint64_t *end, struct errbuf *err);
+
+/* Writes zeros from `from` to `to`. */
+enum status journal_file_write_zeros(const struct file_ops *ops, int fd, uint64_t from,
+                                     uint64_t to);
+
+/* A new journal file that begins with a checkpoint. */
+struct journal_file {
+    int fd;                       /* owned */
+    struct journal_header header; /* the newer one */
+    uint64_t end;                 /* where the next record goes */
+    uint64_t capacity;            /* size of the file: zeros from `end` on */
+};
+
+/* Makes one with a reserve of zeros and puts it in the place of the old one, durably. All bytes of
+ * `extent` have to be on disk. UNCERTAIN: it may be in its place, or not; NOSPACE, IO, NOMEM:
+ * it is not. Blocks. */
+enum status journal_file_create(const struct data_dir *data_dir, const struct draw *draw,
+                                const struct bets_extent *extent, uint64_t reserve,
+                                struct journal_file *out, struct errbuf *err);
+
+#endif

@@ -1,0 +1,315 @@
+/* Reading a data directory.
+ *
+ * Happy path: take the newer header and the checkpoint, then the records that follow, in their
+ * order, up to the first that is not valid.
+ *
+ * Failure modes: if a header or any valid record, also one further on, says that this place was on
+ * disk before, it is damaged, and the opening is refused. Otherwise it is a torn tail, or the end.
+ */
+#include "recovery.h"
+
+#include "clock.h"
+#include "journal_file.h"
+#include "journal_v1.h"
+#include "log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_MS 1000
+
+_Static_assert(RECOVERY_WINDOW >= JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX, "a record fits");
+
+enum status recovery_pause(struct recovery *self, struct errbuf *err)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (self->must_stop != NULL && self->must_stop()) {
+        errbuf_set(err, "the recovery was stopped");
+        return STATUS_STOPPED;
+    }
+    if (self->next_report_ms == 0)
+        self->next_report_ms = now_ms + REPORT_MS;
+    if (now_ms < self->next_report_ms)
+        return STATUS_OK;
+    self->next_report_ms = now_ms + REPORT_MS;
+    uint64_t done = self->bytes_done < self->bytes_all ? self->bytes_done : self->bytes_all;
+    LOG(INFO, "recover_store", IN_PROGRESS,
+        LOG_UINT("percent", done / (self->bytes_all / 100 + 1)));
+    return STATUS_OK;
+}
+
+enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const uint8_t **bytes,
+                          size_t *got, struct errbuf *err)
+{
+    struct recovery_window *window = &self->window;
+    bool is_inside = at + size <= window->at + window->size || window->is_last;
+
+    if (window->bytes == NULL || at < window->at || !is_inside) {
+        if (window->bytes == NULL && (window->bytes = malloc(RECOVERY_WINDOW)) == NULL)
+            return file_fail(err, JOURNAL_NAME, STATUS_NOMEM);
+        enum status status = recovery_pause(self, err);
+        if (status != STATUS_OK)
+            return status;
+        window->at = at;
+        status = file_read(self->data_dir->ops, self->journal_fd, window->bytes, RECOVERY_WINDOW,
+                           at, &window->size);
+        if (status != STATUS_OK)
+            return file_fail(err, JOURNAL_NAME, status);
+        window->is_last = window->size < RECOVERY_WINDOW;
+        self->bytes_done += window->size;
+    }
+    size_t there = window->at + window->size > at ? (size_t)(window->at + window->size - at) : 0;
+    *got = size < there ? size : there;
+    *bytes = window->bytes + (at - window->at);
+    return STATUS_OK;
+}
+
+/* The valid part ends here. */
+static void recovery_mark_end(struct recovery *self, const char *file, uint64_t at,
+                              const char *what)
+{
+    errbuf_set(&self->reason, "%s: %s at byte %" PRIu64, file, what, at);
+}
+
+static bool recovery_is_at_end(const struct recovery *self)
+{
+    return self->reason.text[0] != '\0';
+}
+
+/* Follows the lines of a record that are in bets.csv. */
+static enum status recovery_take_lines_of_file(struct recovery *self,
+                                               const struct journal_lines *lines,
+                                               struct errbuf *err)
+{
+    uint8_t *piece = malloc(RECOVERY_WINDOW);
+    enum status status = piece != NULL ? STATUS_OK : file_fail(err, BETS_NAME, STATUS_NOMEM);
+
+    for (uint64_t done = 0; status == STATUS_OK && done < lines->size;) {
+        uint64_t left = lines->size - done;
+        size_t want = left < RECOVERY_WINDOW ? (size_t)left : RECOVERY_WINDOW;
+        size_t got = 0;
+        status = file_read(self->data_dir->ops, self->bets_fd, piece, want, lines->at + done, &got);
+        if (status == STATUS_OK)
+            status = bets_extent_append(&self->extent, piece, got);
+        if (status != STATUS_OK) {
+            (void)file_fail(err, BETS_NAME, status);
+            break;
+        }
+        if (got < want) {
+            recovery_mark_end(self, BETS_NAME, lines->at + done + got, "bets missing");
+            break;
+        }
+        done += got;
+        self->bytes_done += got;
+        status = recovery_pause(self, err);
+    }
+    free(piece);
+    return status;
+}
+
+/* Follows the lines of a record: do they continue bets.csv, and are they what they were? */
+static enum status recovery_take_lines(struct recovery *self, const struct journal_record *record,
+                                       struct errbuf *err)
+{
+    const uint8_t *bytes = NULL;
+    size_t got = 0;
+    enum status status;
+
+    if (record->lines.at != self->extent.size ||
+        record->draw.bets.offset != draw_received(self->draw, record->draw.bets.agency)) {
+        recovery_mark_end(self, JOURNAL_NAME, record->mark.at,
+                          "record that does not continue " BETS_NAME);
+        return STATUS_OK;
+    }
+    if (record->has_lines) {
+        status = recovery_look(self, record->mark.at + record->fixed_size, record->lines.size,
+                               &bytes, &got, err);
+        if (status == STATUS_OK && bets_extent_append(&self->extent, bytes, got) != STATUS_OK)
+            status = file_fail(err, BETS_NAME, STATUS_NOMEM);
+    } else {
+        status = recovery_take_lines_of_file(self, &record->lines, err);
+    }
+    if (status == STATUS_OK && !recovery_is_at_end(self) && self->extent.crc != record->lines.crc)
+        recovery_mark_end(self, record->has_lines ? JOURNAL_NAME : BETS_NAME,
+                          record->has_lines ? record->mark.at : record->lines.at,
+                          "checksum mismatch in the batch");
+    return status;
+}
+
+static bool recovery_is_closing_right(const struct recovery *self,
+                                      const struct journal_record *record)
+{
+    return record->draw.closed.extent == self->extent.size &&
+           record->draw.closed.bets == self->draw->bets;
+}
+
+/* Applies a valid record, or marks the end. */
+static enum status recovery_take_record(struct recovery *self, const struct journal_record *record,
+                                        struct errbuf *err)
+{
+    uint64_t bets_size = self->extent.size;
+    uint32_t bets_crc = self->extent.crc;
+    struct draw_record applied = record->draw;
+    struct draw_outcome outcome = {.status = STATUS_INVALID};
+
+    if (applied.type == DRAW_BETS) {
+        enum status status = recovery_take_lines(self, record, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (!recovery_is_at_end(self) &&
+        (applied.type != DRAW_CLOSING || recovery_is_closing_right(self, record)))
+        outcome = draw_apply(self->draw, &applied);
+    if (outcome.status == STATUS_NOMEM)
+        return file_fail(err, JOURNAL_NAME, STATUS_NOMEM);
+    if (outcome.is_recorded)
+        return STATUS_OK;
+    if (!recovery_is_at_end(self))
+        recovery_mark_end(self, JOURNAL_NAME, record->mark.at,
+                          "record that the draw does not accept");
+    bets_extent_cut(&self->extent, bets_size, bets_crc);
+    return STATUS_OK;
+}
+
+static void recovery_note_mark(struct recovery *self, const struct journal_mark *mark)
+{
+    if (mark->synced > self->synced)
+        self->synced = mark->synced;
+    if (mark->bets_synced > self->bets_synced)
+        self->bets_synced = mark->bets_synced;
+}
+
+/* Reads the record at `at`; size 0 when there is no valid one. */
+static enum status recovery_look_at_record(struct recovery *self, uint64_t at,
+                                           struct journal_record *out, struct errbuf *err)
+{
+    const uint8_t *bytes = NULL;
+    size_t got = 0;
+
+    out->size = 0;
+    enum status status = recovery_look(self, at, JOURNAL_FIXED_MAX, &bytes, &got, err);
+    if (status == STATUS_OK && journal_decode(bytes, got, self->header.stamp, at, out) &&
+        out->size > self->journal_size - at)
+        out->size = 0; /* cut off */
+    return status;
+}
+
+static enum status recovery_take_records(struct recovery *self, struct errbuf *err)
+{
+    struct journal_record record;
+
+    for (self->journal_end = self->checkpoint_end;; self->journal_end += record.size) {
+        enum status status = recovery_look_at_record(self, self->journal_end, &record, err);
+        if (status != STATUS_OK)
+            return status;
+        if (record.size == 0) {
+            recovery_mark_end(self, JOURNAL_NAME, self->journal_end, "no valid record");
+            return STATUS_OK;
+        }
+        recovery_note_mark(self, &record.mark);
+        status = recovery_take_record(self, &record, err);
+        if (status != STATUS_OK || recovery_is_at_end(self))
+            return status;
+    }
+}
+
+/* After the valid part: where do the zeros of the reserve begin, and does a record say that what is
+ * not valid was on disk? */
+static enum status recovery_take_rest(struct recovery *self, struct errbuf *err)
+{
+    struct journal_record record;
+
+    self->journal_used = self->journal_end;
+    for (uint64_t at = self->journal_end; at < self->journal_size; at += 8) {
+        const uint8_t *bytes = NULL;
+        size_t got = 0;
+        enum status status = recovery_look(self, at, JOURNAL_FIXED_MAX, &bytes, &got, err);
+        if (status != STATUS_OK)
+            return status;
+        if (journal_decode(bytes, got, self->header.stamp, at, &record))
+            recovery_note_mark(self, &record.mark);
+        for (size_t i = 0; i < 8 && i < got; i++)
+            self->journal_used = bytes[i] != 0 ? at + i + 1 : self->journal_used;
+    }
+    return STATUS_OK;
+}
+
+static enum status recovery_refuse_damage(const struct recovery *self, struct errbuf *err)
+{
+    errbuf_set(err,
+               "%s, although it was on disk before: restore the folder from a copy, or move it"
+               " away to start over",
+               self->reason.text);
+    return STATUS_DAMAGED;
+}
+
+static enum status recovery_read_version_2(struct recovery *self, struct errbuf *err)
+{
+    enum status status =
+        journal_file_read_header(self->data_dir->ops, self->journal_fd, &self->header, err);
+
+    if (status == STATUS_OK)
+        status =
+            journal_file_read_checkpoint(self->data_dir->ops, self->journal_fd, self->header.stamp,
+                                         self->draw, &self->extent, &self->checkpoint_end, err);
+    if (status != STATUS_OK)
+        return status;
+    self->at_checkpoint = (struct bets_extent){.size = self->extent.size, .crc = self->extent.crc};
+    self->bytes_all = self->journal_size;
+    if (self->bets_size < self->extent.size) {
+        recovery_mark_end(self, BETS_NAME, self->bets_size, "bets missing");
+        return recovery_refuse_damage(self, err);
+    }
+    self->bytes_all += self->bets_size - self->extent.size;
+    self->synced =
+        self->header.synced > self->checkpoint_end ? self->header.synced : self->checkpoint_end;
+    self->bets_synced =
+        self->header.bets_synced > self->extent.size ? self->header.bets_synced : self->extent.size;
+    status = recovery_take_records(self, err);
+    if (status == STATUS_OK)
+        status = recovery_take_rest(self, err);
+    if (status == STATUS_OK &&
+        (self->journal_end < self->synced || self->extent.size < self->bets_synced))
+        status = recovery_refuse_damage(self, err);
+    return status;
+}
+
+static enum status recovery_read_version_1(struct recovery *self, struct errbuf *err)
+{
+    struct journal_v1_report report = {0};
+
+    enum status status =
+        journal_v1_replay(self->data_dir, self->journal_fd, self->bets_fd, &self->opened,
+                          self->must_stop, self->draw, &self->extent, &report, err);
+    if (status != STATUS_OK)
+        return status;
+    self->bets_synced = report.bets_synced;
+    self->synced = self->checkpoint_end = self->journal_end = report.journal_end;
+    self->journal_used = report.journal_used;
+    return STATUS_OK;
+}
+
+enum status recovery_read(struct recovery *self, struct errbuf *err)
+{
+    const struct file_ops *ops = self->data_dir->ops;
+
+    enum status status = file_size(ops, self->bets_fd, &self->bets_size);
+    if (status == STATUS_OK)
+        status = file_size(ops, self->journal_fd, &self->journal_size);
+    if (status != STATUS_OK)
+        return file_fail(err, "the files' sizes", status);
+    status = journal_v1_is_one(ops, self->journal_fd, &self->is_version_1, err);
+    if (status == STATUS_OK)
+        status = self->is_version_1 ? recovery_read_version_1(self, err)
+                                    : recovery_read_version_2(self, err);
+    return status;
+}
+
+void recovery_fini(struct recovery *self)
+{
+    bets_extent_fini(&self->extent);
+    free(self->window.bytes);
+    self->window = (struct recovery_window){0};
+}

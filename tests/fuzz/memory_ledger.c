@@ -1,0 +1,253 @@
+#include "memory_ledger.h"
+
+#include "bets_csv.h"
+#include "fuzz.h"
+#include "winner_files.h"
+
+enum kind { APPEND, ASK, FINISH };
+
+struct winner_index {
+    struct winner_documents of[MEMORY_AGENCIES + 1]; /* [1..] */
+    char *texts[MEMORY_AGENCIES + 1];                /* owned; the same */
+};
+
+static struct memory_ledger *current; /* whose winners the index has */
+
+static struct memory_ledger *from_ledger(const struct ledger *ledger)
+{
+    return (struct memory_ledger *)(uintptr_t)ledger;
+}
+
+static void hand_in(struct memory_ledger *self, struct ledger_op *op, enum kind kind,
+                    uint32_t agency)
+{
+    op->kind = kind;
+    op->agency = agency;
+    list_append(&self->ops, &op->node);
+}
+
+static void reserve(struct memory_ledger *self, size_t size)
+{
+    if (size <= self->capacity - self->used)
+        return;
+    self->capacity = 2 * self->capacity + size;
+    self->lines = realloc(self->lines, self->capacity);
+    FUZZ_CHECK(self->lines != NULL);
+}
+
+static enum status append(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                          uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct memory_ledger *self = from_ledger(ledger);
+
+    FUZZ_CHECK(count > 0);
+    op->offset = offset;
+    op->count = (uint32_t)count;
+    op->at = self->used;
+    reserve(self, count * BETS_CSV_LINE_MAX);
+    /* The service must only hand in valid bets. */
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CHECK(bet_check(&bets[i], FUZZ_TODAY) == BET_FAULT_NONE);
+    op->size = (uint32_t)bets_csv_format(agency, bets, count, self->lines + self->used);
+    self->used += op->size;
+    hand_in(self, op, APPEND, agency);
+    return STATUS_OK;
+}
+
+static void ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+{
+    hand_in(from_ledger(ledger), op, ASK, agency);
+}
+
+static void finish(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t total)
+{
+    op->total = total;
+    hand_in(from_ledger(ledger), op, FINISH, agency);
+}
+
+/* Appends the lines of the new bets of a batch to those that are stored. */
+static void keep_lines(struct memory_ledger *self, const struct ledger_op *op, uint32_t known)
+{
+    char *from = self->lines + op->at;
+    char *end = from + op->size;
+
+    for (; known > 0; known--)
+        from = (char *)memchr(from, '\n', (size_t)(end - from)) + 1;
+    memmove(self->lines + self->size, from, (size_t)(end - from));
+    self->size += (size_t)(end - from);
+}
+
+/* Decides about an append or a finish. */
+static void decide(struct memory_ledger *self, struct ledger_op *op)
+{
+    struct draw_record record = {.type = DRAW_FINISHED, .finished = {op->agency, op->total}};
+
+    if (op->kind == APPEND) {
+        record.type = DRAW_BETS;
+        record.bets =
+            (struct draw_bets){.agency = op->agency, .count = op->count, .offset = op->offset};
+    }
+    struct draw_outcome outcome = draw_apply(&self->draw, &record);
+    op->status = outcome.status;
+    if (outcome.is_recorded && self->is_full) {
+        draw_undo(&self->draw, &record);
+        op->status = STATUS_NOSPACE;
+    } else if (outcome.is_recorded && op->kind == APPEND) {
+        op->stored = record.bets.count;
+        keep_lines(self, op, outcome.known);
+    }
+}
+
+const struct ledger_op *memory_ledger_decide(struct memory_ledger *self)
+{
+    if (list_is_empty(&self->ops))
+        return NULL;
+    struct ledger_op *op = LIST_ITEM(self->ops.ring.next, struct ledger_op, node);
+    op->status = STATUS_OK;
+    op->stored = 0;
+    if (op->kind != ASK)
+        decide(self, op);
+    op->received = draw_received(&self->draw, op->agency);
+    self->news.finished = self->draw.finished;
+    return op;
+}
+
+void memory_ledger_end(struct memory_ledger *self, bool is_lost)
+{
+    struct ledger_op *op = LIST_ITEM(list_pop(&self->ops), struct ledger_op, node);
+
+    if (list_is_empty(&self->ops))
+        self->used = self->size;
+    if (is_lost)
+        op->status = STATUS_STOPPED;
+    op->done(op); /* which may free op */
+}
+
+static bool count_winner(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct memory_ledger *self = context;
+
+    (void)agency;
+    self->draw.drawn.winners += has_won(bet, self->draw.winner_number);
+    return true;
+}
+
+/* Reads the stored bets. */
+static void scan(const struct memory_ledger *self, bets_csv_bet_cb on_bet, void *context)
+{
+    size_t bad_at;
+    char *copy = malloc(self->size + 1); /* the parser changes the lines */
+
+    FUZZ_CHECK(copy != NULL);
+    if (self->size > 0)
+        memcpy(copy, self->lines, self->size);
+    /* Stored lines must be readable. */
+    FUZZ_CHECK(bets_csv_parse(copy, self->size, on_bet, context, &bad_at) == STATUS_OK);
+    free(copy);
+}
+
+void memory_ledger_draw(struct memory_ledger *self)
+{
+    struct draw_record closing = {.type = DRAW_CLOSING, .closed = {.by = DRAW_BY_ALL_FINISHED}};
+    struct draw_record drawing = {.type = DRAW_DRAWING,
+                                  .drawn = {.winner_number = self->draw.winner_number}};
+
+    if (!draw_is_due(&self->draw))
+        return;
+    FUZZ_CHECK(draw_apply(&self->draw, &closing).is_recorded);
+    FUZZ_CHECK(draw_apply(&self->draw, &drawing).is_recorded);
+    scan(self, count_winner, self);
+    self->news.phase = DRAW_DRAWN;
+    self->news.bets = self->draw.closed.bets;
+    self->news.drawn = self->draw.drawn;
+    self->news.has_winners = true;
+}
+
+static size_t backlog(const struct ledger *ledger)
+{
+    return from_ledger(ledger)->used - from_ledger(ledger)->size;
+}
+
+static const struct ledger_news *news(const struct ledger *ledger)
+{
+    return &from_ledger(ledger)->news;
+}
+
+static const struct ledger_backend backend = {
+    .append = append,
+    .ask = ask,
+    .finish = finish,
+    .backlog = backlog,
+    .news = news,
+};
+
+void memory_ledger_init(struct memory_ledger *self, uint32_t winner_number)
+{
+    struct draw_record opened = {.type = DRAW_OPENED, .opened = {MEMORY_AGENCIES, winner_number}};
+
+    memset(self, 0, sizeof(*self));
+    self->ledger.backend = &backend;
+    list_init(&self->ops);
+    draw_init(&self->draw);
+    FUZZ_CHECK(draw_apply(&self->draw, &opened).is_recorded);
+    self->news.phase = DRAW_OPEN;
+    self->news.agencies = MEMORY_AGENCIES;
+    self->news.winner_number = winner_number;
+    current = self;
+}
+
+void memory_ledger_fini(struct memory_ledger *self)
+{
+    draw_fini(&self->draw);
+    free(self->lines);
+}
+
+static bool add_winner(void *context, uint32_t agency, const struct bet *bet)
+{
+    struct winner_index *index = context;
+    struct winner_documents *of = &index->of[agency];
+
+    if (!has_won(bet, current->draw.winner_number))
+        return true;
+    memcpy(index->texts[agency] + of->size, bet->document.data, bet->document.size);
+    of->size += bet->document.size;
+    index->texts[agency][of->size++] = '\n';
+    of->count++;
+    return true;
+}
+
+enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t agencies,
+                              const struct draw_drawn *drawn, struct winner_index **out,
+                              struct errbuf *err)
+{
+    struct winner_index *index = calloc(1, sizeof(*index));
+
+    (void)ops;
+    (void)dir_fd;
+    (void)err;
+    FUZZ_CHECK(index != NULL && agencies == MEMORY_AGENCIES);
+    FUZZ_CHECK(current->news.has_winners && drawn->winners == current->draw.drawn.winners);
+    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++) {
+        index->texts[i] = malloc(current->size + 1); /* a line is longer than its document */
+        FUZZ_CHECK(index->texts[i] != NULL);
+        index->of[i].text = index->texts[i];
+    }
+    scan(current, add_winner, index);
+    *out = index;
+    return STATUS_OK;
+}
+
+void winner_index_close(struct winner_index *index)
+{
+    if (index == NULL)
+        return;
+    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++)
+        free(index->texts[i]);
+    free(index);
+}
+
+struct winner_documents winner_index_of(const struct winner_index *index, uint32_t agency)
+{
+    FUZZ_CHECK(agency >= 1 && agency <= MEMORY_AGENCIES);
+    return index->of[agency];
+}

@@ -1,0 +1,44 @@
+/* store_script.h - what a store has to hold: a list of records, and the state after each of them.
+ */
+#ifndef LOTTERY_STORE_SCRIPT_H
+#define LOTTERY_STORE_SCRIPT_H
+
+#include "store_fixture.h"
+
+#define SCRIPT_MAX 80
+
+/* One record: bets of an agency, or (count 0) that it has finished, or (agency 0) the closing. */
+struct script_step {
+    uint32_t agency;
+    size_t count;
+    bool ends_group; /* commit after it */
+    bool is_idle;    /* and say that there is nothing else to do */
+};
+
+struct script {
+    struct script_step steps[SCRIPT_MAX];
+    size_t count;
+};
+
+/* What is there after some of the steps. */
+struct script_content {
+    uint64_t counts[STORE_AGENCIES + 1];
+    uint32_t finished;
+    bool is_closed;
+};
+
+/* A script with a random list of small and large batches and groups, up to the closing. */
+struct script script_random(unsigned seed);
+
+struct script_content script_content(const struct script *script, size_t done);
+
+/* Does the steps from `from` to `to`, with all commits; stops early when one fails. *acked, which
+ * may be shared memory, is how many were acknowledged. */
+enum status script_run(const struct script *script, struct store_fixture *f, size_t from, size_t to,
+                       volatile size_t *acked);
+
+/* How many steps the store holds, of bets.csv line by line; SCRIPT_MAX + 1 when its content is not
+ * that after any number of steps. */
+size_t script_done(const struct script *script, struct store_fixture *f);
+
+#endif

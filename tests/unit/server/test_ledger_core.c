@@ -1,0 +1,890 @@
+/* The ledger's decisions, without sockets: a store in memory that can fail, peers that remember
+ * what they were sent. */
+#include "fake_store.h"
+#include "ledger_core.h"
+#include "log.h"
+#include "prng.h"
+
+#include "cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AGENCIES 3
+#define NUMBER 7574
+#define PEERS 3
+#define REGION 4096
+#define GROUP 64
+#define NOW_S 1234567890
+
+struct test_peer {
+    struct ledger_peer *peer; /* NULL: closed */
+    char region[REGION];
+    struct message got[256]; /* what it was sent */
+    size_t count;
+    size_t looked_at; /* of these, in next_outcome() */
+    size_t fds;       /* descriptors that it was sent */
+    unsigned released;
+};
+
+struct fixture {
+    struct fake_store *store;
+    struct draw draw;
+    struct ledger_core *core;
+    struct test_peer peers[PEERS];
+    struct ledger_tells tells[8];
+    size_t tells_count;
+    int exit_status; /* of fail; 0: not called */
+    unsigned salts;
+};
+
+static void on_send(void *owner, void *context, const struct message *message, const int *fds,
+                    size_t count)
+{
+    struct test_peer *peer = context;
+
+    (void)owner;
+    assert_non_null(peer->peer);
+    assert_true(peer->count < 256);
+    peer->got[peer->count++] = *message;
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(close(fds[i]), 0);
+    peer->fds += count;
+}
+
+static void on_release(void *owner, void *context)
+{
+    struct test_peer *peer = context;
+
+    (void)owner;
+    peer->released++;
+    memset(peer->region, 0, REGION); /* as if it was unmapped */
+}
+
+static void on_tell(void *owner, const struct ledger_tells *tells)
+{
+    struct fixture *f = owner;
+
+    assert_true(f->tells_count < 8);
+    f->tells[f->tells_count++] = *tells;
+}
+
+static void on_fail(void *owner, int exit_status, const struct errbuf *err)
+{
+    struct fixture *f = owner;
+
+    assert_int_equal(f->exit_status, 0);
+    assert_true(err->text[0] != '\0');
+    f->exit_status = exit_status;
+}
+
+static void on_fill_random(void *owner, void *bytes, size_t size)
+{
+    struct fixture *f = owner;
+
+    memset(bytes, (int)++f->salts, size);
+}
+
+static uint64_t on_now_s(void *owner)
+{
+    (void)owner;
+    return NOW_S;
+}
+
+static const struct ledger_core_events events = {
+    .send = on_send,
+    .release = on_release,
+    .tell = on_tell,
+    .fail = on_fail,
+    .fill_random = on_fill_random,
+    .now_s = on_now_s,
+};
+
+/* A core on what the store has committed, with these settings. */
+static enum status start_with(struct fixture *f, uint32_t agencies, uint32_t number,
+                              struct errbuf *err)
+{
+    draw_init(&f->draw);
+    const struct ledger_core_config config = {.store = fake_store_open(f->store, &f->draw),
+                                              .draw = &f->draw,
+                                              .agencies = agencies,
+                                              .winner_number = number,
+                                              .group_operations = GROUP,
+                                              .events = &events,
+                                              .owner = f};
+    enum status status = ledger_core_create(&config, &f->core, err);
+    if (status != STATUS_OK)
+        draw_fini(&f->draw);
+    return status;
+}
+
+static void start(struct fixture *f)
+{
+    struct errbuf err;
+
+    assert_int_equal(start_with(f, AGENCIES, NUMBER, &err), STATUS_OK);
+}
+
+static void stop(struct fixture *f)
+{
+    ledger_core_destroy(f->core);
+    f->core = NULL;
+    draw_fini(&f->draw);
+}
+
+static void open_peer(struct fixture *f, unsigned i)
+{
+    struct test_peer *peer = &f->peers[i];
+
+    *peer = (struct test_peer){.count = 0};
+    peer->peer = ledger_core_open(f->core, peer, peer->region, REGION);
+    assert_non_null(peer->peer);
+}
+
+static void close_peer(struct fixture *f, unsigned i)
+{
+    struct ledger_peer *peer = f->peers[i].peer;
+
+    f->peers[i].peer = NULL;
+    ledger_core_close(f->core, peer);
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    f->store = calloc(1, sizeof(*f->store));
+    assert_non_null(f->store);
+    start(f);
+    for (unsigned i = 0; i < PEERS; i++)
+        open_peer(f, i);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->core != NULL)
+        stop(f);
+    free(f->store);
+    free(f);
+    return 0;
+}
+
+static void hand_in(struct fixture *f, unsigned peer, const struct message *message)
+{
+    assert_true(ledger_core_message(f->core, f->peers[peer].peer, message));
+}
+
+static void append(struct fixture *f, unsigned peer, uint32_t agency, uint64_t offset,
+                   uint32_t count)
+{
+    static uint64_t at; /* each batch at another place */
+    struct message message = {.kind = MESSAGE_APPEND};
+    char line[24];
+    size_t size = 0;
+
+    if (at > REGION - 512)
+        at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        int length = snprintf(line, sizeof(line), "%uD%u\n", agency, (unsigned)(offset + i));
+        memcpy(f->peers[peer].region + at + size, line, (size_t)length);
+        size += (size_t)length;
+    }
+    message.append = (struct message_append){agency, count, offset, at, (uint32_t)size};
+    at += size;
+    hand_in(f, peer, &message);
+}
+
+static void finish(struct fixture *f, unsigned peer, uint32_t agency, uint64_t total)
+{
+    struct message message = {.kind = MESSAGE_FINISH};
+
+    message.finish = (struct draw_finished){agency, total};
+    hand_in(f, peer, &message);
+}
+
+static void ask(struct fixture *f, unsigned peer, uint32_t agency)
+{
+    struct message message = {.kind = MESSAGE_ASK};
+
+    message.agency = agency;
+    hand_in(f, peer, &message);
+}
+
+static void close_draw(struct fixture *f, unsigned peer)
+{
+    hand_in(f, peer, &(struct message){.kind = MESSAGE_CLOSE_DRAW});
+}
+
+static void open_winners(struct fixture *f, unsigned peer, uint32_t count)
+{
+    hand_in(f, peer, &(struct message){.kind = MESSAGE_OPEN_WINNERS, .count = count});
+}
+
+static const struct draw_drawn drawn = {
+    .time_s = 9, .winner_number = NUMBER, .winners = 2, .winners_size = 20, .winners_crc = 77};
+
+static void hold_draw(struct fixture *f, unsigned peer, const struct draw_drawn *outcome,
+                      bool is_new)
+{
+    struct message message;
+
+    message_from_drawn(outcome, is_new, &message);
+    hand_in(f, peer, &message);
+}
+
+/* The next outcome that the peer was sent; news before it are passed over. */
+static struct message_outcome next_outcome(struct test_peer *peer)
+{
+    while (peer->looked_at < peer->count) {
+        const struct message *message = &peer->got[peer->looked_at++];
+        assert_true(message_is_answer(message));
+        if (message->kind == MESSAGE_OUTCOME)
+            return message->outcome;
+    }
+    fail_msg("no outcome");
+    return (struct message_outcome){0};
+}
+
+static void expect(struct fixture *f, unsigned peer, enum status status, uint64_t received)
+{
+    struct message_outcome outcome = next_outcome(&f->peers[peer]);
+
+    assert_int_equal(outcome.status, status);
+    assert_int_equal(outcome.received, received);
+}
+
+/* The last news that the peer was sent; how many in *count. */
+static struct ledger_news news_of(const struct test_peer *peer, unsigned *count)
+{
+    struct ledger_news news = {.phase = DRAW_NEW};
+
+    *count = 0;
+    for (size_t i = 0; i < peer->count; i++) {
+        if (peer->got[i].kind != MESSAGE_NEWS)
+            continue;
+        message_to_news(&peer->got[i], &news);
+        ++*count;
+    }
+    return news;
+}
+
+/* Every agency finishes with what it has, and the draw is closed. */
+static void close_all(struct fixture *f)
+{
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        finish(f, 0, agency, draw_received(&f->draw, agency));
+    close_draw(f, 0);
+    ledger_core_commit(f->core);
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        expect(f, 0, STATUS_OK, draw_received(&f->draw, agency));
+    expect(f, 0, STATUS_OK, 0);
+}
+
+/* ------------------------------------------------------------------ the tests */
+
+/* Nothing is answered before the commit; then all, in each peer's order. */
+static void test_order(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, 0, 1, 0, 3);
+    append(f, 1, 1, 3, 2);
+    ask(f, 0, 1);
+    append(f, 0, 1, 9, 1);
+    append(f, 0, 9, 0, 1);
+    finish(f, 1, 1, 5);
+    append(f, 1, 1, 4, 2);
+    append(f, 1, 1, 2, 3);
+    assert_int_equal(f->peers[0].count + f->peers[1].count, 0);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 3);
+    expect(f, 0, STATUS_OK, 5);
+    expect(f, 0, STATUS_GAP, 5);
+    expect(f, 0, STATUS_UNKNOWN_AGENCY, 0);
+    expect(f, 1, STATUS_OK, 5);
+    expect(f, 1, STATUS_OK, 5);
+    expect(f, 1, STATUS_CLOSED, 5);
+    expect(f, 1, STATUS_OK, 5);             /* known */
+    assert_int_equal(f->store->commits, 2); /* with that of the settings */
+    assert_int_equal(f->store->maintains, 1);
+    assert_memory_equal(f->store->bets, "1D0\n1D1\n1D2\n1D3\n1D4\n", f->store->used_committed);
+}
+
+/* Of a batch that is known in part only the rest is stored, and counted. */
+static void test_partly_known(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, 0, 2, 0, 3);
+    append(f, 1, 2, 1, 5);
+    append(f, 2, 2, 0, 6);
+    ledger_core_commit(f->core);
+    assert_int_equal(next_outcome(&f->peers[0]).stored, 3);
+    assert_int_equal(next_outcome(&f->peers[1]).stored, 3);
+    assert_int_equal(next_outcome(&f->peers[2]).stored, 0);
+    assert_memory_equal(f->store->bets, "2D0\n2D1\n2D2\n2D3\n2D4\n2D5\n", f->store->used_committed);
+    assert_int_equal(f->store->committed, 3);
+}
+
+/* A group that cannot be written: nothing of it counts, and all that was decided in it ends so. */
+static void test_group_fails(void **state)
+{
+    static const enum status statuses[] = {STATUS_NOSPACE, STATUS_IO, STATUS_NOMEM};
+    struct fixture *f = *state;
+
+    append(f, 0, 1, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        f->store->commit.status = statuses[i];
+        append(f, 0, 1, 2, 3);
+        finish(f, 1, 1, 5);
+        append(f, 1, 1, 5, 1);
+        ask(f, 2, 1);
+        append(f, 2, 1, 7, 1);
+        ledger_core_commit(f->core);
+        expect(f, 0, statuses[i], 2);
+        expect(f, 1, statuses[i], 2);
+        expect(f, 1, statuses[i], 2);
+        expect(f, 2, statuses[i], 2);
+        expect(f, 2, statuses[i], 2);
+        assert_int_equal(f->draw.bets, 2);
+        assert_int_equal(f->draw.finished, 0);
+    }
+    append(f, 0, 1, 2, 3);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 5);
+    assert_int_equal(f->exit_status, 0);
+}
+
+/* A record that does not fit into memory fails alone. */
+static void test_append_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    f->store->append = (struct fake_fault){STATUS_NOMEM, 1};
+    append(f, 0, 1, 0, 1);
+    append(f, 0, 1, 1, 1);
+    append(f, 0, 1, 2, 1);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 1);
+    expect(f, 0, STATUS_NOMEM, 1);
+    expect(f, 0, STATUS_GAP, 1);
+}
+
+/* After UNCERTAIN and GONE the process has to end, and nothing is answered any more. */
+static void test_fatal(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct fake_fault *fault = i < 2 ? &f->store->commit : &f->store->maintain;
+        fault->status = i % 2 == 0 ? STATUS_UNCERTAIN : STATUS_GONE;
+        append(f, 0, 1, draw_received(&f->draw, 1), 1);
+        ledger_core_commit(f->core);
+        assert_int_equal(f->exit_status, i % 2 == 0 ? LEDGER_EXIT_UNCERTAIN : LEDGER_EXIT_GONE);
+        size_t sent = f->peers[0].count;
+        ask(f, 0, 1);
+        assert_false(ledger_core_has_work(f->core));
+        ledger_core_commit(f->core);
+        ledger_core_idle(f->core);
+        assert_int_equal(f->peers[0].count, sent);
+        stop(f);
+        f->exit_status = 0;
+        start(f);
+        open_peer(f, 0);
+    }
+}
+
+/* Any other status is an I/O error of the operation, and the ledger goes on. */
+static void test_other_statuses(void **state)
+{
+    struct fixture *f = *state;
+
+    f->store->commit.status = STATUS_NOTFOUND;
+    append(f, 0, 1, 0, 1);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_IO, 0);
+    f->store->maintain.status = STATUS_INUSE;
+    append(f, 0, 1, 0, 1);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 1);
+    close_all(f);
+    f->store->open.status = STATUS_NOTFOUND;
+    open_winners(f, 0, 2);
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_IO, 0);
+    expect(f, 0, STATUS_OK, 0);
+    f->store->publish.status = STATUS_NOTFOUND;
+    hold_draw(f, 0, &drawn, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_IO, 0);
+    assert_int_equal(f->exit_status, 0);
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+}
+
+/* What is not a request, or lies outside of the region, is refused and changes nothing. */
+static void test_bad_messages(void **state)
+{
+    struct fixture *f = *state;
+    struct message message = {.kind = MESSAGE_APPEND};
+
+    message.append = (struct message_append){1, 1, 0, REGION - 1, 2};
+    assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
+    append(f, 1, 2, 0, 2);
+    (void)memcpy(f->peers[0].region, "2D0\n2D1\n", 8); /* two bets that are known, and no third */
+    message.append = (struct message_append){2, 3, 0, 0, 8};
+    assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
+    message.append = (struct message_append){2, 3, 1, 0, 3}; /* not even one */
+    assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
+    message = (struct message){.kind = MESSAGE_OUTCOME};
+    assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
+    message = (struct message){.kind = MESSAGE_HELLO};
+    assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
+    close_peer(f, 0);
+    assert_int_equal(f->peers[0].released, 1); /* nothing of it is in the group */
+    ledger_core_commit(f->core);
+    assert_int_equal(next_outcome(&f->peers[1]).received, 2);
+    assert_int_equal(f->draw.bets, 2);
+    assert_memory_equal(f->store->bets, "2D0\n2D1\n", f->store->used_committed);
+}
+
+/* A peer that closes: what it handed in is stored from its region, which is released after that. */
+static void test_close(void **state)
+{
+    struct fixture *f = *state;
+
+    close_peer(f, 2);
+    assert_int_equal(f->peers[2].released, 1);
+    append(f, 0, 1, 0, 2);
+    append(f, 1, 1, 2, 1);
+    close_peer(f, 0);
+    assert_int_equal(f->peers[0].released, 0);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->peers[0].released, 1);
+    assert_int_equal(f->peers[0].count, 0);
+    expect(f, 1, STATUS_OK, 3);
+    assert_memory_equal(f->store->bets, "1D0\n1D1\n1D2\n", f->store->used_committed);
+}
+
+/* A full group is committed before the next operation joins it. */
+static void test_full_group(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < GROUP; i++) {
+        assert_false(ledger_core_is_full(f->core));
+        append(f, 0, 1, i, 1);
+    }
+    assert_true(ledger_core_is_full(f->core));
+    assert_int_equal(f->peers[0].count, 0);
+    append(f, 0, 1, GROUP, 1);
+    assert_false(ledger_core_is_full(f->core));
+    assert_int_equal(f->store->commits, 2);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i <= GROUP; i++)
+        expect(f, 0, STATUS_OK, i + 1);
+}
+
+/* Everybody gets the news at first, and when they change; not when a group failed. */
+static void test_news(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count;
+
+    ledger_core_commit(f->core);
+    struct ledger_news news = news_of(&f->peers[0], &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(news.phase, DRAW_OPEN);
+    assert_int_equal(news.agencies, AGENCIES);
+    assert_int_equal(news.winner_number, NUMBER);
+    append(f, 0, 1, 0, 1);
+    ledger_core_commit(f->core);
+    f->store->commit.status = STATUS_IO;
+    finish(f, 0, 1, 1);
+    ledger_core_commit(f->core);
+    news = news_of(&f->peers[1], &count);
+    assert_int_equal(count, 1);
+    finish(f, 0, 1, 1);
+    ledger_core_commit(f->core);
+    news = news_of(&f->peers[1], &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(news.finished, 1);
+    open_peer(f, 2); /* a new one, while the group has what is not committed */
+    ledger_core_commit(f->core);
+    news = news_of(&f->peers[2], &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(news.finished, 1);
+    news_of(&f->peers[1], &count);
+    assert_int_equal(count, 2);
+}
+
+/* The draw is closed only when all have finished; once, with a salt and the extent. */
+static void test_closing(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count;
+
+    append(f, 0, 1, 0, 2);
+    close_draw(f, 1);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 2);
+    expect(f, 1, STATUS_INVALID, 0);
+    close_all(f);
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+    assert_int_equal(f->draw.closed.bets, 2);
+    assert_int_equal(f->draw.closed.extent, f->store->used_committed);
+    assert_int_equal(f->draw.closed.time_s, NOW_S);
+    assert_int_equal(f->draw.closed.salt[DRAW_SALT_SIZE - 1], 1);
+    assert_int_equal(f->store->records[f->store->committed - 1].closed.salt[0], 1);
+    close_draw(f, 1);
+    append(f, 1, 1, 2, 1);
+    append(f, 1, 1, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_OK, 0);
+    expect(f, 1, STATUS_CLOSED, 2);
+    expect(f, 1, STATUS_OK, 2);
+    assert_int_equal(f->salts, 1);
+    assert_int_equal(news_of(&f->peers[2], &count).bets, 2);
+}
+
+/* A closing that cannot be written is taken back with the rest. */
+static void test_closing_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    f->store->commit.status = STATUS_NOSPACE;
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        finish(f, 0, agency, 0);
+    close_draw(f, 0);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i <= AGENCIES; i++)
+        expect(f, 0, STATUS_NOSPACE, 0);
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+    close_all(f);
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+}
+
+/* Files, record, the supervisor, the news: in this order. */
+static void test_drawing(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count;
+
+    open_winners(f, 1, 2);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_INVALID, 0);
+    close_all(f);
+    ledger_core_acknowledged(f->core); /* of nothing: there was no draw */
+    open_winners(f, 1, 5);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_OK, 0);
+    assert_int_equal(f->peers[1].fds, 5);
+    hold_draw(f, 1, &drawn, true);
+    assert_int_equal(f->store->publishes, 1);
+    assert_int_equal(f->tells_count, 1);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_OK, 0);
+    assert_int_equal(f->tells_count, 2);
+    assert_int_equal(f->tells[1].kind, LEDGER_TELLS_DRAWN);
+    assert_int_equal(f->tells[1].winners, 2);
+    struct ledger_news news = news_of(&f->peers[2], &count);
+    assert_int_equal(news.phase, DRAW_DRAWN);
+    assert_int_equal(news.drawn.winners_crc, 77);
+    assert_false(news.has_winners);
+    ledger_core_acknowledged(f->core);
+    assert_true(ledger_core_has_work(f->core));
+    ledger_core_commit(f->core);
+    assert_true(news_of(&f->peers[2], &count).has_winners);
+    ledger_core_acknowledged(f->core); /* again: no news */
+    ledger_core_commit(f->core);
+    unsigned again;
+    news_of(&f->peers[2], &again);
+    assert_int_equal(again, count);
+}
+
+/* Who may publish, and what. */
+static void test_drawing_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct draw_drawn other = drawn;
+
+    hold_draw(f, 0, &drawn, false);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    close_all(f);
+    other.winner_number++;
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    hold_draw(f, 0, &other, true);  /* not the draw's number */
+    hold_draw(f, 0, &drawn, false); /* nothing is recorded that it could agree with */
+    hold_draw(f, 1, &drawn, true);  /* another one's files */
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 1, STATUS_STOPPED, 0);
+    open_winners(f, 1, 2); /* takes the place of the first one's */
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_OK, 0);
+    hold_draw(f, 0, &drawn, true);
+    f->store->publish.status = STATUS_IO;
+    hold_draw(f, 1, &drawn, true);
+    hold_draw(f, 1, &drawn, true); /* not twice */
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_STOPPED, 0);
+    expect(f, 1, STATUS_IO, 0);
+    expect(f, 1, STATUS_STOPPED, 0);
+    open_winners(f, 1, 2);
+    ledger_core_commit(f->core);
+    close_peer(f, 1);
+    open_peer(f, 1); /* on a new link, the files of the old one do not count */
+    hold_draw(f, 1, &drawn, true);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_STOPPED, 0);
+    assert_int_equal(f->store->publishes, 0);
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+    assert_int_equal(f->tells_count, 1);
+}
+
+/* A restart after the draw: the files are looked at, or made again, before workers may read them;
+ * another outcome than the recorded one is refused. */
+static void test_drawn_before(void **state)
+{
+    struct fixture *f = *state;
+    struct draw_drawn other = drawn;
+    unsigned count;
+
+    close_all(f);
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    hold_draw(f, 0, &drawn, true);
+    ledger_core_commit(f->core);
+    stop(f);
+    start(f);
+    open_peer(f, 0);
+    open_peer(f, 1);
+    assert_int_equal(f->tells[2].kind, LEDGER_TELLS_READY);
+    assert_int_equal(f->tells[2].winners, 2);
+    ledger_core_acknowledged(f->core);
+    ledger_core_commit(f->core);
+    assert_false(news_of(&f->peers[1], &count).has_winners);
+    other.winners++;
+    hold_draw(f, 0, &other, false);
+    other = drawn;
+    other.time_s++; /* when it was found again */
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_CLOSED, 0);
+    expect(f, 0, STATUS_OK, 0);
+    assert_false(news_of(&f->peers[1], &count).has_winners);
+    hold_draw(f, 0, &other, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    assert_true(news_of(&f->peers[1], &count).has_winners);
+    assert_int_equal(news_of(&f->peers[1], &count).drawn.time_s, 9);
+    assert_int_equal(f->store->publishes, 2);
+    assert_int_equal(f->tells_count, 3); /* the supervisor knew */
+}
+
+/* A worker says that it cannot read the winners: nobody is told that there are some until they were
+ * looked at again. */
+static void test_winners_lost(void **state)
+{
+    const struct message lost = {.kind = MESSAGE_WINNERS_LOST};
+    struct fixture *f = *state;
+    unsigned count;
+
+    hand_in(f, 2, &lost);
+    ledger_core_commit(f->core);
+    expect(f, 2, STATUS_INVALID, 0);
+    close_all(f);
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    hold_draw(f, 0, &drawn, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    ledger_core_acknowledged(f->core);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(news_of(&f->peers[1], &count).has_winners);
+        hand_in(f, 2, &lost);
+        ledger_core_commit(f->core);
+        expect(f, 2, STATUS_OK, 0);
+        assert_false(news_of(&f->peers[1], &count).has_winners);
+        assert_int_equal(news_of(&f->peers[1], &count).phase, DRAW_DRAWN);
+        hold_draw(f, 0, &drawn, false);
+        ledger_core_commit(f->core);
+        expect(f, 0, STATUS_OK, 0);
+    }
+    assert_int_equal(f->tells_count, 2); /* the supervisor knows */
+}
+
+/* The settings against the record. */
+static void test_settings(void **state)
+{
+    struct fixture *f = *state;
+    struct errbuf err;
+
+    stop(f);
+    assert_int_equal(start_with(f, AGENCIES, NUMBER + 1, &err), STATUS_INVALID);
+    assert_string_equal(err.text, "LOTTERY_WINNER_NUMBER is 7575, but this draw was opened with "
+                                  "7574: set it back, or choose another data directory");
+    assert_int_equal(start_with(f, AGENCIES - 1, NUMBER, &err), STATUS_INVALID);
+    assert_string_equal(err.text, "LOTTERY_AGENCIES is 2, but this draw was opened with 3: set it "
+                                  "back, or choose another data directory");
+    f->store->commit.status = STATUS_NOSPACE;
+    assert_int_equal(start_with(f, AGENCIES + 2, NUMBER, &err), STATUS_NOSPACE);
+    assert_int_equal(f->store->committed, 1);
+    assert_int_equal(start_with(f, AGENCIES + 2, NUMBER, &err), STATUS_OK);
+    assert_int_equal(f->store->committed, 2);
+    stop(f);
+    assert_int_equal(start_with(f, AGENCIES, NUMBER, &err), STATUS_INVALID);
+    start_with(f, AGENCIES + 2, NUMBER, &err);
+    open_peer(f, 0);
+    for (uint32_t agency = 1; agency <= AGENCIES + 2; agency++)
+        finish(f, 0, agency, 0);
+    close_draw(f, 0);
+    ledger_core_commit(f->core);
+    stop(f);
+    assert_int_equal(start_with(f, AGENCIES + 3, NUMBER, &err), STATUS_INVALID);
+    assert_int_equal(start_with(f, AGENCIES + 2, NUMBER + 1, &err), STATUS_INVALID);
+    assert_int_equal(start_with(f, AGENCIES + 2, NUMBER, &err), STATUS_OK);
+    open_peer(f, 0);
+    open_winners(f, 0, 2);
+    ledger_core_commit(f->core);
+    hold_draw(f, 0, &drawn, true);
+    ledger_core_commit(f->core);
+    stop(f);
+    assert_int_equal(start_with(f, AGENCIES + 3, NUMBER, &err), STATUS_INVALID);
+    assert_int_equal(start_with(f, AGENCIES + 2, NUMBER + 1, &err), STATUS_OK); /* with a warning */
+    open_peer(f, 0);
+    ledger_core_commit(f->core);
+    unsigned count;
+    assert_int_equal(news_of(&f->peers[0], &count).winner_number, NUMBER);
+}
+
+/* The rules, in few lines. */
+struct model {
+    uint64_t received[AGENCIES + 2];
+    bool has_finished[AGENCIES + 2];
+};
+
+static enum status model_apply(struct model *model, bool is_bets, uint32_t agency, uint64_t number,
+                               uint32_t count)
+{
+    uint64_t *received = &model->received[agency];
+
+    if (agency < 1 || agency > AGENCIES)
+        return STATUS_UNKNOWN_AGENCY;
+    if (!is_bets) {
+        model->has_finished[agency] |= number == *received;
+        return number == *received ? STATUS_OK : STATUS_INCOMPLETE;
+    }
+    if (number > *received)
+        return STATUS_GAP;
+    if (number + count > *received && model->has_finished[agency])
+        return STATUS_CLOSED;
+    if (number + count > *received)
+        *received = number + count;
+    return STATUS_OK;
+}
+
+/* What a random group consists of: what each operation must end with. */
+struct expectation {
+    unsigned peer;
+    enum status status;
+    uint64_t received;
+    uint32_t agency;
+};
+
+static size_t random_group(struct fixture *f, struct prng *prng, struct model *model,
+                           struct expectation *expected)
+{
+    size_t count = prng_below(prng, 20);
+
+    for (size_t i = 0; i < count; i++) {
+        struct expectation *of = &expected[i];
+        uint32_t bets = 1 + prng_below(prng, 5);
+        of->agency = prng_below(prng, AGENCIES + 2);
+        of->peer = prng_below(prng, PEERS);
+        uint64_t number = model->received[of->agency] + prng_below(prng, 8);
+        number = number < 4 ? 0 : number - 4;
+        bool is_bets = prng_below(prng, 30) != 0;
+        if (is_bets)
+            append(f, of->peer, of->agency, number, bets);
+        else
+            finish(f, of->peer, of->agency, number);
+        of->status = model_apply(model, is_bets, of->agency, number, bets);
+        of->received = model->received[of->agency];
+    }
+    return count;
+}
+
+/* Random histories with failing groups and restarts: each outcome and the end are the model's. */
+static void test_random(void **state)
+{
+    struct fixture *f = *state;
+    struct expectation expected[20];
+
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct prng prng = {seed};
+        struct model model = {{0}, {false}};
+        stop(f);
+        memset(f->store, 0, offsetof(struct fake_store, records));
+        for (unsigned group = 0; group < 60; group++) {
+            struct model before = model;
+            bool fails = prng_below(&prng, 5) == 0;
+            if (group % 20 == 0) {
+                if (group > 0)
+                    stop(f);
+                f->tells_count = 0;
+                start(f);
+            }
+            for (unsigned i = 0; i < PEERS; i++) {
+                if (group % 20 != 0)
+                    close_peer(f, i);
+                open_peer(f, i);
+            }
+            size_t count = random_group(f, &prng, &model, expected);
+            if (fails)
+                f->store->commit.status = STATUS_NOSPACE;
+            ledger_core_commit(f->core);
+            fails = fails && f->store->commit.status == STATUS_OK; /* it had something to write */
+            f->store->commit.status = STATUS_OK;
+            if (fails)
+                model = before;
+            for (size_t i = 0; i < count; i++)
+                expect(f, expected[i].peer, fails ? STATUS_NOSPACE : expected[i].status,
+                       fails ? before.received[expected[i].agency] : expected[i].received);
+        }
+        for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+            assert_int_equal(draw_received(&f->draw, agency), model.received[agency]);
+    }
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_order),        CASE(test_partly_known),    CASE(test_group_fails),
+        CASE(test_append_fails), CASE(test_fatal),           CASE(test_other_statuses),
+        CASE(test_bad_messages), CASE(test_close),           CASE(test_full_group),
+        CASE(test_news),         CASE(test_closing),         CASE(test_closing_fails),
+        CASE(test_drawing),      CASE(test_drawing_refused), CASE(test_drawn_before),
+        CASE(test_winners_lost), CASE(test_settings),        CASE(test_random),
+    };
+
+    log_set_level(LOG_CRITICAL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

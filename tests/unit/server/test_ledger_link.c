@@ -1,0 +1,792 @@
+/* Links, and the client's end of one against a ledger that the test plays by hand. */
+#include "cmocka_all.h"
+#include "fake_store.h"
+#include "ledger_client.h"
+#include "ledger_link.h"
+#include "log.h"
+#include "loop.h"
+#include "region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fixture {
+    uv_loop_t loop;
+    int listener;
+    struct sockaddr_un address;
+    socklen_t address_size;
+    struct ledger_client *client;
+    struct ledger *ledger;
+    unsigned news;
+    int depth; /* of on_batch */
+    int raw;   /* the ledger's end; -1: none */
+    int region_fd;
+    const char *region; /* as HELLO has brought it */
+};
+
+static void on_news(void *owner)
+{
+    ((struct fixture *)owner)->news++;
+}
+
+static void on_batch(void *owner, bool begins)
+{
+    struct fixture *f = owner;
+
+    f->depth += begins ? 1 : -1;
+    assert_int_equal(f->depth, begins);
+}
+
+static void start(struct fixture *f, const struct store_encoding *encoding)
+{
+    struct errbuf err;
+
+    assert_int_equal(
+        ledger_client_create(&(struct ledger_client_config){.loop = &f->loop,
+                                                            .address = &f->address,
+                                                            .address_size = f->address_size,
+                                                            .encoding = encoding,
+                                                            .on_news = on_news,
+                                                            .on_batch = on_batch,
+                                                            .owner = f},
+                             &f->client, &err),
+        STATUS_OK);
+    f->ledger = ledger_client_base(f->client);
+}
+
+static void listen_now(struct fixture *f)
+{
+    f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t size = f->address_size > 0 ? f->address_size : sizeof(sa_family_t);
+    f->address.sun_family = AF_UNIX;
+    assert_int_equal(bind(f->listener, (struct sockaddr *)&f->address, size), 0);
+    assert_int_equal(listen(f->listener, 16), 0);
+    f->address_size = sizeof(f->address);
+    assert_int_equal(getsockname(f->listener, (struct sockaddr *)&f->address, &f->address_size), 0);
+}
+
+static int begin(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    loop_begin(&f->loop);
+    listen_now(f);
+    f->raw = -1;
+    f->region_fd = -1;
+    *state = f;
+    return 0;
+}
+
+static void hang_up(struct fixture *f)
+{
+    if (f->region != NULL)
+        region_unmap(f->region, LEDGER_REGION_SIZE);
+    if (f->region_fd >= 0)
+        assert_int_equal(close(f->region_fd), 0);
+    if (f->raw >= 0)
+        assert_int_equal(close(f->raw), 0);
+    f->region = NULL;
+    f->region_fd = -1;
+    f->raw = -1;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->client != NULL)
+        ledger_client_close(f->client);
+    hang_up(f);
+    if (f->listener >= 0)
+        assert_int_equal(close(f->listener), 0);
+    loop_end(&f->loop);
+    free(f);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the ledger's end, by hand */
+
+static bool has_link(void *context)
+{
+    struct fixture *f = context;
+
+    f->raw = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return f->raw >= 0;
+}
+
+/* Receives one message, with a descriptor if one comes: *fd, or -1. False: nothing is there. */
+static bool receive_now(struct fixture *f, struct message *message, int *fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec bytes = {message, sizeof(*message)};
+    struct msghdr header = {.msg_iov = &bytes,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    ssize_t size = recvmsg(f->raw, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+    *fd = -1;
+    if (size < 0)
+        assert_int_equal(errno, EAGAIN);
+    else
+        assert_int_equal(size, sizeof(*message));
+    if (size > 0 && CMSG_FIRSTHDR(&header) != NULL)
+        memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(*fd));
+    return size > 0;
+}
+
+struct receiving {
+    struct fixture *f;
+    struct message message;
+    int fd;
+};
+
+static bool has_received(void *context)
+{
+    struct receiving *receiving = context;
+
+    return receive_now(receiving->f, &receiving->message, &receiving->fd);
+}
+
+static struct message receive(struct fixture *f)
+{
+    struct receiving receiving = {.f = f};
+
+    if (!has_received(&receiving))
+        loop_until(&f->loop, has_received, &receiving, "message");
+    assert_int_equal(receiving.fd, -1);
+    return receiving.message;
+}
+
+static void greet(struct fixture *f, bool has_region)
+{
+    struct receiving receiving = {.f = f};
+
+    loop_until(&f->loop, has_link, f, "link");
+    loop_until(&f->loop, has_received, &receiving, "HELLO");
+    assert_int_equal(receiving.message.kind, MESSAGE_HELLO);
+    assert_int_equal(receiving.message.region_size, has_region ? LEDGER_REGION_SIZE : 0);
+    assert_int_equal(receiving.fd >= 0, has_region);
+    f->region_fd = receiving.fd;
+    if (has_region)
+        assert_int_equal(region_map(f->region_fd, LEDGER_REGION_SIZE, &f->region), STATUS_OK);
+}
+
+static void send_bytes(struct fixture *f, const void *bytes, size_t size)
+{
+    assert_int_equal(send(f->raw, bytes, size, MSG_NOSIGNAL), size);
+}
+
+static void answer(struct fixture *f, enum status status, uint64_t received)
+{
+    struct message message = {.kind = MESSAGE_OUTCOME};
+
+    message.outcome = (struct message_outcome){.status = status, .received = received};
+    send_bytes(f, &message, sizeof(message));
+}
+
+/* ------------------------------------------------------------------ operations */
+
+#define CALLS 12
+
+struct call {
+    struct ledger_op op; /* first */
+    struct fixture *f;
+    struct call *next; /* submitted in done(); NULL: none */
+    bool closes;       /* done() closes the client */
+};
+
+static unsigned done_count;
+static struct ledger_op *done_last;
+
+static void on_done(struct ledger_op *op)
+{
+    struct call *call = (struct call *)(void *)op;
+
+    assert_int_equal(call->f->depth, 1);
+    done_count++;
+    done_last = op;
+    if (call->next != NULL)
+        ledger_ask(call->f->ledger, &call->next->op, 77);
+    if (call->closes) {
+        ledger_client_close(call->f->client);
+        call->f->client = NULL;
+    }
+}
+
+static void prepare(struct fixture *f, struct call *call)
+{
+    *call = (struct call){.op.done = on_done, .f = f};
+}
+
+static void append(struct fixture *f, struct call *call, uint64_t offset, size_t count)
+{
+    static struct bet bets[3000];
+    static char documents[3000][20];
+
+    prepare(f, call);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(documents[i], sizeof(documents[i]), "D%015u", (unsigned)(offset + i));
+        bets[i] = (struct bet){.document = {documents[i], 16}};
+    }
+    assert_int_equal(ledger_append(f->ledger, &call->op, 1, offset, bets, count), STATUS_OK);
+}
+
+/* The batch lies in the region as its message says. */
+static void check_append(const struct fixture *f, const struct message *message, uint64_t offset,
+                         size_t count)
+{
+    char line[24];
+
+    assert_int_equal(message->kind, MESSAGE_APPEND);
+    assert_true(message_is_request(message, LEDGER_REGION_SIZE));
+    assert_int_equal(message->append.offset, offset);
+    assert_int_equal(message->append.count, count);
+    assert_int_equal(message->append.size, count * 17);
+    const char *at = f->region + message->append.at;
+    (void)snprintf(line, sizeof(line), "D%015u\n", (unsigned)offset);
+    assert_memory_equal(at, line, 17);
+    (void)snprintf(line, sizeof(line), "D%015u\n", (unsigned)(offset + count - 1));
+    assert_memory_equal(at + (count - 1) * 17, line, 17);
+}
+
+static void submit(struct fixture *f, struct call *call, unsigned i)
+{
+    if (i % 3 == 0) {
+        append(f, call, i, 1 + i % 4);
+        return;
+    }
+    prepare(f, call);
+    if (i % 3 == 1)
+        ledger_ask(f->ledger, &call->op, i);
+    else
+        ledger_finish(f->ledger, &call->op, 1, i);
+}
+
+static void check_message(struct fixture *f, unsigned i)
+{
+    const struct message message = receive(f);
+
+    if (i % 3 == 0) {
+        check_append(f, &message, i, 1 + i % 4);
+    } else if (i % 3 == 1) {
+        assert_int_equal(message.kind, MESSAGE_ASK);
+        assert_int_equal(message.agency, i);
+    } else {
+        assert_int_equal(message.kind, MESSAGE_FINISH);
+        assert_int_equal(message.finish.total, i);
+    }
+}
+
+/* ------------------------------------------------------------------ the client */
+
+/* The ledger dies after having read `reads` messages and answered `answers` of them, for each such
+ * pair: the next one gets all that has no outcome, in order, from the same places. */
+static void test_dies_anywhere(void **state)
+{
+    struct fixture *f = *state;
+    struct call calls[CALLS];
+
+    start(f, &fake_store_encoding);
+    for (unsigned reads = 0; reads <= CALLS; reads++) {
+        for (unsigned answers = 0; answers <= reads; answers++) {
+            done_count = 0;
+            for (unsigned i = 0; i < CALLS; i++)
+                submit(f, &calls[i], i);
+            greet(f, true);
+            for (unsigned i = 0; i < reads; i++)
+                check_message(f, i);
+            for (unsigned i = 0; i < answers; i++)
+                answer(f, STATUS_OK, i);
+            hang_up(f);
+            greet(f, true);
+            for (unsigned i = answers; i < CALLS; i++)
+                check_message(f, i);
+            assert_int_equal(done_count, answers);
+            for (unsigned i = answers; i < CALLS; i++)
+                answer(f, STATUS_GAP, i);
+            loop_until_count(&f->loop, &done_count, CALLS, "outcomes");
+            for (unsigned i = 0; i < CALLS; i++) {
+                assert_int_equal(calls[i].op.received, i);
+                assert_int_equal(calls[i].op.status, i < answers ? STATUS_OK : STATUS_GAP);
+            }
+            assert_int_equal(ledger_backlog(f->ledger), 0);
+            hang_up(f);
+        }
+    }
+}
+
+/* The bets of batch `i`: small ones between large ones would find room in a region that is full. */
+static size_t bets_of(unsigned i)
+{
+    return i % 4 == 3 ? 1 : 3000;
+}
+
+/* More batches than the region has room for wait on the heap, and move to the region in order. */
+static void test_region_is_full(void **state)
+{
+    enum { BATCHES = 500, BETS = 3000 };
+    size_t in_region = 0;
+    struct fixture *f = *state;
+    struct call *calls = calloc(BATCHES, sizeof(*calls));
+    struct message message;
+    unsigned received = 0;
+    unsigned answered = 0;
+    int fd;
+
+    assert_non_null(calls);
+    done_count = 0;
+    start(f, &fake_store_encoding);
+    for (unsigned i = 0; i < BATCHES; i++)
+        append(f, &calls[i], (uint64_t)i * BETS, bets_of(i));
+    assert_int_equal(ledger_backlog(f->ledger), BATCHES * 128 + BATCHES / 4 * (3 * BETS + 1) * 17);
+    greet(f, true);
+    while (answered < BATCHES) {
+        loop_turn(&f->loop);
+        while (receive_now(f, &message, &fd)) {
+            check_append(f, &message, (uint64_t)received * BETS, bets_of(received));
+            in_region += bets_of(received++) * 17;
+        }
+        assert_true(in_region <= LEDGER_REGION_SIZE);
+        if (received == answered)
+            continue;
+        in_region -= bets_of(answered) * 17;
+        answer(f, STATUS_OK, answered++);
+        if (answered == 50 || answered == 200) {
+            loop_until_count(&f->loop, &done_count, answered, "outcomes");
+            hang_up(f);
+            received = answered;
+            in_region = 0;
+            greet(f, true);
+        }
+    }
+    loop_until_count(&f->loop, &done_count, BATCHES, "outcomes");
+    assert_int_equal(ledger_backlog(f->ledger), 0);
+    free(calls);
+}
+
+/* No more than MESSAGE_IN_FLIGHT operations are in flight, however many there are. */
+static void test_in_flight(void **state)
+{
+    enum { MORE = 1000 };
+    struct fixture *f = *state;
+    struct call *calls = calloc(MESSAGE_IN_FLIGHT + MORE, sizeof(*calls));
+    struct message message;
+    unsigned received = 0;
+    int fd;
+
+    assert_non_null(calls);
+    done_count = 0;
+    start(f, NULL);
+    for (uint32_t i = 0; i < MESSAGE_IN_FLIGHT + MORE; i++) {
+        prepare(f, &calls[i]);
+        ledger_ask(f->ledger, &calls[i].op, i);
+    }
+    greet(f, false);
+    for (unsigned quiet = 0; quiet < 20; quiet++) {
+        loop_turn(&f->loop);
+        while (receive_now(f, &message, &fd)) {
+            assert_int_equal(message.agency, received++);
+            quiet = 0;
+        }
+    }
+    assert_int_equal(received, MESSAGE_IN_FLIGHT);
+    for (unsigned i = 0; i < 10; i++)
+        answer(f, STATUS_OK, i);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(receive(f).agency, received++);
+    loop_turn(&f->loop);
+    assert_false(receive_now(f, &message, &fd));
+    ledger_client_close(f->client); /* ends the others with STOPPED */
+    f->client = NULL;
+    assert_int_equal(done_count, MESSAGE_IN_FLIGHT + MORE);
+    assert_int_equal(calls[MESSAGE_IN_FLIGHT + MORE - 1].op.status, STATUS_STOPPED);
+    free(calls);
+}
+
+/* A ledger that breaks the rules loses the link; the operation is handed in to the next one. */
+static void test_nonsense(void **state)
+{
+    static const struct message bad[] = {
+        {.kind = 0},
+        {.kind = MESSAGE_ASK},
+        {.kind = MESSAGE_NEWS, .news = {.phase = 9}},
+    };
+    struct fixture *f = *state;
+    struct call call;
+    struct message message = {.kind = MESSAGE_OUTCOME};
+
+    start(f, NULL);
+    greet(f, false);
+    answer(f, STATUS_OK, 0); /* of nothing */
+    int first = f->raw;
+    greet(f, false);
+    assert_int_equal(close(first), 0);
+    hang_up(f);
+    done_count = 0;
+    prepare(f, &call);
+    ledger_ask(f->ledger, &call.op, 5);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        greet(f, false);
+        assert_int_equal(receive(f).agency, 5);
+        send_bytes(f, &bad[i], sizeof(bad[i]));
+        int old = f->raw;
+        loop_until(&f->loop, has_link, f, "next link");
+        assert_int_equal(close(f->raw), 0);
+        f->raw = old;
+        hang_up(f);
+    }
+    greet(f, false);
+    message.outcome.status = STATUS_COUNT;
+    send_bytes(f, &message, sizeof(message));
+    hang_up(f);
+    greet(f, false);
+    assert_int_equal(done_count, 0);
+    answer(f, STATUS_OK, 3);
+    loop_until_count(&f->loop, &done_count, 1, "outcome");
+}
+
+/* News and outcomes byte by byte; news may come first. */
+static void test_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct call call;
+    struct message messages[2] = {
+        {.kind = MESSAGE_NEWS, .news = {.phase = DRAW_OPEN, .agencies = 4}},
+        {.kind = MESSAGE_OUTCOME}};
+
+    messages[1].outcome.received = 8;
+    done_count = 0;
+    start(f, NULL);
+    prepare(f, &call);
+    ledger_ask(f->ledger, &call.op, 1);
+    greet(f, false);
+    for (size_t i = 0; i < sizeof(messages); i++) {
+        assert_int_equal(f->news, i >= MESSAGE_SIZE);
+        send_bytes(f, (const char *)messages + i, 1);
+        loop_turn(&f->loop);
+    }
+    loop_until_count(&f->loop, &done_count, 1, "outcome");
+    assert_int_equal(call.op.received, 8);
+    assert_int_equal(ledger_news(f->ledger)->agencies, 4);
+}
+
+/* done() may submit more, and may close the client: what is left ends with STOPPED, also what was
+ * submitted meanwhile. */
+static void test_within_done(void **state)
+{
+    struct fixture *f = *state;
+    struct call calls[4];
+
+    done_count = 0;
+    start(f, NULL);
+    for (unsigned i = 0; i < 4; i++)
+        prepare(f, &calls[i]);
+    calls[0].next = &calls[2];
+    calls[1].next = &calls[3];
+    calls[1].closes = true;
+    ledger_ask(f->ledger, &calls[0].op, 1);
+    ledger_ask(f->ledger, &calls[1].op, 2);
+    greet(f, false);
+    for (unsigned i = 0; i < 3; i++)
+        answer(f, STATUS_OK, i);
+    loop_until_count(&f->loop, &done_count, 4, "outcomes");
+    assert_int_equal(calls[0].op.status, STATUS_OK);
+    assert_int_equal(calls[1].op.status, STATUS_OK);
+    assert_int_equal(calls[2].op.status, STATUS_STOPPED);
+    assert_int_equal(calls[3].op.status, STATUS_STOPPED);
+    assert_ptr_equal(done_last, &calls[3].op);
+    assert_int_equal(f->depth, 0);
+}
+
+/* A request for files is not handed in again: it ends with STOPPED, in its turn. An OK without the
+ * descriptors is nonsense. */
+static void test_files_are_lost(void **state)
+{
+    const struct draw_drawn drawn = {.winner_number = 7, .winners = 3};
+    struct fixture *f = *state;
+    static struct call calls[3]; /* the last one ends with the client */
+    struct draw_drawn got;
+
+    done_count = 0;
+    start(f, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        prepare(f, &calls[i]);
+    ledger_ask(f->ledger, &calls[0].op, 1);
+    ledger_client_open_winners(f->client, &calls[1].op, 3);
+    ledger_client_draw(f->client, &calls[2].op, &drawn, true);
+    greet(f, false);
+    assert_int_equal(receive(f).kind, MESSAGE_ASK);
+    assert_int_equal(receive(f).count, 3);
+    answer(f, STATUS_OK, 0);
+    answer(f, STATUS_OK, 0); /* without descriptors */
+    hang_up(f);
+    greet(f, false);
+    assert_int_equal(done_count, 1);
+    assert_int_equal(receive(f).kind, MESSAGE_ASK);
+    const struct message message = receive(f);
+    assert_int_equal(message.kind, MESSAGE_DRAW);
+    assert_int_equal(message.draw.is_new, 1);
+    message_to_drawn(&message, &got);
+    assert_int_equal(got.winners, 3);
+    answer(f, STATUS_OK, 0);
+    answer(f, STATUS_STOPPED, 0);
+    loop_until_count(&f->loop, &done_count, 3, "outcomes");
+    assert_int_equal(calls[1].op.status, STATUS_STOPPED);
+    assert_int_equal(calls[2].op.status, STATUS_STOPPED);
+    prepare(f, &calls[2]);
+    ledger_client_draw(f->client, &calls[2].op, &drawn, false); /* the first one has ended */
+    assert_int_equal(receive(f).draw.is_new, 0);
+}
+
+/* While nobody listens, operations wait. */
+static void test_nobody_listens(void **state)
+{
+    struct fixture *f = *state;
+    static struct call call; /* ends with the client */
+
+    assert_int_equal(close(f->listener), 0);
+    done_count = 0;
+    start(f, NULL);
+    prepare(f, &call);
+    ledger_ask(f->ledger, &call.op, 6);
+    for (unsigned i = 0; i < 3; i++)
+        (void)uv_run(&f->loop, UV_RUN_ONCE); /* an attempt each */
+    assert_int_equal(done_count, 0);
+    listen_now(f);
+    greet(f, false);
+    assert_int_equal(receive(f).agency, 6);
+}
+
+/* ------------------------------------------------------------------ two links */
+
+#define STREAM 60000 /* messages */
+#define EACH 999     /* which of them have a descriptor */
+
+struct side {
+    struct link *link;
+    uint32_t sent;
+    uint32_t received;
+    unsigned fds;
+    unsigned ends;
+    unsigned closes;
+    enum status status;
+};
+
+static enum link_verdict on_messages(void *owner, const struct message *messages, size_t count)
+{
+    struct side *side = owner;
+    int fd;
+
+    assert_true(count <= LINK_READ_MESSAGES);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(messages[i].agency, side->received++);
+    assert_false(link_take_fds(side->link, &fd, 2));
+    if (link_take_fds(side->link, &fd, 1)) {
+        struct stat stat;
+        assert_int_equal(fstat(fd, &stat), 0);
+        assert_int_equal(stat.st_size, messages[count - 1].agency);
+        assert_int_equal(stat.st_size % EACH, 0);
+        assert_int_equal(close(fd), 0);
+        side->fds++;
+    }
+    return side->received % 3 == 0 ? LINK_GOES_ON : LINK_PAUSES;
+}
+
+static void on_end(void *owner, enum status status)
+{
+    struct side *side = owner;
+
+    side->ends++;
+    side->status = status;
+    for (unsigned i = 0; i < 2; i++) { /* what is sent now is dropped */
+        assert_int_equal(link_send(side->link, &(struct message){.kind = MESSAGE_ASK}), STATUS_OK);
+        link_flush(side->link);
+        link_close(side->link);
+    }
+}
+
+static void on_closed(void *owner)
+{
+    ((struct side *)owner)->closes++;
+}
+
+static const struct link_events side_events = {
+    .on_messages = on_messages, .on_end = on_end, .on_closed = on_closed};
+
+static void open_sides(struct fixture *f, struct side *sides)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct link_config config = {&f->loop, fds[i], &side_events, &sides[i]};
+        sides[i] = (struct side){.link = NULL};
+        assert_int_equal(link_create(&config, &sides[i].link), STATUS_OK);
+    }
+}
+
+static void send_next(struct side *side)
+{
+    struct message message = {.kind = MESSAGE_ASK};
+
+    message.agency = side->sent++;
+    if (message.agency % EACH != 0) {
+        assert_int_equal(link_send(side->link, &message), STATUS_OK);
+        return;
+    }
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(fd, message.agency), 0);
+    assert_int_equal(link_send_fds(side->link, &message, &fd, 1), STATUS_OK);
+}
+
+/* Many messages through a socket that is often full: in order, each descriptor with its message;
+ * what was sent before a close arrives, and then the end. */
+static void test_two_links(void **state)
+{
+    struct fixture *f = *state;
+    struct side sides[2];
+
+    open_sides(f, sides);
+    while (sides[0].sent < STREAM) {
+        for (unsigned i = 0; i < 5000; i++)
+            send_next(&sides[0]);
+        link_flush(sides[0].link);
+        loop_turn(&f->loop);
+    }
+    assert_true(link_backlog(sides[0].link) > 0);
+    while (link_backlog(sides[0].link) > 0)
+        loop_turn(&f->loop);
+    link_close(sides[0].link);
+    loop_until_count(&f->loop, &sides[1].ends, 1, "end");
+    assert_int_equal(sides[1].status, STATUS_OK);
+    assert_int_equal(sides[1].received, STREAM);
+    assert_int_equal(sides[1].fds, (STREAM + EACH - 1) / EACH);
+    loop_until_count(&f->loop, &sides[1].closes, 1, "close");
+    assert_int_equal(sides[0].closes, 1);
+    assert_int_equal(sides[0].ends, 0);
+}
+
+/* A link that ends within a message, or is closed with descriptors in its queue. */
+static void test_link_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct side sides[2];
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    const struct link_config config = {&f->loop, fds[0], &side_events, &sides[0]};
+    sides[0] = (struct side){.link = NULL};
+    assert_int_equal(link_create(&config, &sides[0].link), STATUS_OK);
+    assert_int_equal(send(fds[1], "x", 1, 0), 1);
+    assert_int_equal(close(fds[1]), 0);
+    loop_until_count(&f->loop, &sides[0].closes, 1, "close");
+    assert_int_equal(sides[0].status, STATUS_OK);
+    open_sides(f, sides);
+    send_next(&sides[0]);
+    link_close(sides[0].link);
+    loop_until_count(&f->loop, &sides[1].closes, 1, "close");
+    assert_int_equal(sides[1].received, 0);
+    assert_int_equal(sides[1].status, STATUS_OK);
+}
+
+/* A write that fails although the other end is there ends the link for both. */
+static void test_write_fails(void **state)
+{
+    const struct message message = {.kind = MESSAGE_ASK};
+    struct fixture *f = *state;
+    struct side sides[2];
+    int no_fd = 1000;
+
+    open_sides(f, sides);
+    assert_int_equal(fcntl(no_fd, F_GETFD), -1);
+    assert_int_equal(link_send(sides[0].link, &message), STATUS_OK);
+    assert_int_equal(link_send_fds(sides[0].link, &message, &no_fd, 1), STATUS_OK);
+    link_flush(sides[0].link);
+    loop_until_count(&f->loop, &sides[0].closes, 1, "close");
+    assert_int_equal(sides[0].status, STATUS_IO);
+    loop_until_count(&f->loop, &sides[1].closes, 1, "close");
+    assert_int_equal(sides[1].status, STATUS_OK);
+    assert_int_equal(sides[1].received, 1);
+}
+
+/* How many descriptors this process has open. */
+static unsigned open_fds(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Sends a message with `count` descriptors, as a link never would. */
+static void send_with_fds(int socket, size_t count)
+{
+    enum { MAX = 100 };
+    struct cmsghdr control[CMSG_SPACE(sizeof(int) * MAX) / sizeof(struct cmsghdr) + 1] = {{0}};
+    struct message message = {.kind = MESSAGE_ASK};
+    struct iovec bytes = {&message, sizeof(message)};
+    struct msghdr header = {.msg_iov = &bytes,
+                            .msg_iovlen = 1,
+                            .msg_control = control,
+                            .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+
+    assert_true(count <= MAX);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    for (size_t i = 0; i < count; i++)
+        memcpy(CMSG_DATA(control) + i * sizeof(int), &socket, sizeof(int));
+    assert_int_equal(sendmsg(socket, &header, 0), sizeof(message));
+}
+
+/* More descriptors than a message can have end the link, and none of them stays open. */
+static void test_too_many_fds(void **state)
+{
+    static const size_t counts[] = {MESSAGE_WINNER_FDS, MESSAGE_WINNER_FDS + 1,
+                                    MESSAGE_WINNER_FDS + 2, MESSAGE_WINNER_FDS + 20};
+    struct fixture *f = *state;
+    unsigned before = open_fds();
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        bool is_good = counts[i] <= MESSAGE_WINNER_FDS;
+        struct side side = {.link = NULL};
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+                         0);
+        const struct link_config config = {&f->loop, fds[0], &side_events, &side};
+        assert_int_equal(link_create(&config, &side.link), STATUS_OK);
+        send_with_fds(fds[1], counts[i]);
+        assert_int_equal(close(fds[1]), 0);
+        loop_until_count(&f->loop, &side.closes, 1, "close");
+        assert_int_equal(side.status, is_good ? STATUS_OK : STATUS_MALFORMED);
+        assert_int_equal(side.received, is_good);
+        assert_int_equal(open_fds(), before);
+    }
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_dies_anywhere),  CASE(test_region_is_full), CASE(test_in_flight),
+        CASE(test_nonsense),       CASE(test_in_pieces),      CASE(test_within_done),
+        CASE(test_files_are_lost), CASE(test_nobody_listens), CASE(test_two_links),
+        CASE(test_link_is_cut),    CASE(test_too_many_fds),   CASE(test_write_fails),
+    };
+
+    log_set_level(LOG_CRITICAL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
