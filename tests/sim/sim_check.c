@@ -1,0 +1,226 @@
+#include "sim_check.h"
+
+#include "sim_agency.h"
+#include "sim_bets.h"
+#include "sim_disk.h"
+#include "sim_trace.h"
+#include "sim_world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What bets.csv has, line by line. */
+struct found {
+    uint32_t counts[SIM_AGENCIES_MAX + 1];
+    uint32_t bets;
+    uint64_t size;    /* bytes of lines that are as they should be */
+    uint32_t winners; /* among them */
+    char winners_text[SIM_AGENCIES_MAX * SIM_BETS_MAX * 32]; /* what winners.csv should be */
+    size_t winners_size;
+};
+
+static struct draw_closed closed; /* as seen first */
+static struct draw_drawn drawn;
+static bool has_closed;
+static bool has_drawn;
+
+void sim_check_reset(void)
+{
+    has_closed = has_drawn = false;
+}
+
+static void note_winner(struct found *found, uint32_t agency, uint32_t index)
+{
+    struct sim_bet_texts texts;
+
+    if (!sim_bet_wins(agency, index))
+        return;
+    (void)sim_bet_document(agency, index, &texts);
+    found->winners++;
+    found->winners_size += (size_t)sprintf(found->winners_text + found->winners_size, "%u,%s\r\n",
+                                           agency, texts.document);
+}
+
+/* The agency whose next bet the line at `text` is; 0 if it is no such line. *size is its length. */
+static uint32_t line_of(const struct found *found, const char *text, size_t left, uint32_t *size)
+{
+    const char *line;
+    uint32_t agency = (uint32_t)text[0] - '0'; /* their ids have one digit */
+
+    if (agency < 1 || agency > SIM_AGENCIES_MAX || found->counts[agency] == SIM_BETS_MAX)
+        return 0;
+    line = sim_bet_line(agency, found->counts[agency], size);
+    return *size <= left && memcmp(line, text, *size) == 0 ? agency : 0;
+}
+
+/* Reads bets.csv as far as it is right. */
+static void read_bets(struct found *found)
+{
+    struct sim_file *file = sim_disk_find("bets.csv");
+    uint32_t agency_before = 0;
+    uint32_t size;
+
+    found->bets = found->winners = 0;
+    found->size = found->winners_size = 0;
+    memset(found->counts, 0, sizeof(found->counts));
+    if (file == NULL)
+        return;
+    const char *text = (const char *)sim_file_bytes(file, (size_t)file->cached.size);
+    while (found->size < file->cached.size) {
+        uint32_t agency =
+            line_of(found, text + found->size, (size_t)(file->cached.size - found->size), &size);
+        if (agency == 0)
+            break;
+        if (agency != agency_before && agency_before != 0 &&
+            !sim_agencies[agency_before - 1].ends[found->counts[agency_before]])
+            sim_fail("bets.csv has a part of a batch of agency %u, up to its bet %u", agency_before,
+                     found->counts[agency_before]);
+        note_winner(found, agency, found->counts[agency]);
+        found->counts[agency]++;
+        found->bets++;
+        found->size += size;
+        agency_before = agency;
+    }
+}
+
+void sim_check_visible(void)
+{
+    struct found found;
+
+    read_bets(&found);
+    for (uint32_t i = 1; i <= sim_world.agencies; i++) {
+        if (found.counts[i] < sim_agencies[i - 1].acked)
+            sim_fail("bets.csv has %u bets of agency %u, which had %u acked", found.counts[i], i,
+                     (unsigned)sim_agencies[i - 1].acked);
+    }
+}
+
+/* bets.csv consists of what the draw counts, and nothing else. */
+static void check_bets(const struct draw *draw, struct found *found)
+{
+    const struct sim_file *file = sim_disk_find("bets.csv");
+    uint64_t size = file != NULL ? file->cached.size : 0;
+
+    read_bets(found);
+    if (found->size != size)
+        sim_fail("bets.csv has %" PRIu64 " bytes; from byte %" PRIu64 " they are wrong", size,
+                 found->size);
+    if (found->bets != draw->bets)
+        sim_fail("bets.csv has %u bets, the draw counts %" PRIu64, found->bets, draw->bets);
+    for (uint32_t i = 1; i <= SIM_AGENCIES_MAX; i++) {
+        if (draw_received(draw, i) != found->counts[i])
+            sim_fail("bets.csv has %u bets of agency %u, the draw counts %" PRIu64,
+                     found->counts[i], i, draw_received(draw, i));
+    }
+}
+
+static void check_promises(const struct draw *draw)
+{
+    for (uint32_t i = 1; i <= sim_world.agencies; i++) {
+        const struct sim_agency *agency = &sim_agencies[i - 1];
+        uint64_t received = draw_received(draw, i);
+        if (received < agency->acked)
+            sim_fail("agency %u had %u bets acked, and %u are left", i, (unsigned)agency->acked,
+                     (unsigned)received);
+        if (received > SIM_BETS_MAX || !agency->ends[received])
+            sim_fail("a part of a batch of agency %u counts, up to its bet %u", i,
+                     (unsigned)received);
+        if (agency->is_done && !draw->agency[i].has_finished)
+            sim_fail("agency %u had finished", i);
+        if (i <= draw->agencies && draw->agency[i].has_finished && received != agency->bets)
+            sim_fail("agency %u has finished with %u of its %u bets", i, (unsigned)received,
+                     agency->bets);
+    }
+    if (sim_world.draw_is_held && draw->phase != DRAW_DRAWN)
+        sim_fail("the draw had been held");
+    if (draw->agencies != sim_world.n)
+        sim_fail("%u agencies are set, and %u are recorded", sim_world.n, draw->agencies);
+    if (draw->winner_number != sim_world.winner_number)
+        sim_fail("the winner number is %u", draw->winner_number);
+}
+
+static void check_closed(const struct draw *draw, const struct found *found)
+{
+    const struct draw_closed *now = &draw->closed;
+
+    if (draw->phase < DRAW_CLOSED) {
+        if (has_closed || sim_world.draw_is_closed)
+            sim_fail("the draw was closed, and is open");
+        return;
+    }
+    if (now->bets != found->bets || now->extent != found->size)
+        sim_fail("closed over %" PRIu64 " bets in %" PRIu64 " bytes; there are %u in %" PRIu64,
+                 now->bets, now->extent, found->bets, found->size);
+    if (draw->finished != draw->agencies)
+        sim_fail("closed when %u of %u had finished", draw->finished, draw->agencies);
+    if (has_closed && (now->time_s != closed.time_s || now->bets != closed.bets ||
+                       memcmp(now->salt, closed.salt, sizeof(closed.salt)) != 0))
+        sim_fail("the draw was closed twice");
+    closed = *now;
+    has_closed = true;
+}
+
+static void check_drawn(const struct draw *draw, const struct found *found)
+{
+    const struct draw_drawn *now = &draw->drawn;
+
+    if (draw->phase < DRAW_DRAWN)
+        return;
+    if (now->winners != found->winners || now->winners_size != found->winners_size)
+        sim_fail("drawn with %" PRIu64 " winners; there are %u", now->winners, found->winners);
+    if (has_drawn && (now->time_s != drawn.time_s || now->winners_crc != drawn.winners_crc))
+        sim_fail("the draw was held twice");
+    drawn = *now;
+    has_drawn = true;
+}
+
+void sim_check_recovered(const struct draw *draw)
+{
+    struct found found;
+
+    sim_world.has_opened = sim_world.was_accepted = true;
+    check_promises(draw);
+    check_bets(draw, &found);
+    check_closed(draw, &found);
+    check_drawn(draw, &found);
+}
+
+void sim_check_start_failed(enum status status, const char *reason)
+{
+    bool may_fail = sim_world.has_disk_faults && !sim_world.is_calm;
+
+    if (status == STATUS_INVALID && !sim_world.was_accepted)
+        return; /* settings that do not fit, perhaps */
+    if ((status == STATUS_IO || status == STATUS_NOSPACE || status == STATUS_UNCERTAIN) && may_fail)
+        return;
+    sim_fail("a ledger could not start: %s: %s", status_text(status), reason);
+}
+
+void sim_check_drawn(uint64_t winners)
+{
+    struct found found;
+
+    read_bets(&found);
+    if (winners != found.winners)
+        sim_fail("the draw was held with %" PRIu64 " winners; there are %u", winners,
+                 found.winners);
+    sim_world.draw_is_held = true;
+}
+
+void sim_check_end(const struct draw *draw)
+{
+    struct sim_file *file = sim_disk_find("winners.csv");
+    struct found found;
+
+    check_promises(draw);
+    check_bets(draw, &found);
+    check_closed(draw, &found);
+    check_drawn(draw, &found);
+    if (draw->phase != DRAW_DRAWN)
+        sim_fail("the draw was not held");
+    if (file == NULL || file->cached.size != found.winners_size ||
+        memcmp(sim_file_bytes(file, found.winners_size), found.winners_text, found.winners_size) !=
+            0)
+        sim_fail("winners.csv is wrong");
+}

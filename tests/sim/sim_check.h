@@ -1,0 +1,31 @@
+/* sim_check.h - is the promise kept? Each acked bet counts once, batches are whole, the draw is
+ * held once, over exactly what was closed, and has the right winners. What is wrong ends the
+ * program with sim_fail().
+ */
+#ifndef LOTTERY_SIM_CHECK_H
+#define LOTTERY_SIM_CHECK_H
+
+#include "draw.h"
+#include "status.h"
+
+#include <stdint.h>
+
+/* Forgets what was seen of the draw. */
+void sim_check_reset(void);
+
+/* A ledger has recovered this: it and bets.csv agree with what agencies were promised. */
+void sim_check_recovered(const struct draw *draw);
+
+/* A ledger could not start. Is that a reason that may be? */
+void sim_check_start_failed(enum status status, const char *reason);
+
+/* Somebody is told that the draw was held, with so many winners. */
+void sim_check_drawn(uint64_t winners);
+
+/* While a ledger works: bets.csv, as its readers see it, has all bets that were acked. */
+void sim_check_visible(void);
+
+/* At the end: all of it. */
+void sim_check_end(const struct draw *draw);
+
+#endif

@@ -1,0 +1,235 @@
+#include "sim_client.h"
+
+#include "sim_disk.h"
+#include "sim_trace.h"
+#include "store_csv.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define DRAW_NEW_FILES 1        /* in op->count of a MESSAGE_DRAW: is_new */
+#define KIND_STOPPED UINT32_MAX /* of an operation that a lost link has ended */
+
+static struct sim_client *client_of(struct ledger *ledger)
+{
+    return (struct sim_client *)ledger;
+}
+
+static struct message message_of(const struct sim_client *client, const struct ledger_op *op)
+{
+    struct message message = {.kind = op->kind};
+
+    switch (op->kind) {
+    case MESSAGE_APPEND:
+        message.append = (struct message_append){.agency = op->agency,
+                                                 .count = op->count,
+                                                 .offset = op->offset,
+                                                 .at = op->at % SIM_REGION_SIZE,
+                                                 .size = op->size};
+        break;
+    case MESSAGE_ASK:
+        message.agency = op->agency;
+        break;
+    case MESSAGE_FINISH:
+        message.finish = (struct draw_finished){.agency = op->agency, .total = op->total};
+        break;
+    case MESSAGE_OPEN_WINNERS:
+        message.count = op->count;
+        break;
+    case MESSAGE_DRAW:
+        message_from_drawn(&client->drawn, op->count == DRAW_NEW_FILES, &message);
+        break;
+    case KIND_STOPPED: /* a question takes its place in the order */
+        message.kind = MESSAGE_ASK;
+        break;
+    default:
+        break;
+    }
+    return message;
+}
+
+static void send_op(struct sim_client *client, struct ledger_op *op)
+{
+    struct message message = message_of(client, op);
+
+    if (client->link != NULL)
+        sim_queue_push(&client->link->to_ledger, &message, sizeof(message));
+}
+
+static void submit(struct sim_client *client, struct ledger_op *op, uint32_t kind)
+{
+    op->kind = kind;
+    list_append(&client->ops, &op->node);
+    send_op(client, op);
+}
+
+static enum status client_append(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                                 uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct sim_client *client = client_of(ledger);
+    char *place = region_reserve(&client->region, count * store_csv_encoding.bet_max);
+
+    if (place == NULL)
+        return STATUS_NOMEM;
+    op->agency = agency;
+    op->offset = offset;
+    op->count = (uint32_t)count;
+    op->size = (uint32_t)store_csv_encoding.encode(agency, bets, count, place);
+    op->at = region_take(&client->region, op->size);
+    submit(client, op, MESSAGE_APPEND);
+    return STATUS_OK;
+}
+
+static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+{
+    op->agency = agency;
+    submit(client_of(ledger), op, MESSAGE_ASK);
+}
+
+static void client_finish(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                          uint64_t total)
+{
+    op->agency = agency;
+    op->total = total;
+    submit(client_of(ledger), op, MESSAGE_FINISH);
+}
+
+static size_t client_backlog(const struct ledger *ledger)
+{
+    (void)ledger;
+    return 0;
+}
+
+static const struct ledger_news *client_news(const struct ledger *ledger)
+{
+    return &((const struct sim_client *)ledger)->news;
+}
+
+static const struct ledger_backend backend = {
+    .append = client_append,
+    .ask = client_ask,
+    .finish = client_finish,
+    .backlog = client_backlog,
+    .news = client_news,
+};
+
+void sim_client_close_draw(struct sim_client *client, struct ledger_op *op)
+{
+    submit(client, op, MESSAGE_CLOSE_DRAW);
+}
+
+void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count)
+{
+    op->count = (uint32_t)count;
+    submit(client, op, MESSAGE_OPEN_WINNERS);
+}
+
+void sim_client_draw(struct sim_client *client, struct ledger_op *op,
+                     const struct draw_drawn *drawn, bool is_new)
+{
+    client->drawn = *drawn;
+    op->count = is_new ? DRAW_NEW_FILES : 0;
+    submit(client, op, MESSAGE_DRAW);
+}
+
+void sim_client_init(struct sim_client *client, struct sim_process *process,
+                     void (*on_news)(struct sim_client *client))
+{
+    *client = (struct sim_client){.base = {&backend}, .process = process, .on_news = on_news};
+    client->shared = sim_region_take();
+    client->region.memory = client->shared->bytes;
+    client->region.size = SIM_REGION_SIZE;
+    list_init(&client->ops);
+}
+
+void sim_client_fini(struct sim_client *client)
+{
+    if (client->link != NULL)
+        sim_link_close_client(client->link);
+    if (client->shared != NULL)
+        sim_region_drop(client->shared);
+    *client = (struct sim_client){0};
+}
+
+/* The first operation ends. */
+static void end_first(struct sim_client *client, const struct message_outcome *outcome)
+{
+    struct list_node *node = list_pop(&client->ops);
+    struct ledger_op *op;
+
+    if (node == NULL)
+        sim_fail("the ledger sent an outcome that nobody waits for");
+    op = LIST_ITEM(node, struct ledger_op, node);
+    if (op->kind == MESSAGE_APPEND)
+        region_free(&client->region, op->at, op->size);
+    op->status = op->kind == KIND_STOPPED ? STATUS_STOPPED : (enum status)outcome->status;
+    op->received = outcome->received;
+    op->stored = outcome->stored;
+    op->done(op);
+}
+
+static void connect_again(struct sim_client *client)
+{
+    struct message hello = {.kind = MESSAGE_HELLO, .region_size = SIM_REGION_SIZE};
+
+    client->link = sim_link_open(client, client->shared);
+    sim_queue_push(&client->link->to_ledger, &hello, sizeof(hello));
+    LIST_FOR_EACH (node, &client->ops)
+        send_op(client, LIST_ITEM(node, struct ledger_op, node));
+}
+
+static void lose_link(struct sim_client *client)
+{
+    sim_link_close_client(client->link);
+    client->link = NULL;
+    LIST_FOR_EACH (node, &client->ops) {
+        struct ledger_op *op = LIST_ITEM(node, struct ledger_op, node);
+        if (op->kind == MESSAGE_OPEN_WINNERS)
+            op->kind = KIND_STOPPED;
+    }
+}
+
+static void take_outcome(struct sim_client *client, const struct message *message, size_t size)
+{
+    size_t count = (size - sizeof(*message)) / sizeof(int);
+    int fds[SIM_FDS_MAX];
+    struct message copy = *message;
+
+    memcpy(fds, message + 1, count * sizeof(int));
+    for (size_t i = 0; i < count; i++)
+        client->fds[i] = sim_disk_send(fds[i], client->process);
+    for (size_t i = 0; i < count; i++)
+        (void)close(fds[i]);
+    client->fds_count = count;
+    end_first(client, &copy.outcome);
+    client->fds_count = 0;
+}
+
+bool sim_client_step(struct sim_client *client)
+{
+    const struct message *message;
+    size_t size;
+
+    if (client->link == NULL) {
+        connect_again(client);
+        return true;
+    }
+    message = sim_queue_pop(&client->link->to_client, &size);
+    if (message == NULL) {
+        if (!client->link->is_ledger_gone)
+            return false;
+        lose_link(client);
+        return true;
+    }
+    if (!message_is_answer(message))
+        sim_fail("the ledger sent a message that is none");
+    if (message->kind == MESSAGE_NEWS) {
+        message_to_news(message, &client->news);
+        client->has_news = true;
+        if (client->on_news != NULL)
+            client->on_news(client);
+    } else {
+        take_outcome(client, message, size);
+    }
+    return true;
+}

@@ -1,0 +1,48 @@
+/* sim_client.h - a process's end of its link to the ledger, as ledger_client.h promises it.
+ *
+ * Operations leave in their order and end in their order. When the link is lost, the client
+ * connects again and hands in again what has no outcome, from the same places of its region.
+ */
+#ifndef LOTTERY_SIM_CLIENT_H
+#define LOTTERY_SIM_CLIENT_H
+
+#include "ledger.h"
+#include "region.h"
+#include "sim_link.h"
+#include "sim_process.h"
+
+#define SIM_FDS_MAX 16
+
+struct sim_client {
+    struct ledger base;          /* must be first */
+    struct sim_process *process; /* whose end it is */
+    struct sim_link *link;       /* NULL: not connected */
+    struct sim_region *shared;   /* the memory of `region` */
+    struct region region;
+    struct list ops; /* without an outcome, in their order */
+    struct ledger_news news;
+    bool has_news;
+    void (*on_news)(struct sim_client *client); /* they have come */
+    struct draw_drawn drawn; /* of the operation that hands in the draw's outcome */
+    int fds[SIM_FDS_MAX];    /* during done() of sim_client_open_winners */
+    size_t fds_count;
+};
+
+/* Begins without a link; `process` is alive. `on_news` may be NULL. */
+void sim_client_init(struct sim_client *client, struct sim_process *process,
+                     void (*on_news)(struct sim_client *client));
+
+/* The process is dead: closes the link. */
+void sim_client_fini(struct sim_client *client);
+
+/* Connects if there is no link, else takes one message or notices that the link is lost. Within a
+ * turn of the process. Returns false if there was nothing to do. */
+bool sim_client_step(struct sim_client *client);
+
+/* As of ledger_client.h. */
+void sim_client_close_draw(struct sim_client *client, struct ledger_op *op);
+void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count);
+void sim_client_draw(struct sim_client *client, struct ledger_op *op,
+                     const struct draw_drawn *drawn, bool is_new);
+
+#endif

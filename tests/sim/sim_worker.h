@@ -1,0 +1,61 @@
+/* sim_worker.h - a worker's process: the real service and its sessions, over simulated connections
+ * and a simulated link to the ledger.
+ */
+#ifndef LOTTERY_SIM_WORKER_H
+#define LOTTERY_SIM_WORKER_H
+
+#include "session.h"
+#include "sim_client.h"
+#include "sim_process.h"
+#include "sim_queue.h"
+
+#include <stdbool.h>
+
+#define SIM_WORKERS_MAX 3
+#define SIM_CONNS_MAX 32
+
+struct service;
+struct sim_agency;
+struct sim_worker;
+
+/* A connection of an agency. What one end has sent arrives, in whole or in part, also after that
+ * end is gone. Items of the queues are frames. */
+struct sim_conn {
+    struct sim_agency *agency; /* NULL: its end is closed */
+    struct sim_worker *worker; /* NULL: its end is closed */
+    bool has_session;          /* the worker has accepted it */
+    bool is_finishing;         /* the session has sent its last frame */
+    struct session session;
+    struct sim_queue to_worker;
+    struct sim_queue to_agency;
+};
+
+struct sim_worker {
+    struct sim_process process;
+    struct sim_client client;
+    struct service *service; /* NULL: it waits for the first news */
+    bool has_winners;        /* the service has read them */
+    int dir_fd;
+};
+
+extern struct sim_worker sim_workers[SIM_WORKERS_MAX];
+extern struct sim_conn sim_conns[SIM_CONNS_MAX];
+
+void sim_conns_reset(void);
+
+/* An agency connects to a worker that is alive. */
+struct sim_conn *sim_conn_open(struct sim_agency *agency, struct sim_worker *worker);
+
+/* The agency closes its end. */
+void sim_conn_hang_up(struct sim_conn *conn);
+
+/* Loses the last of what is on its way, and breaks the connection. */
+void sim_conn_break(struct sim_conn *conn, struct prng *prng);
+
+void sim_worker_start(struct sim_worker *worker);
+void sim_worker_kill(struct sim_worker *worker);
+
+/* Takes one message of the ledger or of an agency. Returns false if there was nothing to do. */
+bool sim_worker_step(struct sim_worker *worker);
+
+#endif

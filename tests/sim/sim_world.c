@@ -1,0 +1,369 @@
+#include "sim_world.h"
+
+#include "clock.h"
+#include "sim_agency.h"
+#include "sim_check.h"
+#include "sim_coordinator.h"
+#include "sim_disk.h"
+#include "sim_ledger.h"
+#include "sim_random.h"
+#include "sim_trace.h"
+#include "sim_worker.h"
+
+#include <stdlib.h>
+
+#define NOON_S 1718452800 /* 2024-06-15T12:00:00Z */
+#define CALM_STEPS_MAX 100000
+
+struct sim_world sim_world;
+struct sim_counts sim_counts;
+
+/* ------------------------------------------------------------------ clock */
+
+static uint64_t now_ms(void)
+{
+    return sim_world.steps;
+}
+
+static time_t now_s(void)
+{
+    return NOON_S + (time_t)(sim_world.steps / 1000);
+}
+
+static uint32_t random_bits(void)
+{
+    return prng_next(&sim_world.prng);
+}
+
+static const struct clock_source simulated_clock = {now_ms, now_s, random_bits};
+
+/* ------------------------------------------------------------------ deaths */
+
+void sim_world_plan_death(struct sim_process *process)
+{
+    if (!sim_world.is_calm && sim_chance(&sim_world.prng, sim_world.death))
+        process->points = sim_between(&sim_world.prng, 1, 80);
+}
+
+void sim_world_note_death(void)
+{
+    if (!sim_world.is_calm && sim_chance(&sim_world.prng, sim_world.power))
+        sim_world.power_is_due = true;
+}
+
+static void kill_workers(void)
+{
+    for (uint32_t i = 0; i < sim_world.workers; i++)
+        sim_worker_kill(&sim_workers[i]);
+}
+
+static void kill_all(void)
+{
+    kill_workers();
+    sim_coordinator_kill();
+    if (sim_ledger.process.is_alive)
+        sim_ledger_kill();
+}
+
+static void cut_power(void)
+{
+    SIM_TRACE("the power is cut");
+    kill_all();
+    sim_disk_cut_power();
+    sim_world.power_is_due = false;
+    sim_ledger_new_server(sim_world.n, sim_ledger.winner_number);
+}
+
+/* ------------------------------------------------------------------ settings */
+
+/* The server is stopped and started with settings that should be refused, or with more agencies.
+ * Once a ledger has accepted these, they stay; until then it may have recorded them. */
+static void change_settings(void)
+{
+    struct prng *prng = &sim_world.prng;
+    uint32_t number = sim_world.winner_number;
+
+    if (sim_ledger.core != NULL && sim_chance(prng, 700)) {
+        kill_workers();
+        sim_coordinator_kill();
+        if (sim_coordinator.process.is_alive)
+            return; /* it is in the middle of something */
+        sim_ledger_stop();
+    }
+    kill_all();
+    if (!sim_world.has_opened || !sim_world.was_accepted) {
+        sim_ledger_new_server(sim_world.n, number);
+        return;
+    }
+    if (sim_chance(prng, 300))
+        number = (number + 1) % 10000;
+    if (sim_chance(prng, 500) && sim_world.n < sim_world.agencies)
+        sim_world.n += sim_between(prng, 1, sim_world.agencies - sim_world.n);
+    else if (sim_chance(prng, 200) && sim_world.n > 1)
+        sim_world.n--;
+    SIM_TRACE("new settings: %u agencies, number %u", sim_world.n, number);
+    sim_world.was_accepted = sim_world.n == sim_world.n_before && number == sim_world.winner_number;
+    sim_ledger_new_server(sim_world.n, number);
+}
+
+static void start_ledger(void)
+{
+    sim_counts.recoveries++;
+    if (sim_ledger_start()) {
+        sim_counts.growths += sim_world.n > sim_world.n_before;
+        sim_world.n_before = sim_world.n;
+        return;
+    }
+    if (sim_ledger.start_status == STATUS_INVALID) {
+        sim_counts.refused_settings++;
+        SIM_TRACE("the old settings come back");
+        kill_workers();
+        sim_coordinator_kill();
+        sim_world.n = sim_world.n_before;
+        sim_world.was_accepted = true;
+        sim_ledger_new_server(sim_world.n, sim_world.winner_number);
+    }
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static void fill_disk(void)
+{
+    static const uint32_t spaces[] = {0, 100, 1000, 10000, 100000};
+
+    if (!sim_world.has_disk_faults)
+        return;
+    if (sim_chance(&sim_world.prng, 500))
+        sim_disk_set_space(SIM_NO_LIMIT);
+    else
+        sim_disk_set_space(spaces[prng_below(&sim_world.prng, 5)]);
+}
+
+static void break_something(void)
+{
+    struct sim_conn *conn = &sim_conns[prng_below(&sim_world.prng, SIM_CONNS_MAX)];
+    struct sim_agency *agency = &sim_agencies[prng_below(&sim_world.prng, sim_world.agencies)];
+
+    if (sim_chance(&sim_world.prng, 300) && sim_ledger.core != NULL &&
+        sim_ledger.process.depth == 0)
+        sim_ledger_drop_link();
+    else if (conn->agency != NULL)
+        sim_conn_break(conn, &sim_world.prng);
+    else
+        sim_agency_hang_up(agency);
+}
+
+/* Something goes wrong. */
+static void step_event(void)
+{
+    struct prng *prng = &sim_world.prng;
+
+    switch (prng_below(prng, 12)) {
+    case 0:
+    case 1:
+        sim_worker_kill(&sim_workers[prng_below(prng, sim_world.workers)]);
+        break;
+    case 2:
+        sim_coordinator_kill();
+        break;
+    case 3:
+    case 4:
+        if (sim_ledger.process.is_alive)
+            sim_ledger_kill();
+        break;
+    case 5:
+        if (sim_ledger.process.is_alive)
+            sim_ledger.process.points = sim_between(prng, 1, 20);
+        break;
+    case 6:
+        sim_world.power_is_due = sim_chance(prng, sim_world.power);
+        break;
+    case 7:
+        if (sim_coordinator.process.depth == 0 && sim_ledger.process.depth == 0)
+            change_settings();
+        break;
+    case 8:
+        fill_disk();
+        break;
+    default:
+        break_something();
+        break;
+    }
+}
+
+static void step_ledger(void)
+{
+    struct prng *prng = &sim_world.prng;
+
+    if (sim_ledger.process.depth > 0)
+        return;
+    if (sim_ledger.core != NULL && sim_chance(prng, 20))
+        sim_check_visible();
+    if (!sim_ledger.process.is_alive)
+        start_ledger();
+    else if (sim_ledger.owes_acknowledgement && sim_chance(prng, 200))
+        sim_ledger_acknowledge();
+    else if (!sim_ledger_step(sim_between(prng, 1, 12)) && sim_chance(prng, 100))
+        sim_ledger_idle();
+}
+
+static void step_worker(void)
+{
+    struct sim_worker *worker = &sim_workers[prng_below(&sim_world.prng, sim_world.workers)];
+
+    if (worker->process.depth > 0)
+        return;
+    if (!worker->process.is_alive)
+        sim_worker_start(worker);
+    else
+        (void)sim_worker_step(worker);
+}
+
+static void step_coordinator(void)
+{
+    if (sim_coordinator.process.depth > 0)
+        return;
+    if (!sim_coordinator.process.is_alive)
+        sim_coordinator_start();
+    else
+        (void)sim_coordinator_step();
+}
+
+static void step(void)
+{
+    uint32_t kind = prng_below(&sim_world.prng, 100);
+
+    sim_world.steps++;
+    if (!sim_world.is_calm && sim_chance(&sim_world.prng, sim_world.event))
+        step_event();
+    else if (kind < 35)
+        (void)sim_agency_step(&sim_agencies[prng_below(&sim_world.prng, sim_world.agencies)]);
+    else if (kind < 70)
+        step_worker();
+    else if (kind < 88)
+        step_ledger();
+    else if (kind < 98)
+        step_coordinator();
+    else
+        sim_disk_work_in_background();
+}
+
+void sim_world_let_others_go_on(uint32_t parts)
+{
+    struct sim_process *current = sim_current;
+
+    if (!sim_chance(&sim_world.prng, parts))
+        return;
+    sim_current = NULL;
+    for (uint32_t i = prng_below(&sim_world.prng, 20); i > 0; i--)
+        step();
+    sim_current = current;
+}
+
+static void run_steps(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        step();
+        if (sim_world.power_is_due)
+            cut_power();
+    }
+}
+
+/* ------------------------------------------------------------------ a history */
+
+static bool is_done(void)
+{
+    for (uint32_t i = 0; i < sim_world.n; i++) {
+        if (!sim_agencies[i].is_done)
+            return false;
+    }
+    return sim_ledger.core != NULL && sim_world.was_accepted;
+}
+
+static void choose_limits(struct prng *prng)
+{
+    static const uint64_t sizes[] = {0, 200, 1000, 5000, 100000};
+
+    sim_world.limits = (struct commit_limits){.inline_max = sizes[prng_below(prng, 5)],
+                                              .sync_after = sizes[prng_below(prng, 5)],
+                                              .journal_max = sizes[1 + prng_below(prng, 4)],
+                                              .bets_max = sizes[1 + prng_below(prng, 4)],
+                                              .reserve = 512 * sim_between(prng, 1, 16)};
+    if (sim_world.limits.inline_max > JOURNAL_INLINE_MAX)
+        sim_world.limits.inline_max = JOURNAL_INLINE_MAX;
+}
+
+static void begin(uint64_t seed)
+{
+    struct prng *prng = &sim_world.prng;
+
+    sim_world = (struct sim_world){.seed = seed, .prng = {.state = seed}};
+    (void)prng_next(prng);
+    sim_world.agencies = sim_between(prng, 1, 4);
+    sim_world.n =
+        sim_chance(prng, 700) ? sim_world.agencies : sim_between(prng, 1, sim_world.agencies);
+    sim_world.n_before = sim_world.n;
+    sim_world.winner_number = prng_below(prng, 10000);
+    sim_world.workers = sim_between(prng, 1, SIM_WORKERS_MAX);
+    sim_world.bets_max = sim_chance(prng, 200) ? SIM_BETS_MAX : 12;
+    sim_world.odd = sim_chance(prng, 300) ? 50 : 0;
+    sim_world.event = prng_below(prng, 4) * 10;
+    sim_world.death = prng_below(prng, 3) * 300;
+    sim_world.power = prng_below(prng, 3) * 400;
+    sim_world.has_disk_faults = sim_chance(prng, 300);
+    sim_disk_faults = (struct sim_disk_faults){0};
+    if (sim_world.has_disk_faults)
+        sim_disk_faults = (struct sim_disk_faults){.write_fails = prng_below(prng, 3) * 20,
+                                                   .sync_fails = prng_below(prng, 3) * 20,
+                                                   .open_fails = prng_below(prng, 2) * 10,
+                                                   .short_transfer = prng_below(prng, 3) * 100};
+    choose_limits(prng);
+    sim_world.haste = prng_below(prng, 3) * 300;
+    sim_world.group_max = sim_chance(prng, 300) ? sim_between(prng, 1, 5) : 1000;
+    sim_disk_reset(prng);
+    sim_links_reset();
+    sim_conns_reset();
+    sim_check_reset();
+    for (uint32_t i = 0; i < sim_world.agencies; i++)
+        sim_agency_init(&sim_agencies[i], i + 1);
+    sim_ledger_new_server(sim_world.n, sim_world.winner_number);
+}
+
+/* Nothing goes wrong any more: all that has begun comes to its end. */
+static void calm_down(void)
+{
+    SIM_TRACE("from here on nothing goes wrong");
+    sim_world.is_calm = true;
+    sim_disk_calm_down();
+    sim_ledger.process.points = 0;
+    sim_coordinator.process.points = 0;
+    for (uint32_t i = 0; !is_done(); i++) {
+        if (i == CALM_STEPS_MAX)
+            sim_fail("the history does not come to an end");
+        run_steps(1);
+    }
+}
+
+static void while_reading(void)
+{
+    sim_world_let_others_go_on(100);
+}
+
+void sim_world_run(uint64_t seed)
+{
+    clock_replace(&simulated_clock);
+    sim_disk_while_reading = while_reading;
+    begin(seed);
+    run_steps(sim_between(&sim_world.prng, 50, 600));
+    calm_down();
+    sim_check_visible();
+    cut_power();
+    if (!sim_ledger_start())
+        sim_fail("the ledger does not start at the end");
+    sim_check_end(&sim_ledger.draw);
+    kill_all();
+    for (uint32_t i = 0; i < sim_world.agencies; i++)
+        sim_agency_hang_up(&sim_agencies[i]);
+    clock_replace(NULL);
+    sim_counts.steps += sim_world.steps;
+}
