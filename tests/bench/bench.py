@@ -18,12 +18,12 @@ import dataset
 from databases import Databases
 from goals import judge
 from latency import Latency
-from memory import Peak, Waiting
+from memory import Peak, Waiting, Winners
 from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Databases)
+SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Winners, Databases)
 
 
 class Plan:
@@ -38,6 +38,8 @@ class Plan:
         self.small = arguments.small
         self.messages = arguments.messages
         self.agencies = arguments.agencies
+        self.previous = arguments.previous
+        self.winners = arguments.winners
 
     def dataset(self, bets):
         return dataset.make(self.folder, bets)
@@ -93,6 +95,10 @@ def parse_arguments():
                         help="bets of (e) on one connection, default 5000")
     parser.add_argument("--agencies", type=int, default=10_000,
                         help="connections of (g), default 10000")
+    parser.add_argument("--previous", metavar="BIN", type=pathlib.Path,
+                        help="bin folder of another release, for (b) and (e) in the same run")
+    parser.add_argument("--winners", type=int, default=1_000_000,
+                        help="winning bets of (j), default a million")
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / ".data" / "bench",
                         help="where the data is kept and the subjects write, default .data/bench")
     parser.add_argument("--json", metavar="FILE", type=pathlib.Path,

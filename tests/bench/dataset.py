@@ -15,11 +15,13 @@ class Dataset:
         self.winners = winners
 
 
-def make(parent, bets, agencies=5):
-    """The set with so many bets, made if it is missing; one bet in 10,000 wins."""
+def make(parent, bets, agencies=5, winners=None):
+    """The set with so many bets, made if it is missing; one bet in 10,000 wins unless it says otherwise."""
     folder = parent / f"bets-{bets}-of-{agencies}"
+    if winners is not None:
+        folder = folder.with_name(f"{folder.name}-with-{winners}")
     files = [folder / f"agency-{agency}.csv" for agency in range(1, agencies + 1)]
-    dataset = Dataset(files, bets, max(bets // 10_000, 1))
+    dataset = Dataset(files, bets, winners or max(bets // 10_000, 1))
     if not dataset.files[-1].exists():
         subprocess.run([GENERATOR, "--agencies", str(agencies), "--bets", str(bets), "--winners",
                         str(dataset.winners), "--seed", SEED, "--out", folder], check=True)

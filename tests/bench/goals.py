@@ -10,13 +10,21 @@ GOALS = [
      lambda m: m["c_tenfold_ns_per_bet"] / m["c_tenth_ns_per_bet"], "<=", 1.1),
     ("(d) small set, seconds over the floor",
      lambda m: m["d_small_ours_s"] - m["d_small_floor_s"], "<=", 0.25),
-    ("(e) p99, one connection / bare", lambda m: m["e_one_p99_us"] / m["e_bare_p99_us"], "<=", 1.5),
+    ("(b) processor time / previous release",
+     lambda m: m["b_ours_cpu_s"] / m["b_previous_cpu_s"], "<=", 1.02),
+    ("(e) p50, one connection / bare", lambda m: m["e_one_p50_us"] / m["e_bare_p50_us"], "<=", 1.0),
+    ("(e) p99, one connection / bare", lambda m: m["e_one_p99_us"] / m["e_bare_p99_us"], "<=", 1.2),
+    ("(e) bets per second, 64 connections / previous release",
+     lambda m: m["e_many_per_s"] / m["e_previous_many_per_s"], ">=", 1.5),
     ("(e) bets per second, 64 connections / one",
      lambda m: m["e_many_per_s"] / m["e_one_per_s"], ">=", 10),
     ("(f) raffle / wc -l", lambda m: m["f_raffle_s"] / m["f_wc_s"], "<=", 2),
     ("(f) raffle / wc -l, tenfold", lambda m: m["f_tenfold_raffle_s"] / m["f_tenfold_wc_s"], "<=", 2),
+    ("(f) seconds of a start on the bets of (b)", lambda m: m["f_start_s"], "<=", 0.1),
+    ("(f) seconds of a start, tenfold", lambda m: m["f_tenfold_start_s"], "<=", 0.1),
     ("(g) KiB per waiting connection", lambda m: m["g_kib_per_connection"], "<=", 8),
     ("(h) MiB of all server processes, peaks added", lambda m: m["h_server_mib"], "<=", 64),
+    ("(j) MiB of memory of the largest process, many winners", lambda m: m["j_process_mib"], "<=", 64),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Instructions per bet and stage, in an agency and in a worker, counted by callgrind.
+"""Instructions per bet and stage, in an agency, a worker and the ledger, counted by callgrind.
 
 Prints the table; --update writes it into docs/performance.md, between its markers; --check fails
 when a stage or a total is more than 5 % larger than written there. The counts of two runs differ by
@@ -21,7 +21,7 @@ from lottery import Lottery
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "performance.md"
 TABLE = re.compile("(<!-- instructions:begin -->\n)(.*?)(<!-- instructions:end -->)", re.S)
-ROW = re.compile(r"^\| ([^|]+?) +\| +([\d.,]*) \| +([\d.,]*) \|$", re.M)
+ROW = re.compile(r"^\| ([^|]+?) \|((?: +[\d.,]* \|)+)$", re.M)
 BETS = 100_000
 MEMORY = "/dev/shm"
 GROWTH = 1.05
@@ -47,13 +47,20 @@ WORKER = (
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),
-    (r"server/lottery/|common/bet/csv_line|common/base/word\.h:bets_csv_", "format"),
-    (r"server/store/csv/committer", "sync"),
+    (r"server/store/csv/bets_csv|common/base/word\.h:bets_csv_", "format"),
+    (r"server/ledger/", "link"),
+    (r"common/base/log", "log"),
+)
+LEDGER = (
+    (r"server/ledger/(ledger_process|link|message|region)", "link"),
+    (r"server/ledger/|server/lottery/draw", "decide"),
+    (r"server/store/crc32c", "checksum"),
     (r"server/store/", "write"),
     (r"common/base/log", "log"),
 )
-STAGES = ("CSV parse", "encode", "send", "receive", "decode", "validate", "format", "write", "sync",
-          "log", "other")
+PROCESSES = {"agency": AGENCY, "worker": WORKER, "ledger": LEDGER}
+STAGES = ("CSV parse", "encode", "send", "receive", "decode", "validate", "format", "link", "decide",
+          "checksum", "write", "log", "other")
 
 
 def by_stage(costs, stages):
@@ -67,19 +74,21 @@ def by_stage(costs, stages):
 
 
 def count(folder):
-    """Sends a fixed set from one agency to one worker; returns the instructions of both by stage."""
+    """Sends a fixed set from one agency to one worker; returns the instructions by stage, for each of
+    PROCESSES."""
     bets = dataset.make(folder, BETS, agencies=1)
     profile = f"--callgrind-out-file={folder}/callgrind.%p"
     with Lottery(folder, 1, [*UNDER_CALLGRIND, profile], SERVER_WORKERS="1") as lottery:
         lottery.start_agencies(bets, [*UNDER_CALLGRIND, profile])
-        agency = lottery.agencies[1].process.pid
+        pids = {"agency": lottery.agencies[1].process.pid}
         lottery.wait_agencies(bets)
         lottery.server.stop()
         lottery.check_stored(BETS)
-        worker = next(pid for pid, role in lottery.roles().items() if role == "worker")
-    counts = (by_stage(own_costs(folder / f"callgrind.{agency}", ROOT), AGENCY),
-              by_stage(own_costs(folder / f"callgrind.{worker}", ROOT), WORKER))
-    if not counts[0]["CSV parse"] or not counts[1]["decode"]:
+        pids.update((role, pid) for pid, role in lottery.roles().items() if role in PROCESSES)
+    counts = {name: by_stage(own_costs(folder / f"callgrind.{pids[name]}", ROOT), stages)
+              for name, stages in PROCESSES.items()}
+    if not (counts["agency"]["CSV parse"] and counts["worker"]["decode"] and
+            counts["ledger"]["decide"]):
         raise AssertionError("the programs were not built here, or without debug information")
     return counts
 
@@ -92,30 +101,32 @@ def made_with():
             f"{platform.machine()}{' with AVX2' if has_avx2 else ''}")
 
 
-def table_of(agency, worker):
+def table_of(counts):
     def cell(value):
         return f"{value:,.1f}" if value else ""
 
-    rows = [(stage, agency[stage], worker[stage]) for stage in STAGES]
-    rows.append(("total", sum(agency.values()), sum(worker.values())))
-    text = "| stage | agency | worker |\n|---|---:|---:|\n"
-    for stage, *values in rows:
-        text += f"| {stage} | {cell(values[0])} | {cell(values[1])} |\n"
+    def row(name, cells):
+        return f"| {name} | {' | '.join(cells)} |\n"
+
+    text = row("stage", counts) + "|---" + "|---:" * len(counts) + "|\n"
+    for stage in STAGES:
+        text += row(stage, (cell(stages[stage]) for stages in counts.values()))
+    text += row("total", (cell(sum(stages.values())) for stages in counts.values()))
     return f"{text}\n{made_with()}.\n"
 
 
 def read_table(text):
-    """{(stage, column): instructions}."""
-    return {(stage, column): float(value.replace(",", "") or 0)
-            for stage, *values in ROW.findall(text) if stage != "stage"
-            for column, value in zip(("agency", "worker"), values)}
+    """{(stage, process): instructions}."""
+    return {(stage, name): float(value.strip().replace(",", "") or 0)
+            for stage, cells in ROW.findall(text) if stage != "stage"
+            for name, value in zip(PROCESSES, cells.split("|"))}
 
 
 def growth(before, after):
     """What has grown too much, as one line each."""
-    return [f"{column}, {stage}: {before.get((stage, column), 0):,.1f} before, {value:,.1f} now"
-            for (stage, column), value in after.items()
-            if value > before.get((stage, column), 0) * GROWTH + (stage != "total") * NOISE]
+    return [f"{name}, {stage}: {before.get((stage, name), 0):,.1f} before, {value:,.1f} now"
+            for (stage, name), value in after.items()
+            if value > before.get((stage, name), 0) * GROWTH + (stage != "total") * NOISE]
 
 
 def check(table):
@@ -137,8 +148,8 @@ def main():
     arguments = parser.parse_args()
     # Not on a disk: the time of a sync decides how many batches are written together.
     with tempfile.TemporaryDirectory(prefix="lottery-instructions-", dir=MEMORY) as folder:
-        table = table_of(*count(pathlib.Path(folder)))
-    print(f"instructions per bet, in an agency and in a worker:\n\n{table}")
+        table = table_of(count(pathlib.Path(folder)))
+    print(f"instructions per bet, in each process:\n\n{table}")
     if arguments.update:
         DOCUMENT.write_text(TABLE.sub(lambda found: found[1] + table + found[3],
                                       DOCUMENT.read_text()))

@@ -21,21 +21,26 @@ class Latency:
 
     def __init__(self, plan):
         self.messages = plan.messages
+        self.previous = plan.previous
 
-    def ours(self, folder, connections, count):
+    def ours(self, folder, connections, count, bin_=BIN):
         folder.mkdir()
-        with Lottery(folder, connections) as lottery:
+        with Lottery(folder, connections, bin_=bin_) as lottery:
             figures = run_client("bench-latency", lottery.port, connections, count)
             lottery.server.stop()
             lottery.check_stored(connections * count)
         return figures
 
     def run(self, folder):
+        # An eighth of the messages on each, or the rounds would take too long.
+        part = max(self.messages // 8, 1)
         runs = {
             "bare": run_client("bench-roundtrip", folder / "bare", MESSAGE_SIZE, self.messages),
             "one": self.ours(folder / "one", 1, self.messages),
-            # An eighth of the messages on each, or the rounds would take too long.
-            "many": self.ours(folder / "many", MANY, max(self.messages // 8, 1)),
+            "many": self.ours(folder / "many", MANY, part),
         }
+        if self.previous:
+            runs["previous_one"] = self.ours(folder / "previous_one", 1, self.messages, self.previous)
+            runs["previous_many"] = self.ours(folder / "previous_many", MANY, part, self.previous)
         return {f"{name}_{figure}": value for name, figures in runs.items()
                 for figure, value in figures.items()}

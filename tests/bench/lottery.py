@@ -27,13 +27,13 @@ def count_lines(path):
 
 
 class Program:
-    """One of the two programs. `prefix` is a command to run it under."""
+    """One of the two programs, from the folder `bin_`. `prefix` is a command to run it under."""
 
-    def __init__(self, name, log, settings, prefix=()):
+    def __init__(self, name, log, settings, prefix=(), bin_=BIN):
         self.name = name
         self.log = pathlib.Path(log)
         with open(self.log, "wb") as output:
-            self.process = subprocess.Popen([*prefix, BIN / name], cwd=self.log.parent,
+            self.process = subprocess.Popen([*prefix, bin_ / name], cwd=self.log.parent,
                                             env=environment_with(settings), stdout=output,
                                             stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
@@ -80,7 +80,8 @@ class Program:
 class Lottery:
     """A server with a folder, and agencies; all of them end with the `with` block."""
 
-    def __init__(self, folder, agencies, prefix=(), **settings):
+    def __init__(self, folder, agencies, prefix=(), bin_=BIN, **settings):
+        self.bin = bin_
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.data.mkdir(exist_ok=True)
@@ -88,7 +89,7 @@ class Lottery:
         self.server = Program("lottery-server", self.folder / "server.log", {
             "SERVER_PORT": "0", "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "4096",
             "LOTTERY_AGENCIES": str(agencies), "LOTTERY_DATA_DIR": str(self.data), **settings},
-            prefix)
+            prefix, bin_)
         try:
             self.port = int(self.server.wait_text(LISTENING)[1])
         except AssertionError:
@@ -105,7 +106,7 @@ class Lottery:
     def start_agency(self, agency, file, prefix=()):
         self.agencies[agency] = Program("lottery-agency", self.folder / f"agency-{agency}.log", {
             "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.port}",
-            "CLI_BETS_FILE": str(file)}, prefix)
+            "CLI_BETS_FILE": str(file)}, prefix, self.bin)
 
     def start_agencies(self, dataset, prefix=()):
         for agency, file in enumerate(dataset.files, 1):

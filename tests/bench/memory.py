@@ -3,13 +3,16 @@ import contextlib
 import pathlib
 import re
 import resource
+import threading
 
+import dataset
 from lottery import Lottery
 from wire import Peer
 
 DRAW_SECONDS = 600
 SPARE_DESCRIPTORS = 256
 MIB_PER_KIB = 1 / 1024
+SAMPLE_SECONDS = 0.02
 
 
 def kib_of(path, field):
@@ -20,6 +23,38 @@ def kib_of(path, field):
 def pss_kib(pids):
     """Memory of these processes; shared pages count once."""
     return sum(kib_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in pids)
+
+
+class Sampler(threading.Thread):
+    """Follows the memory of a server's processes, those that come later and their children included:
+    peaks of what is theirs alone or shared with each other, without the pages of files."""
+
+    def __init__(self, supervisor):
+        super().__init__()
+        self.supervisor = supervisor
+        self.peaks_kib = {}
+        self.is_done = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.is_done.wait(SAMPLE_SECONDS):
+            for pid in descendants(self.supervisor):
+                with contextlib.suppress(OSError, TypeError):  # it has ended
+                    status = f"/proc/{pid}/status"
+                    kib = kib_of(status, "RssAnon") + kib_of(status, "RssShmem")
+                    self.peaks_kib[pid] = max(kib, self.peaks_kib.get(pid, 0))
+
+    def stop(self):
+        self.is_done.set()
+        self.join()
+        return self.peaks_kib
+
+
+def descendants(pid):
+    yield pid
+    with contextlib.suppress(OSError):
+        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from descendants(int(child))
 
 
 def peak_mib(pid):
@@ -81,3 +116,24 @@ class Peak:
             name = f"{role}_mib"
             figures[name] = max(server[pid], figures.get(name, 0))
         return figures
+
+
+class Winners:
+    """(j) A draw in which every bet wins: the largest process of the server, from the first bet until all
+    winners are sent, beyond the pages of files."""
+    letter = "j"
+
+    def __init__(self, plan):
+        self.dataset = dataset.make(plan.folder, plan.winners, winners=plan.winners)
+
+    def run(self, folder):
+        with Lottery(folder, len(self.dataset.files)) as lottery:
+            sampler = Sampler(lottery.server.process.pid)
+            try:
+                lottery.start_agencies(self.dataset)
+                lottery.wait_agencies(self.dataset)
+            finally:
+                peaks = sampler.stop()
+            lottery.server.stop()
+            lottery.check_stored(self.dataset.bets)
+        return {"process_mib": max(peaks.values()) * MIB_PER_KIB}

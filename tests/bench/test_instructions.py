@@ -5,7 +5,8 @@ import unittest
 
 import instructions
 from callgrind import own_costs
-from instructions import AGENCY, BETS, STAGES, WORKER, by_stage, growth, read_table, table_of
+from instructions import (AGENCY, BETS, LEDGER, PROCESSES, STAGES, WORKER, by_stage, growth, read_table,
+                          table_of)
 
 # Two functions of ours, code of the second inlined into the first, a library that the first calls, and
 # what runs before both of them.
@@ -75,25 +76,25 @@ class Profile(unittest.TestCase):
 
 class Stages(unittest.TestCase):
     def test_every_row_of_the_table_has_a_pattern(self):
-        found = {stage for _, stage in AGENCY + WORKER} | {"other"}
+        found = {stage for _, stage in AGENCY + WORKER + LEDGER} | {"other"}
         self.assertEqual(found, set(STAGES))
 
-    def test_the_two_programs_have_stages_of_their_own(self):
+    def test_each_process_has_stages_of_its_own(self):
         stage = {name: list(by_stage({("gen/lottery.pb-c.c", "lottery__v1__new_bets__unpack"): 1},
-                                     stages)) for name, stages in
-                 (("agency", AGENCY), ("worker", WORKER))}
-        self.assertEqual(stage, {"agency": ["encode"], "worker": ["decode"]})
+                                     stages)) for name, stages in PROCESSES.items()}
+        self.assertEqual(stage, {"agency": ["encode"], "worker": ["decode"], "ledger": ["other"]})
 
 
 class Growth(unittest.TestCase):
     def setUp(self):
         self.agency = by_stage({("client/transport/batch.c", "batch_add"): 2000 * BETS}, AGENCY)
         self.worker = by_stage({("common/bet/bet.c", "bet_check"): 100 * BETS}, WORKER)
-        self.table = table_of(self.agency, self.worker)
+        self.counts = {"agency": self.agency, "worker": self.worker, "ledger": by_stage({}, LEDGER)}
+        self.table = table_of(self.counts)
 
     def grow(self, factor):
         self.worker["validate"] *= factor
-        return growth(read_table(self.table), read_table(table_of(self.agency, self.worker)))
+        return growth(read_table(self.table), read_table(table_of(self.counts)))
 
     def test_the_table_is_read_as_it_was_written(self):
         self.assertEqual(read_table(self.table)["encode", "agency"], 2000)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import unittest
 
+BIN = os.environ["LOTTERY_BIN"]  # as the previous release as well
 BENCH = pathlib.Path(__file__).resolve().parent / "bench.py"
 ROUNDS = 2
 LATENCIES = [f"e_{who}_{figure}" for who in ("bare", "one", "many")
@@ -18,9 +19,10 @@ FIGURES = {
     "a_floor_s", "a_floor_cpu_s", "a_floor_bets_per_s", "b_ours_s", "b_ours_cpu_s",
     "b_ours_bets_per_s", "b_ours_ns_per_bet", "b_ours_cpu_ns_per_bet", "c_tenth_ns_per_bet",
     "c_tenth_cpu_ns_per_bet", "c_tenfold_ns_per_bet", "c_tenfold_cpu_ns_per_bet",
-    "d_small_floor_s", "d_small_ours_s", *LATENCIES, "f_raffle_s", "f_wc_s", "f_cat_s", "f_tenfold_raffle_s",
-    "f_tenfold_wc_s", "f_tenfold_cat_s", "g_idle_mib", "g_kib_per_connection", "h_agency_mib",
-    "h_coordinator_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
+    "d_small_floor_s", "d_small_ours_s", *LATENCIES, "f_start_s", "f_raffle_s", "f_wc_s", "f_cat_s",
+    "f_tenfold_start_s", "f_tenfold_raffle_s", "f_tenfold_wc_s", "f_tenfold_cat_s", "g_idle_mib", "g_kib_per_connection", "h_agency_mib",
+    "h_coordinator_mib", "h_ledger_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
+    "j_process_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
 }
 
 
@@ -31,7 +33,7 @@ class Smoke(unittest.TestCase):
             file = pathlib.Path(folder) / "bench.json"
             result = subprocess.run(
                 [sys.executable, BENCH, "--rounds", str(ROUNDS), "--bets", "5000", "--large",
-                 "--messages", "40", "--agencies", "400", "--dir", folder, "--json", file],
+                 "--messages", "40", "--agencies", "400", "--winners", "3000", "--previous", BIN, "--dir", folder, "--json", file],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
             self.assertEqual(result.returncode, 0, result.stderr)
             written = json.loads(file.read_text())
@@ -44,7 +46,7 @@ class Smoke(unittest.TestCase):
             self.assertNotEqual(f"{database}: not installed" in result.stderr,
                                 any(name.startswith(f"i_{database}") for name in samples), database)
         goals = [goal["goal"] for goal in written["goals"]]
-        for letter in "bcdefgh":
+        for letter in "bcdefghj":
             self.assertTrue(any(goal.startswith(f"({letter})") for goal in goals), letter)
         for name in FIGURES:
             self.assertRegex(result.stdout, rf"(?m)^{re.escape(name)} ")

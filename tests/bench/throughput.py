@@ -1,6 +1,7 @@
 """How long bets take: the floor, and ours with sets of several sizes."""
 import collections
 import resource
+import shutil
 import subprocess
 import time
 
@@ -46,10 +47,10 @@ def run_floor(folder, dataset):
     return cost
 
 
-def run_ours(folder, dataset):
+def run_ours(folder, dataset, bin_=BIN):
     """The seconds are from the start of a server until each agency has its winners and has ended."""
     meter = Meter()
-    with Lottery(folder, len(dataset.files)) as lottery:
+    with Lottery(folder, len(dataset.files), bin_=bin_) as lottery:
         lottery.start_agencies(dataset)
         lottery.wait_agencies(dataset)
         seconds = meter.seconds()
@@ -78,8 +79,19 @@ class Ours:
 
     def __init__(self, plan):
         self.dataset = plan.dataset(plan.bets)
+        self.previous = plan.previous
 
     def run(self, folder):
+        return {**self.run_previous(folder), **self.run_this(folder)}
+
+    def run_previous(self, folder):
+        if self.previous is None:
+            return {}
+        cost = run_ours(folder, self.dataset, self.previous)
+        shutil.rmtree(folder / "data")
+        return {"previous_s": cost.seconds, "previous_cpu_s": cost.cpu_seconds}
+
+    def run_this(self, folder):
         cost = run_ours(folder, self.dataset)
         return {"ours_s": cost.seconds, "ours_cpu_s": cost.cpu_seconds,
                 "ours_bets_per_s": self.dataset.bets / cost.seconds,
