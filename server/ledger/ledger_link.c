@@ -338,7 +338,7 @@ static void link_read_failed(struct link *link, ssize_t count)
         link_end(link, errno == ENOMEM ? STATUS_NOMEM : STATUS_IO);
 }
 
-/* Returns true when the link shall read again at once. */
+/* Returns whether there may be more to read at once. */
 static bool link_read_some(struct link *link)
 {
     /* In front of what is read there is room for the rest of the read before. */
