@@ -1,6 +1,7 @@
 #include "winner_layout.h"
 
 #include "crc32c.h"
+#include "little_endian.h"
 
 #include <string.h>
 
@@ -30,21 +31,6 @@ enum {
 _Static_assert(AT_WINNERS_SIZE + sizeof(uint64_t) == WINNER_HEADER_SIZE,
                "the size ends the header");
 
-static void winner_layout_put(uint8_t *at, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t winner_layout_get(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
 size_t winner_layout_head_size(uint32_t agencies)
 {
     return WINNER_HEADER_SIZE + (size_t)agencies * WINNER_ENTRY_SIZE;
@@ -60,19 +46,19 @@ void winner_layout_encode(uint32_t agencies, const struct draw_drawn *drawn,
 {
     memset(out, 0, winner_layout_head_size(agencies));
     memcpy(out + AT_MAGIC, magic, sizeof(magic));
-    winner_layout_put(out + AT_VERSION, VERSION, 4);
-    winner_layout_put(out + AT_AGENCIES, agencies, 4);
-    winner_layout_put(out + AT_WINNERS_CRC, drawn->winners_crc, 4);
-    winner_layout_put(out + AT_WINNERS, drawn->winners, 8);
-    winner_layout_put(out + AT_WINNERS_SIZE, drawn->winners_size, 8);
+    little_put32(out + AT_VERSION, VERSION);
+    little_put32(out + AT_AGENCIES, agencies);
+    little_put32(out + AT_WINNERS_CRC, drawn->winners_crc);
+    little_put64(out + AT_WINNERS, drawn->winners);
+    little_put64(out + AT_WINNERS_SIZE, drawn->winners_size);
     for (uint32_t i = 1; i <= agencies; i++) {
         uint8_t *entry = out + winner_layout_head_size(i - 1);
-        winner_layout_put(entry + ENTRY_AT, groups[i].at, 8);
-        winner_layout_put(entry + ENTRY_BYTES, groups[i].bytes, 8);
-        winner_layout_put(entry + ENTRY_COUNT, groups[i].count, 8);
-        winner_layout_put(entry + ENTRY_CRC, groups[i].crc, 4);
+        little_put64(entry + ENTRY_AT, groups[i].at);
+        little_put64(entry + ENTRY_BYTES, groups[i].bytes);
+        little_put64(entry + ENTRY_COUNT, groups[i].count);
+        little_put32(entry + ENTRY_CRC, groups[i].crc);
     }
-    winner_layout_put(out + AT_CRC, winner_layout_crc(out, agencies), 4);
+    little_put32(out + AT_CRC, winner_layout_crc(out, agencies));
 }
 
 struct winner_group winner_layout_group(const uint8_t *head, uint32_t agency)
@@ -80,18 +66,18 @@ struct winner_group winner_layout_group(const uint8_t *head, uint32_t agency)
     const uint8_t *entry = head + winner_layout_head_size(agency - 1);
 
     return (struct winner_group){
-        .at = winner_layout_get(entry + ENTRY_AT, 8),
-        .bytes = winner_layout_get(entry + ENTRY_BYTES, 8),
-        .count = winner_layout_get(entry + ENTRY_COUNT, 8),
-        .crc = (uint32_t)winner_layout_get(entry + ENTRY_CRC, 4),
+        .at = little_get64(entry + ENTRY_AT),
+        .bytes = little_get64(entry + ENTRY_BYTES),
+        .count = little_get64(entry + ENTRY_COUNT),
+        .crc = little_get32(entry + ENTRY_CRC),
     };
 }
 
 static bool winner_layout_is_of(const uint8_t *head, const struct draw_drawn *drawn)
 {
-    return winner_layout_get(head + AT_WINNERS, 8) == drawn->winners &&
-           winner_layout_get(head + AT_WINNERS_SIZE, 8) == drawn->winners_size &&
-           winner_layout_get(head + AT_WINNERS_CRC, 4) == drawn->winners_crc;
+    return little_get64(head + AT_WINNERS) == drawn->winners &&
+           little_get64(head + AT_WINNERS_SIZE) == drawn->winners_size &&
+           little_get32(head + AT_WINNERS_CRC) == drawn->winners_crc;
 }
 
 /* Can so many documents have so many bytes? */
@@ -128,11 +114,11 @@ enum status winner_layout_check(const uint8_t *head, uint64_t file_size, uint32_
         what = "too short";
     else if (memcmp(head + AT_MAGIC, magic, sizeof(magic)) != 0)
         what = "not an index of winners";
-    else if (winner_layout_get(head + AT_AGENCIES, 4) != agencies)
+    else if (little_get32(head + AT_AGENCIES) != agencies)
         what = "has another number of agencies";
-    else if (winner_layout_get(head + AT_CRC, 4) != winner_layout_crc(head, agencies))
+    else if (little_get32(head + AT_CRC) != winner_layout_crc(head, agencies))
         what = "checksum mismatch in its table";
-    else if (winner_layout_get(head + AT_VERSION, 4) != VERSION)
+    else if (little_get32(head + AT_VERSION) != VERSION)
         what = "of an unknown version";
     else if (!winner_layout_is_of(head, drawn))
         what = "of another draw";

@@ -2,8 +2,8 @@
 
 #include "assertion.h"
 #include "crc32c.h"
+#include "little_endian.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define VERSION 2
@@ -41,34 +41,6 @@ enum { BODY_BETS = 32, BODY_FINISHED = 16, BODY_NUMBERS = 8, BODY_CLOSED = 64, B
 _Static_assert(AT_BODY + BODY_CLOSED == JOURNAL_FIXED_MAX, "the closing is the longest record");
 _Static_assert(JOURNAL_HEADER_B + JOURNAL_HEADER_SIZE <= JOURNAL_START, "headers, then records");
 
-static void journal_put32(uint8_t *at, uint32_t value)
-{
-    value = htole32(value);
-    memcpy(at, &value, sizeof(value));
-}
-
-static void journal_put64(uint8_t *at, uint64_t value)
-{
-    value = htole64(value);
-    memcpy(at, &value, sizeof(value));
-}
-
-static uint32_t journal_get32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return le32toh(value);
-}
-
-static uint64_t journal_get64(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return le64toh(value);
-}
-
 static size_t journal_round_up(size_t size)
 {
     return (size + 7) / 8 * 8;
@@ -78,62 +50,62 @@ void journal_header_encode(const struct journal_header *header, uint8_t out[JOUR
 {
     memset(out, 0, JOURNAL_HEADER_SIZE);
     memcpy(out, magic, sizeof(magic));
-    journal_put32(out + HEADER_VERSION, VERSION);
-    journal_put64(out + HEADER_STAMP, header->stamp);
-    journal_put64(out + HEADER_GENERATION, header->generation);
-    journal_put64(out + HEADER_SYNCED, header->synced);
-    journal_put64(out + HEADER_BETS_SYNCED, header->bets_synced);
-    journal_put32(out + HEADER_CRC,
-                  crc32c(0, out + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION));
+    little_put32(out + HEADER_VERSION, VERSION);
+    little_put64(out + HEADER_STAMP, header->stamp);
+    little_put64(out + HEADER_GENERATION, header->generation);
+    little_put64(out + HEADER_SYNCED, header->synced);
+    little_put64(out + HEADER_BETS_SYNCED, header->bets_synced);
+    little_put32(out + HEADER_CRC,
+                 crc32c(0, out + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION));
 }
 
 bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out)
 {
     if (memcmp(bytes, magic, sizeof(magic)) != 0 ||
-        journal_get32(bytes + HEADER_VERSION) != VERSION ||
-        journal_get32(bytes + HEADER_CRC) !=
+        little_get32(bytes + HEADER_VERSION) != VERSION ||
+        little_get32(bytes + HEADER_CRC) !=
             crc32c(0, bytes + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION))
         return false;
     *out = (struct journal_header){
-        journal_get64(bytes + HEADER_STAMP), journal_get64(bytes + HEADER_GENERATION),
-        journal_get64(bytes + HEADER_SYNCED), journal_get64(bytes + HEADER_BETS_SYNCED)};
+        little_get64(bytes + HEADER_STAMP), little_get64(bytes + HEADER_GENERATION),
+        little_get64(bytes + HEADER_SYNCED), little_get64(bytes + HEADER_BETS_SYNCED)};
     return true;
 }
 
 static void journal_put_closed(uint8_t *body, const struct draw_closed *closed)
 {
-    journal_put64(body, closed->time_s);
-    journal_put32(body + 8, (uint32_t)closed->by);
-    journal_put64(body + 16, closed->bets);
-    journal_put64(body + 24, closed->extent);
+    little_put64(body, closed->time_s);
+    little_put32(body + 8, (uint32_t)closed->by);
+    little_put64(body + 16, closed->bets);
+    little_put64(body + 24, closed->extent);
     memcpy(body + 32, closed->salt, DRAW_SALT_SIZE);
 }
 
 static void journal_get_closed(const uint8_t *body, struct draw_closed *out)
 {
-    out->time_s = journal_get64(body);
-    out->by = (enum draw_closed_by)journal_get32(body + 8);
-    out->bets = journal_get64(body + 16);
-    out->extent = journal_get64(body + 24);
+    out->time_s = little_get64(body);
+    out->by = (enum draw_closed_by)little_get32(body + 8);
+    out->bets = little_get64(body + 16);
+    out->extent = little_get64(body + 24);
     memcpy(out->salt, body + 32, DRAW_SALT_SIZE);
 }
 
 static void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
 {
-    journal_put64(body, drawn->time_s);
-    journal_put32(body + 8, drawn->winner_number);
-    journal_put32(body + 12, drawn->winners_crc);
-    journal_put64(body + 16, drawn->winners);
-    journal_put64(body + 24, drawn->winners_size);
+    little_put64(body, drawn->time_s);
+    little_put32(body + 8, drawn->winner_number);
+    little_put32(body + 12, drawn->winners_crc);
+    little_put64(body + 16, drawn->winners);
+    little_put64(body + 24, drawn->winners_size);
 }
 
 static void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
 {
-    *out = (struct draw_drawn){.time_s = journal_get64(body),
-                               .winner_number = journal_get32(body + 8),
-                               .winners_crc = journal_get32(body + 12),
-                               .winners = journal_get64(body + 16),
-                               .winners_size = journal_get64(body + 24)};
+    *out = (struct draw_drawn){.time_s = little_get64(body),
+                               .winner_number = little_get32(body + 8),
+                               .winners_crc = little_get32(body + 12),
+                               .winners = little_get64(body + 16),
+                               .winners_size = little_get64(body + 24)};
 }
 
 static size_t journal_body_size(unsigned type)
@@ -160,25 +132,25 @@ static void journal_put_body(const struct draw_record *record, const struct jour
 {
     switch (record->type) {
     case DRAW_OPENED:
-        journal_put32(body, record->opened.agencies);
-        journal_put32(body + 4, record->opened.winner_number);
+        little_put32(body, record->opened.agencies);
+        little_put32(body + 4, record->opened.winner_number);
         break;
     case DRAW_AGENCIES:
-        journal_put32(body, record->agencies);
-        journal_put32(body + 4, 0);
+        little_put32(body, record->agencies);
+        little_put32(body + 4, 0);
         break;
     case DRAW_BETS:
-        journal_put64(body, record->bets.offset);
-        journal_put64(body + 8, lines->at);
-        journal_put32(body + 16, record->bets.agency);
-        journal_put32(body + 20, record->bets.count);
-        journal_put32(body + 24, lines->size);
-        journal_put32(body + 28, lines->crc);
+        little_put64(body, record->bets.offset);
+        little_put64(body + 8, lines->at);
+        little_put32(body + 16, record->bets.agency);
+        little_put32(body + 20, record->bets.count);
+        little_put32(body + 24, lines->size);
+        little_put32(body + 28, lines->crc);
         break;
     case DRAW_FINISHED:
-        journal_put64(body, record->finished.total);
-        journal_put32(body + 8, record->finished.agency);
-        journal_put32(body + 12, 0);
+        little_put64(body, record->finished.total);
+        little_put32(body + 8, record->finished.agency);
+        little_put32(body + 12, 0);
         break;
     case DRAW_CLOSING:
         memset(body, 0, BODY_CLOSED);
@@ -194,19 +166,19 @@ static void journal_get_body(const uint8_t *body, struct journal_record *out)
 {
     switch (out->draw.type) {
     case DRAW_OPENED:
-        out->draw.opened = (struct draw_opened){journal_get32(body), journal_get32(body + 4)};
+        out->draw.opened = (struct draw_opened){little_get32(body), little_get32(body + 4)};
         break;
     case DRAW_AGENCIES:
-        out->draw.agencies = journal_get32(body);
+        out->draw.agencies = little_get32(body);
         break;
     case DRAW_BETS:
-        out->draw.bets = (struct draw_bets){journal_get32(body + 16), journal_get32(body + 20),
-                                            journal_get64(body)};
-        out->lines = (struct journal_lines){journal_get64(body + 8), journal_get32(body + 24),
-                                            journal_get32(body + 28)};
+        out->draw.bets = (struct draw_bets){little_get32(body + 16), little_get32(body + 20),
+                                            little_get64(body)};
+        out->lines = (struct journal_lines){little_get64(body + 8), little_get32(body + 24),
+                                            little_get32(body + 28)};
         break;
     case DRAW_FINISHED:
-        out->draw.finished = (struct draw_finished){journal_get32(body + 8), journal_get64(body)};
+        out->draw.finished = (struct draw_finished){little_get32(body + 8), little_get64(body)};
         break;
     case DRAW_CLOSING:
         journal_get_closed(body, &out->draw.closed);
@@ -222,29 +194,29 @@ size_t journal_encode(const struct draw_record *record, const struct journal_lin
 {
     size_t size = AT_BODY + journal_body_size(record->type);
 
-    journal_put32(out + AT_SIZE, (uint32_t)size);
-    journal_put64(out + AT_TYPE, record->type); /* and zeros */
+    little_put32(out + AT_SIZE, (uint32_t)size);
+    little_put64(out + AT_TYPE, record->type); /* and zeros */
     journal_put_body(record, lines, out + AT_BODY);
     return size;
 }
 
 size_t journal_size_of(const uint8_t *record)
 {
-    return journal_get32(record + AT_SIZE);
+    return little_get32(record + AT_SIZE);
 }
 
 size_t journal_lines_of(const uint8_t *record)
 {
-    return record[AT_TYPE] == DRAW_BETS ? journal_get32(record + AT_BODY + 24) : 0;
+    return record[AT_TYPE] == DRAW_BETS ? little_get32(record + AT_BODY + 24) : 0;
 }
 
 static void journal_seal_fixed(uint8_t *record, size_t size, const struct journal_mark *mark)
 {
-    journal_put64(record + AT_SELF, mark->at);
-    journal_put64(record + AT_STAMP, mark->stamp);
-    journal_put64(record + AT_SYNCED, mark->synced);
-    journal_put64(record + AT_BETS_SYNCED, mark->bets_synced);
-    journal_put32(record + AT_CRC, crc32c(0, record + AT_SIZE, size - AT_SIZE));
+    little_put64(record + AT_SELF, mark->at);
+    little_put64(record + AT_STAMP, mark->stamp);
+    little_put64(record + AT_SYNCED, mark->synced);
+    little_put64(record + AT_BETS_SYNCED, mark->bets_synced);
+    little_put32(record + AT_CRC, crc32c(0, record + AT_SIZE, size - AT_SIZE));
 }
 
 size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *mark)
@@ -255,7 +227,7 @@ size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *
     if (has_lines) {
         ASSERT(journal_lines_of(record) <= JOURNAL_INLINE_MAX);
         size += journal_round_up(journal_lines_of(record));
-        journal_put32(record + AT_SIZE, (uint32_t)size);
+        little_put32(record + AT_SIZE, (uint32_t)size);
         record[AT_FLAGS] = HAS_LINES;
     }
     journal_seal_fixed(record, fixed, mark);
@@ -265,21 +237,21 @@ size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *
 bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t at,
                     struct journal_record *out)
 {
-    if (size < AT_BODY || journal_get64(bytes + AT_SELF) != at ||
-        journal_get64(bytes + AT_STAMP) != stamp)
+    if (size < AT_BODY || little_get64(bytes + AT_SELF) != at ||
+        little_get64(bytes + AT_STAMP) != stamp)
         return false;
     size_t body = journal_body_size(bytes[AT_TYPE]);
     size_t fixed = AT_BODY + body;
     bool has_lines = (bytes[AT_FLAGS] & HAS_LINES) != 0;
     if (body == 0 || size < fixed ||
-        journal_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, fixed - AT_SIZE))
+        little_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, fixed - AT_SIZE))
         return false;
-    struct journal_record record = {.draw.type = (enum draw_record_type)bytes[AT_TYPE],
-                                    .has_lines = has_lines,
-                                    .mark = {stamp, at, journal_get64(bytes + AT_SYNCED),
-                                             journal_get64(bytes + AT_BETS_SYNCED)},
-                                    .fixed_size = (uint32_t)fixed,
-                                    .size = journal_get32(bytes + AT_SIZE)};
+    struct journal_record record = {
+        .draw.type = (enum draw_record_type)bytes[AT_TYPE],
+        .has_lines = has_lines,
+        .mark = {stamp, at, little_get64(bytes + AT_SYNCED), little_get64(bytes + AT_BETS_SYNCED)},
+        .fixed_size = (uint32_t)fixed,
+        .size = little_get32(bytes + AT_SIZE)};
     journal_get_body(bytes + AT_BODY, &record);
     if ((record.draw.type == DRAW_BETS && record.lines.size == 0) ||
         (record.draw.type == DRAW_OPENED && record.draw.opened.agencies > AGENCIES_MAX) ||
@@ -325,21 +297,21 @@ enum status journal_encode_checkpoint(const struct draw *draw, const struct bets
         return STATUS_NOMEM;
     uint8_t *record = (uint8_t *)out->data + out->size;
     memset(record, 0, size);
-    journal_put32(record + AT_SIZE, (uint32_t)size);
+    little_put32(record + AT_SIZE, (uint32_t)size);
     record[AT_TYPE] = CHECKPOINT;
-    journal_put64(record + AT_BETS, extent->size);
-    journal_put32(record + AT_BETS_CRC, extent->crc);
-    journal_put32(record + AT_PHASE, (uint32_t)draw->phase);
-    journal_put32(record + AT_AGENCIES, draw->agencies);
-    journal_put32(record + AT_NUMBER, draw->winner_number);
+    little_put64(record + AT_BETS, extent->size);
+    little_put32(record + AT_BETS_CRC, extent->crc);
+    little_put32(record + AT_PHASE, (uint32_t)draw->phase);
+    little_put32(record + AT_AGENCIES, draw->agencies);
+    little_put32(record + AT_NUMBER, draw->winner_number);
     journal_put_closed(record + AT_CLOSED, &draw->closed);
     journal_put_drawn(record + AT_DRAWN, &draw->drawn);
     uint8_t *at = record + AT_TABLES;
     for (size_t i = 0; i < chunks; i++)
-        journal_put32(at + i * 4, extent->crcs[i]);
+        little_put32(at + i * 4, extent->crcs[i]);
     at += journal_round_up(chunks * 4);
     for (uint32_t i = 1; i <= draw->agencies; i++, at += 8)
-        journal_put64(at, draw->agency[i].received);
+        little_put64(at, draw->agency[i].received);
     for (uint32_t i = 1; i <= draw->agencies; i++)
         *at++ = draw->agency[i].has_finished;
     journal_seal_fixed(record, size, mark);
@@ -350,18 +322,18 @@ enum status journal_encode_checkpoint(const struct draw *draw, const struct bets
 /* Is it as large as the numbers in it say? None of the sums can wrap. */
 static bool journal_is_checkpoint_sized(const uint8_t *bytes, size_t size)
 {
-    uint32_t agencies = journal_get32(bytes + AT_AGENCIES);
+    uint32_t agencies = little_get32(bytes + AT_AGENCIES);
 
     return agencies <= AGENCIES_MAX &&
-           size == journal_size_of_checkpoint(journal_get64(bytes + AT_BETS), agencies);
+           size == journal_size_of_checkpoint(little_get64(bytes + AT_BETS), agencies);
 }
 
 size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp)
 {
-    size_t size = journal_get32(bytes + AT_SIZE);
+    size_t size = little_get32(bytes + AT_SIZE);
 
-    return bytes[AT_TYPE] == CHECKPOINT && journal_get64(bytes + AT_SELF) == JOURNAL_START &&
-                   journal_get64(bytes + AT_STAMP) == stamp &&
+    return bytes[AT_TYPE] == CHECKPOINT && little_get64(bytes + AT_SELF) == JOURNAL_START &&
+                   little_get64(bytes + AT_STAMP) == stamp &&
                    journal_is_checkpoint_sized(bytes, size)
                ? size
                : 0;
@@ -372,7 +344,7 @@ static void journal_get_agencies(const uint8_t *at, struct draw *draw)
     const uint8_t *has_finished = at + (size_t)draw->agencies * 8;
 
     for (uint32_t i = 1; i <= draw->agencies; i++, at += 8) {
-        draw->agency[i] = (struct draw_agency){journal_get64(at), has_finished[i - 1] != 0};
+        draw->agency[i] = (struct draw_agency){little_get64(at), has_finished[i - 1] != 0};
         draw->bets += draw->agency[i].received;
         draw->finished += draw->agency[i].has_finished;
     }
@@ -383,13 +355,13 @@ enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct 
 {
     struct draw_record opened = {
         .type = DRAW_OPENED,
-        .opened = {journal_get32(bytes + AT_AGENCIES), journal_get32(bytes + AT_NUMBER)}};
-    uint64_t bets = journal_get64(bytes + AT_BETS);
-    uint32_t phase = journal_get32(bytes + AT_PHASE);
+        .opened = {little_get32(bytes + AT_AGENCIES), little_get32(bytes + AT_NUMBER)}};
+    uint64_t bets = little_get64(bytes + AT_BETS);
+    uint32_t phase = little_get32(bytes + AT_PHASE);
     struct draw_closed closed;
 
     journal_get_closed(bytes + AT_CLOSED, &closed);
-    if (journal_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, size - AT_SIZE) ||
+    if (little_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, size - AT_SIZE) ||
         !journal_is_checkpoint_sized(bytes, size) || phase > DRAW_DRAWN ||
         (phase >= DRAW_CLOSED && closed.extent != bets) ||
         (phase == DRAW_NEW && (opened.opened.agencies > 0 || bets > 0)))
@@ -404,9 +376,9 @@ enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct 
         return status;
     size_t chunks = (size_t)(bets / BETS_CHUNK_SIZE);
     for (size_t i = 0; i < chunks; i++)
-        extent->crcs[i] = journal_get32(bytes + AT_TABLES + i * 4);
+        extent->crcs[i] = little_get32(bytes + AT_TABLES + i * 4);
     extent->size = bets;
-    extent->crc = journal_get32(bytes + AT_BETS_CRC);
+    extent->crc = little_get32(bytes + AT_BETS_CRC);
     journal_get_agencies(bytes + AT_TABLES + journal_round_up(chunks * 4), draw);
     return STATUS_OK;
 }

@@ -14,6 +14,7 @@
 #include "bet.h"
 #include "clock.h"
 #include "crc32c.h"
+#include "little_endian.h"
 #include "log.h"
 
 #include <inttypes.h>
@@ -91,15 +92,6 @@ static enum status v1_fail(struct errbuf *err, const char *name, enum status sta
     return status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_IO;
 }
 
-static uint64_t v1_get(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
 /* Is this a possible size of the journal on disk: the headers and whole records? */
 static bool v1_is_synced_size(uint64_t synced)
 {
@@ -109,21 +101,21 @@ static bool v1_is_synced_size(uint64_t synced)
 /* Decodes one record. False, without *out, when it is not a valid one. */
 static bool v1_decode(const uint8_t *bytes, struct record *out)
 {
-    if (v1_get(bytes + AT_CRC, 4) != crc32c(0, bytes + AT_TYPE, RECORD_SIZE - AT_TYPE) ||
+    if (little_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_TYPE, RECORD_SIZE - AT_TYPE) ||
         bytes[AT_VERSION] != VERSION || bytes[AT_TYPE] < TYPE_HEADER ||
-        bytes[AT_TYPE] > TYPE_DRAW || !v1_is_synced_size(v1_get(bytes + AT_SYNCED, 8)))
+        bytes[AT_TYPE] > TYPE_DRAW || !v1_is_synced_size(little_get64(bytes + AT_SYNCED)))
         return false;
     *out = (struct record){
         .type = (enum type)bytes[AT_TYPE],
-        .agency = (uint32_t)v1_get(bytes + AT_AGENCY, 4),
-        .count = (uint32_t)v1_get(bytes + AT_COUNT, 4),
-        .received = v1_get(bytes + AT_RECEIVED, 8),
-        .data_at = v1_get(bytes + AT_DATA, 8),
-        .data_size = (uint32_t)v1_get(bytes + AT_SIZE, 4),
-        .data_crc = (uint32_t)v1_get(bytes + AT_DATA_CRC, 4),
-        .synced = v1_get(bytes + AT_SYNCED, 8),
-        .at = v1_get(bytes + AT_SELF, 8),
-        .id = v1_get(bytes + AT_ID, 8),
+        .agency = little_get32(bytes + AT_AGENCY),
+        .count = little_get32(bytes + AT_COUNT),
+        .received = little_get64(bytes + AT_RECEIVED),
+        .data_at = little_get64(bytes + AT_DATA),
+        .data_size = little_get32(bytes + AT_SIZE),
+        .data_crc = little_get32(bytes + AT_DATA_CRC),
+        .synced = little_get64(bytes + AT_SYNCED),
+        .at = little_get64(bytes + AT_SELF),
+        .id = little_get64(bytes + AT_ID),
     };
     return true;
 }
