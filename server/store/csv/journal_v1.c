@@ -12,10 +12,8 @@
 #include "journal_v1.h"
 
 #include "bet.h"
-#include "clock.h"
 #include "crc32c.h"
 #include "little_endian.h"
-#include "log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,7 +26,6 @@
 #define RECORDS_AT 1024                 /* offset of the first record */
 #define BLOCK_SIZE ((size_t)64 * 1024)  /* bytes of the journal that are read at a time */
 #define PIECE_SIZE ((size_t)256 * 1024) /* and of bets.csv */
-#define REPORT_MS 1000
 
 /* The layout of a record: offset and width of each field. */
 enum {
@@ -69,11 +66,8 @@ struct replay {
     const struct file_ops *ops;
     int journal_fd;
     int bets_fd;
-    uint32_t agencies;       /* N in the settings */
-    bool (*must_stop)(void); /* may be NULL */
-    uint64_t next_report_ms; /* when to log how far it is; 0: not yet known */
-    uint64_t bytes_done;     /* of both files */
-    uint64_t bytes_all;      /* sizes of both files */
+    uint32_t agencies;          /* N in the settings */
+    struct recovery_pace *pace; /* of the whole recovery */
     struct draw *draw;
     struct bets_extent *extent; /* of what the accepted records describe */
     struct journal_v1_report *report;
@@ -148,25 +142,6 @@ enum status journal_v1_is_one(const struct file_ops *ops, int fd, bool *out, str
     return v1_read_header(ops, fd, &header, out, err);
 }
 
-/* Asks whether to stop, and logs each second how far it is. */
-static enum status v1_pause(struct replay *replay, struct errbuf *err)
-{
-    uint64_t now_ms = clock_monotonic_ms();
-
-    if (replay->must_stop != NULL && replay->must_stop()) {
-        errbuf_set(err, "the recovery was stopped");
-        return STATUS_STOPPED;
-    }
-    if (replay->next_report_ms == 0)
-        replay->next_report_ms = now_ms + REPORT_MS;
-    if (now_ms < replay->next_report_ms)
-        return STATUS_OK;
-    replay->next_report_ms = now_ms + REPORT_MS;
-    LOG(INFO, "recover_store", IN_PROGRESS,
-        LOG_UINT("percent", replay->bytes_done / (replay->bytes_all / 100 + 1)));
-    return STATUS_OK;
-}
-
 /* The valid part ends here. */
 static void v1_mark_end(struct replay *replay, const char *file, uint64_t at, const char *what)
 {
@@ -184,7 +159,7 @@ static enum status v1_take_lines(struct replay *replay, const struct record *rec
     for (size_t done = 0; done < record->data_size; done += size) {
         size_t left = record->data_size - done;
         size_t want = left < PIECE_SIZE ? left : PIECE_SIZE;
-        enum status status = v1_pause(replay, err);
+        enum status status = recovery_pause(replay->pace, err);
         if (status != STATUS_OK)
             return status;
         status = file_read(replay->ops, replay->bets_fd, replay->piece, want,
@@ -198,7 +173,7 @@ static enum status v1_take_lines(struct replay *replay, const struct record *rec
             return STATUS_OK;
         }
         crc = crc32c(crc, replay->piece, size);
-        replay->bytes_done += size;
+        replay->pace->bytes_done += size;
     }
     if (crc != record->data_crc)
         v1_mark_end(replay, BETS_V1_NAME, record->data_at, "checksum mismatch in the batch");
@@ -343,14 +318,14 @@ static enum status v1_take_journal(struct replay *replay, struct errbuf *err)
 {
     for (uint64_t at = RECORDS_AT;; at += BLOCK_SIZE) {
         size_t size;
-        enum status status = v1_pause(replay, err);
+        enum status status = recovery_pause(replay->pace, err);
         if (status != STATUS_OK)
             return status;
         status = file_read(replay->ops, replay->journal_fd, replay->block, BLOCK_SIZE, at, &size);
         if (status != STATUS_OK)
             return v1_fail(err, JOURNAL_V1_NAME, status);
         v1_note_used(replay, size, at);
-        replay->bytes_done += size;
+        replay->pace->bytes_done += size;
         for (size_t i = 0; i + RECORD_SIZE <= size; i += RECORD_SIZE) {
             status = v1_take_bytes(replay, replay->block + i, at + i, err);
             if (status != STATUS_OK)
@@ -438,13 +413,13 @@ static enum status v1_begin(struct replay *replay, const struct draw_opened *ope
         status = file_size(replay->ops, replay->journal_fd, &replay->journal_size);
     if (status != STATUS_OK)
         return v1_fail(err, "the files' sizes", status);
-    replay->bytes_all = replay->report->bets_size + replay->journal_size;
+    replay->pace->bytes_all = replay->report->bets_size + replay->journal_size;
     status = draw_apply(replay->draw, &opening).status;
     return status == STATUS_OK ? STATUS_OK : v1_fail(err, JOURNAL_V1_NAME, status);
 }
 
 enum status journal_v1_replay(const struct data_dir *data_dir, int journal_fd, int bets_fd,
-                              const struct draw_opened *opened, bool (*must_stop)(void),
+                              const struct draw_opened *opened, struct recovery_pace *pace,
                               struct draw *draw, struct bets_extent *extent,
                               struct journal_v1_report *report, struct errbuf *err)
 {
@@ -457,7 +432,7 @@ enum status journal_v1_replay(const struct data_dir *data_dir, int journal_fd, i
     replay->journal_fd = journal_fd;
     replay->bets_fd = bets_fd;
     replay->agencies = opened->agencies;
-    replay->must_stop = must_stop;
+    replay->pace = pace;
     replay->draw = draw;
     replay->extent = extent;
     replay->report = report;

@@ -9,6 +9,7 @@
 #include "data_dir.h"
 #include "draw.h"
 #include "errbuf.h"
+#include "recovery_pace.h"
 
 /* What a folder of version 1 had. */
 struct journal_v1_report {
@@ -32,10 +33,10 @@ enum status journal_v1_is_one(const struct file_ops *ops, int fd, bool *out, str
  *
  * DAMAGED     data that is known to have been on disk is not what it was
  * INVALID     it has bets of an agency beyond opened->agencies
- * STOPPED     must_stop returned true
+ * STOPPED     pace->must_stop returned true
  * IO, NOMEM   with a reason in *err */
 enum status journal_v1_replay(const struct data_dir *data_dir, int journal_fd, int bets_fd,
-                              const struct draw_opened *opened, bool (*must_stop)(void),
+                              const struct draw_opened *opened, struct recovery_pace *pace,
                               struct draw *draw, struct bets_extent *extent,
                               struct journal_v1_report *report, struct errbuf *err);
 

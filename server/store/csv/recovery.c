@@ -8,37 +8,14 @@
  */
 #include "recovery.h"
 
-#include "clock.h"
 #include "journal_file.h"
 #include "journal_v1.h"
-#include "log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_MS 1000
-
 _Static_assert(RECOVERY_WINDOW >= JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX, "a record fits");
-
-enum status recovery_pause(struct recovery *self, struct errbuf *err)
-{
-    uint64_t now_ms = clock_monotonic_ms();
-
-    if (self->must_stop != NULL && self->must_stop()) {
-        errbuf_set(err, "the recovery was stopped");
-        return STATUS_STOPPED;
-    }
-    if (self->next_report_ms == 0)
-        self->next_report_ms = now_ms + REPORT_MS;
-    if (now_ms < self->next_report_ms)
-        return STATUS_OK;
-    self->next_report_ms = now_ms + REPORT_MS;
-    uint64_t done = self->bytes_done < self->bytes_all ? self->bytes_done : self->bytes_all;
-    LOG(INFO, "recover_store", IN_PROGRESS,
-        LOG_UINT("percent", done / (self->bytes_all / 100 + 1)));
-    return STATUS_OK;
-}
 
 enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const uint8_t **bytes,
                           size_t *got, struct errbuf *err)
@@ -49,7 +26,7 @@ enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const
     if (window->bytes == NULL || at < window->at || !is_inside) {
         if (window->bytes == NULL && (window->bytes = malloc(RECOVERY_WINDOW)) == NULL)
             return file_fail(err, JOURNAL_NAME, STATUS_NOMEM);
-        enum status status = recovery_pause(self, err);
+        enum status status = recovery_pause(&self->pace, err);
         if (status != STATUS_OK)
             return status;
         window->at = at;
@@ -58,7 +35,7 @@ enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const
         if (status != STATUS_OK)
             return file_fail(err, JOURNAL_NAME, status);
         window->is_last = window->size < RECOVERY_WINDOW;
-        self->bytes_done += window->size;
+        self->pace.bytes_done += window->size;
     }
     size_t there = window->at + window->size > at ? (size_t)(window->at + window->size - at) : 0;
     *got = size < there ? size : there;
@@ -102,8 +79,8 @@ static enum status recovery_take_lines_of_file(struct recovery *self,
             break;
         }
         done += got;
-        self->bytes_done += got;
-        status = recovery_pause(self, err);
+        self->pace.bytes_done += got;
+        status = recovery_pause(&self->pace, err);
     }
     free(piece);
     return status;
@@ -257,12 +234,12 @@ static enum status recovery_read_version_2(struct recovery *self, struct errbuf 
     if (status != STATUS_OK)
         return status;
     self->at_checkpoint = (struct bets_extent){.size = self->extent.size, .crc = self->extent.crc};
-    self->bytes_all = self->journal_size;
+    self->pace.bytes_all = self->journal_size;
     if (self->bets_size < self->extent.size) {
         recovery_mark_end(self, BETS_NAME, self->bets_size, "bets missing");
         return recovery_refuse_damage(self, err);
     }
-    self->bytes_all += self->bets_size - self->extent.size;
+    self->pace.bytes_all += self->bets_size - self->extent.size;
     self->synced =
         self->header.synced > self->checkpoint_end ? self->header.synced : self->checkpoint_end;
     self->bets_synced =
@@ -282,7 +259,7 @@ static enum status recovery_read_version_1(struct recovery *self, struct errbuf 
 
     enum status status =
         journal_v1_replay(self->data_dir, self->journal_fd, self->bets_fd, &self->opened,
-                          self->must_stop, self->draw, &self->extent, &report, err);
+                          &self->pace, self->draw, &self->extent, &report, err);
     if (status != STATUS_OK)
         return status;
     self->bets_synced = report.bets_synced;

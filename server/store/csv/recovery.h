@@ -10,6 +10,7 @@
 #include "bets_extent.h"
 #include "data_dir.h"
 #include "journal.h"
+#include "recovery_pace.h"
 
 /* The part of the journal that is in memory. */
 struct recovery_window {
@@ -24,7 +25,7 @@ struct recovery {
     const struct data_dir *data_dir;
     int bets_fd;
     int journal_fd;
-    bool (*must_stop)(void);   /* NULL: never */
+    struct recovery_pace pace; /* must_stop is set, the rest is zero */
     struct draw_opened opened; /* for a journal of version 1 */
     struct draw *draw;         /* an initialised state; gets what the records say */
 
@@ -43,10 +44,7 @@ struct recovery {
 
     /* While it reads. */
     struct recovery_window window;
-    struct errbuf reason;    /* why the valid part ended where it did; empty: no reason yet */
-    uint64_t bytes_done;     /* read so far */
-    uint64_t bytes_all;      /* to read */
-    uint64_t next_report_ms; /* when to say how far it is */
+    struct errbuf reason; /* why the valid part ended where it did; empty: no reason yet */
 };
 
 /* Reads both files. Changes nothing on disk; blocks on them. As of store_csv_open(), with the
@@ -56,9 +54,6 @@ enum status recovery_read(struct recovery *self, struct errbuf *err);
 /* After that: sets torn tails aside and cuts them, writes again what is not known to be on disk,
  * and syncs all of it. When it fails, a later recovery can go on. */
 enum status recovery_settle(struct recovery *self, struct errbuf *err);
-
-/* Asked between blocks: says each second how far it is. STOPPED when must_stop() returns true. */
-enum status recovery_pause(struct recovery *self, struct errbuf *err);
 
 /* Gets `size` bytes of the journal at `at`, fewer only at its end, into *bytes and *got; valid
  * until the next call. `size` is at most RECOVERY_WINDOW. */

@@ -82,9 +82,9 @@ static enum status replay_cut(struct fixture *self, size_t journal_size, size_t 
     journal = openat(self->dir.fd, "bets.journal", O_RDONLY | O_CLOEXEC);
     bets = openat(self->dir.fd, "bets.csv", O_RDONLY | O_CLOEXEC);
     assert_true(journal >= 0 && bets >= 0);
-    enum status status =
-        journal_v1_replay(&self->dir, journal, bets, &self->opened, self->must_stop, &self->draw,
-                          &self->extent, &self->report, &self->err);
+    enum status status = journal_v1_replay(&self->dir, journal, bets, &self->opened,
+                                           &(struct recovery_pace){.must_stop = self->must_stop},
+                                           &self->draw, &self->extent, &self->report, &self->err);
     assert_int_equal(close(journal), 0);
     assert_int_equal(close(bets), 0);
     if (status == STATUS_OK) {
