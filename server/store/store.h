@@ -34,8 +34,9 @@ struct store {
 
 /* Adds an accepted record to the commit group. `bets` are the encoded bets of a DRAW_BETS record
  * (see store_encoding.h), `size` bytes; they are borrowed until the group was committed. Sets
- * closed.extent of a DRAW_CLOSING record. Does not touch the disk. STATUS_NOMEM: the record is not
- * in the group, which is as before. */
+ * closed.extent of a DRAW_CLOSING record, which the ledger takes over into its state before the
+ * commit. Does not touch the disk. STATUS_NOMEM: the record is not in the group, which is as
+ * before. */
 static inline enum status store_append(struct store *store, struct draw_record *record,
                                        const void *bets, size_t size)
 {

@@ -142,6 +142,8 @@ static enum status add(struct store_fixture *self, struct draw_record *record, c
         return status;
     }
     assert_true(self->count < STORE_GROUP_MAX);
+    if (record->type == DRAW_CLOSING)
+        self->draw.closed.extent = record->closed.extent; /* as the ledger does */
     self->records[self->count] = *record;
     self->lines[self->count++] = lines;
     return STATUS_OK;

@@ -63,7 +63,7 @@ enum status commit_append(struct commit *self, struct draw_record *record, const
         described.crc = self->extent.crc;
         commit_add_lines(self, lines, size);
     } else if (record->type == DRAW_CLOSING) {
-        record->closed.extent = self->draw->closed.extent = self->extent.size;
+        record->closed.extent = self->extent.size;
         self->has_closing = true;
     }
     self->records.size +=
