@@ -272,6 +272,36 @@ static void starting_on_a_full_disk(void **state)
     expect_valid(dir, 23, 9);
 }
 
+/* Publishing that fails halfway, with one of the two names given: new files can be opened and
+ * published, and then both names are theirs. */
+static void publishing_again(void **state)
+{
+    for (unsigned after = 0; after < 2; after++) {
+        const char *dir = round_dir(*state);
+        int fds[2];
+
+        open_store(dir, &fault_file_ops);
+        for (unsigned attempt = 0; attempt < 2; attempt++) {
+            assert_int_equal(store_open_winners(f.store, fds, 2, &f.err), STATUS_OK);
+            assert_int_equal(write(fds[0], "winners", attempt + 1), attempt + 1);
+            assert_int_equal(write(fds[1], "index", attempt + 1), attempt + 1);
+            (void)close(fds[0]);
+            (void)close(fds[1]);
+            if (attempt == 0) {
+                fault_plan(FAULT_RENAMEAT, after, FAULT_ERROR, EIO, false);
+                assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_IO);
+                assert_true(fault_end());
+            }
+        }
+        assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_OK);
+        struct folder folder = folder_read(dir);
+        assert_int_equal(folder.sizes[WINNERS_FILE], 2);
+        assert_int_equal(folder.sizes[INDEX_FILE], 2);
+        folder_free(&folder);
+        store_fixture_close(&f);
+    }
+}
+
 /* Storing: when a write fails or is short, only its group fails; the next ones are stored, now and
  * after a restart. */
 static void storing(void **state)
@@ -565,6 +595,7 @@ int main(void)
         CASE(setting_aside_on_a_full_disk),
         CASE(recovering_on_a_dead_disk),
         CASE(starting_on_a_full_disk),
+        CASE(publishing_again),
         CASE(storing),
         CASE(storing_on_a_full_disk),
         CASE(storing_until_it_is_uncertain),
