@@ -116,3 +116,13 @@ enum status file_size(const struct file_ops *ops, int fd, uint64_t *out)
     *out = (uint64_t)info.st_size;
     return STATUS_OK;
 }
+
+enum status file_identify(const struct file_ops *ops, int fd, struct file_id *out)
+{
+    struct stat info;
+
+    if (ops->fstat(fd, &info) < 0)
+        return status_from_errno(errno);
+    *out = (struct file_id){info.st_dev, info.st_ino};
+    return STATUS_OK;
+}

@@ -9,6 +9,7 @@
 #include "errbuf.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -48,5 +49,20 @@ enum status file_fail(struct errbuf *err, const char *what, enum status status);
 
 /* The size of an open file. */
 enum status file_size(const struct file_ops *ops, int fd, uint64_t *out);
+
+/* Which file or directory it is, whatever its name: the same as long as it is open. */
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+
+/* That of an open one. */
+enum status file_identify(const struct file_ops *ops, int fd, struct file_id *out);
+
+/* Is `info` of that file? */
+static inline bool file_is(const struct file_id *id, const struct stat *info)
+{
+    return info->st_dev == id->device && info->st_ino == id->inode;
+}
 
 #endif

@@ -114,6 +114,8 @@ static void run_start(void *context)
     ledger->data_dir = (struct data_dir){
         .ops = &sim_disk_ops, .path = SIM_DIR_PATH, .fd = sim_disk_open_dir(), .old_lock_fd = -1};
     draw_init(&ledger->draw);
+    if (file_identify(&sim_disk_ops, ledger->data_dir.fd, &ledger->data_dir.id) != STATUS_OK)
+        sim_fail("the folder cannot be identified");
     ledger->start_status =
         store_csv_open(&store_config, &ledger->draw, &ledger->store, &report, &ledger->err);
     if (ledger->start_status != STATUS_OK)

@@ -26,6 +26,8 @@ struct commit {
     struct draw *draw;                  /* borrowed; for checkpoints */
     int bets_fd;                        /* owned; -1: not open */
     int journal_fd;                     /* owned; -1: there is no journal yet */
+    struct file_id bets_id;             /* of what bets_fd is open on */
+    struct file_id journal_id;          /* of what journal_fd is open on */
     struct journal_header header;       /* the newer one in the file */
 
     /* What is committed. */

@@ -69,7 +69,11 @@ static enum status data_dir_open_locked(const char *path, const struct file_ops 
     data_dir.fd = ops->openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (data_dir.fd < 0)
         return data_dir_fail(err, errno);
-    enum status status = data_dir_take_lock(data_dir.fd, kind, err);
+    enum status status = file_identify(ops, data_dir.fd, &data_dir.id);
+    if (status != STATUS_OK)
+        errbuf_set(err, "%s", status_text(status));
+    if (status == STATUS_OK)
+        status = data_dir_take_lock(data_dir.fd, kind, err);
     if (status == STATUS_OK)
         status = data_dir_take_old_lock(&data_dir, kind, err);
     if (status != STATUS_OK) {
@@ -123,22 +127,20 @@ static bool data_dir_is_not_there(int error)
 
 bool data_dir_is_in_place(const struct data_dir *data_dir, struct errbuf *err)
 {
-    struct stat ours;
-    struct stat there;
+    struct stat info; /* of what is at the path; if nothing is, of the directory itself */
     const char *what;
 
-    if (data_dir->ops->fstat(data_dir->fd, &ours) < 0)
-        return true;
-    bool is_path_found = data_dir->ops->fstatat(AT_FDCWD, data_dir->path, &there, 0) == 0;
-    if (!is_path_found && !data_dir_is_not_there(errno) && ours.st_nlink > 0)
-        return true;
-    bool is_ours = is_path_found && there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
-    if (is_ours && ours.st_nlink > 0)
-        return true;
-    if (is_path_found && !is_ours)
+    bool is_path_found = data_dir->ops->fstatat(AT_FDCWD, data_dir->path, &info, 0) == 0;
+    if (is_path_found && !file_is(&data_dir->id, &info)) {
         what = "was replaced: another one is at its path";
-    else
-        what = ours.st_nlink == 0 ? "was removed" : "was moved: nothing is at its path";
+    } else {
+        bool is_there = is_path_found || !data_dir_is_not_there(errno);
+        if (!is_path_found && data_dir->ops->fstat(data_dir->fd, &info) < 0)
+            return true;
+        if (is_there && info.st_nlink > 0)
+            return true;
+        what = info.st_nlink == 0 ? "was removed" : "was moved: nothing is at its path";
+    }
     errbuf_set(err, "data directory %s: it %s", data_dir->path, what);
     return false;
 }

@@ -23,6 +23,7 @@ struct data_dir {
     const char *path;           /* as it was opened; borrowed. If it is relative, the process must
                                    stay in its working directory */
     int fd;                     /* of the directory; owned */
+    struct file_id id;          /* of the directory */
     int old_lock_fd;            /* of bets.lock, -1 if there was none; owned */
 };
 
@@ -41,8 +42,8 @@ enum status data_dir_open_check(const char *path, const struct file_ops *ops, st
                                 struct errbuf *err);
 
 /* Is it still where it was opened? Otherwise *err says whether it was moved, removed or replaced.
- * Two system calls. A directory that was opened as "." cannot be moved from there: it is always
- * where the process is. */
+ * One system call if it is. A directory that was opened as "." cannot be moved from there: it is
+ * always where the process is. */
 bool data_dir_is_in_place(const struct data_dir *data_dir, struct errbuf *err);
 
 /* Opens a file in it: no symbolic link is followed, a FIFO does not wait for its other end, a new

@@ -123,12 +123,13 @@ enum status journal_file_write_zeros(const struct file_ops *ops, int fd, uint64_
 /* Opens a new file under the other name. What has that name may be the journal itself: a rename
  * that was cut short by a power cut may leave both names. So it loses the name, and not its bytes.
  */
-static enum status journal_file_open_new(const struct data_dir *data_dir, int *fd)
+static enum status journal_file_open_new(const struct data_dir *data_dir, struct journal_file *file)
 {
     if (data_dir->ops->unlinkat(data_dir->fd, JOURNAL_NEW_NAME) < 0 && errno != ENOENT)
         return status_from_errno(errno);
-    *fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_EXCL);
-    return *fd < 0 ? status_from_errno(errno) : STATUS_OK;
+    file->fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_EXCL);
+    return file->fd < 0 ? status_from_errno(errno)
+                        : file_identify(data_dir->ops, file->fd, &file->id);
 }
 
 /* Writes all of the file and syncs it. */
@@ -175,7 +176,7 @@ enum status journal_file_create(const struct data_dir *data_dir, const struct dr
         file.end = JOURNAL_START + checkpoint.size;
         file.capacity = file.end + reserve;
         file.header = (struct journal_header){mark.stamp, 2, file.end, extent->size};
-        status = journal_file_open_new(data_dir, &file.fd);
+        status = journal_file_open_new(data_dir, &file);
     }
     if (status == STATUS_OK) {
         status = journal_file_write_all(data_dir->ops, &file, &checkpoint);

@@ -26,6 +26,7 @@ enum status journal_file_write_zeros(const struct file_ops *ops, int fd, uint64_
 /* A new journal file that begins with a checkpoint. */
 struct journal_file {
     int fd;                       /* owned */
+    struct file_id id;            /* of what it is open on */
     struct journal_header header; /* the newer one */
     uint64_t end;                 /* where the next record goes */
     uint64_t capacity;            /* size of the file: zeros from `end` on */

@@ -48,22 +48,18 @@ enum status commit_sync_bets(struct commit *self, struct errbuf *err)
     return STATUS_OK;
 }
 
-/* Is `fd` open on what has the name now? An error that does not say so, such as a lack of memory,
- * is not taken for its end. */
-static bool commit_has_file(const struct commit *self, int fd, const char *name, struct errbuf *err)
+/* Is this file what has the name now? An error that does not say so, such as a lack of memory, is
+ * not taken for its end. */
+static bool commit_has_file(const struct commit *self, const struct file_id *id, const char *name,
+                            struct errbuf *err)
 {
     const struct data_dir *data_dir = self->data_dir;
-    struct stat ours;
     struct stat there;
 
-    if (data_dir->ops->fstat(fd, &ours) < 0)
+    if (data_dir->ops->fstatat(data_dir->fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0
+            ? errno != ENOENT
+            : file_is(id, &there))
         return true;
-    if (data_dir->ops->fstatat(data_dir->fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno != ENOENT)
-            return true;
-    } else if (there.st_dev == ours.st_dev && there.st_ino == ours.st_ino) {
-        return true;
-    }
     errbuf_set(err, "data directory %s: %s was moved, removed or replaced", data_dir->path, name);
     return false;
 }
@@ -71,8 +67,8 @@ static bool commit_has_file(const struct commit *self, int fd, const char *name,
 bool commit_is_in_place(const struct commit *self, struct errbuf *err)
 {
     return data_dir_is_in_place(self->data_dir, err) &&
-           commit_has_file(self, self->bets_fd, BETS_NAME, err) &&
-           commit_has_file(self, self->journal_fd, JOURNAL_NAME, err);
+           commit_has_file(self, &self->bets_id, BETS_NAME, err) &&
+           commit_has_file(self, &self->journal_id, JOURNAL_NAME, err);
 }
 
 enum status commit_checkpoint(struct commit *self, struct errbuf *err)
@@ -99,6 +95,7 @@ enum status commit_checkpoint(struct commit *self, struct errbuf *err)
     if (self->journal_fd >= 0)
         (void)close(self->journal_fd);
     self->journal_fd = file.fd;
+    self->journal_id = file.id;
     self->header = file.header;
     self->journal_size = self->checkpoint_end = self->bets_sync_at = file.end;
     self->capacity = file.capacity;

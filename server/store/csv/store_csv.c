@@ -174,6 +174,17 @@ static enum status store_csv_open_files(const struct data_dir *data_dir, int mod
     return STATUS_OK;
 }
 
+/* Notes which files are open. */
+static enum status store_csv_identify_files(struct commit *commit, struct errbuf *err)
+{
+    const struct file_ops *ops = commit->data_dir->ops;
+
+    enum status status = file_identify(ops, commit->bets_fd, &commit->bets_id);
+    if (status == STATUS_OK && commit->journal_fd >= 0)
+        status = file_identify(ops, commit->journal_fd, &commit->journal_id);
+    return status == STATUS_OK ? STATUS_OK : file_fail(err, "the files' identity", status);
+}
+
 /* A folder without a journal is new, if it has no bets either. */
 static enum status store_csv_begin_folder(const struct commit *commit, struct errbuf *err)
 {
@@ -250,6 +261,8 @@ static enum status store_csv_open_commit(struct commit *commit,
     *report = (struct store_csv_report){0};
     enum status status = store_csv_open_files(data_dir, O_RDWR, config->must_exist,
                                               &commit->bets_fd, &commit->journal_fd, err);
+    if (status == STATUS_OK)
+        status = store_csv_identify_files(commit, err);
     if (status != STATUS_OK)
         return status;
     bool is_new = commit->journal_fd < 0;
