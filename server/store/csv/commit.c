@@ -105,26 +105,14 @@ static enum status reserve_journal(struct commit *self, uint64_t end)
     return status == STATUS_NOSPACE ? STATUS_OK : status; /* the records themselves may fit */
 }
 
-static struct journal_mark first_mark(const struct commit *self)
+static enum status commit_write_journal(struct commit *self)
 {
-    return (struct journal_mark){self->header.stamp, self->journal_size, self->journal_size,
-                                 self->bets_synced};
-}
+    struct iovec part = {self->image.data, self->image.size};
 
-static enum status commit_write_journal(struct commit *self, const struct buffer *bytes)
-{
-    struct iovec part = {bytes->data, bytes->size};
-
-    enum status status = reserve_journal(self, self->journal_size + bytes->size);
+    enum status status = reserve_journal(self, self->journal_size + part.iov_len);
     if (status == STATUS_OK)
         status = file_write(self->data_dir->ops, self->journal_fd, &part, 1, self->journal_size);
     return status;
-}
-
-static enum status commit_write_bets(struct commit *self)
-{
-    return file_write(self->data_dir->ops, self->bets_fd, self->parts, self->parts_count,
-                      self->bets_size);
 }
 
 /* Where the next line of the group is: in which part, and how far into it. */
@@ -148,12 +136,13 @@ static char *commit_copy_lines(struct cursor *cursor, char *out, size_t size)
     return out;
 }
 
-/* Makes the records of a small group, each with its lines after it. */
-static enum status make_image(struct commit *self)
+/* Makes what the journal gets: the sealed records, those of bets with their lines or without. */
+static enum status make_image(struct commit *self, bool has_lines)
 {
-    struct journal_mark mark = first_mark(self);
+    struct journal_mark mark = {self->header.stamp, self->journal_size, self->journal_size,
+                                self->bets_synced};
     struct cursor cursor = {self->parts, 0};
-    size_t lines = (size_t)(self->extent.size - self->bets_size);
+    size_t lines = has_lines ? (size_t)(self->extent.size - self->bets_size) : 0;
     size_t count = self->records.size / JOURNAL_FIXED_MIN; /* at most */
 
     if (buffer_reserve(&self->image, self->records.size + lines + 8 * count) != STATUS_OK)
@@ -162,7 +151,7 @@ static enum status make_image(struct commit *self)
         const uint8_t *record = (const uint8_t *)self->records.data + at;
         char *out = self->image.data + self->image.size;
         size_t fixed = journal_size_of(record);
-        size_t bytes = journal_lines_of(record);
+        size_t bytes = has_lines ? journal_lines_of(record) : 0;
         memcpy(out, record, fixed);
         size_t whole = journal_seal((uint8_t *)out, bytes > 0, &mark);
         char *end = commit_copy_lines(&cursor, out + fixed, bytes);
@@ -174,35 +163,22 @@ static enum status make_image(struct commit *self)
     return STATUS_OK;
 }
 
-/* Writes a small group: the journal first, so that bets.csv has nothing that it lacks. */
-static enum status write_small(struct commit *self, const char **name)
+/* Writes the group. The journal of a small one comes first, so that bets.csv has nothing that it
+ * lacks; that of a large one last, so that it describes nothing that is not there. */
+static enum status commit_write(struct commit *self, bool is_large, const char **name)
 {
     *name = JOURNAL_NAME;
-    enum status status = make_image(self);
-    if (status == STATUS_OK)
-        status = commit_write_journal(self, &self->image);
-    if (status == STATUS_OK && self->parts_count > 0) {
-        *name = BETS_NAME;
-        status = commit_write_bets(self);
-    }
-    return status;
-}
-
-/* Writes a large group: the bets first, so that the journal describes nothing that is not there. */
-static enum status write_large(struct commit *self, const char **name)
-{
-    struct journal_mark mark = first_mark(self);
-
-    for (size_t at = 0; at < self->records.size;) {
-        size_t size = journal_seal((uint8_t *)self->records.data + at, false, &mark);
-        mark.at += size;
-        at += size;
-    }
-    *name = BETS_NAME;
-    enum status status = commit_write_bets(self);
+    enum status status = make_image(self, !is_large);
+    if (status == STATUS_OK && !is_large)
+        status = commit_write_journal(self);
     if (status == STATUS_OK) {
+        *name = BETS_NAME;
+        status = file_write(self->data_dir->ops, self->bets_fd, self->parts, self->parts_count,
+                            self->bets_size);
+    }
+    if (status == STATUS_OK && is_large) {
         *name = JOURNAL_NAME;
-        status = commit_write_journal(self, &self->records);
+        status = commit_write_journal(self);
     }
     return status;
 }
@@ -220,14 +196,13 @@ static enum status commit_cut_back(struct commit *self, struct errbuf *err)
 }
 
 /* Takes what was written for committed, and syncs it. */
-static enum status commit_settle(struct commit *self, bool is_large, size_t size,
-                                 struct errbuf *err)
+static enum status commit_settle(struct commit *self, bool is_large, struct errbuf *err)
 {
     const struct file_ops *ops = self->data_dir->ops;
 
     self->bets_size = self->extent.size;
     self->bets_crc = self->extent.crc;
-    self->journal_size += size;
+    self->journal_size += self->image.size;
     if (self->capacity < self->journal_size)
         self->capacity = self->journal_size;
     if (is_large) {
@@ -251,7 +226,7 @@ enum status commit_group(struct commit *self, struct errbuf *err)
     if (self->records.size == 0)
         return STATUS_OK;
     bool is_large = self->extent.size - self->bets_size > self->limits->inline_max;
-    enum status status = is_large ? write_large(self, &name) : write_small(self, &name);
+    enum status status = commit_write(self, is_large, &name);
     self->is_draw_ahead = status != STATUS_OK;
     if (status != STATUS_OK) {
         (void)file_fail(err, name, status);
@@ -259,8 +234,7 @@ enum status commit_group(struct commit *self, struct errbuf *err)
             status = STATUS_UNCERTAIN;
         bets_extent_cut(&self->extent, self->bets_size, self->bets_crc);
     } else {
-        status =
-            commit_settle(self, is_large, is_large ? self->records.size : self->image.size, err);
+        status = commit_settle(self, is_large, err);
         if (status == STATUS_OK && !commit_is_in_place(self, err))
             status = STATUS_GONE;
     }

@@ -51,7 +51,7 @@ struct commit {
     size_t parts_count;
     size_t parts_capacity;
     struct buffer records; /* encoded, not yet sealed */
-    struct buffer image;   /* for records with their lines */
+    struct buffer image;   /* the records as the journal gets them */
     bool has_closing;      /* it has a DRAW_CLOSING record */
 };
 

@@ -69,7 +69,7 @@ struct journal_record {
 size_t journal_encode(const struct draw_record *record, const struct journal_lines *lines,
                       uint8_t *out);
 
-/* The size of an encoded record as journal_encode() returned it, or whole once it was sealed. */
+/* The size of an encoded record as journal_encode() returned it. */
 size_t journal_size_of(const uint8_t *record);
 
 /* The bytes of the lines that an encoded record describes; 0 for other types than DRAW_BETS. */
