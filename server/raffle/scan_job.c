@@ -334,7 +334,8 @@ static enum status scan_job_read_checkpoint(struct scan_job *job, struct errbuf 
     const struct draw *draw = &job->draw;
     const struct ledger_news *news = &job->news;
 
-    enum status status = checkpoint_read(job->config.data_dir, &job->draw, &job->extent, err);
+    enum status status =
+        journal_file_read_checkpoint(job->config.data_dir, &job->draw, &job->extent, err);
     if (status != STATUS_OK)
         return status;
     if ((draw->phase == DRAW_CLOSED || draw->phase == DRAW_DRAWN) &&

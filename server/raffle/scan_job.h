@@ -7,7 +7,7 @@
 #ifndef LOTTERY_SCAN_JOB_H
 #define LOTTERY_SCAN_JOB_H
 
-#include "checkpoint.h"
+#include "journal_file.h"
 #include "ledger.h"
 #include "subprocess.h"
 #include "winner_files.h"

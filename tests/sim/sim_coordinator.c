@@ -1,7 +1,7 @@
 #include "sim_coordinator.h"
 
 #include "bets_scan.h"
-#include "checkpoint.h"
+#include "journal_file.h"
 #include "sim_agency.h"
 #include "sim_disk.h"
 #include "sim_random.h"
@@ -84,7 +84,8 @@ static enum status run_attempt(struct sim_coordinator *self, struct attempt *att
                                .parts = attempt->count - 2,
                                .winners_fd = attempt->fds[0],
                                .index_fd = attempt->fds[1]};
-    enum status status = checkpoint_read(&self->data_dir, &attempt->draw, &attempt->extent, err);
+    enum status status =
+        journal_file_read_checkpoint(&self->data_dir, &attempt->draw, &attempt->extent, err);
 
     if (status != STATUS_OK)
         return status;

@@ -21,32 +21,24 @@
 #define ZEROS_MAX 64 /* times that, in one call */
 #define ADVICE ": restore the folder from a copy, or move it away to start over"
 
-enum status journal_file_read_header(const struct file_ops *ops, int fd, struct journal_header *out,
-                                     struct errbuf *err)
+/* Takes the newer of the two headers. DAMAGED when neither is valid. */
+static enum status journal_file_load_header(const struct file_ops *ops, int fd,
+                                            struct journal_header *out)
 {
-    bool is_found = false;
-
+    *out = (struct journal_header){0};
     for (unsigned i = 0; i < 2; i++) {
         uint8_t bytes[JOURNAL_HEADER_SIZE];
         struct journal_header header;
         size_t size;
         enum status status =
             file_read(ops, fd, bytes, sizeof(bytes), i == 0 ? 0 : JOURNAL_HEADER_B, &size);
-        if (status != STATUS_OK) {
-            errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+        if (status != STATUS_OK)
             return status;
-        }
         if (size == sizeof(bytes) && journal_header_decode(bytes, &header) &&
-            (!is_found || header.generation > out->generation)) {
+            header.generation > out->generation)
             *out = header;
-            is_found = true;
-        }
     }
-    if (!is_found) {
-        errbuf_set(err, JOURNAL_NAME ": no valid header at byte 0 or %d" ADVICE, JOURNAL_HEADER_B);
-        return STATUS_DAMAGED;
-    }
-    return STATUS_OK;
+    return out->generation > 0 ? STATUS_OK : STATUS_DAMAGED;
 }
 
 enum status journal_file_write_header(const struct file_ops *ops, int fd,
@@ -87,16 +79,39 @@ static enum status journal_file_load_checkpoint(const struct file_ops *ops, int 
     return status;
 }
 
-enum status journal_file_read_checkpoint(const struct file_ops *ops, int fd, uint64_t stamp,
-                                         struct draw *draw, struct bets_extent *extent,
-                                         uint64_t *end, struct errbuf *err)
+enum status journal_file_load(const struct file_ops *ops, int fd, struct journal_header *header,
+                              struct draw *draw, struct bets_extent *extent, uint64_t *end,
+                              struct errbuf *err)
 {
-    enum status status = journal_file_load_checkpoint(ops, fd, stamp, draw, extent, end);
+    enum status status = journal_file_load_header(ops, fd, header);
 
-    if (status == STATUS_DAMAGED)
+    if (status == STATUS_DAMAGED) {
+        errbuf_set(err, JOURNAL_NAME ": no valid header at byte 0 or %d" ADVICE, JOURNAL_HEADER_B);
+        return status;
+    }
+    if (status == STATUS_OK)
+        status = journal_file_load_checkpoint(ops, fd, header->stamp, draw, extent, end);
+    if (status == STATUS_DAMAGED) {
         errbuf_set(err, JOURNAL_NAME ": no valid checkpoint at byte %d" ADVICE, JOURNAL_START);
-    else if (status != STATUS_OK)
-        errbuf_set(err, JOURNAL_NAME ": %s", status_text(status));
+        return status;
+    }
+    return status == STATUS_OK ? STATUS_OK : file_fail(err, JOURNAL_NAME, status);
+}
+
+enum status journal_file_read_checkpoint(const struct data_dir *data_dir, struct draw *draw,
+                                         struct bets_extent *extent, struct errbuf *err)
+{
+    struct journal_header header;
+    uint64_t end;
+
+    *extent = (struct bets_extent){0};
+    int fd = data_dir_open_file(data_dir, JOURNAL_NAME, O_RDONLY);
+    if (fd < 0) {
+        errbuf_set(err, JOURNAL_NAME ": %s", strerror(errno));
+        return status_from_errno(errno);
+    }
+    enum status status = journal_file_load(data_dir->ops, fd, &header, draw, extent, &end, err);
+    (void)close(fd);
     return status;
 }
 
@@ -187,10 +202,9 @@ enum status journal_file_create(const struct data_dir *data_dir, const struct dr
     }
     buffer_fini(&checkpoint);
     if (status != STATUS_OK) {
-        errbuf_set(err, JOURNAL_NEW_NAME ": %s", status_text(status));
         if (file.fd >= 0)
             (void)close(file.fd);
-        return status;
+        return file_fail(err, JOURNAL_NEW_NAME, status);
     }
     *out = file;
     return STATUS_OK;

@@ -5,19 +5,22 @@
 #include "data_dir.h"
 #include "journal.h"
 
-/* Takes the newer of the two headers in an open journal. DAMAGED when neither is valid, IO. */
-enum status journal_file_read_header(const struct file_ops *ops, int fd, struct journal_header *out,
-                                     struct errbuf *err);
+/* Reads the beginning of an open journal: the newer of its headers, and the checkpoint into *draw,
+ * an initialised state, and *extent, an empty one, which the caller frees in any case. *end is
+ * where the next record begins. DAMAGED, IO, NOMEM, with a reason in *err. */
+enum status journal_file_load(const struct file_ops *ops, int fd, struct journal_header *header,
+                              struct draw *draw, struct bets_extent *extent, uint64_t *end,
+                              struct errbuf *err);
+
+/* Reads the newest checkpoint of the journal in a data directory, likewise. In a draw that is
+ * closed it covers all that counts. Changes nothing on disk; blocks on the file. NOTFOUND, or as
+ * journal_file_load(). */
+enum status journal_file_read_checkpoint(const struct data_dir *data_dir, struct draw *draw,
+                                         struct bets_extent *extent, struct errbuf *err);
 
 /* Writes the header of header->generation in its place. */
 enum status journal_file_write_header(const struct file_ops *ops, int fd,
                                       const struct journal_header *header);
-
-/* Reads the checkpoint record into *draw, an initialised state, and *extent, an empty one, which
- * the caller frees in any case; *end is where the next record begins. DAMAGED, IO, NOMEM. */
-enum status journal_file_read_checkpoint(const struct file_ops *ops, int fd, uint64_t stamp,
-                                         struct draw *draw, struct bets_extent *extent,
-                                         uint64_t *end, struct errbuf *err);
 
 /* Writes zeros from `from` to `to`. */
 enum status journal_file_write_zeros(const struct file_ops *ops, int fd, uint64_t from,

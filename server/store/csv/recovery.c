@@ -224,13 +224,8 @@ static enum status recovery_refuse_damage(const struct recovery *self, struct er
 
 static enum status recovery_read_version_2(struct recovery *self, struct errbuf *err)
 {
-    enum status status =
-        journal_file_read_header(self->data_dir->ops, self->journal_fd, &self->header, err);
-
-    if (status == STATUS_OK)
-        status =
-            journal_file_read_checkpoint(self->data_dir->ops, self->journal_fd, self->header.stamp,
-                                         self->draw, &self->extent, &self->checkpoint_end, err);
+    enum status status = journal_file_load(self->data_dir->ops, self->journal_fd, &self->header,
+                                           self->draw, &self->extent, &self->checkpoint_end, err);
     if (status != STATUS_OK)
         return status;
     self->at_checkpoint = (struct bets_extent){.size = self->extent.size, .crc = self->extent.crc};

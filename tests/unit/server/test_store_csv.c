@@ -1,11 +1,11 @@
 /* The embedded store as the ledger sees it: groups of both kinds, what is there after a restart,
  * checkpoints and new journal files, the winners' files, and a folder that goes away. */
-#include "checkpoint.h"
 #include "cmocka_all.h"
 
 #include "bets_csv.h"
 #include "crc32c.h"
 #include "fault_file_ops.h"
+#include "journal_file.h"
 #include "prng.h"
 #include "store_fixture.h"
 #include "winner_files.h"
@@ -270,7 +270,7 @@ static void keeps_the_checksums_of_each_mib(void **state)
     store_fixture_close(&f);
     open_store(*state);
     draw_init(&draw);
-    assert_int_equal(checkpoint_read(&f.data_dir, &draw, &extent, &f.err), STATUS_OK);
+    assert_int_equal(journal_file_read_checkpoint(&f.data_dir, &draw, &extent, &f.err), STATUS_OK);
     struct folder folder = folder_read(*state);
     struct bets_extent wanted = {0};
     assert_int_equal(bets_extent_append(&wanted, folder.bytes[BETS_FILE], folder.sizes[BETS_FILE]),
@@ -377,7 +377,7 @@ static void closes_the_draw(void **state)
     (void)close(fds[0]);
     (void)close(fds[1]);
     draw_init(&draw);
-    assert_int_equal(checkpoint_read(&f.data_dir, &draw, &extent, &f.err), STATUS_OK);
+    assert_int_equal(journal_file_read_checkpoint(&f.data_dir, &draw, &extent, &f.err), STATUS_OK);
     assert_int_equal(draw.phase, DRAW_CLOSED);
     assert_int_equal(draw.closed.extent, size);
     assert_int_equal(draw.closed.bets, 7);
