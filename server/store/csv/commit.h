@@ -4,7 +4,7 @@
 
 #include "bets_extent.h"
 #include "data_dir.h"
-#include "journal.h"
+#include "journal_file.h"
 
 #include <sys/uio.h>
 

@@ -6,22 +6,9 @@
 
 #include <string.h>
 
-#define VERSION 2
 #define CHECKPOINT 16        /* a type of record beside those of the draw */
 #define HAS_LINES 1          /* a flag */
 #define AGENCIES_MAX 1000000 /* far more than any setting allows, and no danger for the memory */
-
-static const uint8_t magic[8] = {'L', 'O', 'T', 'J', 'R', 'N', 'L', '\n'};
-
-/* The header: magic, checksum of all that follows it, version, then numbers. */
-enum {
-    HEADER_CRC = 8,
-    HEADER_VERSION = 12, /* u32 */
-    HEADER_STAMP = 16,
-    HEADER_GENERATION = 24,
-    HEADER_SYNCED = 32,
-    HEADER_BETS_SYNCED = 40 /* then 16 bytes of zero */
-};
 
 /* A record: checksum of all that follows it, except lines. */
 enum {
@@ -39,37 +26,10 @@ enum {
 enum { BODY_BETS = 32, BODY_FINISHED = 16, BODY_NUMBERS = 8, BODY_CLOSED = 64, BODY_DRAWN = 32 };
 
 _Static_assert(AT_BODY + BODY_CLOSED == JOURNAL_FIXED_MAX, "the closing is the longest record");
-_Static_assert(JOURNAL_HEADER_B + JOURNAL_HEADER_SIZE <= JOURNAL_START, "headers, then records");
 
 static size_t journal_round_up(size_t size)
 {
     return (size + 7) / 8 * 8;
-}
-
-void journal_header_encode(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE])
-{
-    memset(out, 0, JOURNAL_HEADER_SIZE);
-    memcpy(out, magic, sizeof(magic));
-    little_put32(out + HEADER_VERSION, VERSION);
-    little_put64(out + HEADER_STAMP, header->stamp);
-    little_put64(out + HEADER_GENERATION, header->generation);
-    little_put64(out + HEADER_SYNCED, header->synced);
-    little_put64(out + HEADER_BETS_SYNCED, header->bets_synced);
-    little_put32(out + HEADER_CRC,
-                 crc32c(0, out + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION));
-}
-
-bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out)
-{
-    if (memcmp(bytes, magic, sizeof(magic)) != 0 ||
-        little_get32(bytes + HEADER_VERSION) != VERSION ||
-        little_get32(bytes + HEADER_CRC) !=
-            crc32c(0, bytes + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION))
-        return false;
-    *out = (struct journal_header){
-        little_get64(bytes + HEADER_STAMP), little_get64(bytes + HEADER_GENERATION),
-        little_get64(bytes + HEADER_SYNCED), little_get64(bytes + HEADER_BETS_SYNCED)};
-    return true;
 }
 
 static void journal_put_closed(uint8_t *body, const struct draw_closed *closed)

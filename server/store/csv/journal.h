@@ -1,8 +1,8 @@
 /* journal.h - the records of the journal, format 2: bytes to struct and back. Pure.
  *
- * The file: two headers, at 0 and JOURNAL_HEADER_B, in different blocks and written in turn, then,
- * from JOURNAL_START, records: first a checkpoint, then those of the draw in their order. All
- * numbers are little endian. docs/disk-format.md has the layout by byte.
+ * The file: two headers (see journal_file.h), then, from JOURNAL_START, records: first a
+ * checkpoint, then those of the draw in their order. All numbers are little endian.
+ * docs/disk-format.md has the layout by byte.
  */
 #ifndef LOTTERY_JOURNAL_H
 #define LOTTERY_JOURNAL_H
@@ -19,25 +19,10 @@
 #define JOURNAL_NEW_NAME "bets.journal.new" /* one that is being written */
 #define BETS_NAME "bets.csv"                /* the file that it describes */
 
-#define JOURNAL_HEADER_SIZE 64
-#define JOURNAL_HEADER_B 4096                  /* offset of the second header */
 #define JOURNAL_START 8192                     /* offset of the first record */
 #define JOURNAL_FIXED_MIN 56                   /* the shortest record of a draw, without lines */
 #define JOURNAL_FIXED_MAX 112                  /* and the longest */
 #define JOURNAL_INLINE_MAX ((size_t)64 * 1024) /* bytes of lines that a record may carry */
-
-/* What a header says. The valid one with the higher generation counts. */
-struct journal_header {
-    uint64_t stamp;       /* random, of this file: records of other files do not match */
-    uint64_t generation;  /* how often a header of the file was written; from 1 */
-    uint64_t synced;      /* see journal_mark */
-    uint64_t bets_synced; /* see journal_mark */
-};
-
-void journal_header_encode(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE]);
-
-/* False, without *out, when it is not a valid header of format 2. */
-bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out);
 
 /* Where a record stands, and what was known when it was written. */
 struct journal_mark {

@@ -10,6 +10,8 @@
 #include "journal_file.h"
 
 #include "clock.h"
+#include "crc32c.h"
+#include "little_endian.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +19,51 @@
 #include <string.h>
 #include <unistd.h>
 
+#define VERSION 2
 #define ZEROS 4096   /* bytes */
 #define ZEROS_MAX 64 /* times that, in one call */
 #define ADVICE ": restore the folder from a copy, or move it away to start over"
+
+static const uint8_t magic[8] = {'L', 'O', 'T', 'J', 'R', 'N', 'L', '\n'};
+
+/* The header: magic, checksum of all that follows it, version, then numbers. */
+enum {
+    HEADER_CRC = 8,
+    HEADER_VERSION = 12, /* u32 */
+    HEADER_STAMP = 16,
+    HEADER_GENERATION = 24,
+    HEADER_SYNCED = 32,
+    HEADER_BETS_SYNCED = 40 /* then 16 bytes of zero */
+};
+
+_Static_assert(JOURNAL_HEADER_B + JOURNAL_HEADER_SIZE <= JOURNAL_START, "headers, then records");
+
+static void journal_header_encode(const struct journal_header *header,
+                                  uint8_t out[JOURNAL_HEADER_SIZE])
+{
+    memset(out, 0, JOURNAL_HEADER_SIZE);
+    memcpy(out, magic, sizeof(magic));
+    little_put32(out + HEADER_VERSION, VERSION);
+    little_put64(out + HEADER_STAMP, header->stamp);
+    little_put64(out + HEADER_GENERATION, header->generation);
+    little_put64(out + HEADER_SYNCED, header->synced);
+    little_put64(out + HEADER_BETS_SYNCED, header->bets_synced);
+    little_put32(out + HEADER_CRC,
+                 crc32c(0, out + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION));
+}
+
+bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out)
+{
+    if (memcmp(bytes, magic, sizeof(magic)) != 0 ||
+        little_get32(bytes + HEADER_VERSION) != VERSION ||
+        little_get32(bytes + HEADER_CRC) !=
+            crc32c(0, bytes + HEADER_VERSION, JOURNAL_HEADER_SIZE - HEADER_VERSION))
+        return false;
+    *out = (struct journal_header){
+        little_get64(bytes + HEADER_STAMP), little_get64(bytes + HEADER_GENERATION),
+        little_get64(bytes + HEADER_SYNCED), little_get64(bytes + HEADER_BETS_SYNCED)};
+    return true;
+}
 
 /* Takes the newer of the two headers. DAMAGED when neither is valid. */
 static enum status journal_file_load_header(const struct file_ops *ops, int fd,

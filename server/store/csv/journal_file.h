@@ -1,9 +1,24 @@
-/* journal_file.h - whole journal files: making one, reading its beginning. */
+/* journal_file.h - whole journal files: their headers, making one, reading its beginning. */
 #ifndef LOTTERY_JOURNAL_FILE_H
 #define LOTTERY_JOURNAL_FILE_H
 
 #include "data_dir.h"
 #include "journal.h"
+
+#define JOURNAL_HEADER_SIZE 64
+#define JOURNAL_HEADER_B 4096 /* offset of the second header */
+
+/* What a header says. There are two, in different blocks and written in turn; the valid one with
+ * the higher generation counts. */
+struct journal_header {
+    uint64_t stamp;       /* random, of this file: records of other files do not match */
+    uint64_t generation;  /* how often a header of the file was written; from 1 */
+    uint64_t synced;      /* see journal_mark */
+    uint64_t bets_synced; /* see journal_mark */
+};
+
+/* False, without *out, when it is not a valid header of format 2. */
+bool journal_header_decode(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out);
 
 /* Reads the beginning of an open journal: the newer of its headers, and the checkpoint into *draw,
  * an initialised state, and *extent, an empty one, which the caller frees in any case. *end is

@@ -9,7 +9,7 @@
 
 #include "bets_extent.h"
 #include "data_dir.h"
-#include "journal.h"
+#include "journal_file.h"
 #include "recovery_pace.h"
 
 /* The part of the journal that is in memory. */
