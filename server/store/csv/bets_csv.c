@@ -91,17 +91,18 @@ size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, ch
     return (size_t)(at - out);
 }
 
-size_t bets_csv_skip(const char *text, size_t size, uint32_t count)
+size_t bets_csv_skip(const void *text, size_t size, uint32_t count)
 {
-    const char *at = text;
+    const char *begin = text;
+    const char *at = begin;
 
     for (; count > 0; count--) {
-        const char *newline = memchr(at, '\n', size - (size_t)(at - text));
+        const char *newline = memchr(at, '\n', size - (size_t)(at - begin));
         if (newline == NULL)
             return size;
         at = newline + 1;
     }
-    return (size_t)(at - text);
+    return (size_t)(at - begin);
 }
 
 /* Reads the field at *at of a line that ends at `end` (its CR), unquotes it in place and moves *at

@@ -24,7 +24,7 @@
 size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out);
 
 /* The size in bytes of the first `count` lines of a text; `size` when it has no more of them. */
-size_t bets_csv_skip(const char *text, size_t size, uint32_t count);
+size_t bets_csv_skip(const void *text, size_t size, uint32_t count);
 
 /* Reads only the number of the first bet in a text of `size` bytes: the last field of the first
  * line. Returns the size of the line in bytes, 0 when it is not a line with a number. */

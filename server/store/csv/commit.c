@@ -49,9 +49,10 @@ static enum status reserve_memory(struct commit *self)
     return buffer_reserve(&self->records, JOURNAL_FIXED_MAX);
 }
 
-enum status commit_append(struct commit *self, struct draw_record *record, const void *lines,
+enum status commit_append(struct store *store, struct draw_record *record, const void *lines,
                           size_t size)
 {
+    struct commit *self = commit_of(store);
     struct journal_lines described = {.at = self->extent.size, .size = (uint32_t)size};
 
     ASSERT(size <= UINT32_MAX && (size > 0) == (record->type == DRAW_BETS));
@@ -217,8 +218,9 @@ static enum status commit_settle(struct commit *self, bool is_large, struct errb
     return STATUS_OK;
 }
 
-enum status commit_group(struct commit *self, struct errbuf *err)
+enum status commit_group(struct store *store, struct errbuf *err)
 {
+    struct commit *self = commit_of(store);
     const char *name;
 
     if (self->is_uncertain)

@@ -1,10 +1,11 @@
-/* commit.h - the commit group of the embedded store: what is appended, and how it gets to disk. */
+/* commit.h - the embedded store's object: its commit group, and how that gets to disk. */
 #ifndef LOTTERY_STORE_COMMIT_H
 #define LOTTERY_STORE_COMMIT_H
 
 #include "bets_extent.h"
 #include "data_dir.h"
 #include "journal_file.h"
+#include "store.h"
 
 #include <sys/uio.h>
 
@@ -21,6 +22,7 @@ struct commit_limits {
 extern const struct commit_limits commit_limits_usual;
 
 struct commit {
+    struct store store;                 /* first */
     const struct data_dir *data_dir;    /* borrowed */
     const struct commit_limits *limits; /* borrowed */
     struct draw *draw;                  /* borrowed; for checkpoints */
@@ -55,19 +57,22 @@ struct commit {
     bool has_closing;      /* it has a DRAW_CLOSING record */
 };
 
-/* As of store_append() and store_commit(). */
-enum status commit_append(struct commit *self, struct draw_record *record, const void *lines,
+static inline struct commit *commit_of(struct store *store)
+{
+    return (struct commit *)store;
+}
+
+/* The backend's store_append(), store_commit() and store_maintain(). */
+enum status commit_append(struct store *store, struct draw_record *record, const void *lines,
                           size_t size);
-enum status commit_group(struct commit *self, struct errbuf *err);
+enum status commit_group(struct store *store, struct errbuf *err);
+enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *err);
 
 /* Is a group begun? */
 static inline bool commit_has_group(const struct commit *self)
 {
     return self->records.size > 0;
 }
-
-/* As of store_maintain(). No group is begun. */
-enum status commit_maintain(struct commit *self, bool is_idle, struct errbuf *err);
 
 /* Are the folder and both files where they were? Otherwise *err says what is not. */
 bool commit_is_in_place(const struct commit *self, struct errbuf *err);

@@ -133,8 +133,9 @@ static enum status commit_note_synced(struct commit *self, struct errbuf *err)
     return STATUS_OK;
 }
 
-enum status commit_maintain(struct commit *self, bool is_idle, struct errbuf *err)
+enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *err)
 {
+    struct commit *self = commit_of(store);
     enum status status = STATUS_OK;
 
     if (self->is_uncertain)

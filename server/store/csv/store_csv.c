@@ -29,37 +29,6 @@
 
 _Static_assert(sizeof(off_t) == 8, "files may be larger than 2 GiB");
 
-struct store_csv {
-    struct store store; /* first */
-    struct commit commit;
-};
-
-static struct commit *commit_of(struct store *store)
-{
-    return &((struct store_csv *)store)->commit;
-}
-
-static enum status store_csv_append(struct store *store, struct draw_record *record,
-                                    const void *bets, size_t size)
-{
-    return commit_append(commit_of(store), record, bets, size);
-}
-
-static enum status store_csv_commit(struct store *store, struct errbuf *err)
-{
-    return commit_group(commit_of(store), err);
-}
-
-static enum status store_csv_maintain(struct store *store, bool is_idle, struct errbuf *err)
-{
-    return commit_maintain(commit_of(store), is_idle, err);
-}
-
-static size_t store_csv_skip(const void *bets, size_t size, uint32_t count)
-{
-    return bets_csv_skip(bets, size, count);
-}
-
 static void store_csv_close(struct store *store)
 {
     struct commit *commit = commit_of(store);
@@ -68,9 +37,9 @@ static void store_csv_close(struct store *store)
 
     /* A checkpoint would make what was not committed durable. */
     if (!is_draw_ahead && has_news && commit_checkpoint(commit, NULL) != STATUS_OK)
-        (void)commit_maintain(commit, true, NULL);
+        (void)commit_maintain(store, true, NULL);
     commit_fini(commit);
-    free(store);
+    free(commit);
 }
 
 /* Creates one of the files that a draw needs, in the place of what has its name. */
@@ -136,21 +105,16 @@ static enum status store_csv_publish_winners(struct store *store, struct errbuf 
 }
 
 static const struct store_backend csv_backend = {
-    .append = store_csv_append,
-    .commit = store_csv_commit,
-    .maintain = store_csv_maintain,
-    .skip = store_csv_skip,
+    .append = commit_append,
+    .commit = commit_group,
+    .maintain = commit_maintain,
+    .skip = bets_csv_skip,
     .open_winners = store_csv_open_winners,
     .publish_winners = store_csv_publish_winners,
     .close = store_csv_close,
 };
 
-static size_t store_csv_encode(uint32_t agency, const struct bet *bets, size_t count, char *out)
-{
-    return bets_csv_format(agency, bets, count, out);
-}
-
-const struct store_encoding store_csv_encoding = {BETS_CSV_LINE_MAX, store_csv_encode};
+const struct store_encoding store_csv_encoding = {BETS_CSV_LINE_MAX, bets_csv_format};
 
 /* Opens both files, with `mode` O_RDWR or O_RDONLY. *journal_fd stays -1 when there is none and the
  * folder may be new. */
@@ -284,22 +248,22 @@ static enum status store_csv_open_commit(struct commit *commit,
 enum status store_csv_open(const struct store_csv_config *config, struct draw *draw,
                            struct store **out, struct store_csv_report *report, struct errbuf *err)
 {
-    struct store_csv *self = calloc(1, sizeof(*self));
+    struct commit *self = malloc(sizeof(*self));
     struct errbuf reason = {{0}};
 
     if (self == NULL)
         return file_fail(err, "the store", STATUS_NOMEM);
-    self->store.backend = &csv_backend;
-    self->commit =
-        (struct commit){.data_dir = config->data_dir,
+    *self =
+        (struct commit){.store.backend = &csv_backend,
+                        .data_dir = config->data_dir,
                         .limits = config->limits != NULL ? config->limits : &commit_limits_usual,
                         .draw = draw,
                         .bets_fd = -1,
                         .journal_fd = -1};
-    enum status status = store_csv_open_commit(&self->commit, config, report, &reason);
+    enum status status = store_csv_open_commit(self, config, report, &reason);
     if (status != STATUS_OK) {
         errbuf_set(err, "%s", reason.text);
-        commit_fini(&self->commit);
+        commit_fini(self);
         free(self);
         return status;
     }
