@@ -11,81 +11,6 @@
 #include "journal_file.h"
 #include "journal_v1.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-_Static_assert(RECOVERY_WINDOW >= JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX, "a record fits");
-
-enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const uint8_t **bytes,
-                          size_t *got, struct errbuf *err)
-{
-    struct recovery_window *window = &self->window;
-    bool is_inside = at + size <= window->at + window->size || window->is_last;
-
-    if (window->bytes == NULL || at < window->at || !is_inside) {
-        if (window->bytes == NULL && (window->bytes = malloc(RECOVERY_WINDOW)) == NULL)
-            return file_fail(err, JOURNAL_NAME, STATUS_NOMEM);
-        enum status status = recovery_pause(&self->pace, err);
-        if (status != STATUS_OK)
-            return status;
-        window->at = at;
-        status = file_read(self->data_dir->ops, self->journal_fd, window->bytes, RECOVERY_WINDOW,
-                           at, &window->size);
-        if (status != STATUS_OK)
-            return file_fail(err, JOURNAL_NAME, status);
-        window->is_last = window->size < RECOVERY_WINDOW;
-        self->pace.bytes_done += window->size;
-    }
-    size_t there = window->at + window->size > at ? (size_t)(window->at + window->size - at) : 0;
-    *got = size < there ? size : there;
-    *bytes = window->bytes + (at - window->at);
-    return STATUS_OK;
-}
-
-/* The valid part ends here. */
-static void recovery_mark_end(struct recovery *self, const char *file, uint64_t at,
-                              const char *what)
-{
-    errbuf_set(&self->reason, "%s: %s at byte %" PRIu64, file, what, at);
-}
-
-static bool recovery_is_at_end(const struct recovery *self)
-{
-    return self->reason.text[0] != '\0';
-}
-
-/* Follows the lines of a record that are in bets.csv. */
-static enum status recovery_take_lines_of_file(struct recovery *self,
-                                               const struct journal_lines *lines,
-                                               struct errbuf *err)
-{
-    uint8_t *piece = malloc(RECOVERY_WINDOW);
-    enum status status = piece != NULL ? STATUS_OK : file_fail(err, BETS_NAME, STATUS_NOMEM);
-
-    for (uint64_t done = 0; status == STATUS_OK && done < lines->size;) {
-        uint64_t left = lines->size - done;
-        size_t want = left < RECOVERY_WINDOW ? (size_t)left : RECOVERY_WINDOW;
-        size_t got = 0;
-        status = file_read(self->data_dir->ops, self->bets_fd, piece, want, lines->at + done, &got);
-        if (status == STATUS_OK)
-            status = bets_extent_append(&self->extent, piece, got);
-        if (status != STATUS_OK) {
-            (void)file_fail(err, BETS_NAME, status);
-            break;
-        }
-        if (got < want) {
-            recovery_mark_end(self, BETS_NAME, lines->at + done + got, "bets missing");
-            break;
-        }
-        done += got;
-        self->pace.bytes_done += got;
-        status = recovery_pause(&self->pace, err);
-    }
-    free(piece);
-    return status;
-}
-
 /* Follows the lines of a record: do they continue bets.csv, and are they what they were? */
 static enum status recovery_take_lines(struct recovery *self, const struct journal_record *record,
                                        struct errbuf *err)
@@ -106,7 +31,7 @@ static enum status recovery_take_lines(struct recovery *self, const struct journ
         if (status == STATUS_OK && bets_extent_append(&self->extent, bytes, got) != STATUS_OK)
             status = file_fail(err, BETS_NAME, STATUS_NOMEM);
     } else {
-        status = recovery_take_lines_of_file(self, &record->lines, err);
+        status = recovery_follow_bets(self, record->lines.size, NULL, err);
     }
     if (status == STATUS_OK && !recovery_is_at_end(self) && self->extent.crc != record->lines.crc)
         recovery_mark_end(self, record->has_lines ? JOURNAL_NAME : BETS_NAME,
@@ -213,15 +138,6 @@ static enum status recovery_take_rest(struct recovery *self, struct errbuf *err)
     return STATUS_OK;
 }
 
-static enum status recovery_refuse_damage(const struct recovery *self, struct errbuf *err)
-{
-    errbuf_set(err,
-               "%s, although it was on disk before: restore the folder from a copy, or move it"
-               " away to start over",
-               self->reason.text);
-    return STATUS_DAMAGED;
-}
-
 static enum status recovery_read_version_2(struct recovery *self, struct errbuf *err)
 {
     enum status status = journal_file_load(self->data_dir->ops, self->journal_fd, &self->header,
@@ -229,12 +145,12 @@ static enum status recovery_read_version_2(struct recovery *self, struct errbuf 
     if (status != STATUS_OK)
         return status;
     self->at_checkpoint = (struct bets_extent){.size = self->extent.size, .crc = self->extent.crc};
-    self->pace.bytes_all = self->journal_size;
+    self->bytes_all = self->journal_size;
     if (self->bets_size < self->extent.size) {
         recovery_mark_end(self, BETS_NAME, self->bets_size, "bets missing");
         return recovery_refuse_damage(self, err);
     }
-    self->pace.bytes_all += self->bets_size - self->extent.size;
+    self->bytes_all += self->bets_size - self->extent.size;
     self->synced =
         self->header.synced > self->checkpoint_end ? self->header.synced : self->checkpoint_end;
     self->bets_synced =
@@ -248,21 +164,6 @@ static enum status recovery_read_version_2(struct recovery *self, struct errbuf 
     return status;
 }
 
-static enum status recovery_read_version_1(struct recovery *self, struct errbuf *err)
-{
-    struct journal_v1_report report = {0};
-
-    enum status status =
-        journal_v1_replay(self->data_dir, self->journal_fd, self->bets_fd, &self->opened,
-                          &self->pace, self->draw, &self->extent, &report, err);
-    if (status != STATUS_OK)
-        return status;
-    self->bets_synced = report.bets_synced;
-    self->synced = self->checkpoint_end = self->journal_end = report.journal_end;
-    self->journal_used = report.journal_used;
-    return STATUS_OK;
-}
-
 enum status recovery_read(struct recovery *self, struct errbuf *err)
 {
     const struct file_ops *ops = self->data_dir->ops;
@@ -272,16 +173,8 @@ enum status recovery_read(struct recovery *self, struct errbuf *err)
         status = file_size(ops, self->journal_fd, &self->journal_size);
     if (status != STATUS_OK)
         return file_fail(err, "the files' sizes", status);
-    status = journal_v1_is_one(ops, self->journal_fd, &self->is_version_1, err);
-    if (status == STATUS_OK)
-        status = self->is_version_1 ? recovery_read_version_1(self, err)
-                                    : recovery_read_version_2(self, err);
+    status = journal_v1_read(self, err);
+    if (status == STATUS_OK && !self->is_version_1)
+        status = recovery_read_version_2(self, err);
     return status;
-}
-
-void recovery_fini(struct recovery *self)
-{
-    bets_extent_fini(&self->extent);
-    free(self->window.bytes);
-    self->window = (struct recovery_window){0};
 }

@@ -10,7 +10,6 @@
 #include "bets_extent.h"
 #include "data_dir.h"
 #include "journal_file.h"
-#include "recovery_pace.h"
 
 /* The part of the journal that is in memory. */
 struct recovery_window {
@@ -25,7 +24,7 @@ struct recovery {
     const struct data_dir *data_dir;
     int bets_fd;
     int journal_fd;
-    struct recovery_pace pace; /* must_stop is set, the rest is zero */
+    bool (*must_stop)(void);   /* NULL: never; asked while it reads and settles */
     struct draw_opened opened; /* for a journal of version 1 */
     struct draw *draw;         /* an initialised state; gets what the records say */
 
@@ -44,7 +43,10 @@ struct recovery {
 
     /* While it reads. */
     struct recovery_window window;
-    struct errbuf reason; /* why the valid part ended where it did; empty: no reason yet */
+    uint64_t bytes_done;     /* read so far */
+    uint64_t bytes_all;      /* to read */
+    uint64_t next_report_ms; /* when to say how far it is */
+    struct errbuf reason;    /* why the valid part ended where it did; empty: no reason yet */
 };
 
 /* Reads both files. Changes nothing on disk; blocks on them. As of store_csv_open(), with the
@@ -55,13 +57,31 @@ enum status recovery_read(struct recovery *self, struct errbuf *err);
  * and syncs all of it. When it fails, a later recovery can go on. */
 enum status recovery_settle(struct recovery *self, struct errbuf *err);
 
+void recovery_fini(struct recovery *self);
+
+/* What reading and settling are made of, whatever the version of the journal (recovery_input.c). */
+
+#define RECOVERY_WINDOW ((size_t)128 * 1024) /* bytes that are read at a time */
+
+/* To be called between blocks: logs each second how far it is. STOPPED, with the reason in *err,
+ * when must_stop() returns true; otherwise OK. */
+enum status recovery_pause(struct recovery *self, struct errbuf *err);
+
 /* Gets `size` bytes of the journal at `at`, fewer only at its end, into *bytes and *got; valid
  * until the next call. `size` is at most RECOVERY_WINDOW. */
 enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const uint8_t **bytes,
                           size_t *got, struct errbuf *err);
 
-#define RECOVERY_WINDOW ((size_t)128 * 1024)
+/* Follows the next `size` bytes of bets.csv, unless they are missing: then the valid part ends.
+ * *crc, unless it is NULL, goes on over them. */
+enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *crc,
+                                 struct errbuf *err);
 
-void recovery_fini(struct recovery *self);
+/* The valid part ends here, and why. */
+void recovery_mark_end(struct recovery *self, const char *file, uint64_t at, const char *what);
+bool recovery_is_at_end(const struct recovery *self);
+
+/* It ends before what is known to be on disk. Returns DAMAGED. */
+enum status recovery_refuse_damage(const struct recovery *self, struct errbuf *err);
 
 #endif

@@ -47,8 +47,8 @@ static enum status settle_copy(struct recovery *self, int from_fd, uint64_t from
             status = file_write(ops, to_fd, &part, 1, to);
         from += size;
         to += size;
-        status = status == STATUS_OK ? recovery_pause(&self->pace, err)
-                                     : file_fail(err, "copying", status);
+        status =
+            status == STATUS_OK ? recovery_pause(self, err) : file_fail(err, "copying", status);
     }
     free(piece);
     return status;
@@ -252,7 +252,7 @@ static enum status settle_write_records(struct recovery *self, struct errbuf *er
             status = settle_write_bytes(self, self->journal_fd, JOURNAL_NAME, bytes, record.size,
                                         at, err);
         if (status == STATUS_OK)
-            status = recovery_pause(&self->pace, err);
+            status = recovery_pause(self, err);
         if (status != STATUS_OK)
             return status;
     }

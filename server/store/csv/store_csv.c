@@ -200,7 +200,7 @@ static enum status store_csv_recover(struct commit *commit, const struct store_c
     struct recovery recovery = {.data_dir = config->data_dir,
                                 .bets_fd = commit->bets_fd,
                                 .journal_fd = commit->journal_fd,
-                                .pace.must_stop = config->must_stop,
+                                .must_stop = config->must_stop,
                                 .opened = config->opened,
                                 .draw = commit->draw};
 
