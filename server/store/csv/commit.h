@@ -62,11 +62,13 @@ static inline struct commit *commit_of(struct store *store)
     return (struct commit *)store;
 }
 
-/* The backend's store_append(), store_commit() and store_maintain(). */
+/* The backend's functions, see store.h: store_append() and so on. */
 enum status commit_append(struct store *store, struct draw_record *record, const void *lines,
                           size_t size);
 enum status commit_group(struct store *store, struct errbuf *err);
 enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *err);
+enum status commit_open_winners(struct store *store, int *fds, size_t count, struct errbuf *err);
+enum status commit_publish_winners(struct store *store, struct errbuf *err);
 
 /* Is a group begun? */
 static inline bool commit_has_group(const struct commit *self)

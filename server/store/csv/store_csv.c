@@ -1,6 +1,6 @@
 /* The embedded store.
  *
- * Happy path: open the files (or create them), store_csv_recover, begin a new journal file; from
+ * Happy path: open the files (or create them), recover, begin a new journal file; from
  * then on commit.c does the work. At a clean stop the last checkpoint has everything.
  *
  * Failure modes: what was on disk is damaged, or there is a bets.csv without a journal, so that it
@@ -24,8 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OLD_AGENCIES_MAX 10000   /* what a check takes for N in a folder of version 1 */
-#define PART_NAME "winners.part" /* files without a name have this one for a moment */
+#define OLD_AGENCIES_MAX 10000 /* what a check takes for N in a folder of version 1 */
 
 _Static_assert(sizeof(off_t) == 8, "files may be larger than 2 GiB");
 
@@ -42,75 +41,13 @@ static void store_csv_close(struct store *store)
     free(commit);
 }
 
-/* Creates one of the files that a draw needs, in the place of what has its name. */
-static int store_csv_create_winners(const struct data_dir *data_dir, size_t index)
-{
-    static const char *const names[] = {WINNERS_NAME ".new", WINNERS_INDEX_NAME ".new", PART_NAME};
-    const char *name = names[index < 2 ? index : 2];
-
-    if (data_dir->ops->unlinkat(data_dir->fd, name) < 0 && errno != ENOENT)
-        return -1;
-    int fd = data_dir_open_file(data_dir, name, O_RDWR | O_CREAT | O_EXCL);
-    if (fd >= 0 && index >= 2 && data_dir->ops->unlinkat(data_dir->fd, name) < 0) {
-        (void)close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static enum status store_csv_open_winners(struct store *store, int *fds, size_t count,
-                                          struct errbuf *err)
-{
-    struct commit *commit = commit_of(store);
-
-    if (!commit_is_in_place(commit, err))
-        return STATUS_GONE;
-    /* Who draws reads the checkpoint: it has to be the one of the closing. */
-    if (commit->must_checkpoint) {
-        enum status status = commit_has_group(commit) ? file_fail(err, JOURNAL_NAME, STATUS_INUSE)
-                                                      : commit_checkpoint(commit, err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = store_csv_create_winners(commit->data_dir, i);
-        if (fds[i] >= 0)
-            continue;
-        enum status status =
-            file_fail(err, "creating the winners' files", status_from_errno(errno));
-        while (i > 0)
-            (void)close(fds[--i]);
-        return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status store_csv_publish_winners(struct store *store, struct errbuf *err)
-{
-    struct commit *commit = commit_of(store);
-    const struct data_dir *data_dir = commit->data_dir;
-    const struct file_ops *ops = data_dir->ops;
-
-    if (!commit_is_in_place(commit, err))
-        return STATUS_GONE;
-    if (ops->renameat(data_dir->fd, WINNERS_INDEX_NAME ".new", WINNERS_INDEX_NAME) < 0)
-        return file_fail(err, WINNERS_INDEX_NAME, status_from_errno(errno));
-    if (ops->renameat(data_dir->fd, WINNERS_NAME ".new", WINNERS_NAME) < 0)
-        return file_fail(err, WINNERS_NAME, status_from_errno(errno));
-    if (ops->fdatasync(data_dir->fd) < 0) {
-        commit->is_uncertain = true;
-        return file_fail(err, "syncing the folder", STATUS_UNCERTAIN);
-    }
-    return STATUS_OK;
-}
-
 static const struct store_backend csv_backend = {
     .append = commit_append,
     .commit = commit_group,
     .maintain = commit_maintain,
     .skip = bets_csv_skip,
-    .open_winners = store_csv_open_winners,
-    .publish_winners = store_csv_publish_winners,
+    .open_winners = commit_open_winners,
+    .publish_winners = commit_publish_winners,
     .close = store_csv_close,
 };
 

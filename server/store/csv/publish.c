@@ -1,0 +1,79 @@
+/* The files of a draw: made for those who hold it, and given their names once they are written.
+ *
+ * Happy path: the coordinator asks for the files, its scanners write and sync them, and the two
+ * that stay are renamed, the index first, and the directory is synced.
+ *
+ * Failure modes: a file cannot be made, or a rename fails: all of it can be asked for again, and
+ * then replaces what was renamed. The sync fails: the process has to end. The directory or a file
+ * was moved, removed or replaced: nothing is made or renamed.
+ */
+#include "commit.h"
+
+#include "winner_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define PART_NAME "winners.part" /* files without a name have this one for a moment */
+
+/* Creates one of the files that a draw needs, in the place of what has its name. */
+static int commit_create_winners(const struct data_dir *data_dir, size_t index)
+{
+    static const char *const names[] = {WINNERS_NAME ".new", WINNERS_INDEX_NAME ".new", PART_NAME};
+    const char *name = names[index < 2 ? index : 2];
+
+    if (data_dir->ops->unlinkat(data_dir->fd, name) < 0 && errno != ENOENT)
+        return -1;
+    int fd = data_dir_open_file(data_dir, name, O_RDWR | O_CREAT | O_EXCL);
+    if (fd >= 0 && index >= 2 && data_dir->ops->unlinkat(data_dir->fd, name) < 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+enum status commit_open_winners(struct store *store, int *fds, size_t count, struct errbuf *err)
+{
+    struct commit *self = commit_of(store);
+
+    if (!commit_is_in_place(self, err))
+        return STATUS_GONE;
+    /* Who draws reads the checkpoint: it has to be the one of the closing. */
+    if (self->must_checkpoint) {
+        enum status status = commit_has_group(self) ? file_fail(err, JOURNAL_NAME, STATUS_INUSE)
+                                                    : commit_checkpoint(self, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = commit_create_winners(self->data_dir, i);
+        if (fds[i] >= 0)
+            continue;
+        enum status status =
+            file_fail(err, "creating the winners' files", status_from_errno(errno));
+        while (i > 0)
+            (void)close(fds[--i]);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+enum status commit_publish_winners(struct store *store, struct errbuf *err)
+{
+    struct commit *self = commit_of(store);
+    const struct data_dir *data_dir = self->data_dir;
+    const struct file_ops *ops = data_dir->ops;
+
+    if (!commit_is_in_place(self, err))
+        return STATUS_GONE;
+    if (ops->renameat(data_dir->fd, WINNERS_INDEX_NAME ".new", WINNERS_INDEX_NAME) < 0)
+        return file_fail(err, WINNERS_INDEX_NAME, status_from_errno(errno));
+    if (ops->renameat(data_dir->fd, WINNERS_NAME ".new", WINNERS_NAME) < 0)
+        return file_fail(err, WINNERS_NAME, status_from_errno(errno));
+    if (ops->fdatasync(data_dir->fd) < 0) {
+        self->is_uncertain = true;
+        return file_fail(err, "syncing the folder", STATUS_UNCERTAIN);
+    }
+    return STATUS_OK;
+}
