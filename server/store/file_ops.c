@@ -63,19 +63,13 @@ enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, 
         if (written == 0) /* otherwise a disk that takes no bytes would keep us here forever */
             return STATUS_NOSPACE;
         offset += (uint64_t)written;
-        for (size_t left = (size_t)written; left > 0;) {
+        for (size_t left = (size_t)written; count > 0; parts++, count--) {
             size_t step = left < parts->iov_len ? left : parts->iov_len;
             parts->iov_base = (char *)parts->iov_base + step;
             parts->iov_len -= step;
             left -= step;
-            if (parts->iov_len == 0) {
-                parts++;
-                count--;
-            }
-        }
-        while (count > 0 && parts->iov_len == 0) {
-            parts++;
-            count--;
+            if (parts->iov_len > 0)
+                break;
         }
     }
     return STATUS_OK;

@@ -14,6 +14,7 @@
 #include "bets_csv.h"
 #include "bets_numbers.h"
 #include "crc32c.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BETS_NAME "bets.csv"
 #define REMEDY "; stop the server and restore this file from a copy"
 
 /* One part in work. */

@@ -23,6 +23,7 @@
 #define JOURNAL_FIXED_MIN 56                   /* the shortest record of a draw, without lines */
 #define JOURNAL_FIXED_MAX 112                  /* and the longest */
 #define JOURNAL_INLINE_MAX ((size_t)64 * 1024) /* bytes of lines that a record may carry */
+#define JOURNAL_RECORD_MAX (JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX) /* a record with them */
 
 /* Where a record stands, and what was known when it was written. */
 struct journal_mark {

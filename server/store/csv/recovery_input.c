@@ -10,7 +10,7 @@
 
 #define REPORT_MS 1000
 
-_Static_assert(RECOVERY_WINDOW >= JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX, "a record fits");
+_Static_assert(RECOVERY_WINDOW >= JOURNAL_RECORD_MAX, "a record fits");
 
 enum status recovery_pause(struct recovery *self, struct errbuf *err)
 {

@@ -187,15 +187,10 @@ static enum status settle_look_again(struct recovery *self, uint64_t at,
 {
     size_t got;
 
-    enum status status = recovery_look(self, at, JOURNAL_FIXED_MAX, bytes, &got, err);
+    enum status status = recovery_look(self, at, JOURNAL_RECORD_MAX, bytes, &got, err);
     if (status != STATUS_OK)
         return status;
-    if (!journal_decode(*bytes, got, self->header.stamp, at, record))
-        return settle_fail_changed(err, JOURNAL_NAME, at);
-    status = recovery_look(self, at, record->size, bytes, &got, err);
-    if (status != STATUS_OK)
-        return status;
-    if (got < record->size || !journal_decode(*bytes, got, self->header.stamp, at, record))
+    if (!journal_decode(*bytes, got, self->header.stamp, at, record) || got < record->size)
         return settle_fail_changed(err, JOURNAL_NAME, at);
     return STATUS_OK;
 }
