@@ -1,0 +1,122 @@
+/* The commit: the group becomes durable, and then each operation's outcome is sent, in the order in
+ * which they came.
+ *
+ * Failure modes: the store cannot write the group: its records are taken back, the last one first,
+ * and all operations of the group get that status, also those that needed no record, since they may
+ * have been decided by what is now taken back. A sync fails, or the folder is gone: the process
+ * ends. A peer has closed meanwhile: its outcomes are dropped.
+ */
+#include "ledger_core_news.h"
+#include "ledger_core_peers.h"
+#include "ledger_core_state.h"
+#include "ledger_core_store.h"
+
+bool ledger_core_has_work(const struct ledger_core *core)
+{
+    return !core->has_failed && (core->operations_count > 0 || core->is_news_due);
+}
+
+/* Nothing of the group was stored. */
+static void core_take_back(struct ledger_core *core, enum status status)
+{
+    while (core->records_count > 0)
+        draw_undo(core->config.draw, &core->records[--core->records_count]);
+    for (size_t i = 0; i < core->operations_count; i++) {
+        struct operation *operation = &core->operations[i];
+        operation->status = status;
+        operation->stored = 0;
+        operation->received = draw_received(core->config.draw, operation->agency);
+    }
+}
+
+/* Opens files for winners; returns how many. */
+static size_t core_open_winners(struct ledger_core *core, struct operation *operation, int *fds)
+{
+    struct errbuf err = {{0}};
+    size_t count = operation->stored;
+
+    operation->stored = 0;
+    if (operation->status != STATUS_OK)
+        return 0;
+    if (core->config.draw->phase < DRAW_CLOSED) {
+        operation->status = STATUS_INVALID;
+        return 0;
+    }
+    core->drawer = NULL;
+    operation->status = core_status_of(store_open_winners(core->config.store, fds, count, &err));
+    if (!core_note_store(core, operation->status, &err) || operation->status != STATUS_OK)
+        return 0;
+    core->drawer = operation->peer;
+    return count;
+}
+
+static void core_answer(struct ledger_core *core, struct operation *operation)
+{
+    struct ledger_peer *peer = operation->peer;
+    int fds[MESSAGE_WINNER_FDS];
+    size_t count = 0;
+
+    if (operation->kind == MESSAGE_DRAW && operation->status == STATUS_OK)
+        core->are_winners_right = true;
+    if (operation->kind == MESSAGE_WINNERS_LOST && operation->status == STATUS_OK)
+        core->are_winners_right = false; /* until the coordinator has looked */
+    if (peer->is_closed)
+        return;
+    if (operation->kind == MESSAGE_OPEN_WINNERS)
+        count = core_open_winners(core, operation, fds);
+    if (core->has_failed)
+        return;
+    struct message message = {.kind = MESSAGE_OUTCOME};
+    message.outcome = (struct message_outcome){
+        .status = operation->status, .stored = operation->stored, .received = operation->received};
+    core->config.events->send(core->config.owner, peer->context, &message, fds, count);
+}
+
+/* Sends the group's outcomes and empties it. */
+static void core_answer_all(struct ledger_core *core)
+{
+    for (size_t i = 0; i < core->operations_count && !core->has_failed; i++) {
+        core_answer(core, &core->operations[i]);
+        core->operations[i].peer->in_group = 0;
+    }
+    core->operations_count = 0;
+    core->records_count = 0;
+    core->bytes = 0;
+    core_release_all(core, &core->leaving);
+}
+
+void ledger_core_commit(struct ledger_core *core)
+{
+    struct errbuf err = {{0}};
+    bool had_winners = core->are_winners_right;
+    bool has_written = core->records_count > 0;
+
+    if (!ledger_core_has_work(core))
+        return;
+    if (has_written) {
+        enum status status = core_status_of(store_commit(core->config.store, &err));
+        if (!core_note_store(core, status, &err))
+            return;
+        if (status != STATUS_OK)
+            core_take_back(core, status);
+    }
+    /* Before the first outcome on a link, which else could be taken together with what an earlier
+     * ledger told. */
+    core_send_news(core);
+    core_answer_all(core);
+    if (core->has_failed)
+        return;
+    if (core->are_winners_right && !had_winners && !core->knows_supervisor)
+        core_tell(core, LEDGER_TELLS_DRAWN);
+    core_send_news(core); /* that there are winners: their files were judged just now */
+    if (has_written)
+        (void)core_note_store(core, store_maintain(core->config.store, false, &err), &err);
+}
+
+void ledger_core_idle(struct ledger_core *core)
+{
+    struct errbuf err = {{0}};
+
+    if (!core->has_failed && core->operations_count == 0)
+        (void)core_note_store(core, store_maintain(core->config.store, true, &err), &err);
+}
