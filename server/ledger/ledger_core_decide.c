@@ -29,46 +29,65 @@ static struct draw_outcome core_decide(struct ledger_core *core, struct draw_rec
     return (struct draw_outcome){.status = status};
 }
 
-static void core_append(struct ledger_core *core, struct operation *operation,
-                        const struct message_append *append)
+static enum status core_append(struct ledger_core *core, struct operation *operation,
+                               const struct message *message)
 {
+    const struct message_append *append = &message->append;
     struct draw_record record = {.type = DRAW_BETS,
                                  .bets = {append->agency, append->count, append->offset}};
     struct draw_outcome outcome =
         core_decide(core, &record, operation->peer->region + append->at, append->size);
 
     operation->agency = append->agency;
-    operation->status = outcome.status;
     if (outcome.is_recorded)
         operation->stored = append->count - outcome.known;
+    return outcome.status;
 }
 
-static void core_finish(struct ledger_core *core, struct operation *operation,
-                        const struct draw_finished *finished)
+static enum status core_ask(struct ledger_core *core, struct operation *operation,
+                            const struct message *message)
 {
-    struct draw_record record = {.type = DRAW_FINISHED, .finished = *finished};
-
-    operation->agency = finished->agency;
-    operation->status = core_decide(core, &record, NULL, 0).status;
+    (void)core;
+    operation->agency = message->agency;
+    return STATUS_OK;
 }
 
-static void core_close_draw(struct ledger_core *core, struct operation *operation)
+static enum status core_finish(struct ledger_core *core, struct operation *operation,
+                               const struct message *message)
+{
+    struct draw_record record = {.type = DRAW_FINISHED, .finished = message->finish};
+
+    operation->agency = message->finish.agency;
+    return core_decide(core, &record, NULL, 0).status;
+}
+
+static enum status core_close_draw(struct ledger_core *core, struct operation *operation,
+                                   const struct message *message)
 {
     struct draw *draw = core->config.draw;
     struct draw_record record = {.type = DRAW_CLOSING, .closed = {.by = DRAW_BY_ALL_FINISHED}};
 
+    (void)operation;
+    (void)message;
     if (draw->phase >= DRAW_CLOSED)
-        return; /* OK: it is closed */
-    if (!draw_is_due(draw)) {
-        operation->status = STATUS_INVALID;
-        return;
-    }
+        return STATUS_OK; /* it is closed */
+    if (!draw_is_due(draw))
+        return STATUS_INVALID;
     record.closed.time_s = core->config.events->now_s(core->config.owner);
     core->config.events->fill_random(core->config.owner, record.closed.salt, DRAW_SALT_SIZE);
     struct draw_outcome outcome = core_decide(core, &record, NULL, 0);
     if (outcome.is_recorded)
         draw->closed = core->records[core->records_count - 1].closed; /* now with the extent */
-    operation->status = outcome.status;
+    return outcome.status;
+}
+
+/* The files are opened at the commit, when it is known that the draw is closed. */
+static enum status core_ask_for_winners(struct ledger_core *core, struct operation *operation,
+                                        const struct message *message)
+{
+    (void)core;
+    operation->stored = message->count;
+    return STATUS_OK;
 }
 
 /* Gives the peer's new files their names. They cannot be published twice: whoever tries again after
@@ -82,7 +101,7 @@ static enum status core_publish(struct ledger_core *core)
     return core_note_store(core, status, &err) ? status : STATUS_STOPPED;
 }
 
-static enum status core_draw(struct ledger_core *core, const struct ledger_peer *peer,
+static enum status core_draw(struct ledger_core *core, struct operation *operation,
                              const struct message *message)
 {
     struct draw *draw = core->config.draw;
@@ -96,7 +115,7 @@ static enum status core_draw(struct ledger_core *core, const struct ledger_peer 
         return STATUS_CLOSED;
     if (!is_new)
         return draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
-    if (core->drawer != peer)
+    if (core->drawer != operation->peer)
         return STATUS_STOPPED; /* the files were opened on another link */
     enum status status = core_publish(core);
     if (status != STATUS_OK || draw->phase == DRAW_DRAWN)
@@ -104,32 +123,30 @@ static enum status core_draw(struct ledger_core *core, const struct ledger_peer 
     return core_decide(core, &record, NULL, 0).status;
 }
 
+/* The news says so at the commit. */
+static enum status core_lose_winners(struct ledger_core *core, struct operation *operation,
+                                     const struct message *message)
+{
+    (void)operation;
+    (void)message;
+    return core->config.draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
+}
+
 void core_judge(struct ledger_core *core, struct operation *operation,
                 const struct message *message)
 {
-    switch (operation->kind) {
-    case MESSAGE_APPEND:
-        core_append(core, operation, &message->append);
-        break;
-    case MESSAGE_ASK:
-        operation->agency = message->agency;
-        break;
-    case MESSAGE_FINISH:
-        core_finish(core, operation, &message->finish);
-        break;
-    case MESSAGE_CLOSE_DRAW:
-        core_close_draw(core, operation);
-        break;
-    case MESSAGE_OPEN_WINNERS:
-        operation->stored = message->count; /* opened when it is known that the draw is closed */
-        break;
-    case MESSAGE_WINNERS_LOST:
-        if (core->config.draw->phase != DRAW_DRAWN)
-            operation->status = STATUS_INVALID;
-        break;
-    default: /* MESSAGE_DRAW */
-        operation->status = core_draw(core, operation->peer, message);
-        break;
-    }
+    /* Each returns the operation's status, and sets what else is known about it. */
+    static enum status (*const judges[])(struct ledger_core *, struct operation *,
+                                         const struct message *) = {
+        [MESSAGE_APPEND] = core_append,
+        [MESSAGE_ASK] = core_ask,
+        [MESSAGE_FINISH] = core_finish,
+        [MESSAGE_CLOSE_DRAW] = core_close_draw,
+        [MESSAGE_OPEN_WINNERS] = core_ask_for_winners,
+        [MESSAGE_DRAW] = core_draw,
+        [MESSAGE_WINNERS_LOST] = core_lose_winners,
+    };
+
+    operation->status = judges[message->kind](core, operation, message);
     operation->received = draw_received(core->config.draw, operation->agency);
 }
