@@ -1,10 +1,8 @@
 /* One end of a link.
  *
  * Happy path: what link_send() collects leaves in one sendmsg() per turn of the owner's; what
- * arrives is cut into messages and handed out as one array per read. A message with descriptors
- * has a sendmsg() of its own, because of how the kernel treats these: they belong to the first byte
- * of the call that sent them, and a read that has received some takes nothing from later calls. So
- * their message is always the last of a read.
+ * arrives is cut into messages and handed out as one array per read. Where descriptors come with a
+ * message, ledger_link_fds.h says how.
  *
  * Failure modes: the kernel has no room: the rest leaves when the socket is writable. The other end
  * is gone: a write fails, and nothing is sent any more, but what it had sent before is still read,
@@ -16,6 +14,7 @@
 
 #include "assertion.h"
 #include "buffer.h"
+#include "ledger_link_fds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,69 +23,32 @@
 #include <unistd.h>
 
 #define KEPT_BYTES ((size_t)256 * 1024) /* of the out queue's memory, while nothing is in it */
-/* Room for the descriptors of a message, in units that are aligned as their header has to be. */
-#define CONTROL_HEADERS (CMSG_SPACE(sizeof(int) * MESSAGE_WINNER_FDS) / sizeof(struct cmsghdr) + 1)
-#define READS_PER_TURN 16 /* of one link, even if it has more */
-
-/* Descriptors that wait for their message to leave. */
-struct link_parcel {
-    struct link_parcel *next; /* of the later message; owned */
-    size_t at;                /* where in the out queue the message lies */
-    size_t count;
-    int fds[MESSAGE_WINNER_FDS]; /* owned */
-};
+#define READS_PER_TURN 16               /* of one link, even if it has more */
 
 struct link {
     uv_poll_t poll;
     int fd;
     const struct link_events *events;
     void *owner;
-    struct buffer out;                /* the out queue; [sent..size) has not left */
-    size_t sent;                      /* bytes of it that have left */
-    struct link_parcel *parcels;      /* in the order of their messages; owned */
-    struct link_parcel **parcels_end; /* where the next one is linked in */
-    bool is_broken;                   /* the other end cannot be written to any more */
-    enum status failure;              /* why, if it is not that the other end is gone */
-    bool is_closing;                  /* link_close was called */
-    bool is_polling_out;              /* libuv waits for room in the socket */
-    bool has_ended;                   /* on_end was called */
-    bool is_last_read; /* nothing more will arrive: what is there is read until the end */
-    size_t rest;       /* bytes of a message of which the end is missing */
+    struct buffer out;           /* the out queue; [sent..size) has not left */
+    size_t sent;                 /* bytes of it that have left */
+    struct link_parcels parcels; /* the descriptors of messages in it */
+    bool is_broken;              /* the other end cannot be written to any more */
+    enum status failure;         /* why, if it is not that the other end is gone */
+    bool is_closing;             /* link_close was called */
+    bool is_polling_out;         /* libuv waits for room in the socket */
+    bool has_ended;              /* on_end was called */
+    bool is_last_read;           /* nothing more will arrive: what is there is read until the end */
+    struct link_fds fds;         /* that came with the last read */
+    size_t rest;                 /* bytes of a message of which the end is missing */
     char rest_bytes[MESSAGE_SIZE];
-    size_t fds_count; /* descriptors that came with the last read */
-    int fds[MESSAGE_WINNER_FDS];
 };
 
 static void link_on_poll(uv_poll_t *poll, int code, int poll_events);
 
-static void link_close_fds(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)close(fds[i]);
-}
-
-static void link_drop_fds(struct link *link)
-{
-    link_close_fds(link->fds, link->fds_count);
-    link->fds_count = 0;
-}
-
-/* The first parcel is not needed any more: closes our descriptors of what it had. */
-static void link_pop_parcel(struct link *link)
-{
-    struct link_parcel *first = link->parcels;
-
-    link->parcels = first->next;
-    if (link->parcels == NULL)
-        link->parcels_end = &link->parcels;
-    link_close_fds(first->fds, first->count);
-    free(first);
-}
-
 static void link_drop_out(struct link *link)
 {
-    while (link->parcels != NULL)
-        link_pop_parcel(link);
+    link_parcels_drop(&link->parcels);
     link->out.size = 0;
     link->sent = 0;
 }
@@ -124,7 +86,7 @@ enum status link_create(const struct link_config *config, struct link **out)
     link->fd = config->fd;
     link->events = config->events;
     link->owner = config->owner;
-    link->parcels_end = &link->parcels;
+    link_parcels_init(&link->parcels);
     if (uv_poll_init(config->loop, &link->poll, config->fd) < 0) {
         free(link);
         return STATUS_IO;
@@ -145,51 +107,24 @@ enum status link_send(struct link *link, const struct message *message)
 enum status link_send_fds(struct link *link, const struct message *message, const int *fds,
                           size_t count)
 {
-    ASSERT(count > 0 && count <= MESSAGE_WINNER_FDS);
-    struct link_parcel *parcel = NULL;
-    if (!link->is_broken && !link->is_closing)
-        parcel = malloc(sizeof(*parcel));
-    enum status status = parcel == NULL ? STATUS_NOMEM : link_send(link, message);
-    if (status == STATUS_OK) {
-        *parcel = (struct link_parcel){.at = link->out.size - sizeof(*message), .count = count};
-        memcpy(parcel->fds, fds, count * sizeof(*fds));
-        *link->parcels_end = parcel;
-        link->parcels_end = &parcel->next;
-        return STATUS_OK;
+    size_t at = link->out.size;
+    bool is_dropped = link->is_broken || link->is_closing;
+
+    enum status status = link_send(link, message);
+    if (status == STATUS_OK && !is_dropped) {
+        status = link_parcels_add(&link->parcels, at, fds, count);
+        if (status == STATUS_OK)
+            return STATUS_OK;
+        link->out.size = at;
     }
-    free(parcel);
-    link_close_fds(fds, count);
-    return link->is_broken || link->is_closing ? STATUS_OK : status;
+    for (size_t i = 0; i < count; i++)
+        (void)close(fds[i]);
+    return status;
 }
 
 size_t link_backlog(const struct link *link)
 {
     return link->out.size - link->sent;
-}
-
-/* One call to the kernel: up to the next message with descriptors, or that one alone. */
-static ssize_t link_write(const struct link *link, const struct link_parcel *parcel)
-{
-    struct cmsghdr control[CONTROL_HEADERS] = {{0}};
-    size_t end = link->out.size;
-    bool has_fds = parcel != NULL && parcel->at == link->sent;
-
-    if (has_fds)
-        end = parcel->at + MESSAGE_SIZE;
-    else if (parcel != NULL)
-        end = parcel->at;
-    struct iovec bytes = {link->out.data + link->sent, end - link->sent};
-    struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
-    if (has_fds) {
-        size_t size = parcel->count * sizeof(int);
-        control->cmsg_level = SOL_SOCKET;
-        control->cmsg_type = SCM_RIGHTS;
-        control->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(control), parcel->fds, size);
-        header.msg_control = control;
-        header.msg_controllen = CMSG_SPACE(size);
-    }
-    return sendmsg(link->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Everything has left. */
@@ -219,9 +154,7 @@ static void link_break(struct link *link, int error)
 /* Returns false when the kernel takes no more for now. */
 static bool link_write_some(struct link *link)
 {
-    const struct link_parcel *parcel = link->parcels;
-    bool has_fds = parcel != NULL && parcel->at == link->sent;
-    ssize_t written = link_write(link, parcel);
+    ssize_t written = link_parcels_write(&link->parcels, link->fd, &link->out, link->sent);
 
     if (written < 0 && errno == EINTR)
         return true;
@@ -232,8 +165,6 @@ static bool link_write_some(struct link *link)
         return false;
     }
     link->sent += (size_t)written;
-    if (has_fds) /* the kernel has taken them with the first byte */
-        link_pop_parcel(link);
     return true;
 }
 
@@ -244,8 +175,7 @@ static void link_compact(struct link *link)
         return;
     link->out.size -= link->sent;
     memmove(link->out.data, link->out.data + link->sent, link->out.size);
-    for (struct link_parcel *parcel = link->parcels; parcel != NULL; parcel = parcel->next)
-        parcel->at -= link->sent;
+    link_parcels_shift(&link->parcels, link->sent);
     link->sent = 0;
 }
 
@@ -263,59 +193,6 @@ void link_flush(struct link *link)
     }
     link_compact(link);
     link_poll(link, true);
-}
-
-/* Keeps the descriptors of `size` bytes at `from`; closes those that are too many. Returns whether
- * there were none of these. */
-static bool link_copy_fds(struct link *link, const unsigned char *from, size_t size)
-{
-    size_t count = size / sizeof(int);
-
-    for (size_t i = 0; i < count; i++) {
-        int fd;
-        memcpy(&fd, from + i * sizeof(fd), sizeof(fd));
-        if (i < MESSAGE_WINNER_FDS)
-            link->fds[link->fds_count++] = fd;
-        else
-            (void)close(fd);
-    }
-    return count <= MESSAGE_WINNER_FDS;
-}
-
-/* Keeps the descriptors that came with a read. Returns false when they are not what they can be. */
-static bool link_keep_fds(struct link *link, struct msghdr *header)
-{
-    bool is_good = (header->msg_flags & MSG_CTRUNC) == 0;
-
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL;
-         part = CMSG_NXTHDR(header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        link_drop_fds(link);
-        is_good &= link_copy_fds(link, CMSG_DATA(part), part->cmsg_len - CMSG_LEN(0));
-    }
-    return is_good;
-}
-
-/* One read. Returns its size, 0 at the end, or -1 with errno; EBADMSG for bad descriptors. */
-static ssize_t link_read(struct link *link, void *bytes, size_t size)
-{
-    struct cmsghdr control[CONTROL_HEADERS];
-    struct iovec part = {bytes, size};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control,
-                            /* Not all of `control`, where more descriptors may fit. */
-                            .msg_controllen = CMSG_SPACE(sizeof(int) * MESSAGE_WINNER_FDS)};
-    ssize_t count;
-
-    do {
-        count = recvmsg(link->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 || link_keep_fds(link, &header))
-        return count;
-    errno = EBADMSG;
-    return -1;
 }
 
 /* There is nothing to read now. */
@@ -346,7 +223,8 @@ static bool link_read_some(struct link *link)
     char *bytes = (char *)messages;
 
     memcpy(bytes, link->rest_bytes, link->rest);
-    ssize_t count = link_read(link, bytes + link->rest, sizeof(messages) - link->rest);
+    ssize_t count =
+        link_fds_read(&link->fds, link->fd, bytes + link->rest, sizeof(messages) - link->rest);
     if (count <= 0) {
         link_read_failed(link, count);
         return false;
@@ -358,7 +236,7 @@ static bool link_read_some(struct link *link)
     if (whole == 0)
         return false;
     enum link_verdict verdict = link->events->on_messages(link->owner, messages, whole);
-    link_drop_fds(link);
+    link_fds_drop(&link->fds);
     if (verdict == LINK_IS_BAD)
         link_end(link, STATUS_MALFORMED);
     if (verdict == LINK_NO_ROOM)
@@ -390,11 +268,7 @@ static void link_on_poll(uv_poll_t *poll, int code, int poll_events)
 
 bool link_take_fds(struct link *link, int *fds, size_t count)
 {
-    if (link->fds_count != count)
-        return false;
-    memcpy(fds, link->fds, count * sizeof(*fds));
-    link->fds_count = 0;
-    return true;
+    return link_fds_take(&link->fds, fds, count);
 }
 
 static void link_on_closed(uv_handle_t *handle)
@@ -412,7 +286,7 @@ void link_close(struct link *link)
         return;
     link->is_closing = true;
     link_drop_out(link);
-    link_drop_fds(link);
+    link_fds_drop(&link->fds);
     uv_close((uv_handle_t *)&link->poll, link_on_closed);
     (void)close(link->fd); /* libuv stops using it within uv_close */
 }
