@@ -1,8 +1,8 @@
 /* The ledger's process: its loop, its links, its end.
  *
  * Happy path: create the loop, recover, tell the supervisor, and then in each turn of the loop:
- * read what all links have, hand it to the core, and when everything that could be read was handed
- * in, let the core commit it, and write what it answers.
+ * read what all links have, hand it to the core (ledger_process_peers), and when everything that
+ * could be read was handed in, let the core commit it, and write what it answers.
  *
  * Failure modes: a link breaks the rules, or its peer reads no outcomes: it is closed. A recovery
  * or a write fails in a way that only another start can repair: the supervisor is told why, and the
@@ -16,29 +16,21 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "ledger_control.h"
 #include "ledger_core.h"
-#include "ledger_link.h"
-#include "list.h"
+#include "ledger_process_peers.h"
 #include "log.h"
-#include "region.h"
 #include "stop_signals.h"
-#include "stream.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define IDLE_MS 200
-#define STOP_MS 800  /* so that a stop takes less than a second */
-#define TELL_MS 1000 /* how long the supervisor may take to make room for a message */
-/* What may wait to be read by a peer: all outcomes of a client that keeps to the rules, and news.
- */
-#define BACKLOG_MAX ((MESSAGE_IN_FLIGHT + 16384) * (size_t)MESSAGE_SIZE)
+#define STOP_MS 800 /* so that a stop takes less than a second */
 
 struct process {
     const struct ledger_config *config;
@@ -52,49 +44,22 @@ struct process {
     uv_check_t check;      /* commits when the links were read */
     uv_timer_t idle_timer; /* active after work, until idle work was done */
     uv_timer_t stop_timer;
-    struct list peers;  /* with an open link, by in_peers */
+    struct process_peers peers;
     uint64_t worked_ms; /* monotonic: when there last was something to do */
     bool is_stopping;   /* a signal has come */
     bool is_closed;     /* everything is closing */
-};
-
-/* A link and its peer in the core. Freed when both are gone. */
-struct peer {
-    struct process *process;
-    struct link *link;
-    struct ledger_peer *core_peer; /* from HELLO until the link ends */
-    const char *region;            /* mapped, until the core releases it; NULL: none */
-    size_t region_size;            /* bytes */
-    unsigned uses;                 /* of link and core */
-    bool must_end;                 /* its outcomes cannot be sent */
-    struct list_node in_peers;
 };
 
 /* ------------------------------------------------------------------ the supervisor */
 
 static void process_tell(void *owner, const struct ledger_tells *tells)
 {
-    const struct process *process = owner;
-    struct pollfd room = {.fd = process->config->control_fd, .events = POLLOUT};
-
-    while (send(room.fd, tells, sizeof(*tells), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        bool may_retry = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-        if (!may_retry || poll(&room, 1, TELL_MS) == 0)
-            return; /* it is gone, or about to go */
-    }
-}
-
-static void process_tell_reason(struct process *process, const struct errbuf *err)
-{
-    struct ledger_tells tells = {.kind = LEDGER_TELLS_REASON};
-
-    tells.text = *err;
-    process_tell(process, &tells);
+    ledger_control_tell(((const struct process *)owner)->config->control_fd, tells);
 }
 
 static void process_fail(void *owner, int exit_status, const struct errbuf *err)
 {
-    process_tell_reason(owner, err);
+    ledger_control_tell_reason(((const struct process *)owner)->config->control_fd, err);
     _exit(exit_status);
 }
 
@@ -112,152 +77,7 @@ static void process_on_control(uv_poll_t *poll, int code, int poll_events)
         (void)uv_poll_stop(poll); /* the supervisor is gone: the kernel ends this process, too */
 }
 
-/* ------------------------------------------------------------------ links */
-
-static void peer_unuse(struct peer *peer)
-{
-    if (--peer->uses == 0)
-        free(peer);
-}
-
-static void process_close(struct process *process);
-
-static void peer_end(struct peer *peer)
-{
-    struct process *process = peer->process;
-
-    if (!list_is_linked(&peer->in_peers))
-        return;
-    list_remove(&peer->in_peers);
-    link_close(peer->link);
-    if (peer->core_peer != NULL)
-        ledger_core_close(process->core, peer->core_peer);
-    peer->core_peer = NULL;
-}
-
-static void process_release(void *owner, void *context)
-{
-    struct peer *peer = context;
-
-    (void)owner;
-    region_unmap(peer->region, peer->region_size);
-    peer->region = NULL;
-    peer_unuse(peer);
-}
-
-static void process_send(void *owner, void *context, const struct message *message, const int *fds,
-                         size_t count)
-{
-    struct peer *peer = context;
-
-    (void)owner;
-    enum status status =
-        count > 0 ? link_send_fds(peer->link, message, fds, count) : link_send(peer->link, message);
-    /* Not ended at once: the core is in the middle of its peers. */
-    if (status != STATUS_OK || link_backlog(peer->link) > BACKLOG_MAX)
-        peer->must_end = true;
-}
-
-/* Maps the region that came with HELLO. */
-static enum status peer_map_region(struct peer *peer, size_t size)
-{
-    int fd;
-
-    if (!link_take_fds(peer->link, &fd, 1))
-        return STATUS_MALFORMED;
-    enum status status = region_map(fd, size, &peer->region);
-    (void)close(fd);
-    if (status == STATUS_OK)
-        peer->region_size = size;
-    return status == STATUS_INVALID ? STATUS_MALFORMED : status;
-}
-
-/* MALFORMED when the peer's first message is not what it must be; NOMEM. */
-static enum status peer_on_hello(struct peer *peer, const struct message *message)
-{
-    size_t size = (size_t)message->region_size;
-
-    if (peer->core_peer != NULL || !message_is_request(message, 0))
-        return STATUS_MALFORMED;
-    enum status status = size > 0 ? peer_map_region(peer, size) : STATUS_OK;
-    if (status != STATUS_OK)
-        return status;
-    peer->core_peer = ledger_core_open(peer->process->core, peer, peer->region, size);
-    if (peer->core_peer == NULL) {
-        region_unmap(peer->region, size);
-        peer->region = NULL;
-        return STATUS_NOMEM;
-    }
-    peer->uses++;
-    return STATUS_OK;
-}
-
-static enum status peer_on_message(struct peer *peer, const struct message *message)
-{
-    if (message->kind == MESSAGE_HELLO)
-        return peer_on_hello(peer, message);
-    bool is_good = peer->core_peer != NULL &&
-                   ledger_core_message(peer->process->core, peer->core_peer, message);
-    return is_good ? STATUS_OK : STATUS_MALFORMED;
-}
-
-static enum link_verdict peer_on_messages(void *owner, const struct message *messages, size_t count)
-{
-    struct peer *peer = owner;
-
-    for (size_t i = 0; i < count; i++) {
-        enum status status = peer_on_message(peer, &messages[i]);
-        if (status != STATUS_OK)
-            return status == STATUS_NOMEM ? LINK_NO_ROOM : LINK_IS_BAD;
-    }
-    return ledger_core_is_full(peer->process->core) ? LINK_PAUSES : LINK_GOES_ON;
-}
-
-static void peer_on_end(void *owner, enum status status)
-{
-    struct peer *peer = owner;
-    struct process *process = peer->process;
-
-    if (status != STATUS_OK)
-        LOG(ERROR, "ledger_link", FAIL, LOG_TEXT("reason", status_text(status)));
-    peer_end(peer);
-    if (process->is_stopping && list_is_empty(&process->peers))
-        process_close(process);
-}
-
-static void peer_on_closed(void *owner)
-{
-    peer_unuse(owner);
-}
-
-static const struct link_events peer_link_events = {
-    .on_messages = peer_on_messages,
-    .on_end = peer_on_end,
-    .on_closed = peer_on_closed,
-};
-
-static void process_accept(struct process *process, int fd)
-{
-    if (!stream_is_own_user(fd)) {
-        LOG(WARNING, "ledger_link", FAIL, LOG_TEXT("reason", "another user's process"));
-        (void)close(fd);
-        return;
-    }
-    struct peer *peer = calloc(1, sizeof(*peer));
-    enum status status = STATUS_NOMEM;
-    if (peer != NULL) {
-        const struct link_config config = {&process->loop, fd, &peer_link_events, peer};
-        *peer = (struct peer){.process = process, .uses = 1};
-        status = link_create(&config, &peer->link);
-    }
-    if (status == STATUS_OK) {
-        list_append(&process->peers, &peer->in_peers);
-        return;
-    }
-    LOG(ERROR, "ledger_link", FAIL, LOG_TEXT("reason", status_text(status)));
-    free(peer);
-    (void)close(fd);
-}
+/* ------------------------------------------------------------------ new links */
 
 static void process_start_idle_timer(struct process *process, uint64_t wait_ms);
 
@@ -270,7 +90,7 @@ static void process_on_connect(uv_poll_t *poll, int code, int poll_events)
     (void)poll_events;
     while ((fd = accept4(process->config->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >=
            0)
-        process_accept(process, fd);
+        process_peers_accept(&process->peers, fd);
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED) {
         LOG(ERROR, "ledger_link", FAIL, LOG_TEXT("reason", strerror(errno)));
         (void)uv_poll_stop(poll); /* until the timer comes */
@@ -285,18 +105,6 @@ static void process_listen(struct process *process)
 }
 
 /* ------------------------------------------------------------------ turns of the loop */
-
-static void process_flush(struct process *process)
-{
-    LIST_FOR_EACH (node, &process->peers) {
-        struct peer *peer = LIST_ITEM(node, struct peer, in_peers);
-        link_flush(peer->link);
-        if (peer->must_end) {
-            LOG(ERROR, "ledger_link", FAIL, LOG_TEXT("reason", "outcomes cannot be sent"));
-            peer_end(peer);
-        }
-    }
-}
 
 static void process_on_idle(uv_timer_t *timer)
 {
@@ -320,7 +128,7 @@ static void process_commit(struct process *process)
     if (!ledger_core_has_work(process->core))
         return;
     ledger_core_commit(process->core);
-    process_flush(process);
+    process_peers_flush(&process->peers);
     process->worked_ms = clock_monotonic_ms();
     if (!uv_is_active((uv_handle_t *)&process->idle_timer))
         process_start_idle_timer(process, IDLE_MS);
@@ -340,14 +148,21 @@ static void process_close(struct process *process)
     process->is_closed = true;
     if (process->core != NULL)
         process_commit(process);
-    LIST_FOR_EACH (node, &process->peers)
-        peer_end(LIST_ITEM(node, struct peer, in_peers));
+    process_peers_close(&process->peers);
     stop_signals_close(&process->signals);
     uv_close((uv_handle_t *)&process->listener, NULL);
     uv_close((uv_handle_t *)&process->control, NULL);
     uv_close((uv_handle_t *)&process->check, NULL);
     uv_close((uv_handle_t *)&process->idle_timer, NULL);
     uv_close((uv_handle_t *)&process->stop_timer, NULL);
+}
+
+static void process_on_last_gone(void *owner)
+{
+    struct process *process = owner;
+
+    if (process->is_stopping)
+        process_close(process);
 }
 
 static void process_on_stop_timer(uv_timer_t *timer)
@@ -363,7 +178,7 @@ static void process_on_stop(void *context)
         return;
     process->is_stopping = true;
     (void)uv_poll_stop(&process->listener);
-    if (list_is_empty(&process->peers))
+    if (process_peers_are_gone(&process->peers))
         process_close(process);
     else
         (void)uv_timer_start(&process->stop_timer, process_on_stop_timer, STOP_MS, 0);
@@ -395,8 +210,8 @@ static uint64_t process_now_s(void *owner)
 }
 
 static const struct ledger_core_events process_core_events = {
-    .send = process_send,
-    .release = process_release,
+    .send = process_peers_send,
+    .release = process_peers_release,
     .tell = process_tell,
     .fail = process_fail,
     .fill_random = process_fill_random,
@@ -413,13 +228,15 @@ static enum status process_recover(struct process *process, struct errbuf *err)
                                             &process->store, err);
     if (status != STATUS_OK)
         return status;
-    return ledger_core_create(&(struct ledger_core_config){.store = process->store,
-                                                           .draw = &process->draw,
-                                                           .agencies = config->agencies,
-                                                           .winner_number = config->winner_number,
-                                                           .events = &process_core_events,
-                                                           .owner = process},
-                              &process->core, err);
+    status = ledger_core_create(&(struct ledger_core_config){.store = process->store,
+                                                             .draw = &process->draw,
+                                                             .agencies = config->agencies,
+                                                             .winner_number = config->winner_number,
+                                                             .events = &process_core_events,
+                                                             .owner = process},
+                                &process->core, err);
+    process->peers.core = process->core;
+    return status;
 }
 
 static enum status process_watch(struct process *process, uv_poll_t *poll, int fd, uv_poll_cb cb)
@@ -435,7 +252,9 @@ static enum status process_start_loop(struct process *process)
 {
     const struct stop_signals_config signals = {&process->loop, process_on_stop, process};
 
-    list_init(&process->peers);
+    process->peers = (struct process_peers){
+        .loop = &process->loop, .on_last_gone = process_on_last_gone, .owner = process};
+    process_peers_init(&process->peers);
     if (uv_loop_init(&process->loop) < 0)
         return STATUS_NOMEM;
     if (stop_signals_start(&process->signals, &signals) != STATUS_OK)
@@ -474,7 +293,7 @@ int ledger_run(const struct ledger_config *config)
     stop_signals_block();
     if (process_start_loop(&process) != STATUS_OK) {
         errbuf_set(&err, "cannot create the event loop");
-        process_tell_reason(&process, &err);
+        ledger_control_tell_reason(config->control_fd, &err);
         return LEDGER_EXIT_NO_START;
     }
     enum status status = process_recover(&process, &err);
@@ -484,6 +303,6 @@ int ledger_run(const struct ledger_config *config)
     (void)uv_loop_close(&process.loop);
     if (status == STATUS_OK || status == STATUS_STOPPED)
         return process_end(&process, 0);
-    process_tell_reason(&process, &err);
+    ledger_control_tell_reason(config->control_fd, &err);
     return process_end(&process, status == STATUS_GONE ? LEDGER_EXIT_GONE : LEDGER_EXIT_NO_START);
 }
