@@ -1,0 +1,118 @@
+#include "ledger_client_flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OPERATION_COST 128          /* bytes that one adds to the backlog, besides its bets */
+#define OUT_MAX ((size_t)64 * 1024) /* bytes that the link may hold before it gets more */
+
+void client_push(struct ledger_client *client, struct ledger_op *op, size_t bytes)
+{
+    op->node = (struct list_node){NULL, NULL};
+    op->cost = OPERATION_COST + bytes;
+    client->backlog += op->cost;
+    list_append(&client->ops, &op->node);
+    if (client->unsent++ == 0)
+        client->next = &op->node;
+}
+
+struct ledger_op *client_pop(struct ledger_client *client)
+{
+    struct ledger_op *op = LIST_ITEM(client->ops.ring.next, struct ledger_op, node);
+
+    list_remove(&op->node);
+    client->backlog -= op->cost;
+    if (op->kind == MESSAGE_DRAW)
+        client->is_drawing = false;
+    return op;
+}
+
+static void client_fill(const struct ledger_client *client, const struct ledger_op *op,
+                        struct message *message)
+{
+    *message = (struct message){.kind = op->kind};
+    switch (op->kind) {
+    case MESSAGE_APPEND:
+        message->append = (struct message_append){.agency = op->agency,
+                                                  .count = op->count,
+                                                  .offset = op->offset,
+                                                  .at = op->at,
+                                                  .size = op->size};
+        break;
+    case MESSAGE_ASK:
+        message->agency = op->agency;
+        break;
+    case MESSAGE_FINISH:
+        message->finish = (struct draw_finished){.agency = op->agency, .total = op->total};
+        break;
+    case MESSAGE_OPEN_WINNERS:
+        message->count = op->count;
+        break;
+    case MESSAGE_DRAW:
+        message_from_drawn(&client->drawn, client->is_new, message);
+        break;
+    case KIND_STOPPED:
+        message->kind = MESSAGE_ASK;
+        break;
+    default: /* MESSAGE_CLOSE_DRAW, MESSAGE_WINNERS_LOST */
+        break;
+    }
+}
+
+/* Moves a batch that waits on the heap to the region. Returns false without room. */
+static bool client_move_to_region(struct ledger_client *client, struct ledger_op *op)
+{
+    char *to = region_reserve(&client->region, op->size);
+
+    if (to == NULL)
+        return false;
+    memcpy(to, op->bytes, op->size);
+    op->at = region_take(&client->region, op->size);
+    free(op->bytes);
+    op->bytes = NULL;
+    client->on_heap--;
+    return true;
+}
+
+/* Hands the next operation to the link. Returns false when it has to wait, and sets *status when
+ * the link cannot take it. */
+static bool client_send_next(struct ledger_client *client, enum status *status)
+{
+    struct ledger_op *op = LIST_ITEM(client->next, struct ledger_op, node);
+    struct message message;
+
+    if (op->kind == MESSAGE_APPEND && op->bytes != NULL && !client_move_to_region(client, op))
+        return false;
+    client_fill(client, op, &message);
+    *status = link_send(client->link, &message);
+    if (*status != STATUS_OK)
+        return false;
+    client->next = client->next->next;
+    client->unsent--;
+    client->sent++;
+    return true;
+}
+
+enum status client_send_all(struct ledger_client *client)
+{
+    enum status status = STATUS_OK;
+
+    while (client->unsent > 0 && client->sent < MESSAGE_IN_FLIGHT &&
+           link_backlog(client->link) < OUT_MAX && client_send_next(client, &status))
+        ;
+    return status;
+}
+
+void client_unsend(struct ledger_client *client)
+{
+    LIST_FOR_EACH (node, &client->ops) {
+        struct ledger_op *op = LIST_ITEM(node, struct ledger_op, node);
+        if (client->sent == 0)
+            break;
+        client->sent--;
+        client->unsent++;
+        if (op->kind == MESSAGE_OPEN_WINNERS)
+            op->kind = KIND_STOPPED;
+    }
+    client->next = client->ops.ring.next;
+}

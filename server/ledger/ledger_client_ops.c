@@ -1,0 +1,158 @@
+#include "ledger_client_ops.h"
+
+#include "assertion.h"
+#include "ledger_client_connect.h"
+#include "ledger_client_flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(LEDGER_FDS_MAX == MESSAGE_WINNER_FDS, "one limit");
+
+#define EARLY_FLUSH 256 /* so many operations leave before the turn of the loop ends */
+
+static struct ledger_client *client_of(struct ledger *ledger)
+{
+    return (struct ledger_client *)(void *)ledger;
+}
+
+static void client_submit(struct ledger_client *client, struct ledger_op *op, size_t bytes)
+{
+    ASSERT(op->done != NULL && !client->is_over);
+    client_push(client, op, bytes);
+    if (client->unsent >= EARLY_FLUSH && client->on_heap == 0)
+        client_flush(client);
+}
+
+/* ------------------------------------------------------------------ the operations of ledger.h */
+
+/* Encodes to the heap: there is no room in the region, or earlier batches wait for it. */
+static enum status client_encode_to_heap(struct ledger_client *client, struct ledger_op *op,
+                                         const struct bet *bets, size_t count)
+{
+    char *bytes = malloc(count * client->config.encoding->bet_max);
+
+    if (bytes == NULL)
+        return STATUS_NOMEM;
+    size_t size = client->config.encoding->encode(op->agency, bets, count, bytes);
+    if (size > client->region.size) {
+        free(bytes);
+        return STATUS_NOMEM;
+    }
+    char *shrunk = realloc(bytes, size);
+    if (shrunk != NULL)
+        bytes = shrunk;
+    op->bytes = bytes;
+    op->size = (uint32_t)size;
+    client->on_heap++;
+    return STATUS_OK;
+}
+
+static enum status client_append(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                                 uint64_t offset, const struct bet *bets, size_t count)
+{
+    struct ledger_client *client = client_of(ledger);
+    const struct store_encoding *encoding = client->config.encoding;
+    char *to = NULL;
+
+    ASSERT(encoding != NULL && count > 0);
+    if (count > UINT32_MAX / encoding->bet_max)
+        return STATUS_NOMEM;
+    op->kind = MESSAGE_APPEND;
+    op->agency = agency;
+    op->count = (uint32_t)count;
+    op->offset = offset;
+    op->bytes = NULL;
+    if (client->on_heap == 0)
+        to = region_reserve(&client->region, count * encoding->bet_max);
+    if (to != NULL) {
+        op->size = (uint32_t)encoding->encode(agency, bets, count, to);
+        op->at = region_take(&client->region, op->size);
+    } else {
+        enum status status = client_encode_to_heap(client, op, bets, count);
+        if (status != STATUS_OK)
+            return status;
+    }
+    client_submit(client, op, op->size);
+    return STATUS_OK;
+}
+
+static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+{
+    op->kind = MESSAGE_ASK;
+    op->agency = agency;
+    op->bytes = NULL;
+    client_submit(client_of(ledger), op, 0);
+}
+
+static void client_finish(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                          uint64_t total)
+{
+    op->kind = MESSAGE_FINISH;
+    op->agency = agency;
+    op->total = total;
+    op->bytes = NULL;
+    client_submit(client_of(ledger), op, 0);
+}
+
+static size_t client_backlog(const struct ledger *ledger)
+{
+    return ((const struct ledger_client *)(const void *)ledger)->backlog;
+}
+
+static const struct ledger_news *client_news(const struct ledger *ledger)
+{
+    return &((const struct ledger_client *)(const void *)ledger)->news;
+}
+
+const struct ledger_backend client_backend = {
+    .append = client_append,
+    .ask = client_ask,
+    .finish = client_finish,
+    .backlog = client_backlog,
+    .news = client_news,
+};
+
+/* ------------------------------------------------------------------ the other operations */
+
+void ledger_client_winners_lost(struct ledger_client *client, struct ledger_op *op)
+{
+    op->kind = MESSAGE_WINNERS_LOST;
+    op->bytes = NULL;
+    client_submit(client, op, 0);
+}
+
+void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op)
+{
+    op->kind = MESSAGE_CLOSE_DRAW;
+    op->bytes = NULL;
+    client_submit(client, op, 0);
+}
+
+void ledger_client_open_winners(struct ledger_client *client, struct ledger_op *op, size_t count)
+{
+    ASSERT(count >= MESSAGE_WINNER_FDS_MIN && count <= LEDGER_FDS_MAX);
+    op->kind = MESSAGE_OPEN_WINNERS;
+    op->count = (uint32_t)count;
+    op->bytes = NULL;
+    client_submit(client, op, 0);
+}
+
+void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count)
+{
+    ASSERT(count == client->fds_count);
+    memcpy(fds, client->fds, count * sizeof(*fds));
+    client->fds_count = 0;
+}
+
+void ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
+                        const struct draw_drawn *drawn, bool is_new)
+{
+    ASSERT(!client->is_drawing);
+    op->kind = MESSAGE_DRAW;
+    client->is_drawing = true;
+    client->drawn = *drawn;
+    client->is_new = is_new;
+    op->bytes = NULL;
+    client_submit(client, op, 0);
+}
