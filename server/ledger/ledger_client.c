@@ -7,10 +7,10 @@
  *
  * Failure modes: the region is full: batches are encoded to the heap and move to the region, in
  * order, as outcomes make room. The link is lost: connect again, with backoff, and hand in again
- * all that has no outcome; what was recorded before is known to the ledger, which changes nothing
- * then. The request for files cannot be repeated, since the first ones may be in use: a question
- * takes its place in the order, and its status is STOPPED. The ledger sends nonsense, or another
- * user's process listens: the link is closed and made again.
+ * all that has no outcome, from a new region; what was recorded before is known to the ledger,
+ * which changes nothing then. The request for files cannot be repeated, since the first ones may be
+ * in use: a question takes its place in the order, and its status is STOPPED. The ledger sends
+ * nonsense, or another user's process listens: the link is closed and made again.
  */
 #include "ledger_client.h"
 

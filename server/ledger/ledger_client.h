@@ -3,7 +3,8 @@
  * Encoded bets lie in a region of memory that client and ledger share; a Unix stream socket carries
  * descriptors of operations one way, and outcomes and news the other way. A part of the region is
  * free again only when the outcome of its operation has arrived, so after the ledger has died the
- * client connects again and hands in again what has no outcome yet.
+ * client connects again and hands in again what has no outcome yet. Each link has a region of its
+ * own: a ledger that lives may still read what came over a link that the client has given up.
  */
 #ifndef LOTTERY_LEDGER_CLIENT_H
 #define LOTTERY_LEDGER_CLIENT_H

@@ -15,6 +15,7 @@ static void client_lose_link(struct ledger_client *client)
 {
     link_close(client->link);
     client->link = NULL;
+    client->must_renew = client->region.memory != NULL;
     client_unsend(client);
     client_retry_later(client);
 }
@@ -84,9 +85,19 @@ static enum status client_say_hello(struct ledger_client *client)
     return link_send_fds(client->link, &message, &fd, 1);
 }
 
+/* Makes sure that the ledger of an earlier link cannot read what is written into the region. */
+static enum status client_prepare_region(struct ledger_client *client)
+{
+    enum status status = client->must_renew ? client_renew_region(client) : STATUS_OK;
+
+    if (status == STATUS_OK)
+        client->must_renew = false;
+    return status;
+}
+
 void client_attempt(struct ledger_client *client)
 {
-    int fd = client_connect(&client->config);
+    int fd = client_prepare_region(client) == STATUS_OK ? client_connect(&client->config) : -1;
 
     if (fd < 0) {
         client_retry_later(client);

@@ -1,5 +1,7 @@
 #include "ledger_client_flight.h"
 
+#include "assertion.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +103,28 @@ enum status client_send_all(struct ledger_client *client)
            link_backlog(client->link) < OUT_MAX && client_send_next(client, &status))
         ;
     return status;
+}
+
+enum status client_renew_region(struct ledger_client *client)
+{
+    struct region region;
+    struct errbuf err;
+
+    enum status status = region_create(client->region.size, &region, &err);
+    if (status != STATUS_OK)
+        return status;
+    LIST_FOR_EACH (node, &client->ops) {
+        struct ledger_op *op = LIST_ITEM(node, struct ledger_op, node);
+        if (op->kind != MESSAGE_APPEND || op->bytes != NULL)
+            continue;
+        char *to = region_reserve(&region, op->size);
+        ASSERT(to != NULL); /* one after the other they need no more room than before */
+        memcpy(to, client->region.memory + op->at, op->size);
+        op->at = region_take(&region, op->size);
+    }
+    region_fini(&client->region);
+    client->region = region;
+    return STATUS_OK;
 }
 
 void client_unsend(struct ledger_client *client)

@@ -22,6 +22,10 @@ struct ledger_op *client_pop(struct ledger_client *client);
  * room. STATUS_NOMEM when the link cannot take one: then it is of no use any more. */
 enum status client_send_all(struct ledger_client *client);
 
+/* Gives the client a region that no ledger has, with the bets of its operations, in the place of
+ * the one that it has. STATUS_NOMEM or STATUS_IO: nothing has changed. */
+enum status client_renew_region(struct ledger_client *client);
+
 /* The link is lost: all operations wait to be sent. */
 void client_unsend(struct ledger_client *client);
 

@@ -1,4 +1,5 @@
 /* Links, and the client's end of one against a ledger that the test plays by hand. */
+#include "alloc_fault.h"
 #include "cmocka_all.h"
 #include "fake_store.h"
 #include "ledger_client.h"
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -291,7 +293,7 @@ static void check_message(struct fixture *f, unsigned i)
 /* ------------------------------------------------------------------ the client */
 
 /* The ledger dies after having read `reads` messages and answered `answers` of them, for each such
- * pair: the next one gets all that has no outcome, in order, from the same places. */
+ * pair: the next one gets all that has no outcome, in order, with the same bets. */
 static void test_dies_anywhere(void **state)
 {
     struct fixture *f = *state;
@@ -568,6 +570,114 @@ static void test_nobody_listens(void **state)
     assert_int_equal(receive(f).agency, 6);
 }
 
+/* The ledger's end of a link that the fixture does not have. */
+struct other_end {
+    int raw;            /* -1: none */
+    int region_fd;      /* the same */
+    const char *region; /* NULL: none */
+};
+
+static void swap_ends(struct fixture *f, struct other_end *other)
+{
+    const struct other_end mine = {f->raw, f->region_fd, f->region};
+
+    f->raw = other->raw;
+    f->region_fd = other->region_fd;
+    f->region = other->region;
+    *other = mine;
+}
+
+/* The client drops its link: it has no memory for more messages. */
+static void drop_without_memory(struct fixture *f, struct call *asks, unsigned count)
+{
+    alloc_fault_after(0);
+    for (unsigned i = 0; i < count; i++) {
+        prepare(f, &asks[i]);
+        ledger_ask(f->ledger, &asks[i].op, i);
+    }
+    assert_true(alloc_fault_end());
+}
+
+/* The client drops its link: the ledger has sent nonsense. */
+static void drop_after_nonsense(struct fixture *f, struct call *asks, unsigned count)
+{
+    (void)asks;
+    (void)count;
+    send_bytes(f, &(struct message){.kind = MESSAGE_ASK}, MESSAGE_SIZE);
+    loop_turn(&f->loop);
+}
+
+/* A client drops its link while the ledger still has messages of it to read. However far the next
+ * link has come, they find the bets that they were sent with. */
+static void test_old_link_is_read_later(void **state)
+{
+    enum { ASKS = 600, BETS = 40 };
+    static void (*const drops[])(struct fixture *, struct call *, unsigned) = {drop_after_nonsense,
+                                                                               drop_without_memory};
+    static struct call asks[ASKS]; /* some end with the client */
+    static struct call later;
+    struct fixture *f = *state;
+
+    start(f, &fake_store_encoding);
+    for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
+        struct call first;
+        done_count = 0;
+        greet(f, true);
+        append(f, &first, 0, BETS);
+        loop_turn(&f->loop);
+        drops[i](f, asks, ASKS);
+        struct other_end old = {-1, -1, NULL};
+        swap_ends(f, &old);
+        greet(f, true);
+        struct message message = receive(f);
+        check_append(f, &message, 0, BETS);
+        answer(f, STATUS_NOSPACE, 0);
+        loop_until_count(&f->loop, &done_count, 1, "outcome");
+        append(f, &later, 5000, BETS); /* its bets may lie where those of `first` lay */
+        loop_turn(&f->loop);
+
+        swap_ends(f, &old);
+        message = receive(f);
+        check_append(f, &message, 0, BETS);
+        hang_up(f);
+        swap_ends(f, &old);
+        if (i == 0) {
+            message = receive(f);
+            check_append(f, &message, 5000, BETS);
+            answer(f, STATUS_OK, 0);
+            loop_until_count(&f->loop, &done_count, 2, "outcome");
+            hang_up(f);
+        }
+    }
+}
+
+/* The ledger dies, and the client can open nothing for a while: then it tries again, and nothing is
+ * lost. */
+static void test_no_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit;
+    struct call call;
+
+    done_count = 0;
+    start(f, &fake_store_encoding);
+    greet(f, true);
+    append(f, &call, 7, 40);
+    loop_turn(&f->loop);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    hang_up(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    for (unsigned i = 0; i < 4; i++)
+        (void)uv_run(&f->loop, UV_RUN_ONCE); /* the link's end, and then an attempt each */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    greet(f, true);
+    struct message message = receive(f);
+    check_append(f, &message, 7, 40);
+    answer(f, STATUS_OK, 47);
+    loop_until_count(&f->loop, &done_count, 1, "outcome");
+    assert_int_equal(call.op.received, 47);
+}
+
 /* ------------------------------------------------------------------ two links */
 
 #define STREAM 60000 /* messages */
@@ -781,10 +891,20 @@ static void test_too_many_fds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_dies_anywhere),  CASE(test_region_is_full), CASE(test_in_flight),
-        CASE(test_nonsense),       CASE(test_in_pieces),      CASE(test_within_done),
-        CASE(test_files_are_lost), CASE(test_nobody_listens), CASE(test_two_links),
-        CASE(test_link_is_cut),    CASE(test_too_many_fds),   CASE(test_write_fails),
+        CASE(test_dies_anywhere),
+        CASE(test_region_is_full),
+        CASE(test_in_flight),
+        CASE(test_nonsense),
+        CASE(test_in_pieces),
+        CASE(test_within_done),
+        CASE(test_files_are_lost),
+        CASE(test_nobody_listens),
+        CASE(test_two_links),
+        CASE(test_link_is_cut),
+        CASE(test_too_many_fds),
+        CASE(test_write_fails),
+        CASE(test_old_link_is_read_later),
+        CASE(test_no_descriptors),
     };
 
     log_set_level(LOG_CRITICAL);
