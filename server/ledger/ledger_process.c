@@ -123,9 +123,10 @@ static void process_start_idle_timer(struct process *process, uint64_t wait_ms)
     (void)uv_timer_start(&process->idle_timer, process_on_idle, wait_ms, 0);
 }
 
+/* The core may have committed by itself, and have nothing left now. */
 static void process_commit(struct process *process)
 {
-    if (!ledger_core_has_work(process->core))
+    if (!ledger_core_has_work(process->core) && !process_peers_must_flush(&process->peers))
         return;
     ledger_core_commit(process->core);
     process_peers_flush(&process->peers);

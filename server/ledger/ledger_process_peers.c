@@ -34,6 +34,11 @@ bool process_peers_are_gone(const struct process_peers *peers)
     return list_is_empty(&peers->open);
 }
 
+bool process_peers_must_flush(const struct process_peers *peers)
+{
+    return peers->must_flush;
+}
+
 static void peer_unuse(struct peer *peer)
 {
     if (--peer->uses == 0)
@@ -67,6 +72,7 @@ void process_peers_send(void *owner, void *context, const struct message *messag
     struct peer *peer = context;
 
     (void)owner;
+    peer->peers->must_flush = true;
     enum status status =
         count > 0 ? link_send_fds(peer->link, message, fds, count) : link_send(peer->link, message);
     /* Not ended at once: the core is in the middle of its peers. */
@@ -177,6 +183,7 @@ void process_peers_accept(struct process_peers *peers, int fd)
 
 void process_peers_flush(struct process_peers *peers)
 {
+    peers->must_flush = false;
     LIST_FOR_EACH (node, &peers->open) {
         struct peer *peer = LIST_ITEM(node, struct peer, in_open);
         link_flush(peer->link);

@@ -22,12 +22,16 @@ struct process_peers {
     void *owner; /* handed to on_last_gone */
 
     struct list open; /* with an open link */
+    bool must_flush;  /* the core has sent something since the last flush */
 };
 
 /* Initialises the private part. */
 void process_peers_init(struct process_peers *peers);
 
 bool process_peers_are_gone(const struct process_peers *peers);
+
+/* Is there anything for process_peers_flush() to do? */
+bool process_peers_must_flush(const struct process_peers *peers);
 
 /* A connection was accepted: `fd`, non-blocking, which is the peers' from now on. */
 void process_peers_accept(struct process_peers *peers, int fd);

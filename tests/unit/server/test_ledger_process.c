@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "message.h"
 #include "prng.h"
+#include "region.h"
 #include "stop_signals.h"
 
 #include <errno.h>
@@ -642,6 +643,103 @@ static void test_bad_peer(void **state)
     assert_int_equal(f->clients[0].news, 1);
 }
 
+/* A client of the test's own: a blocking socket, and a region full of bets of 16 bytes. */
+struct raw_peer {
+    int fd;
+    struct region region;
+};
+
+static void raw_receive(const struct raw_peer *peer, uint32_t kind, struct message *message)
+{
+    assert_int_equal(recv(peer->fd, message, sizeof(*message), MSG_WAITALL), sizeof(*message));
+    assert_int_equal(message->kind, kind);
+}
+
+static void raw_send(const struct raw_peer *peer, const struct message *message)
+{
+    assert_int_equal(send(peer->fd, message, sizeof(*message), MSG_NOSIGNAL), sizeof(*message));
+}
+
+/* Connects, and waits for the first news. */
+static void raw_open(const struct fixture *f, struct raw_peer *peer, size_t size)
+{
+    const struct timeval patience = {.tv_sec = 20};
+    struct errbuf err;
+    struct message message = {.kind = MESSAGE_HELLO, .region_size = size};
+    struct iovec bytes = {&message, sizeof(message)};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                            .cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS}};
+    const struct msghdr header = {.msg_iov = &bytes,
+                                  .msg_iovlen = 1,
+                                  .msg_control = &control,
+                                  .msg_controllen = sizeof(control.space)};
+
+    assert_int_equal(region_create(size, &peer->region, &err), STATUS_OK);
+    for (size_t at = 0; at < size; at += 16)
+        memcpy(peer->region.memory + at, "BBBBBBBBBBBBBBB\n", 16);
+    memcpy(CMSG_DATA(&control.header), &peer->region.fd, sizeof(int));
+    peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    assert_int_equal(connect(peer->fd, (const struct sockaddr *)&f->address, f->address_size), 0);
+    assert_int_equal(sendmsg(peer->fd, &header, MSG_NOSIGNAL), sizeof(message));
+    raw_receive(peer, MESSAGE_NEWS, &message);
+}
+
+static void raw_close(struct raw_peer *peer)
+{
+    assert_int_equal(close(peer->fd), 0);
+    region_fini(&peer->region);
+}
+
+static struct message raw_append(uint32_t agency, uint64_t offset, uint32_t count, size_t size)
+{
+    struct message message = {.kind = MESSAGE_APPEND};
+
+    message.append = (struct message_append){
+        .agency = agency, .offset = offset, .count = count, .size = (uint32_t)size};
+    return message;
+}
+
+/* A full group is committed because of a message that breaks the rules, so that nothing is left to
+ * commit: the outcomes of the others leave all the same. */
+static void test_bad_message_after_full_group(void **state)
+{
+    enum { BETS = MESSAGE_REGION_MAX / 16 };
+    struct fixture *f = *state;
+    struct raw_peer good;
+    struct raw_peer bad;
+    struct message message;
+    int status;
+
+    start_ledger(f);
+    raw_open(f, &good, MESSAGE_REGION_MAX);
+    raw_open(f, &bad, 4096);
+    message = (struct message){.kind = MESSAGE_ASK}; /* so that the good one is looked at first */
+    raw_send(&good, &message);
+    raw_receive(&good, MESSAGE_OUTCOME, &message);
+    assert_int_equal(kill(f->pid, SIGSTOP), 0); /* to find all messages in one turn of its loop */
+    assert_int_equal(waitpid(f->pid, &status, WUNTRACED), f->pid);
+    for (uint32_t agency = 1; agency <= 2; agency++) {
+        message = raw_append(agency, 0, BETS, MESSAGE_REGION_MAX);
+        raw_send(&good, &message);
+    }
+    message = raw_append(1, BETS - 1, 2, 16); /* two bets, of which one is missing */
+    raw_send(&bad, &message);
+    assert_int_equal(kill(f->pid, SIGCONT), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        raw_receive(&good, MESSAGE_OUTCOME, &message);
+        assert_int_equal(message.outcome.status, STATUS_OK);
+        assert_int_equal(message.outcome.received, BETS);
+    }
+    assert_int_equal(recv(bad.fd, &message, sizeof(message), 0), 0);
+    raw_close(&good);
+    raw_close(&bad);
+}
+
 /* After 200 ms without work the store is maintained as an idle one, once. */
 static void test_idle(void **state)
 {
@@ -665,7 +763,7 @@ int main(void)
         CASE(test_operations), CASE(test_stop),        CASE(test_stop_waits_for_links),
         CASE(test_no_start),   CASE(test_no_loop),     CASE(test_uncertain),
         CASE(test_draw),       CASE(test_descriptors), CASE(test_kills),
-        CASE(test_bad_peer),   CASE(test_idle),
+        CASE(test_bad_peer),   CASE(test_idle),        CASE(test_bad_message_after_full_group),
     };
 
     log_set_level(LOG_CRITICAL);
