@@ -44,7 +44,8 @@ static size_t core_open_winners(struct ledger_core *core, struct operation *oper
     }
     core->drawer = NULL;
     operation->status = core_status_of(store_open_winners(core->config.store, fds, count, &err));
-    if (!core_note_store(core, operation->status, &err) || operation->status != STATUS_OK)
+    if (!core_note_store(core, CORE_OPENS_WINNERS, operation->status, &err) ||
+        operation->status != STATUS_OK)
         return 0;
     core->drawer = operation->peer;
     return count;
@@ -85,6 +86,14 @@ static void core_answer_all(struct ledger_core *core)
     core_release_all(core, &core->leaving);
 }
 
+static void core_maintain(struct ledger_core *core, enum core_work work)
+{
+    struct errbuf err = {{0}};
+    enum status status = store_maintain(core->config.store, work == CORE_MAINTAINS_IDLE, &err);
+
+    (void)core_note_store(core, work, status, &err);
+}
+
 void ledger_core_commit(struct ledger_core *core)
 {
     struct errbuf err = {{0}};
@@ -95,7 +104,7 @@ void ledger_core_commit(struct ledger_core *core)
         return;
     if (has_written) {
         enum status status = core_status_of(store_commit(core->config.store, &err));
-        if (!core_note_store(core, status, &err))
+        if (!core_note_store(core, CORE_COMMITS, status, &err))
             return;
         if (status != STATUS_OK)
             core_take_back(core, status);
@@ -110,13 +119,11 @@ void ledger_core_commit(struct ledger_core *core)
         core_tell(core, LEDGER_TELLS_DRAWN);
     core_send_news(core); /* that there are winners: their files were judged just now */
     if (has_written)
-        (void)core_note_store(core, store_maintain(core->config.store, false, &err), &err);
+        core_maintain(core, CORE_MAINTAINS);
 }
 
 void ledger_core_idle(struct ledger_core *core)
 {
-    struct errbuf err = {{0}};
-
     if (!core->has_failed && core->operations_count == 0)
-        (void)core_note_store(core, store_maintain(core->config.store, true, &err), &err);
+        core_maintain(core, CORE_MAINTAINS_IDLE);
 }

@@ -98,7 +98,7 @@ static enum status core_publish(struct ledger_core *core)
 
     core->drawer = NULL;
     enum status status = core_status_of(store_publish_winners(core->config.store, &err));
-    return core_note_store(core, status, &err) ? status : STATUS_STOPPED;
+    return core_note_store(core, CORE_PUBLISHES_WINNERS, status, &err) ? status : STATUS_STOPPED;
 }
 
 static enum status core_draw(struct ledger_core *core, struct operation *operation,

@@ -39,6 +39,16 @@ struct operation {
     uint64_t received;  /* of the agency */
 };
 
+/* What the store does for the core. */
+enum core_work {
+    CORE_COMMITS,
+    CORE_MAINTAINS,
+    CORE_MAINTAINS_IDLE,
+    CORE_OPENS_WINNERS,
+    CORE_PUBLISHES_WINNERS,
+    CORE_WORKS /* how many */
+};
+
 struct ledger_core {
     struct ledger_core_config config;
     struct list peers;            /* open ones, by in_list */
@@ -48,14 +58,14 @@ struct ledger_core {
     size_t operations_count;
     struct draw_record *records; /* of the group that were accepted; owned; as long as the above */
     size_t records_count;
-    size_t bytes;               /* of the group's bets */
-    struct ledger_news told;    /* the last news that everybody got */
-    struct ledger_peer *drawer; /* the peer that got the last files for winners; NULL: none */
-    bool is_news_due;           /* a peer has had none yet, or they may have changed */
-    bool has_failed;            /* the process has to end */
-    bool are_winners_right;     /* the files are those of the draw */
-    bool knows_supervisor;      /* the supervisor knows that the draw was held */
-    bool has_store_trouble;     /* the last write failed: logged once, not for each group */
+    size_t bytes;                 /* of the group's bets */
+    struct ledger_news told;      /* the last news that everybody got */
+    struct ledger_peer *drawer;   /* the peer that got the last files for winners; NULL: none */
+    bool is_news_due;             /* a peer has had none yet, or they may have changed */
+    bool has_failed;              /* the process has to end */
+    bool are_winners_right;       /* the files are those of the draw */
+    bool knows_supervisor;        /* the supervisor knows that the draw was held */
+    bool has_trouble[CORE_WORKS]; /* this work failed last: logged once, not for each group */
 };
 
 #endif

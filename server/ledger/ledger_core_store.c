@@ -17,17 +17,15 @@ enum status core_status_of(enum status status)
     return is_known ? status : STATUS_IO;
 }
 
-bool core_note_store(struct ledger_core *core, enum status status, const struct errbuf *err)
+bool core_note_store(struct ledger_core *core, enum core_work work, enum status status,
+                     const struct errbuf *err)
 {
     if (status == STATUS_UNCERTAIN || status == STATUS_GONE) {
         core_fail(core, status, err);
         return false;
     }
-    if (status == STATUS_OK) {
-        core->has_store_trouble = false;
-    } else if (!core->has_store_trouble) {
-        core->has_store_trouble = true;
+    if (status != STATUS_OK && !core->has_trouble[work])
         LOG(ERROR, "store", FAIL, LOG_TEXT("reason", err->text));
-    }
+    core->has_trouble[work] = status != STATUS_OK;
     return true;
 }

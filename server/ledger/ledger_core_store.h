@@ -9,8 +9,10 @@
  * failure alone; if the folder is gone, the store says so. */
 enum status core_status_of(enum status status);
 
-/* Takes note of what the store returned; *err is its reason. Returns false when the process has to
- * end, which the core has then asked for: nothing more may be done. */
-bool core_note_store(struct ledger_core *core, enum status status, const struct errbuf *err);
+/* Takes note of what the store returned when it did `work`; *err is its reason. Logs a failure,
+ * unless the same work failed the last time, too. Returns false when the process has to end, which
+ * the core has then asked for: nothing more may be done. */
+bool core_note_store(struct ledger_core *core, enum core_work work, enum status status,
+                     const struct errbuf *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* The ledger's decisions, without sockets: a store in memory that can fail, peers that remember
  * what they were sent. */
+#include "capture.h"
 #include "fake_store.h"
 #include "ledger_core.h"
 #include "log.h"
@@ -362,6 +363,42 @@ static void test_group_fails(void **state)
     ledger_core_commit(f->core);
     expect(f, 0, STATUS_OK, 5);
     assert_int_equal(f->exit_status, 0);
+}
+
+/* One group with a new bet, while the store does what the test has told it to. */
+static void commit_one(struct fixture *f)
+{
+    append(f, 0, 1, draw_received(&f->draw, 1), 1);
+    ledger_core_commit(f->core);
+    (void)next_outcome(&f->peers[0]);
+}
+
+/* A store that keeps failing is in the log once, not for each group, whatever it is that fails; and
+ * again when it has worked in between. */
+static void test_trouble_is_logged_once(void **state)
+{
+    enum { GROUPS = 3 };
+    struct fixture *f = *state;
+    struct fake_fault *const faults[] = {&f->store->commit, &f->store->maintain};
+    struct capture capture;
+
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        capture_begin(&capture);
+        for (unsigned times = 0; times < 2; times++) {
+            for (unsigned group = 0; group < GROUPS; group++) {
+                faults[i]->status = STATUS_NOSPACE;
+                commit_one(f);
+            }
+            commit_one(f);
+        }
+        capture_end(&capture);
+        assert_int_equal(capture.writes, 2);
+        assert_non_null(
+            strstr(capture.text, "ERROR    action: store | result: fail | reason: fault"));
+        capture_free(&capture);
+    }
+    log_set_level(LOG_CRITICAL);
 }
 
 /* A record that does not fit into memory fails alone. */
@@ -877,12 +914,25 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_order),        CASE(test_partly_known),    CASE(test_group_fails),
-        CASE(test_append_fails), CASE(test_fatal),           CASE(test_other_statuses),
-        CASE(test_bad_messages), CASE(test_close),           CASE(test_full_group),
-        CASE(test_news),         CASE(test_closing),         CASE(test_closing_fails),
-        CASE(test_drawing),      CASE(test_drawing_refused), CASE(test_drawn_before),
-        CASE(test_winners_lost), CASE(test_settings),        CASE(test_random),
+        CASE(test_order),
+        CASE(test_partly_known),
+        CASE(test_group_fails),
+        CASE(test_append_fails),
+        CASE(test_fatal),
+        CASE(test_other_statuses),
+        CASE(test_bad_messages),
+        CASE(test_close),
+        CASE(test_full_group),
+        CASE(test_news),
+        CASE(test_closing),
+        CASE(test_closing_fails),
+        CASE(test_drawing),
+        CASE(test_drawing_refused),
+        CASE(test_drawn_before),
+        CASE(test_winners_lost),
+        CASE(test_settings),
+        CASE(test_random),
+        CASE(test_trouble_is_logged_once),
     };
 
     log_set_level(LOG_CRITICAL);
