@@ -197,7 +197,7 @@ static void take_outcome(struct sim_client *client, const struct message *messag
 
     memcpy(fds, message + 1, count * sizeof(int));
     for (size_t i = 0; i < count; i++)
-        client->fds[i] = sim_disk_send(fds[i], client->process);
+        client->fds[i] = sim_fd_send(fds[i], client->process);
     for (size_t i = 0; i < count; i++)
         (void)close(fds[i]);
     client->fds_count = count;

@@ -1,18 +1,22 @@
-/* sim_disk.h - a disk with one directory, in memory: struct file_ops with power cuts and faults.
+/* sim_disk.h - a disk in memory, with its files and a few directories, one of which is the data
+ * directory; struct file_ops with power cuts and faults (sim_disk_ops.c).
  *
  * What was not synced may be lost when the power is cut: of a file, any of its pieces of 512 bytes,
- * its size and its cuts (sim_file.h); of the directory, the last of the names that were made,
- * changed or removed. Descriptors have numbers that no real one has, so close() and stat() of the
- * code under test can be told from real ones (they are wrapped by the linker).
+ * its size and its cuts (sim_file.h); of a directory, any of the names that were made, changed or
+ * removed (sim_dir.h).
  */
 #ifndef LOTTERY_SIM_DISK_H
 #define LOTTERY_SIM_DISK_H
 
 #include "file_ops.h"
+#include "sim_dir.h"
+#include "sim_fd.h"
 #include "sim_file.h"
 #include "sim_process.h"
 
-#define SIM_DIR_PATH "sim-data" /* what stat() knows the directory as */
+#define SIM_DIR_PATH "sim-data" /* where servers look for the data directory */
+#define SIM_DIRS_MAX 3
+#define SIM_NO_DIR (-1)
 #define SIM_NO_LIMIT UINT64_MAX
 
 /* Chances in 1000, for each operation. */
@@ -30,7 +34,15 @@ struct sim_disk_counts {
     uint64_t failed_syncs;
 };
 
+struct sim_disk {
+    struct sim_dir dirs[SIM_DIRS_MAX];
+    int dir_at_path;   /* which of them is at SIM_DIR_PATH; SIM_NO_DIR: none */
+    int dir_of_server; /* which one the server has opened; all its processes have inherited it */
+    struct prng *prng; /* borrowed */
+};
+
 extern const struct file_ops sim_disk_ops;
+extern struct sim_disk sim_disk;
 extern struct sim_disk_faults sim_disk_faults;
 extern struct sim_disk_counts sim_disk_counts;
 
@@ -52,16 +64,27 @@ void sim_disk_calm_down(void);
 /* From now on all files together may have `bytes` more bytes than now; SIM_NO_LIMIT. */
 void sim_disk_set_space(uint64_t bytes);
 
-/* A descriptor of the directory for the current process. */
+/* How many of `size` bytes at `offset` of the file have space. */
+size_t sim_disk_space_for(const struct sim_file *file, size_t size, uint64_t offset);
+
+/* Is there no space at all? */
+bool sim_disk_is_full(void);
+
+/* A new server opens the directory at the path, in which there is one. */
+void sim_disk_enter(void);
+
+/* A descriptor of the server's directory for the current process. */
 int sim_disk_open_dir(void);
 
-/* Another descriptor for the same file, for `owner`: a process, or a link on which it is sent. */
-int sim_disk_send(int fd, const void *owner);
+/* A new, empty file without a name; its index. */
+int sim_disk_new_file(void);
+struct sim_file *sim_disk_file(int index);
 
-/* Closes the descriptors of a process, or those that are on their way on a link. */
-void sim_disk_close_all(const void *owner);
-
-/* The file with that name as processes see it; NULL if there is none. For the checker. */
+/* The file with that name in the directory at the path, as processes see it; NULL if there is none.
+ * For the checker. */
 struct sim_file *sim_disk_find(const char *name);
+
+/* What a descriptor is open on, for the trace. */
+const char *sim_disk_name_of(const struct sim_fd *fd);
 
 #endif

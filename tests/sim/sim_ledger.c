@@ -29,7 +29,7 @@ static void on_send(void *owner, void *context, const struct message *message, c
     if (message->kind == MESSAGE_NEWS && message->news.has_winners && !sim_ledger.has_acknowledged)
         sim_fail("the ledger announces winners before the supervisor knows");
     for (size_t i = 0; i < count; i++) {
-        item.fds[i] = sim_disk_send(fds[i], link);
+        item.fds[i] = sim_fd_send(fds[i], link);
         (void)close(fds[i]);
     }
     sim_queue_push(&link->to_client, &item, sizeof(*message) + count * sizeof(int));

@@ -68,7 +68,7 @@ void sim_link_close_client(struct sim_link *link)
 {
     link->client = NULL;
     empty(&link->to_client);
-    sim_disk_close_all(link);
+    sim_fd_close_all(link);
     free_if_unused(link);
 }
 

@@ -1,6 +1,6 @@
 #include "sim_process.h"
 
-#include "sim_disk.h"
+#include "sim_fd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +91,7 @@ static void process_release(struct sim_process *process)
     process->is_alive = process->is_doomed = false;
     for (struct list_node *node; (node = list_pop(&process->blocks)) != NULL;)
         __real_free(LIST_ITEM(node, struct block, node));
-    sim_disk_close_all(process);
+    sim_fd_close_all(process);
 }
 
 bool sim_process_turn(struct sim_process *process, void (*body)(void *context), void *context)
