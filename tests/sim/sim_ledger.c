@@ -170,7 +170,7 @@ static struct sim_link *readable_link(void)
     struct sim_link *found = NULL;
     uint32_t count = 0;
 
-    for (size_t i = 0; i < SIM_LINKS_MAX; i++) {
+    for (size_t i = 0; i < sim_links_end; i++) {
         struct sim_link *link = &sim_links[i];
         if (!sim_link_is_readable(link))
             continue;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 struct sim_link sim_links[SIM_LINKS_MAX];
+size_t sim_links_end;
 static struct sim_region regions[SIM_LINKS_MAX];
 
 static void empty(struct sim_queue *queue)
@@ -21,6 +22,7 @@ void sim_links_reset(void)
         link->is_used = false;
         regions[i].users = 0;
     }
+    sim_links_end = 0;
 }
 
 struct sim_region *sim_region_take(void)
@@ -53,6 +55,8 @@ struct sim_link *sim_link_open(struct sim_client *client, struct sim_region *reg
         link->peer = NULL;
         link->region = region;
         region->users++;
+        if (i >= sim_links_end)
+            sim_links_end = i + 1;
         return link;
     }
     abort();
@@ -62,6 +66,8 @@ static void free_if_unused(struct sim_link *link)
 {
     if (link->client == NULL && link->is_ledger_gone)
         link->is_used = false;
+    while (sim_links_end > 0 && !sim_links[sim_links_end - 1].is_used)
+        sim_links_end--;
 }
 
 void sim_link_close_client(struct sim_link *link)
@@ -83,7 +89,7 @@ void sim_link_close_ledger(struct sim_link *link)
 
 void sim_links_ledger_died(void)
 {
-    for (size_t i = 0; i < SIM_LINKS_MAX; i++) {
+    for (size_t i = 0; i < sim_links_end; i++) {
         struct sim_link *link = &sim_links[i];
         if (link->is_used && !link->is_ledger_gone && (link->peer != NULL || link->is_closing))
             sim_link_close_ledger(link);

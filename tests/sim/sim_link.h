@@ -37,6 +37,7 @@ struct sim_link {
 };
 
 extern struct sim_link sim_links[SIM_LINKS_MAX];
+extern size_t sim_links_end; /* after the last one that is used */
 
 /* Forgets all links and regions. */
 void sim_links_reset(void);
