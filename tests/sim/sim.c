@@ -1,10 +1,11 @@
 /* sim - the simulator: runs histories of a server in which everything goes wrong that can, and
  * checks after each one that the promise was kept. A seed determines its history.
  *
- *   sim [--seed S] [--histories N] [--seconds T] [-v]
+ *   sim [--seed S] [--histories N] [--seconds T] [--expect-broken] [-v]
  *
  * Runs the seeds S, S + 1, ...: N of them, or for T seconds. Without --seed it begins with a fresh
- * one, which it prints.
+ * one, which it prints. With --expect-broken the code under test has a fault, and it is an error
+ * not to find it.
  */
 #include "log.h"
 #include "sim_disk.h"
@@ -26,6 +27,7 @@ struct options {
     uint64_t seed;
     uint64_t histories;
     double seconds;
+    bool is_broken_expected;
 };
 
 static double seconds_now(void)
@@ -38,7 +40,8 @@ static double seconds_now(void)
 
 static void usage(void)
 {
-    (void)fprintf(stderr, "usage: sim [--seed S] [--histories N] [--seconds T] [-v]\n");
+    (void)fprintf(stderr, "usage: sim [--seed S] [--histories N] [--seconds T] "
+                          "[--expect-broken] [-v]\n");
     exit(2);
 }
 
@@ -60,6 +63,8 @@ static struct options read_options(char **args)
     for (args++; *args != NULL; args++) {
         if (strcmp(*args, "-v") == 0) {
             sim_is_verbose = true;
+        } else if (strcmp(*args, "--expect-broken") == 0) {
+            options.is_broken_expected = true;
         } else if (strcmp(*args, "--seed") == 0) {
             options.seed = number(*++args);
             has_seed = true;
@@ -82,7 +87,7 @@ static void on_crash(int signal_number)
 {
     (void)printf("BROKEN: signal %d\n", signal_number);
     sim_print_command();
-    _exit(1);
+    _exit(sim_exit_status);
 }
 
 static void print_summary(uint64_t histories, double seconds)
@@ -117,6 +122,7 @@ int main(int argc, char **argv)
 
     (void)argc;
     sim_program = argv[0];
+    sim_exit_status = options.is_broken_expected ? 0 : 1;
     (void)signal(SIGABRT, on_crash);
     (void)signal(SIGSEGV, on_crash);
     log_set_level(LOG_LEVEL_COUNT);
@@ -129,5 +135,7 @@ int main(int argc, char **argv)
             spent = seconds_now() - begin;
     }
     print_summary(done, seconds_now() - begin);
-    return 0;
+    if (options.is_broken_expected)
+        (void)printf("the fault was not found\n");
+    return options.is_broken_expected ? 1 : 0;
 }

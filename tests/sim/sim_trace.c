@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 bool sim_is_verbose;
+int sim_exit_status = 1;
 
 void sim_trace(const char *format, ...)
 {
@@ -41,5 +42,5 @@ void sim_fail(const char *format, ...)
     va_end(args);
     (void)putchar('\n');
     sim_print_command();
-    _exit(1);
+    _exit(sim_exit_status);
 }

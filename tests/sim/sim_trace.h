@@ -10,6 +10,9 @@ extern bool sim_is_verbose;
 /* This program, for the command that is printed. */
 extern const char *sim_program;
 
+/* What a broken promise ends the program with. */
+extern int sim_exit_status;
+
 /* Prints a line if sim_is_verbose. */
 #define SIM_TRACE(...)                                                                             \
     do {                                                                                           \
@@ -19,7 +22,7 @@ extern const char *sim_program;
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The promise is broken: prints what is wrong, the seed, and the command that runs this history
- * alone; ends the program with status 1. */
+ * alone; ends the program. */
 void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 
 /* Prints the seed of the history that runs, and the command. */

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Puts a fault back into copies of the code under test, to show that the simulator finds it.
+
+    put_fault.py NAME OUT SOURCE...
+
+Writes a copy of each source that the fault NAME changes: OUT-0.c, OUT-1.c, ... A text that is to be
+changed has to be in exactly one of the sources, wherever it has moved; if it is gone, the fault
+has to be written again for the code as it is now.
+"""
+
+import sys
+
+FAULTS = {
+    # The fault that this design was made against: everybody hears that an agency has finished
+    # before the bets that it sent before are committed, and the draw is closed over what was. The
+    # last three are what would refuse such a draw today.
+    "finished_first": [
+        (
+            "    core_judge(core, operation, &copy);\n",
+            "    core_judge(core, operation, &copy);\n    core_send_news(core);\n",
+        ),
+        (
+            "record->closed.extent = self->extent.size;",
+            "record->closed.extent = self->bets_size;",
+        ),
+        (
+            "    ASSERT(draw->phase < DRAW_CLOSED || draw->closed.extent == extent->size);\n",
+            "",
+        ),
+        ("(phase >= DRAW_CLOSED && closed.extent != bets)", "false"),
+        (
+            "    return record->draw.closed.extent == self->extent.size &&\n"
+            "           record->draw.closed.bets == self->draw->bets;\n",
+            "    return true;\n",
+        ),
+    ],
+    # The journal may get its name before bets.csv has.
+    "names_in_order": [
+        (
+            "    if (commit->data_dir->ops->fdatasync(commit->data_dir->fd) < 0)\n"
+            '        return file_fail(err, "syncing the folder", status_from_errno(errno));\n',
+            "",
+        ),
+    ],
+    # What has the name of the new journal may be the journal.
+    "rename_atomic": [
+        (
+            "    if (data_dir->ops->unlinkat(data_dir->fd, JOURNAL_NEW_NAME) < 0 && errno != ENOENT)\n"
+            "        return status_from_errno(errno);\n"
+            "    *fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_EXCL);\n",
+            "    *fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_TRUNC);\n",
+        ),
+    ],
+}
+
+
+def put(name, out, paths):
+    texts = {}
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            texts[path] = file.read()
+    changed = []
+    for old, new in FAULTS[name]:
+        where = [path for path in paths if old in texts[path]]
+        if len(where) != 1 or texts[where[0]].count(old) != 1:
+            sys.exit(f"{name}: is in {len(where)} sources, and has to be in one place:\n{old}")
+        texts[where[0]] = texts[where[0]].replace(old, new)
+        if where[0] not in changed:
+            changed.append(where[0])
+    for index, path in enumerate(changed):
+        with open(f"{out}-{index}.c", "w", encoding="utf-8") as file:
+            file.write(texts[path])
+
+
+if __name__ == "__main__":
+    put(sys.argv[1], sys.argv[2], sys.argv[3:])
