@@ -11,6 +11,8 @@ has to be written again for the code as it is now.
 import sys
 
 FAULTS = {
+    # A record that the store had no memory for still counts.
+    "no_memory": [("    draw_undo(core->config.draw, record);\n    return (struct", "    return (struct")],
     # The fault that this design was made against: everybody hears that an agency has finished
     # before the bets that it sent before are committed, and the draw is closed over what was. The
     # last three are what would refuse such a draw today.

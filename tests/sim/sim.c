@@ -100,6 +100,7 @@ static void print_summary(uint64_t histories, double seconds)
                   {"power cuts", sim_disk_counts.power_cuts},
                   {"failed writes", sim_disk_counts.failed_writes},
                   {"failed syncs", sim_disk_counts.failed_syncs},
+                  {"failed allocations", sim_memory_faults.count},
                   {"deaths of the ledger", sim_counts.deaths},
                   {"recoveries", sim_counts.recoveries},
                   {"larger numbers of agencies", sim_counts.growths},

@@ -192,6 +192,8 @@ void sim_check_start_failed(enum status status, const char *reason)
 
     if (status == STATUS_INVALID && !sim_world.was_accepted)
         return; /* settings that do not fit, perhaps */
+    if (status == STATUS_NOMEM && sim_world.has_memory_faults && !sim_world.is_calm)
+        return;
     if ((status == STATUS_IO || status == STATUS_NOSPACE || status == STATUS_UNCERTAIN) && may_fail)
         return;
     sim_fail("a ledger could not start: %s: %s", status_text(status), reason);

@@ -61,6 +61,8 @@ static void on_fail(void *owner, int exit_status, const struct errbuf *err)
     struct sim_ledger *ledger = owner;
 
     SIM_TRACE("ledger ends with status %d: %s", exit_status, err->text);
+    if (exit_status == LEDGER_EXIT_UNCERTAIN && !sim_world.has_disk_faults)
+        sim_fail("the ledger says that it does not know what is on disk: %s", err->text);
     ledger->exit_status = exit_status;
     sim_process_exit();
 }
@@ -206,6 +208,8 @@ static void read_link(struct sim_link *link)
     }
     if (message->kind == MESSAGE_HELLO) {
         link->peer = ledger_core_open(core, link, link->region->bytes, SIM_REGION_SIZE);
+        if (link->peer == NULL)
+            close_link(link);
         return;
     }
     if (!ledger_core_message(core, link->peer, message))

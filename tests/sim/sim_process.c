@@ -1,12 +1,14 @@
 #include "sim_process.h"
 
 #include "sim_fd.h"
+#include "sim_random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct sim_process *sim_current;
+struct sim_memory_faults sim_memory_faults;
 
 /* In front of each block that a simulated process allocates. */
 struct block {
@@ -36,24 +38,42 @@ void sim_free(void *block)
     __real_free(block);
 }
 
-void *__wrap_malloc(size_t size)
+/* Does an allocation of the current process fail? */
+static bool memory_fails(void)
 {
-    struct block *block = sim_realloc(NULL, sizeof(*block) + size);
+    if (sim_current == NULL || !sim_chance(sim_memory_faults.prng, sim_memory_faults.parts))
+        return false;
+    sim_memory_faults.count++;
+    return true;
+}
 
+/* Hands the block out, as one of the current process. */
+static void *give(struct block *block, size_t size)
+{
+    if (block == NULL)
+        abort();
     *block = (struct block){.size = size};
     if (sim_current != NULL)
         list_append(&sim_current->blocks, &block->node);
     return block + 1;
 }
 
+void *__wrap_malloc(size_t size)
+{
+    return memory_fails() ? NULL : give(__real_malloc(sizeof(struct block) + size), size);
+}
+
 void *__wrap_calloc(size_t count, size_t size)
 {
-    void *bytes;
+    struct block *block;
 
     if (size > 0 && count > SIZE_MAX / 2 / size)
         return NULL;
-    bytes = __wrap_malloc(count * size);
-    return memset(bytes, 0, count * size);
+    if (memory_fails())
+        return NULL;
+    size *= count;
+    block = __real_malloc(sizeof(*block) + size);
+    return memset(give(block, size), 0, size);
 }
 
 void __wrap_free(void *bytes)
@@ -71,7 +91,7 @@ void *__wrap_realloc(void *bytes, size_t size)
     const struct block *block = bytes;
     void *moved = __wrap_malloc(size);
 
-    if (block != NULL) {
+    if (moved != NULL && block != NULL) {
         memcpy(moved, bytes, block[-1].size < size ? block[-1].size : size);
         __wrap_free(bytes);
     }

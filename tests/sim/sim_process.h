@@ -9,6 +9,7 @@
 #define LOTTERY_SIM_PROCESS_H
 
 #include "list.h"
+#include "prng.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -47,6 +48,14 @@ bool sim_process_dies_here(void);
 
 /* Ends the current process, which does not return. */
 void sim_process_exit(void) __attribute__((noreturn));
+
+/* Allocations of the simulated processes that fail. */
+struct sim_memory_faults {
+    struct prng *prng; /* borrowed */
+    uint32_t parts;    /* the chance of each, in 1000 */
+    uint64_t count;    /* how many have failed, in all histories */
+};
+extern struct sim_memory_faults sim_memory_faults;
 
 /* The simulator's own memory, which is no process's. */
 void *sim_realloc(void *block, size_t size);

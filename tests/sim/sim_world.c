@@ -317,6 +317,10 @@ static void begin(uint64_t seed)
                                                    .sync_fails = prng_below(prng, 3) * 20,
                                                    .open_fails = prng_below(prng, 2) * 10,
                                                    .short_transfer = prng_below(prng, 3) * 100};
+    sim_world.has_memory_faults = sim_chance(prng, 150);
+    sim_memory_faults.prng = prng;
+    sim_memory_faults.parts =
+        sim_world.has_memory_faults ? 1U << prng_below(prng, 9) : 0; /* up to 256 */
     choose_limits(prng);
     sim_world.haste = prng_below(prng, 3) * 300;
     sim_world.group_max = sim_chance(prng, 300) ? sim_between(prng, 1, 5) : 1000;
@@ -335,6 +339,7 @@ static void calm_down(void)
     SIM_TRACE("from here on nothing goes wrong");
     sim_world.is_calm = true;
     sim_disk_calm_down();
+    sim_memory_faults.parts = 0;
     sim_ledger.process.points = 0;
     sim_coordinator.process.points = 0;
     for (uint32_t i = 0; !is_done(); i++) {

@@ -32,6 +32,7 @@ struct sim_world {
     uint32_t death; /* a process is started that will die within an operation */
     uint32_t power; /* a death within an operation is a power cut */
     bool has_disk_faults;
+    bool has_memory_faults;
 
     uint32_t haste;              /* the chance, each time that the ledger has read a message */
     uint32_t group_max;          /* operations in a commit group */
