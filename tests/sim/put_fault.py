@@ -11,6 +11,13 @@ has to be written again for the code as it is now.
 import sys
 
 FAULTS = {
+    # Of a frame that comes in pieces, only the low byte of its size is read.
+    "short_frame": [
+        (
+            "((size_t)reader->partial[1] | (size_t)reader->partial[2] << 8);",
+            "(size_t)reader->partial[1];",
+        ),
+    ],
     # A record that the store had no memory for still counts.
     "no_memory": [("    draw_undo(core->config.draw, record);\n    return (struct", "    return (struct")],
     # The fault that this design was made against: everybody hears that an agency has finished

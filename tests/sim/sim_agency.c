@@ -36,7 +36,7 @@ static void send_message(struct sim_agency *agency, uint8_t opcode, const Protob
     sent.acked = agency->acked;
     sent.is_known = agency->id <= sim_world.n;
     agency->sent[(agency->sent_first + agency->sent_count++) % SIM_FLIGHT_MAX] = sent;
-    sim_queue_push(&agency->conn->to_worker, frame, size);
+    sim_conn_send(agency->conn, frame, size);
 }
 
 static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count)

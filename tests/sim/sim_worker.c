@@ -1,7 +1,6 @@
 #include "sim_worker.h"
 
 #include "dispatch.h"
-#include "frame.h"
 #include "service.h"
 #include "sim_agency.h"
 #include "sim_disk.h"
@@ -11,6 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PIECES_MAX ((size_t)3 * FRAME_MAX_SIZE) /* bytes that are read at once */
 
 struct sim_worker sim_workers[SIM_WORKERS_MAX];
 struct sim_conn sim_conns[SIM_CONNS_MAX];
@@ -38,10 +39,24 @@ struct sim_conn *sim_conn_open(struct sim_agency *agency, struct sim_worker *wor
         sim_queue_cut(&conn->to_agency, 0);
         conn->agency = agency;
         conn->worker = worker;
-        conn->has_session = conn->is_finishing = false;
+        conn->has_session = conn->is_finishing = conn->is_refused = false;
+        frame_reader_init(&conn->reader);
         return conn;
     }
     abort();
+}
+
+void sim_conn_send(struct sim_conn *conn, const uint8_t *frame, size_t size)
+{
+    struct prng *prng = &sim_world.prng;
+
+    while (size > 1 && sim_chance(prng, sim_world.cuts)) {
+        size_t piece = 1 + prng_below(prng, (uint32_t)size - 1);
+        sim_queue_push(&conn->to_worker, frame, piece);
+        frame += piece;
+        size -= piece;
+    }
+    sim_queue_push(&conn->to_worker, frame, size);
 }
 
 void sim_conn_hang_up(struct sim_conn *conn)
@@ -92,15 +107,38 @@ static void close_conn(struct sim_conn *conn)
         session_fini(&conn->session);
     conn->has_session = false;
     conn->worker = NULL;
+    frame_reader_fini(&conn->reader);
     sim_queue_cut(&conn->to_worker, 0);
 }
 
-/* Takes a frame of one connection. */
+static bool on_frame(void *context, const struct frame *frame)
+{
+    struct sim_conn *conn = context;
+
+    return dispatch_message(&conn->session, frame->opcode, frame->body, frame->body_size);
+}
+
+/* Some of the pieces that have come, in one. */
+static size_t take_pieces(struct sim_conn *conn, uint8_t bytes[PIECES_MAX])
+{
+    const uint8_t *piece;
+    size_t taken = 0;
+    size_t size;
+
+    do {
+        piece = sim_queue_pop(&conn->to_worker, &size);
+        memcpy(bytes + taken, piece, size);
+        taken += size;
+    } while (conn->to_worker.count > 0 && PIECES_MAX - taken >= FRAME_MAX_SIZE &&
+             sim_chance(&sim_world.prng, sim_world.cuts));
+    return taken;
+}
+
+/* Reads from one connection. */
 static bool step_conn(struct sim_worker *worker, struct sim_conn *conn)
 {
-    uint8_t bytes[FRAME_MAX_SIZE];
-    const uint8_t *frame;
-    size_t size;
+    static uint8_t bytes[PIECES_MAX];
+    enum status status;
 
     if (conn->is_finishing) {
         close_conn(conn);
@@ -110,15 +148,17 @@ static bool step_conn(struct sim_worker *worker, struct sim_conn *conn)
         session_init(&conn->session, worker->service, &events, conn);
         conn->has_session = true;
     }
-    frame = sim_queue_pop(&conn->to_worker, &size);
-    if (frame == NULL) {
+    if (conn->to_worker.count == 0 || conn->is_refused) {
         if (conn->agency == NULL)
             close_conn(conn);
         return conn->worker == NULL;
     }
-    memcpy(bytes, frame, size);
-    (void)dispatch_message(&conn->session, bytes[0], bytes + FRAME_HEADER_SIZE,
-                           size - FRAME_HEADER_SIZE);
+    status = frame_reader_feed(&conn->reader, bytes, take_pieces(conn, bytes), on_frame, conn);
+    if (status == STATUS_MALFORMED)
+        sim_fail("a frame of agency %u was taken for something else", conn->session.agency);
+    if (status == STATUS_NOMEM)
+        close_conn(conn);
+    conn->is_refused = status == STATUS_STOPPED;
     return true;
 }
 

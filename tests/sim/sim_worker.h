@@ -4,6 +4,7 @@
 #ifndef LOTTERY_SIM_WORKER_H
 #define LOTTERY_SIM_WORKER_H
 
+#include "frame_reader.h"
 #include "session.h"
 #include "sim_client.h"
 #include "sim_process.h"
@@ -19,15 +20,17 @@ struct sim_agency;
 struct sim_worker;
 
 /* A connection of an agency. What one end has sent arrives, in whole or in part, also after that
- * end is gone. Items of the queues are frames. */
+ * end is gone. What an agency sends is a stream of bytes, which arrives in pieces of any size. */
 struct sim_conn {
     struct sim_agency *agency; /* NULL: its end is closed */
     struct sim_worker *worker; /* NULL: its end is closed */
     bool has_session;          /* the worker has accepted it */
     bool is_finishing;         /* the session has sent its last frame */
+    bool is_refused;           /* the session takes no more messages */
     struct session session;
-    struct sim_queue to_worker;
-    struct sim_queue to_agency;
+    struct frame_reader reader; /* of the worker */
+    struct sim_queue to_worker; /* pieces */
+    struct sim_queue to_agency; /* frames */
 };
 
 struct sim_worker {
@@ -45,6 +48,9 @@ void sim_conns_reset(void);
 
 /* An agency connects to a worker that is alive. */
 struct sim_conn *sim_conn_open(struct sim_agency *agency, struct sim_worker *worker);
+
+/* The agency sends it. */
+void sim_conn_send(struct sim_conn *conn, const uint8_t *frame, size_t size);
 
 /* The agency closes its end. */
 void sim_conn_hang_up(struct sim_conn *conn);

@@ -307,6 +307,7 @@ static void begin(uint64_t seed)
     sim_world.workers = sim_between(prng, 1, SIM_WORKERS_MAX);
     sim_world.bets_max = sim_chance(prng, 200) ? SIM_BETS_MAX : 12;
     sim_world.odd = sim_chance(prng, 300) ? 50 : 0;
+    sim_world.cuts = prng_below(prng, 3) * 300;
     sim_world.event = prng_below(prng, 4) * 10;
     sim_world.death = prng_below(prng, 3) * 300;
     sim_world.power = prng_below(prng, 3) * 400;

@@ -28,6 +28,7 @@ struct sim_world {
     /* What goes wrong; chances in 1000. */
     bool is_calm;   /* nothing any more */
     uint32_t odd;   /* an agency sends something odd */
+    uint32_t cuts;  /* a message is cut into pieces */
     uint32_t event; /* per step: somebody is killed, ... */
     uint32_t death; /* a process is started that will die within an operation */
     uint32_t power; /* a death within an operation is a power cut */
