@@ -11,6 +11,18 @@ has to be written again for the code as it is now.
 import sys
 
 FAULTS = {
+    # A group is acknowledged although the directory, or a file, is somewhere else by now.
+    "not_in_place": [
+        ("if (status == STATUS_OK && !commit_is_in_place(self, err))", "if (false)"),
+    ],
+    # Of the files, only the directory is looked for.
+    "file_replaced": [
+        (
+            "           commit_has_file(self, self->bets_fd, BETS_NAME, err) &&\n"
+            "           commit_has_file(self, self->journal_fd, JOURNAL_NAME, err);\n",
+            "           commit_has_file(self, self->bets_fd, BETS_NAME, err);\n",
+        ),
+    ],
     # Of a frame that comes in pieces, only the low byte of its size is read.
     "short_frame": [
         (

@@ -105,6 +105,7 @@ static void print_summary(uint64_t histories, double seconds)
                   {"recoveries", sim_counts.recoveries},
                   {"larger numbers of agencies", sim_counts.growths},
                   {"refused settings", sim_counts.refused_settings},
+                  {"meddlings with the directory", sim_counts.meddlings},
                   {"attempts to hold the draw", sim_counts.attempts}};
 
     (void)printf("%" PRIu64 " histories in %.1f s, %.0f each second:", histories, seconds,

@@ -16,6 +16,7 @@
 
 #define SIM_DIR_PATH "sim-data" /* where servers look for the data directory */
 #define SIM_DIRS_MAX 3
+#define SIM_DIR_OF_OPERATOR 2 /* never the data directory */
 #define SIM_NO_DIR (-1)
 #define SIM_NO_LIMIT UINT64_MAX
 

@@ -72,6 +72,13 @@ void sim_file_reset(struct sim_file *file)
     mark_clean(file);
 }
 
+void sim_file_copy(struct sim_file *file, const struct sim_file *from)
+{
+    sim_file_reset(file);
+    image_copy(&file->cached, &from->cached);
+    image_copy(&file->disk, &from->cached);
+}
+
 void sim_file_fini(struct sim_file *file)
 {
     sim_free(file->cached.bytes);

@@ -42,6 +42,10 @@ struct sim_file {
 
 /* Makes it an empty file; the memory that it had is kept for it. */
 void sim_file_reset(struct sim_file *file);
+
+/* Makes it a copy that is on disk. */
+void sim_file_copy(struct sim_file *file, const struct sim_file *from);
+
 void sim_file_fini(struct sim_file *file);
 
 void sim_file_write(struct sim_file *file, const void *bytes, size_t size, uint64_t offset);

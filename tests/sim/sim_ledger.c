@@ -5,6 +5,7 @@
 #include "sim_check.h"
 #include "sim_disk.h"
 #include "sim_link.h"
+#include "sim_operator.h"
 #include "sim_random.h"
 #include "sim_trace.h"
 #include "sim_world.h"
@@ -28,6 +29,11 @@ static void on_send(void *owner, void *context, const struct message *message, c
     (void)owner;
     if (message->kind == MESSAGE_NEWS && message->news.has_winners && !sim_ledger.has_acknowledged)
         sim_fail("the ledger announces winners before the supervisor knows");
+    sim_operator_check_sent(message);
+    if (message->kind == MESSAGE_NEWS) {
+        sim_ledger.told_finished = message->news.finished;
+        sim_ledger.told_phase = message->news.phase;
+    }
     for (size_t i = 0; i < count; i++) {
         item.fds[i] = sim_fd_send(fds[i], link);
         (void)close(fds[i]);
@@ -63,6 +69,8 @@ static void on_fail(void *owner, int exit_status, const struct errbuf *err)
     SIM_TRACE("ledger ends with status %d: %s", exit_status, err->text);
     if (exit_status == LEDGER_EXIT_UNCERTAIN && !sim_world.has_disk_faults)
         sim_fail("the ledger says that it does not know what is on disk: %s", err->text);
+    if (exit_status == LEDGER_EXIT_GONE && !sim_operator.has_meddled)
+        sim_fail("the ledger says that its directory is gone: %s", err->text);
     ledger->exit_status = exit_status;
     sim_process_exit();
 }
@@ -93,8 +101,12 @@ void sim_ledger_new_server(uint32_t agencies, uint32_t winner_number)
 {
     sim_ledger.agencies = agencies;
     sim_ledger.winner_number = winner_number;
+    sim_ledger.was_ready = false;
     sim_ledger.owes_acknowledgement = false;
     sim_ledger.has_told = false;
+    sim_ledger.exit_status = 0;
+    sim_ledger.start_status = STATUS_OK;
+    sim_disk_enter();
 }
 
 /* The ledger's beginning, within its turn. */
@@ -103,6 +115,7 @@ static void run_start(void *context)
     struct sim_ledger *ledger = context;
     struct store_csv_config store_config = {.data_dir = &ledger->data_dir,
                                             .opened = {ledger->agencies, ledger->winner_number},
+                                            .must_exist = ledger->was_ready,
                                             .limits = &sim_world.limits};
     struct store_csv_report report;
     struct ledger_core_config config = {.draw = &ledger->draw,
@@ -118,6 +131,10 @@ static void run_start(void *context)
     draw_init(&ledger->draw);
     if (file_identify(&sim_disk_ops, ledger->data_dir.fd, &ledger->data_dir.id) != STATUS_OK)
         sim_fail("the folder cannot be identified");
+    if (ledger->was_ready && !data_dir_is_in_place(&ledger->data_dir, &ledger->err)) {
+        ledger->start_status = STATUS_GONE; /* as the supervisor's part of the ledger does it */
+        sim_process_exit();
+    }
     ledger->start_status =
         store_csv_open(&store_config, &ledger->draw, &ledger->store, &report, &ledger->err);
     if (ledger->start_status != STATUS_OK)
@@ -127,6 +144,10 @@ static void run_start(void *context)
     if (ledger->start_status != STATUS_OK)
         sim_process_exit();
     ledger->core = core;
+    ledger->was_ready = true;
+    ledger->told_finished = ledger->draw.finished;
+    ledger->told_phase = ledger->draw.phase;
+    sim_operator_note_start();
 }
 
 bool sim_ledger_start(void)

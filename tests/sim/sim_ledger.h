@@ -21,6 +21,8 @@ struct sim_ledger {
     struct draw draw;
     struct store *store;
     struct ledger_core *core; /* NULL: it recovers */
+    uint32_t told_finished;   /* as the last news say, or what it recovered */
+    uint32_t told_phase;
     int exit_status;          /* why it ended by itself; 0: it did not */
     enum status start_status; /* of the last start */
     struct errbuf err;        /* of the last start */
@@ -28,6 +30,7 @@ struct sim_ledger {
     /* The supervisor, which outlives the ledger. */
     uint32_t agencies; /* as the settings say, like the next */
     uint32_t winner_number;
+    bool was_ready;            /* a ledger of this server was */
     bool owes_acknowledgement; /* the ledger told that the draw was held */
     bool has_acknowledged;     /* this ledger was told that the supervisor knows */
     bool has_told;             /* that it was held, in the log of this server */

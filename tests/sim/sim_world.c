@@ -1,11 +1,13 @@
 #include "sim_world.h"
 
 #include "clock.h"
+#include "ledger_process.h"
 #include "sim_agency.h"
 #include "sim_check.h"
 #include "sim_coordinator.h"
 #include "sim_disk.h"
 #include "sim_ledger.h"
+#include "sim_operator.h"
 #include "sim_random.h"
 #include "sim_trace.h"
 #include "sim_worker.h"
@@ -65,13 +67,20 @@ static void kill_all(void)
         sim_ledger_kill();
 }
 
+/* A new server, on what was put back if somebody had meddled with it. All processes are dead. */
+static void start_server(uint32_t winner_number)
+{
+    sim_operator_put_back();
+    sim_ledger_new_server(sim_world.n, winner_number);
+}
+
 static void cut_power(void)
 {
     SIM_TRACE("the power is cut");
     kill_all();
     sim_disk_cut_power();
     sim_world.power_is_due = false;
-    sim_ledger_new_server(sim_world.n, sim_ledger.winner_number);
+    start_server(sim_ledger.winner_number);
 }
 
 /* ------------------------------------------------------------------ settings */
@@ -92,7 +101,7 @@ static void change_settings(void)
     }
     kill_all();
     if (!sim_world.has_opened || !sim_world.was_accepted) {
-        sim_ledger_new_server(sim_world.n, number);
+        start_server(number);
         return;
     }
     if (sim_chance(prng, 300))
@@ -103,7 +112,7 @@ static void change_settings(void)
         sim_world.n--;
     SIM_TRACE("new settings: %u agencies, number %u", sim_world.n, number);
     sim_world.was_accepted = sim_world.n == sim_world.n_before && number == sim_world.winner_number;
-    sim_ledger_new_server(sim_world.n, number);
+    start_server(number);
 }
 
 static void start_ledger(void)
@@ -121,8 +130,18 @@ static void start_ledger(void)
         sim_coordinator_kill();
         sim_world.n = sim_world.n_before;
         sim_world.was_accepted = true;
-        sim_ledger_new_server(sim_world.n, sim_world.winner_number);
+        start_server(sim_world.winner_number);
     }
+}
+
+/* The supervisor was told that the directory is gone, or its ledgers cannot start in it any more:
+ * the server has ended, and somebody starts the next one. */
+static bool has_server_ended(void)
+{
+    if (sim_coordinator.process.depth > 0)
+        return false;
+    return sim_ledger.exit_status == LEDGER_EXIT_GONE || sim_ledger.start_status == STATUS_GONE ||
+           (sim_ledger.start_status == STATUS_DAMAGED && sim_chance(&sim_world.prng, 300));
 }
 
 /* ------------------------------------------------------------------ steps */
@@ -153,11 +172,23 @@ static void break_something(void)
         sim_agency_hang_up(agency);
 }
 
+static void step_operator(void)
+{
+    if (sim_operator_may_put_back_now() && sim_chance(&sim_world.prng, 500))
+        sim_operator_put_back();
+    else
+        sim_operator_meddle();
+}
+
 /* Something goes wrong. */
 static void step_event(void)
 {
     struct prng *prng = &sim_world.prng;
 
+    if (sim_world.has_operator && sim_chance(prng, 200)) {
+        step_operator();
+        return;
+    }
     switch (prng_below(prng, 12)) {
     case 0:
     case 1:
@@ -199,7 +230,10 @@ static void step_ledger(void)
         return;
     if (sim_ledger.core != NULL && sim_chance(prng, 20))
         sim_check_visible();
-    if (!sim_ledger.process.is_alive)
+    if (!sim_ledger.process.is_alive && has_server_ended()) {
+        kill_all();
+        start_server(sim_ledger.winner_number);
+    } else if (!sim_ledger.process.is_alive)
         start_ledger();
     else if (sim_ledger.owes_acknowledgement && sim_chance(prng, 200))
         sim_ledger_acknowledge();
@@ -319,6 +353,7 @@ static void begin(uint64_t seed)
                                                    .open_fails = prng_below(prng, 2) * 10,
                                                    .short_transfer = prng_below(prng, 3) * 100};
     sim_world.has_memory_faults = sim_chance(prng, 150);
+    sim_world.has_operator = sim_chance(prng, 80);
     sim_memory_faults.prng = prng;
     sim_memory_faults.parts =
         sim_world.has_memory_faults ? 1U << prng_below(prng, 9) : 0; /* up to 256 */
@@ -329,6 +364,7 @@ static void begin(uint64_t seed)
     sim_links_reset();
     sim_conns_reset();
     sim_check_reset();
+    sim_operator_reset();
     for (uint32_t i = 0; i < sim_world.agencies; i++)
         sim_agency_init(&sim_agencies[i], i + 1);
     sim_ledger_new_server(sim_world.n, sim_world.winner_number);
@@ -343,6 +379,10 @@ static void calm_down(void)
     sim_memory_faults.parts = 0;
     sim_ledger.process.points = 0;
     sim_coordinator.process.points = 0;
+    if (sim_operator.has_meddled) {
+        kill_all();
+        start_server(sim_ledger.winner_number);
+    }
     for (uint32_t i = 0; !is_done(); i++) {
         if (i == CALM_STEPS_MAX)
             sim_fail("the history does not come to an end");

@@ -34,6 +34,7 @@ struct sim_world {
     uint32_t power; /* a death within an operation is a power cut */
     bool has_disk_faults;
     bool has_memory_faults;
+    bool has_operator; /* somebody meddles with the data directory */
 
     uint32_t haste;              /* the chance, each time that the ledger has read a message */
     uint32_t group_max;          /* operations in a commit group */
@@ -47,6 +48,7 @@ struct sim_counts {
     uint64_t deaths; /* of ledgers */
     uint64_t growths;
     uint64_t refused_settings;
+    uint64_t meddlings;
     uint64_t attempts; /* to hold the draw */
 };
 extern struct sim_counts sim_counts;
