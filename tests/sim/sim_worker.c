@@ -15,6 +15,7 @@
 
 struct sim_worker sim_workers[SIM_WORKERS_MAX];
 struct sim_conn sim_conns[SIM_CONNS_MAX];
+static size_t conns_end; /* after the last one that was used in this history */
 
 static bool is_used(const struct sim_conn *conn)
 {
@@ -27,6 +28,7 @@ void sim_conns_reset(void)
         sim_conns[i].agency = NULL;
         sim_conns[i].worker = NULL;
     }
+    conns_end = 0;
 }
 
 struct sim_conn *sim_conn_open(struct sim_agency *agency, struct sim_worker *worker)
@@ -41,6 +43,8 @@ struct sim_conn *sim_conn_open(struct sim_agency *agency, struct sim_worker *wor
         conn->worker = worker;
         conn->has_session = conn->is_finishing = conn->is_refused = false;
         frame_reader_init(&conn->reader);
+        if (i >= conns_end)
+            conns_end = i + 1;
         return conn;
     }
     abort();
@@ -164,10 +168,11 @@ static bool step_conn(struct sim_worker *worker, struct sim_conn *conn)
 
 static bool step_conns(struct sim_worker *worker)
 {
-    size_t first = prng_below(&sim_world.prng, SIM_CONNS_MAX);
+    size_t count = conns_end;
+    size_t first = count > 0 ? prng_below(&sim_world.prng, (uint32_t)count) : 0;
 
-    for (size_t i = 0; i < SIM_CONNS_MAX; i++) {
-        struct sim_conn *conn = &sim_conns[(first + i) % SIM_CONNS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct sim_conn *conn = &sim_conns[(first + i) % count];
         if (conn->worker == worker && step_conn(worker, conn))
             return true;
     }
