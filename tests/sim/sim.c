@@ -13,6 +13,7 @@
 #include "sim_world.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLOCK_EACH 64 /* histories between two readings of the clock */
+#define MEMORY_KEPT (1 << 28) /* bytes */
+#define CLOCK_EACH 64         /* histories between two readings of the clock */
 
 struct options {
     uint64_t seed;
@@ -125,6 +127,9 @@ int main(int argc, char **argv)
     (void)argc;
     sim_program = argv[0];
     sim_exit_status = options.is_broken_expected ? 0 : 1;
+    /* The memory of a process that has ended is wanted by the next one. */
+    (void)mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT);
+    (void)mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
     (void)signal(SIGABRT, on_crash);
     (void)signal(SIGSEGV, on_crash);
     log_set_level(LOG_LEVEL_COUNT);
