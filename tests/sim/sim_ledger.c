@@ -15,6 +15,7 @@
 
 #define FDS_MAX 16
 
+static const struct store_backend *store_backend; /* of the store under test */
 struct sim_ledger sim_ledger = {.process = {.may_write = true}};
 
 static void on_send(void *owner, void *context, const struct message *message, const int *fds,
@@ -30,10 +31,6 @@ static void on_send(void *owner, void *context, const struct message *message, c
     if (message->kind == MESSAGE_NEWS && message->news.has_winners && !sim_ledger.has_acknowledged)
         sim_fail("the ledger announces winners before the supervisor knows");
     sim_operator_check_sent(message);
-    if (message->kind == MESSAGE_NEWS) {
-        sim_ledger.told_finished = message->news.finished;
-        sim_ledger.told_phase = message->news.phase;
-    }
     for (size_t i = 0; i < count; i++) {
         item.fds[i] = sim_fd_send(fds[i], link);
         (void)close(fds[i]);
@@ -109,6 +106,32 @@ void sim_ledger_new_server(uint32_t agencies, uint32_t winner_number)
     sim_disk_enter();
 }
 
+static void note_committed(struct sim_ledger *ledger)
+{
+    ledger->committed_finished = ledger->draw.finished;
+    ledger->committed_phase = ledger->draw.phase;
+}
+
+static enum status on_commit(struct store *store, struct errbuf *err)
+{
+    enum status status = store_backend->commit(store, err);
+
+    if (status == STATUS_OK)
+        note_committed(&sim_ledger);
+    return status;
+}
+
+static void watch_commits(struct sim_ledger *ledger)
+{
+    static struct store_backend watched;
+
+    store_backend = ledger->store->backend;
+    watched = *store_backend;
+    watched.commit = on_commit;
+    ledger->store->backend = &watched;
+    note_committed(ledger);
+}
+
 /* The ledger's beginning, within its turn. */
 static void run_start(void *context)
 {
@@ -139,14 +162,13 @@ static void run_start(void *context)
         store_csv_open(&store_config, &ledger->draw, &ledger->store, &report, &ledger->err);
     if (ledger->start_status != STATUS_OK)
         sim_process_exit();
+    watch_commits(ledger);
     config.store = ledger->store;
     ledger->start_status = ledger_core_create(&config, &core, &ledger->err);
     if (ledger->start_status != STATUS_OK)
         sim_process_exit();
     ledger->core = core;
     ledger->was_ready = true;
-    ledger->told_finished = ledger->draw.finished;
-    ledger->told_phase = ledger->draw.phase;
     sim_operator_note_start();
 }
 

@@ -20,9 +20,9 @@ struct sim_ledger {
     struct data_dir data_dir;
     struct draw draw;
     struct store *store;
-    struct ledger_core *core; /* NULL: it recovers */
-    uint32_t told_finished;   /* as the last news say, or what it recovered */
-    uint32_t told_phase;
+    struct ledger_core *core;    /* NULL: it recovers */
+    uint32_t committed_finished; /* as of the last commit, or what it recovered */
+    uint32_t committed_phase;
     int exit_status;          /* why it ended by itself; 0: it did not */
     enum status start_status; /* of the last start */
     struct errbuf err;        /* of the last start */

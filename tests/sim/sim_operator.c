@@ -105,8 +105,9 @@ void sim_operator_meddle(void)
     if (sim_operator.has_meddled || !sim_ledger.was_ready)
         return;
     kind = (enum meddling)prng_below(&sim_world.prng, MEDDLINGS);
-    sim_operator = (struct sim_operator){
-        .has_meddled = true, .finished = sim_ledger.told_finished, .phase = sim_ledger.told_phase};
+    sim_operator = (struct sim_operator){.has_meddled = true,
+                                         .finished = sim_ledger.committed_finished,
+                                         .phase = sim_ledger.committed_phase};
     SIM_TRACE("somebody meddles with %s: %d", kind < FILE_MOVED ? "the directory" : name,
               (int)kind);
     sim_counts.meddlings++;

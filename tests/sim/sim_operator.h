@@ -14,8 +14,7 @@ struct sim_operator {
     int dir;           /* the directory, as it is to be at the path again */
     const char *name;  /* the file that was meddled with; NULL: the directory itself */
     int file;          /* what is to have that name again */
-    uint32_t finished; /* of the last news of the ledger before that: later ones may not have more,
-                          nor a later phase */
+    uint32_t finished; /* as was committed before that: no news may have more, or a later phase */
     uint32_t phase;
 };
 
