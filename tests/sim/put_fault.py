@@ -23,6 +23,17 @@ FAULTS = {
             "           commit_has_file(self, self->bets_fd, BETS_NAME, err);\n",
         ),
     ],
+    # A torn batch of the first release counts.
+    "old_torn": [("    if (crc != record->data_crc)\n", "    if (false)\n")],
+    # Without space for a new journal, the one of the first release goes on.
+    "old_goes_on": [
+        (
+            "status == STATUS_NOSPACE && !is_new && !report->is_carried_over",
+            "status == STATUS_NOSPACE && !is_new",
+        ),
+    ],
+    # The checksum of a MiB is noted only if a piece ends with it.
+    "chunks": [("if (step == room)", "if (step == room && step == size)")],
     # Of a frame that comes in pieces, only the low byte of its size is read.
     "short_frame": [
         (

@@ -107,6 +107,8 @@ static void print_summary(uint64_t histories, double seconds)
                   {"recoveries", sim_counts.recoveries},
                   {"larger numbers of agencies", sim_counts.growths},
                   {"refused settings", sim_counts.refused_settings},
+                  {"directories of the first release", sim_counts.old_directories},
+                  {"with more than one MiB", sim_counts.big},
                   {"meddlings with the directory", sim_counts.meddlings},
                   {"attempts to hold the draw", sim_counts.attempts}};
 

@@ -19,10 +19,16 @@ void sim_agency_init(struct sim_agency *agency, uint32_t id)
 
     *agency = (struct sim_agency){.id = id,
                                   .bets = prng_below(prng, sim_world.bets_max + 1),
-                                  .batch_max = sim_between(prng, 1, 6),
+                                  .batch_max = sim_between(prng, 1, sim_world.is_big ? 20 : 6),
                                   .window = sim_between(prng, 1, SIM_FLIGHT_MAX),
                                   .is_hasty = sim_chance(prng, 700)};
     agency->ends[0] = true;
+}
+
+bool sim_agency_may_end(const struct sim_agency *agency, uint64_t count)
+{
+    return count >= agency->base && count - agency->base <= SIM_BETS_MAX &&
+           agency->ends[count - agency->base];
 }
 
 /* ------------------------------------------------------------------ what it sends */
@@ -62,8 +68,8 @@ static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count
     message.n_bets = count;
     message.bets = pointers;
     SIM_TRACE("agency %u sends %u bets from %u", agency->id, count, (unsigned)offset);
-    if (count > 0 && offset + count <= agency->bets)
-        agency->ends[offset + count] = true;
+    if (count > 0 && offset + count <= agency->bets && offset + count > agency->base)
+        agency->ends[offset + count - agency->base] = true;
     send_message(agency, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &message.base,
                  (struct sim_sent){.offset = offset, .count = count});
 }
@@ -94,7 +100,7 @@ static bool can_send_too_much(const struct sim_agency *agency)
 
     return sim_ledger.core != NULL && sim_ledger.process.depth == 0 &&
            agency->id <= draw->agencies && draw->agency[agency->id].has_finished &&
-           agency->bets < SIM_BETS_MAX;
+           agency->bets - agency->base < SIM_BETS_MAX;
 }
 
 /* Sends what it may send anyway: an older batch again, bets beyond a gap, a wrong total. */
@@ -178,7 +184,7 @@ static void ask_again(struct sim_agency *agency)
 /* The bets up to `count` are promised. */
 static void note_acked(struct sim_agency *agency, uint64_t count)
 {
-    if (count > agency->bets || !agency->ends[count])
+    if (count > agency->bets || !sim_agency_may_end(agency, count))
         sim_fail("agency %u: %u bets count, which no batch ends with", agency->id, (unsigned)count);
     if (count > agency->acked)
         agency->acked = count;
@@ -237,13 +243,12 @@ static void take_ack(struct sim_agency *agency, const uint8_t *body, size_t size
     lottery__v1__ack__free_unpacked(ack, NULL);
 }
 
-/* The index of the winning bet after the first `count` ones; the number of bets if there is none.
- */
-static uint32_t next_winner(const struct sim_agency *agency, uint32_t count)
+/* The index of the winning bet after those that have come; the number of bets if there is none. */
+static uint32_t next_winner(struct sim_agency *agency)
 {
-    for (uint32_t i = 0; i < agency->bets; i++) {
-        if (sim_bet_wins(agency->id, i) && count-- == 0)
-            return i;
+    while (agency->looked < agency->bets) {
+        if (sim_bet_wins(agency->id, agency->looked++))
+            return agency->looked - 1;
     }
     return agency->bets;
 }
@@ -257,7 +262,8 @@ static void take_winners(struct sim_agency *agency, const uint8_t *body, size_t 
     if (message == NULL || message->agency_id != agency->id)
         sim_fail("agency %u got winners that are not its own", agency->id);
     for (size_t i = 0; i < message->n_documents; i++) {
-        uint32_t bet = next_winner(agency, agency->winners++);
+        uint32_t bet = next_winner(agency);
+        agency->winners++;
         (void)sim_bet_document(agency->id, bet, &texts);
         if (bet == agency->bets || strcmp(message->documents[i], texts.document) != 0)
             sim_fail("agency %u: its winner %u is not %s", agency->id, agency->winners,
@@ -268,10 +274,10 @@ static void take_winners(struct sim_agency *agency, const uint8_t *body, size_t 
         SIM_TRACE("agency %u got its %u winners", agency->id, agency->winners);
         if (!sent.is_finished || sent.total != agency->bets)
             sim_fail("agency %u got winners for something else", agency->id);
-        if (next_winner(agency, agency->winners) != agency->bets)
+        if (next_winner(agency) != agency->bets)
             sim_fail("agency %u got only %u winners", agency->id, agency->winners);
         note_acked(agency, agency->bets);
-        agency->winners = 0;
+        agency->winners = agency->looked = 0;
         agency->is_finished = agency->is_done = true;
         sim_world.draw_is_held = true;
     }
@@ -302,7 +308,7 @@ static bool connect_to_somebody(struct sim_agency *agency)
         return false;
     agency->conn = sim_conn_open(agency, worker);
     agency->sent_first = agency->sent_count = 0;
-    agency->winners = 0;
+    agency->winners = agency->looked = 0;
     ask_again(agency);
     return true;
 }

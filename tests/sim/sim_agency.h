@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define SIM_AGENCIES_MAX 5
-#define SIM_BETS_MAX 40 /* of an agency */
+#define SIM_BETS_MAX 40 /* of an agency, beside those that an old directory has */
 #define SIM_FLIGHT_MAX 8
 
 struct sim_conn;
@@ -30,6 +30,7 @@ struct sim_sent {
 
 struct sim_agency {
     uint32_t id;
+    uint32_t base;         /* bets that an old directory has of it, acknowledged */
     uint32_t bets;         /* how many it has in all */
     uint32_t batch_max;    /* bets in a batch */
     uint32_t window;       /* messages in flight */
@@ -45,11 +46,12 @@ struct sim_agency {
     unsigned sent_first;
     unsigned sent_count;
     uint32_t winners; /* documents that have come so far */
+    uint32_t looked;  /* bets that were looked at to find them */
 
     /* What it was promised. */
     uint64_t acked;              /* bets that count */
     bool is_finished;            /* it was told winners */
-    bool ends[SIM_BETS_MAX + 1]; /* [n]: a batch that it has sent ends after n bets */
+    bool ends[SIM_BETS_MAX + 1]; /* [n]: a batch that it has sent ends n bets after `base` */
 };
 
 extern struct sim_agency sim_agencies[SIM_AGENCIES_MAX]; /* agency i + 1 */
@@ -60,6 +62,9 @@ void sim_agency_init(struct sim_agency *agency, uint32_t id);
 /* Does one thing: takes an answer, sends a message, or connects. Returns false if it can do
  * nothing. */
 bool sim_agency_step(struct sim_agency *agency);
+
+/* May its bets count up to this one: are they whole batches? */
+bool sim_agency_may_end(const struct sim_agency *agency, uint64_t count);
 
 /* Gives up its connection. */
 void sim_agency_hang_up(struct sim_agency *agency);

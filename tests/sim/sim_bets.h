@@ -26,7 +26,10 @@ bool sim_bet_wins(uint32_t agency, uint32_t index);
 /* Its document, NUL-terminated, in texts->document. Returns the size. */
 uint32_t sim_bet_document(uint32_t agency, uint32_t index, struct sim_bet_texts *texts);
 
-/* Its line of bets.csv, *size bytes; valid until the end of the history. */
+/* Writes its line of bets.csv to `out`, of SIM_TEXT_MAX bytes; returns the size. */
+uint32_t sim_bet_write(uint32_t agency, uint32_t index, char *out);
+
+/* The same line, *size bytes; valid until the next call. */
 const char *sim_bet_line(uint32_t agency, uint32_t index, uint32_t *size);
 
 #endif

@@ -15,11 +15,16 @@
 struct found {
     uint32_t counts[SIM_AGENCIES_MAX + 1];
     uint32_t bets;
-    uint64_t size;    /* bytes of lines that are as they should be */
-    uint32_t winners; /* among them */
-    char winners_text[SIM_AGENCIES_MAX * SIM_BETS_MAX * 32]; /* what winners.csv should be */
-    size_t winners_size;
+    uint64_t size;       /* bytes of lines that are as they should be */
+    uint32_t winners;    /* among them */
+    size_t winners_size; /* of winners_text */
 };
+
+static struct found base; /* what an old directory has, acknowledged */
+static char *base_text;   /* owned; its bytes */
+static size_t base_capacity;
+static char *winners_text; /* owned; what winners.csv should be */
+static size_t winners_capacity;
 
 static struct draw_closed closed; /* as seen first */
 static struct draw_drawn drawn;
@@ -29,6 +34,7 @@ static bool has_drawn;
 void sim_check_reset(void)
 {
     has_closed = has_drawn = false;
+    base = (struct found){0};
 }
 
 static void note_winner(struct found *found, uint32_t agency, uint32_t index)
@@ -39,8 +45,12 @@ static void note_winner(struct found *found, uint32_t agency, uint32_t index)
         return;
     (void)sim_bet_document(agency, index, &texts);
     found->winners++;
-    found->winners_size += (size_t)sprintf(found->winners_text + found->winners_size, "%u,%s\r\n",
-                                           agency, texts.document);
+    if (winners_capacity - found->winners_size < SIM_TEXT_MAX) {
+        winners_capacity = 2 * winners_capacity + SIM_TEXT_MAX;
+        winners_text = sim_realloc(winners_text, winners_capacity);
+    }
+    found->winners_size +=
+        (size_t)sprintf(winners_text + found->winners_size, "%u,%s\r\n", agency, texts.document);
 }
 
 /* The agency whose next bet the line at `text` is; 0 if it is no such line. *size is its length. */
@@ -49,10 +59,21 @@ static uint32_t line_of(const struct found *found, const char *text, size_t left
     const char *line;
     uint32_t agency = (uint32_t)text[0] - '0'; /* their ids have one digit */
 
-    if (agency < 1 || agency > SIM_AGENCIES_MAX || found->counts[agency] == SIM_BETS_MAX)
+    if (agency < 1 || agency > SIM_AGENCIES_MAX ||
+        found->counts[agency] >= sim_agencies[agency - 1].base + SIM_BETS_MAX)
         return 0;
     line = sim_bet_line(agency, found->counts[agency], size);
     return *size <= left && memcmp(line, text, *size) == 0 ? agency : 0;
+}
+
+/* Bets of one agency are followed by those of another, or the end. */
+static void check_batch(const struct found *found, uint32_t agency)
+{
+    uint32_t count = found->counts[agency];
+
+    if (agency != 0 && count >= sim_agencies[agency - 1].base &&
+        !sim_agency_may_end(&sim_agencies[agency - 1], count))
+        sim_fail("bets.csv has a part of a batch of agency %u, up to its bet %u", agency, count);
 }
 
 /* Reads bets.csv as far as it is right. */
@@ -62,27 +83,49 @@ static void read_bets(struct found *found)
     uint32_t agency_before = 0;
     uint32_t size;
 
-    found->bets = found->winners = 0;
-    found->size = found->winners_size = 0;
-    memset(found->counts, 0, sizeof(found->counts));
+    *found = (struct found){0};
     if (file == NULL)
         return;
     const char *text = (const char *)sim_file_bytes(file, (size_t)file->cached.size);
+    if (file->cached.size >= base.size && memcmp(text, base_text, (size_t)base.size) == 0)
+        *found = base;
     while (found->size < file->cached.size) {
         uint32_t agency =
             line_of(found, text + found->size, (size_t)(file->cached.size - found->size), &size);
         if (agency == 0)
             break;
-        if (agency != agency_before && agency_before != 0 &&
-            !sim_agencies[agency_before - 1].ends[found->counts[agency_before]])
-            sim_fail("bets.csv has a part of a batch of agency %u, up to its bet %u", agency_before,
-                     found->counts[agency_before]);
+        if (agency != agency_before)
+            check_batch(found, agency_before);
         note_winner(found, agency, found->counts[agency]);
         found->counts[agency]++;
         found->bets++;
         found->size += size;
         agency_before = agency;
     }
+}
+
+void sim_check_note_base(void)
+{
+    struct sim_file *file = sim_disk_find("bets.csv");
+    struct found found;
+
+    read_bets(&found);
+    if (found.size != file->cached.size)
+        sim_fail("the simulator made a wrong bets.csv");
+    base = found;
+    if (base.size > base_capacity) {
+        base_capacity = (size_t)base.size;
+        base_text = sim_realloc(base_text, base_capacity);
+    }
+    if (base.size > 0)
+        memcpy(base_text, sim_file_bytes(file, (size_t)base.size), (size_t)base.size);
+}
+
+uint32_t sim_check_base_winners(const char **text, size_t *size)
+{
+    *text = winners_text;
+    *size = base.winners_size;
+    return base.winners;
 }
 
 void sim_check_visible(void)
@@ -126,7 +169,7 @@ static void check_promises(const struct draw *draw)
         if (received < agency->acked)
             sim_fail("agency %u had %u bets acked, and %u are left", i, (unsigned)agency->acked,
                      (unsigned)received);
-        if (received > SIM_BETS_MAX || !agency->ends[received])
+        if (i <= draw->agencies && !sim_agency_may_end(agency, received))
             sim_fail("a part of a batch of agency %u counts, up to its bet %u", i,
                      (unsigned)received);
         if (agency->is_done && !draw->agency[i].has_finished)
@@ -229,7 +272,8 @@ void sim_check_end(const struct draw *draw)
     if (draw->phase != DRAW_DRAWN)
         sim_fail("the draw was not held");
     if (file == NULL || file->cached.size != found.winners_size ||
-        memcmp(sim_file_bytes(file, found.winners_size), found.winners_text, found.winners_size) !=
-            0)
+        memcmp(sim_file_bytes(file, found.winners_size), winners_text, found.winners_size) != 0)
         sim_fail("winners.csv is wrong");
+    if (sim_disk_find("bets.lock") != NULL)
+        sim_fail("bets.lock was not removed");
 }

@@ -8,10 +8,17 @@
 #include "draw.h"
 #include "status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Forgets what was seen of the draw. */
 void sim_check_reset(void);
+
+/* bets.csv has only what an old directory has of acknowledged bets. */
+void sim_check_note_base(void);
+
+/* The winners among those: how many, and what winners.csv has of them. */
+uint32_t sim_check_base_winners(const char **text, size_t *size);
 
 /* A ledger has recovered this: it and bets.csv agree with what agencies were promised. */
 void sim_check_recovered(const struct draw *draw);

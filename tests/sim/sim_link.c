@@ -96,6 +96,14 @@ void sim_links_ledger_died(void)
     }
 }
 
+void sim_links_server_ended(void)
+{
+    for (size_t i = 0; i < sim_links_end; i++) {
+        if (sim_links[i].is_used && !sim_links[i].is_ledger_gone)
+            sim_link_close_ledger(&sim_links[i]);
+    }
+}
+
 bool sim_link_is_readable(const struct sim_link *link)
 {
     return link->is_used && !link->is_ledger_gone && !link->is_closing &&

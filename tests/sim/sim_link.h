@@ -58,6 +58,9 @@ bool sim_link_is_readable(const struct sim_link *link);
 /* The ledger is dead: closes its end of all links that it had accepted. */
 void sim_links_ledger_died(void);
 
+/* The server has ended, and with it the links that no ledger had accepted. */
+void sim_links_server_ended(void);
+
 /* Breaks it, and loses the last of what is on its way. */
 void sim_link_break(struct sim_link *link, struct prng *prng);
 

@@ -10,12 +10,15 @@
 #include "sim_operator.h"
 #include "sim_random.h"
 #include "sim_trace.h"
+#include "sim_v1.h"
 #include "sim_worker.h"
 
 #include <stdlib.h>
 
 #define NOON_S 1718452800 /* 2024-06-15T12:00:00Z */
 #define CALM_STEPS_MAX 100000
+#define MIB ((uint64_t)1024 * 1024)
+#define BIG_EACH 700 /* histories of which one has many bets */
 
 struct sim_world sim_world;
 struct sim_counts sim_counts;
@@ -43,14 +46,20 @@ static const struct clock_source simulated_clock = {now_ms, now_s, random_bits};
 
 void sim_world_plan_death(struct sim_process *process)
 {
-    if (!sim_world.is_calm && sim_chance(&sim_world.prng, sim_world.death))
-        process->points = sim_between(&sim_world.prng, 1, 80);
+    bool is_hard = sim_world.is_hard_start && !sim_world.has_opened;
+
+    if (!sim_world.is_calm && (is_hard || sim_chance(&sim_world.prng, sim_world.death)))
+        process->points = sim_between(&sim_world.prng, 1, is_hard ? 40 : 80);
 }
 
 void sim_world_note_death(void)
 {
-    if (!sim_world.is_calm && sim_chance(&sim_world.prng, sim_world.power))
+    bool is_hard = sim_world.is_hard_start && !sim_world.has_opened;
+
+    if (!sim_world.is_calm && sim_chance(&sim_world.prng, is_hard ? 800 : sim_world.power))
         sim_world.power_is_due = true;
+    if (is_hard)
+        sim_world.is_hard_start = sim_chance(&sim_world.prng, 850);
 }
 
 static void kill_workers(void)
@@ -70,6 +79,7 @@ static void kill_all(void)
 /* A new server, on what was put back if somebody had meddled with it. All processes are dead. */
 static void start_server(uint32_t winner_number)
 {
+    sim_links_server_ended();
     sim_operator_put_back();
     sim_ledger_new_server(sim_world.n, winner_number);
 }
@@ -322,9 +332,31 @@ static void choose_limits(struct prng *prng)
                                               .sync_after = sizes[prng_below(prng, 5)],
                                               .journal_max = sizes[1 + prng_below(prng, 4)],
                                               .bets_max = sizes[1 + prng_below(prng, 4)],
-                                              .reserve = 512 * sim_between(prng, 1, 16)};
+                                              .reserve = 512 * sim_between(prng, 1, 8)};
     if (sim_world.limits.inline_max > JOURNAL_INLINE_MAX)
         sim_world.limits.inline_max = JOURNAL_INLINE_MAX;
+}
+
+/* Somewhere before the end of a MiB, or anywhere. */
+static uint64_t choose_big_size(struct prng *prng)
+{
+    uint64_t size = MIB / 2 + prng_below(prng, 2 * (uint32_t)MIB);
+
+    if (sim_chance(prng, 700))
+        size = MIB * sim_between(prng, 1, 2) - prng_below(prng, 8000);
+    return size;
+}
+
+static void begin_old_directory(void)
+{
+    struct prng *prng = &sim_world.prng;
+
+    if (sim_world.is_big) {
+        sim_counts.big++;
+        sim_v1_make(choose_big_size(prng));
+    } else if (sim_chance(prng, 120)) {
+        sim_v1_make(0);
+    }
 }
 
 static void begin(uint64_t seed)
@@ -339,6 +371,8 @@ static void begin(uint64_t seed)
     sim_world.n_before = sim_world.n;
     sim_world.winner_number = prng_below(prng, 10000);
     sim_world.workers = sim_between(prng, 1, SIM_WORKERS_MAX);
+    sim_world.is_hard_start = sim_chance(prng, 100);
+    sim_world.is_big = prng_below(prng, BIG_EACH) == 0;
     sim_world.bets_max = sim_chance(prng, 200) ? SIM_BETS_MAX : 12;
     sim_world.odd = sim_chance(prng, 300) ? 50 : 0;
     sim_world.cuts = prng_below(prng, 3) * 300;
@@ -367,6 +401,9 @@ static void begin(uint64_t seed)
     sim_operator_reset();
     for (uint32_t i = 0; i < sim_world.agencies; i++)
         sim_agency_init(&sim_agencies[i], i + 1);
+    begin_old_directory();
+    if (sim_world.has_disk_faults && sim_chance(prng, 300))
+        fill_disk();
     sim_ledger_new_server(sim_world.n, sim_world.winner_number);
 }
 

@@ -19,6 +19,8 @@ struct sim_world {
     uint32_t winner_number; /* of the draw */
     uint32_t workers;
     uint32_t bets_max;   /* of an agency */
+    bool is_hard_start;  /* until a ledger is ready for the first time, the power is often cut */
+    bool is_big;         /* there is more than one MiB of bets */
     bool has_opened;     /* a ledger was ready: the draw is recorded */
     bool was_accepted;   /* `n` was, by a ledger that was ready */
     bool draw_is_closed; /* the coordinator was told so */
@@ -49,7 +51,9 @@ struct sim_counts {
     uint64_t growths;
     uint64_t refused_settings;
     uint64_t meddlings;
-    uint64_t attempts; /* to hold the draw */
+    uint64_t old_directories; /* of the first release */
+    uint64_t big;             /* histories with more than one MiB of bets */
+    uint64_t attempts;        /* to hold the draw */
 };
 extern struct sim_counts sim_counts;
 
