@@ -68,6 +68,18 @@ void sim_world_note_death(void);
 /* Within a turn of a process: with a chance of `parts` in 1000 others have theirs. */
 void sim_world_let_others_go_on(uint32_t parts);
 
+/* So many things happen, one after the other. */
+void sim_world_step(uint32_t count);
+
+void sim_world_kill_all(void);
+void sim_world_cut_power(void);
+
+/* A new server, on what was put back if somebody had meddled with it. All processes are dead. */
+void sim_world_start_server(uint32_t winner_number);
+
+/* Perhaps there is little space on the disk from now on, or again enough. */
+void sim_world_fill_disk(void);
+
 /* Runs the history of a seed from its beginning to its end, and checks it. */
 void sim_world_run(uint64_t seed);
 
