@@ -34,6 +34,10 @@ FAULTS = {
     ],
     # The checksum of a MiB is noted only if a piece ends with it.
     "chunks": [("if (step == room)", "if (step == room && step == size)")],
+    # Workers cannot read the winners, and nobody looks what has become of them.
+    "winners_lost": [
+        ("core->are_winners_right = false; /* until the coordinator has looked */", ";"),
+    ],
     # Of a frame that comes in pieces, only the low byte of its size is read.
     "short_frame": [
         (

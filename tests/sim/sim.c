@@ -110,6 +110,7 @@ static void print_summary(uint64_t histories, double seconds)
                   {"directories of the first release", sim_counts.old_directories},
                   {"with more than one MiB", sim_counts.big},
                   {"meddlings with the directory", sim_counts.meddlings},
+                  {"removed files of winners", sim_counts.lost_winners},
                   {"attempts to hold the draw", sim_counts.attempts}};
 
     (void)printf("%" PRIu64 " histories in %.1f s, %.0f each second:", histories, seconds,

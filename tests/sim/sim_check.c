@@ -260,9 +260,18 @@ void sim_check_drawn(uint64_t winners)
                  found.winners);
 }
 
-void sim_check_end(const struct draw *draw)
+bool sim_check_has_winners(void)
 {
     struct sim_file *file = sim_disk_find("winners.csv");
+    struct found found;
+
+    read_bets(&found);
+    return file != NULL && file->cached.size == found.winners_size &&
+           memcmp(sim_file_bytes(file, found.winners_size), winners_text, found.winners_size) == 0;
+}
+
+void sim_check_end(const struct draw *draw)
+{
     struct found found;
 
     check_promises(draw);
@@ -271,8 +280,7 @@ void sim_check_end(const struct draw *draw)
     check_drawn(draw, &found);
     if (draw->phase != DRAW_DRAWN)
         sim_fail("the draw was not held");
-    if (file == NULL || file->cached.size != found.winners_size ||
-        memcmp(sim_file_bytes(file, found.winners_size), winners_text, found.winners_size) != 0)
+    if (!sim_check_has_winners())
         sim_fail("winners.csv is wrong");
     if (sim_disk_find("bets.lock") != NULL)
         sim_fail("bets.lock was not removed");

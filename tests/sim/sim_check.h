@@ -8,6 +8,7 @@
 #include "draw.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ void sim_check_drawn(uint64_t winners);
 
 /* While a ledger works: bets.csv, as its readers see it, has all bets that were acked. */
 void sim_check_visible(void);
+
+/* Is winners.csv what it has to be? */
+bool sim_check_has_winners(void);
 
 /* At the end: all of it. */
 void sim_check_end(const struct draw *draw);

@@ -118,6 +118,11 @@ void sim_client_close_draw(struct sim_client *client, struct ledger_op *op)
     submit(client, op, MESSAGE_CLOSE_DRAW);
 }
 
+void sim_client_winners_lost(struct sim_client *client, struct ledger_op *op)
+{
+    submit(client, op, MESSAGE_WINNERS_LOST);
+}
+
 void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count)
 {
     op->count = (uint32_t)count;

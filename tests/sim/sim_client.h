@@ -41,6 +41,7 @@ bool sim_client_step(struct sim_client *client);
 
 /* As of ledger_client.h. */
 void sim_client_close_draw(struct sim_client *client, struct ledger_op *op);
+void sim_client_winners_lost(struct sim_client *client, struct ledger_op *op);
 void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count);
 void sim_client_draw(struct sim_client *client, struct ledger_op *op,
                      const struct draw_drawn *drawn, bool is_new);

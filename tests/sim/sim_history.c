@@ -103,7 +103,7 @@ static void choose_faults(struct prng *prng)
     sim_world.event = prng_below(prng, 4) * 10;
     sim_world.death = prng_below(prng, 3) * 300;
     sim_world.power = prng_below(prng, 3) * 400;
-    sim_world.has_operator = sim_chance(prng, 80);
+    sim_world.has_operator = sim_chance(prng, 120);
     sim_world.has_memory_faults = sim_chance(prng, 150);
     sim_memory_faults.prng = prng;
     sim_memory_faults.parts =
@@ -158,6 +158,16 @@ static void calm_down(void)
     }
 }
 
+/* What was removed at the end is made again when the server has started. */
+static void wait_for_winners(void)
+{
+    for (uint32_t i = 0; !sim_check_has_winners(); i++) {
+        if (i == CALM_STEPS_MAX)
+            sim_fail("lost winners are not made again");
+        sim_world_step(1);
+    }
+}
+
 static void while_reading(void)
 {
     sim_world_let_others_go_on(100);
@@ -174,6 +184,8 @@ void sim_world_run(uint64_t seed)
     sim_world_cut_power();
     if (!sim_ledger_start())
         sim_fail("the ledger does not start at the end");
+    if (sim_operator.has_lost_winners)
+        wait_for_winners();
     sim_check_end(&sim_ledger.draw);
     sim_world_kill_all();
     for (uint32_t i = 0; i < sim_world.agencies; i++)

@@ -106,6 +106,7 @@ void sim_operator_meddle(void)
         return;
     kind = (enum meddling)prng_below(&sim_world.prng, MEDDLINGS);
     sim_operator = (struct sim_operator){.has_meddled = true,
+                                         .has_lost_winners = sim_operator.has_lost_winners,
                                          .finished = sim_ledger.committed_finished,
                                          .phase = sim_ledger.committed_phase};
     SIM_TRACE("somebody meddles with %s: %d", kind < FILE_MOVED ? "the directory" : name,
@@ -117,6 +118,20 @@ void sim_operator_meddle(void)
     else
         meddle_with_file(name);
     sim_dir_sync(dir);
+}
+
+void sim_operator_lose_winners(void)
+{
+    static const char *const names[] = {"winners.csv", "winners.index"};
+    const char *name = names[prng_below(&sim_world.prng, 2)];
+    struct sim_dir *dir = &sim_disk.dirs[sim_disk.dir_of_server];
+
+    if (sim_dir_find(dir, name) == SIM_NO_FILE)
+        return;
+    SIM_TRACE("somebody removes %s", name);
+    sim_dir_set(dir, name, SIM_NO_FILE);
+    sim_operator.has_lost_winners = true;
+    sim_counts.lost_winners++;
 }
 
 void sim_operator_put_back(void)

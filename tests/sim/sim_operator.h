@@ -16,6 +16,7 @@ struct sim_operator {
     int file;          /* what is to have that name again */
     uint32_t finished; /* as was committed before that: no news may have more, or a later phase */
     uint32_t phase;
+    bool has_lost_winners; /* once */
 };
 
 extern struct sim_operator sim_operator;
@@ -24,6 +25,9 @@ void sim_operator_reset(void);
 
 /* Meddles, unless that was done already. */
 void sim_operator_meddle(void);
+
+/* Removes one of the files that say who has won, if there is one: they are made again. */
+void sim_operator_lose_winners(void);
 
 /* Puts back what is not in its place. The server is dead, unless what it has open comes back. */
 void sim_operator_put_back(void);

@@ -188,14 +188,32 @@ static void create_service(struct sim_worker *worker)
         sim_process_exit();
 }
 
+static void on_told(struct ledger_op *op)
+{
+    LIST_ITEM(op, struct sim_worker, lost_op)->is_telling = false;
+}
+
+static void tell_lost(struct sim_worker *worker)
+{
+    if (worker->is_telling)
+        return;
+    worker->is_telling = true;
+    worker->lost_op = (struct ledger_op){.done = on_told};
+    sim_client_winners_lost(&worker->client, &worker->lost_op);
+}
+
 /* Sends the winners once there are some; if they cannot be read, again later. */
 static bool send_winners(struct sim_worker *worker)
 {
     struct errbuf err = {{0}};
+    enum status status;
 
     if (worker->has_winners || !worker->client.news.has_winners)
         return false;
-    worker->has_winners = service_send_winners(worker->service, &err) == STATUS_OK;
+    status = service_send_winners(worker->service, &err);
+    worker->has_winners = status == STATUS_OK;
+    if (status == STATUS_NOTFOUND || status == STATUS_DAMAGED)
+        tell_lost(worker);
     return true;
 }
 
@@ -258,7 +276,7 @@ void sim_worker_start(struct sim_worker *worker)
     sim_process_start(&worker->process, names[worker - sim_workers]);
     SIM_TRACE("%s starts", worker->process.name);
     worker->service = NULL;
-    worker->has_winners = false;
+    worker->has_winners = worker->is_telling = false;
     sim_client_init(&worker->client, &worker->process, NULL);
     (void)sim_process_turn(&worker->process, run_start, worker);
 }

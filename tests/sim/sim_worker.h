@@ -36,8 +36,10 @@ struct sim_conn {
 struct sim_worker {
     struct sim_process process;
     struct sim_client client;
-    struct service *service; /* NULL: it waits for the first news */
-    bool has_winners;        /* the service has read them */
+    struct service *service;  /* NULL: it waits for the first news */
+    bool has_winners;         /* the service has read them */
+    bool is_telling;          /* the ledger hears that they are lost */
+    struct ledger_op lost_op; /* with which it does */
     int dir_fd;
 };
 

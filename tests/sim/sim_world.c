@@ -155,7 +155,9 @@ static void break_something(void)
 
 static void step_operator(void)
 {
-    if (sim_operator_may_put_back_now() && sim_chance(&sim_world.prng, 500))
+    if (sim_chance(&sim_world.prng, 500))
+        sim_operator_lose_winners();
+    else if (sim_operator_may_put_back_now() && sim_chance(&sim_world.prng, 500))
         sim_operator_put_back();
     else
         sim_operator_meddle();

@@ -51,6 +51,7 @@ struct sim_counts {
     uint64_t growths;
     uint64_t refused_settings;
     uint64_t meddlings;
+    uint64_t lost_winners;    /* files */
     uint64_t old_directories; /* of the first release */
     uint64_t big;             /* histories with more than one MiB of bets */
     uint64_t attempts;        /* to hold the draw */
