@@ -254,14 +254,30 @@ static enum status settle_write_records(struct recovery *self, struct errbuf *er
     return STATUS_OK;
 }
 
+/* Writes the bets of a folder of version 1 that may not be on disk once more: from the beginning of
+ * their MiB on, as the checksum up to there is known. */
+static enum status settle_write_version_1(struct recovery *self, struct errbuf *err)
+{
+    size_t chunks = (size_t)(self->bets_synced / BETS_CHUNK_SIZE);
+    uint64_t from = chunks * BETS_CHUNK_SIZE;
+    uint32_t crc = chunks > 0 ? self->extent.crcs[chunks - 1] : 0;
+
+    if (self->bets_synced == self->extent.size)
+        return STATUS_OK;
+    enum status status =
+        settle_copy(self, self->bets_fd, from, self->extent.size, self->bets_fd, from, &crc, err);
+    if (status == STATUS_OK && crc != self->extent.crc)
+        status = settle_fail_changed(err, BETS_NAME, from);
+    return status;
+}
+
 enum status recovery_settle(struct recovery *self, struct errbuf *err)
 {
     const struct file_ops *ops = self->data_dir->ops;
 
     enum status status = settle_cut_torn(self, err);
     if (status == STATUS_OK && self->is_version_1)
-        status = settle_copy(self, self->bets_fd, self->bets_synced, self->extent.size,
-                             self->bets_fd, self->bets_synced, NULL, err);
+        status = settle_write_version_1(self, err);
     else if (status == STATUS_OK)
         status = settle_write_records(self, err);
     if (status != STATUS_OK)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define NOON "20240615T120000Z" /* the fake clock's time */
+#define V1_BETS_SIZE 542        /* bytes of the bets of v1-open */
 
 static struct store_fixture f; /* too large for the stack of a test */
 
@@ -893,6 +894,39 @@ static void carries_over_at_once(void **state)
     }
 }
 
+/* Reads of the last byte of the bets of v1-open: the later ones get another byte, as after a sync
+ * that failed, when the kernel has dropped what it could not write. */
+static unsigned last_byte_reads;
+
+static ssize_t pread_forgetting(int fd, void *bytes, size_t size, off_t offset)
+{
+    ssize_t got = file_ops_system.pread(fd, bytes, size, offset);
+    struct stat info;
+
+    assert_int_equal(fstat(fd, &info), 0);
+    if (info.st_size == V1_BETS_SIZE && got > 0 && offset + got == V1_BETS_SIZE &&
+        ++last_byte_reads > 1)
+        ((char *)bytes)[got - 1] ^= 1;
+    return got;
+}
+
+/* The bets of a folder of the first release that change between being read and being written once
+ * more are not carried over. */
+static void notices_changed_bets_of_version_1(void **state)
+{
+    struct file_ops forgetting = file_ops_system;
+
+    copy_version_1("v1-open", *state);
+    forgetting.pread = pread_forgetting;
+    last_byte_reads = 0;
+    assert_int_equal(open_version_1(*state, &forgetting), STATUS_IO);
+    assert_non_null(strstr(f.err.text, "have changed while they were read"));
+    assert_int_equal(open_version_1(*state, &file_ops_system), STATUS_OK);
+    assert_true(f.report.is_carried_over);
+    assert_int_equal(f.draw.bets, 6); /* the last batch is torn now */
+    store_fixture_close(&f);
+}
+
 /* The check reads a folder of the first release, too, with its winners, and leaves it as it is. */
 static void checks_version_1(void **state)
 {
@@ -1011,6 +1045,7 @@ int main(void)
         CASE(closing_after_a_failed_sync_claims_nothing),
         CASE(carries_over_version_1),
         CASE(carries_over_at_once),
+        CASE(notices_changed_bets_of_version_1),
         CASE(checks_version_1),
         CASE(every_opening_syncs_the_directory),
         CASE(says_how_far_it_is),
