@@ -205,6 +205,16 @@ static void step_event(void)
     }
 }
 
+static void step_dead_ledger(void)
+{
+    if (!has_server_ended()) {
+        start_ledger();
+        return;
+    }
+    sim_world_kill_all();
+    sim_world_start_server(sim_ledger.winner_number);
+}
+
 static void step_ledger(void)
 {
     struct prng *prng = &sim_world.prng;
@@ -213,11 +223,8 @@ static void step_ledger(void)
         return;
     if (sim_ledger.core != NULL && sim_chance(prng, 20))
         sim_check_visible();
-    if (!sim_ledger.process.is_alive && has_server_ended()) {
-        sim_world_kill_all();
-        sim_world_start_server(sim_ledger.winner_number);
-    } else if (!sim_ledger.process.is_alive)
-        start_ledger();
+    if (!sim_ledger.process.is_alive)
+        step_dead_ledger();
     else if (sim_ledger.owes_acknowledgement && sim_chance(prng, 200))
         sim_ledger_acknowledge();
     else if (!sim_ledger_step(sim_between(prng, 1, 12)) && sim_chance(prng, 100))
