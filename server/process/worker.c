@@ -8,8 +8,8 @@
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
  * later. The ledger is away: messages wait for it (ledger_client.h); at the start, connections wait
  * in the listening socket's queue. The winners cannot be read: tried again, with backoff and
- * whenever there is news; if their file is lost or damaged, the ledger is told, which has it made
- * again.
+ * whenever there is news; if their file is lost or damaged, also when some were already sent, the
+ * ledger is told, which has it made again.
  * At a stop, a peer does not read its last answers, or the ledger does not end its messages: all is
  * closed after STOP_MS, and those messages get no answer.
  */
@@ -140,6 +140,11 @@ static void worker_tell_lost(struct worker *worker)
     ledger_client_winners_lost(worker->ledger, &worker->lost_op);
 }
 
+static void worker_on_damage(void *owner)
+{
+    worker_tell_lost(owner);
+}
+
 static void worker_on_winners_timer(uv_timer_t *timer);
 
 static void worker_send_winners(struct worker *worker)
@@ -214,7 +219,9 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
     struct ledger *ledger = ledger_client_base(worker->ledger);
     status = service_create(&(struct service_config){.ledger = ledger,
                                                      .ops = config->data_dir->ops,
-                                                     .dir_fd = config->data_dir->fd},
+                                                     .dir_fd = config->data_dir->fd,
+                                                     .on_damage = worker_on_damage,
+                                                     .owner = worker},
                             &worker->service);
     if (status != STATUS_OK) {
         errbuf_set(err, "%s", status_text(status));

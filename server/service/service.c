@@ -51,13 +51,17 @@ enum status service_send_winners(struct service *service, struct errbuf *err)
     const struct service_config *config = &service->config;
     const struct ledger_news *news = ledger_news(config->ledger);
 
-    if (service->winners == NULL) {
+    if (service->winners == NULL || service->are_winners_damaged) {
+        struct winner_index *winners;
         if (!news->has_winners)
             return STATUS_OK;
         enum status status = winner_index_open(config->ops, config->dir_fd, news->agencies,
-                                               &news->drawn, &service->winners, err);
+                                               &news->drawn, &winners, err);
         if (status != STATUS_OK)
             return status;
+        winner_index_close(service->winners);
+        service->winners = winners;
+        service->are_winners_damaged = false;
     }
     for (struct list_node *node; (node = list_pop(&service->waiting)) != NULL;)
         session_send_winners(LIST_ITEM(node, struct session, waiting));

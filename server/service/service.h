@@ -21,6 +21,10 @@ struct service_config {
     struct ledger *ledger;      /* which has told its news before the first message comes */
     const struct file_ops *ops; /* with which the winners are read */
     int dir_fd;                 /* the data directory, where they are */
+    /* The winners that are being sent are damaged. May be called more than once for one damage.
+     * NULL: nobody wants to know. */
+    void (*on_damage)(void *owner);
+    void *owner; /* handed to on_damage */
 };
 
 /* Creates a worker's service. Returns STATUS_OK or STATUS_NOMEM. */
@@ -34,8 +38,8 @@ size_t service_outstanding(const struct service *service);
 
 /* Starts to send the winners to every session that waits. Before the ledger has told that there are
  * winners it does nothing and succeeds. If they cannot be read, it returns why, and the sessions go
- * on waiting. Opens the file of the winners, which blocks, until that has succeeded once; then it
- * keeps it. */
+ * on waiting. Opens the file of the winners, until that has succeeded once; then it keeps it,
+ * unless it is damaged. Blocks: it reads the winners. */
 enum status service_send_winners(struct service *service, struct errbuf *err);
 
 #endif

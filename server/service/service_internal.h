@@ -15,6 +15,7 @@ struct service {
     struct list spares;           /* unused requests; the one that was used last comes first */
     size_t outstanding;           /* requests that have begun and have not ended */
     struct winner_index *winners; /* owned; NULL until they were opened */
+    bool are_winners_damaged;     /* a session has found that: they are to be opened again */
     bool has_logged_damage;       /* of the winners: once is enough */
     struct arena arena;           /* reset for each message */
     struct bet bets[FRAME_BODY_MAX / 2]; /* of one message: a bet takes at least two bytes */

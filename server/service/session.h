@@ -40,7 +40,7 @@ struct session {
     size_t outstanding_bytes; /* total size of their frames */
     struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
     uint64_t sent;            /* winners sent so far, while sending */
-    size_t sent_bytes;        /* of their documents: where the next one begins */
+    uint64_t sent_bytes;      /* of their documents: where the next one begins */
     uint32_t agency;          /* 0 until the first message names one */
     uint64_t owed;            /* Finished messages to answer with the winners */
     enum session_state state;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -92,6 +93,25 @@ enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t si
         done += (size_t)count;
     }
     *out_size = done;
+    return STATUS_OK;
+}
+
+enum status file_open(const struct file_ops *ops, int dir_fd, const char *name, int *out_fd,
+                      uint64_t *out_size, struct errbuf *err)
+{
+    int fd = ops->openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+    if (fd < 0) {
+        enum status status = status_from_errno(errno);
+        errbuf_set(err, "%s: %s", name, strerror(errno));
+        return status;
+    }
+    enum status status = file_size(ops, fd, out_size);
+    if (status != STATUS_OK) {
+        (void)close(fd);
+        return file_fail(err, name, status);
+    }
+    *out_fd = fd;
     return STATUS_OK;
 }
 

@@ -44,6 +44,11 @@ enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, 
 enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t size, uint64_t offset,
                       size_t *out_size);
 
+/* Opens a file for reading, and tells its size. A symbolic link is refused, and a FIFO does not
+ * keep us waiting. NOTFOUND, NOMEM, IO, ...; *err says why. Blocks. */
+enum status file_open(const struct file_ops *ops, int dir_fd, const char *name, int *out_fd,
+                      uint64_t *out_size, struct errbuf *err);
+
 /* Sets *err to "what: " and the text of `status`. Returns `status`. */
 enum status file_fail(struct errbuf *err, const char *what, enum status status);
 

@@ -2,8 +2,8 @@
  *
  * winners.csv: `agency,document` per line with CRLF, in the order of the bets. The index,
  * winners.index, has the same documents grouped by agency, each group in the order of the bets, so
- * that a worker sends an agency its winners straight from the mapped file. docs/disk-format.md has
- * the format by byte.
+ * that a worker reads an agency's winners from one place. docs/disk-format.md has the format by
+ * byte.
  */
 #ifndef LOTTERY_STORE_WINNER_FILES_H
 #define LOTTERY_STORE_WINNER_FILES_H
@@ -69,13 +69,12 @@ enum status winner_files_join(const struct winner_join *join, struct draw_drawn 
 enum status winner_files_check(const struct file_ops *ops, int dir_fd, uint32_t agencies,
                                const struct draw_drawn *drawn, struct errbuf *err);
 
-/* The index, mapped for reading. */
+/* The index, open for reading. */
 struct winner_index;
 
-/* Maps the index of `drawn` in the directory `dir_fd`. The caller closes *out. Statuses as above.
- * Checks the header, the table, and that each group ends with a line feed; not the documents. The
- * file may only be replaced by a rename: to read from a mapped file that was cut is SIGBUS, which
- * ends the process. */
+/* Opens the index of `drawn` in the directory `dir_fd`; `ops` is borrowed until it is closed. The
+ * caller closes *out. Statuses as above. Checks the header and the table, not the documents.
+ * Blocks, as the others that read do. */
 enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t agencies,
                               const struct draw_drawn *drawn, struct winner_index **out,
                               struct errbuf *err);
@@ -83,14 +82,16 @@ void winner_index_close(struct winner_index *index); /* NULL is fine */
 
 /* The documents of one agency's winners, each with a line feed after it. */
 struct winner_documents {
-    const char *text;
-    size_t size;    /* bytes */
-    uint64_t count; /* documents */
+    uint64_t size;  /* bytes */
+    uint64_t count; /* documents; in a file that was damaged, the bytes may have another number */
 };
 
-/* Those of `agency`; none if it is not one of 1..agencies. They are valid until the index is
- * closed. The text ends with a line feed, but in a file that was damaged it may have another number
- * of lines than `count`. */
+/* Those of `agency`; none if it is not one of 1..agencies. */
 struct winner_documents winner_index_of(const struct winner_index *index, uint32_t agency);
+
+/* Reads `size` bytes of them, from byte `from` on; they have so many. DAMAGED: somebody has cut the
+ * file; IO. */
+enum status winner_index_read(const struct winner_index *index, uint32_t agency, uint64_t from,
+                              char *out, size_t size);
 
 #endif

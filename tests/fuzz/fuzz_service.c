@@ -383,7 +383,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct frame frame;
 
     memory_ledger_init(&ledger, WINNER_NUMBER);
-    const struct service_config config = {&ledger.ledger, &file_ops_system, -1};
+    const struct service_config config = {
+        .ledger = &ledger.ledger, .ops = &file_ops_system, .dir_fd = -1};
     FUZZ_CHECK(service_create(&config, &service) == STATUS_OK);
     for (size_t i = 0; i < CONNECTIONS; i++)
         connect(&connections[i]);

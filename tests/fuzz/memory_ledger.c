@@ -230,7 +230,6 @@ enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t a
     for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++) {
         index->texts[i] = malloc(current->size + 1); /* a line is longer than its document */
         FUZZ_CHECK(index->texts[i] != NULL);
-        index->of[i].text = index->texts[i];
     }
     scan(current, add_winner, index);
     *out = index;
@@ -250,4 +249,13 @@ struct winner_documents winner_index_of(const struct winner_index *index, uint32
 {
     FUZZ_CHECK(agency >= 1 && agency <= MEMORY_AGENCIES);
     return index->of[agency];
+}
+
+enum status winner_index_read(const struct winner_index *index, uint32_t agency, uint64_t from,
+                              char *out, size_t size)
+{
+    FUZZ_CHECK(agency >= 1 && agency <= MEMORY_AGENCIES);
+    FUZZ_CHECK(from <= index->of[agency].size && size <= index->of[agency].size - from);
+    memcpy(out, index->texts[agency] + from, size);
+    return STATUS_OK;
 }

@@ -202,6 +202,29 @@ class Dying(LedgerCase):
         self.assertEqual(server.stop(), 0)
         self.assert_one_draw(server)
 
+    def test_winners_that_are_cut_in_place_are_made_again(self):
+        """The index is cut under the worker that sends from it: the worker lives, has it made again,
+        and sends all winners to who asks again."""
+        server = self.ready_server(agencies=1, workers=1)
+        with Peer(server.port) as peer:
+            peer.bets([bet("1"), bet("2", number=3), bet("3")])
+            self.assertEqual(peer.finish(3), ["1", "3"])
+        worker = server.children()["worker"]
+        index = server.folder / "winners.index"
+        content = index.read_bytes()
+        for count, size in enumerate((len(content) - 1, 0), 1):
+            with self.subTest(size):
+                os.truncate(index, size)
+                with Peer(server.port) as peer, self.assertRaises((Closed, ConnectionError)):
+                    peer.finish(3)
+                server.wait_line("recover_winners", "in_progress", count=count)
+                with Peer(server.port) as peer:
+                    self.assertEqual(peer.finish(3), ["1", "3"])
+                self.assertEqual(index.read_bytes(), content)
+        self.assertEqual(server.children()["worker"], worker)
+        self.assertEqual(server.stop(), 0)
+        self.assert_one_draw(server)
+
 
 class Drawing(LedgerCase):
     """The coordinator and its scanners are killed at many points."""

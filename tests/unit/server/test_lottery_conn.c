@@ -74,7 +74,9 @@ static int begin(void **state)
     loop_begin(&f->loop);
     assert_int_equal(stream_hub_create(&f->loop, &f->hub), STATUS_OK);
     assert_int_equal(
-        service_create(&(struct service_config){&f->ledger, &file_ops_system, -1}, &f->service),
+        service_create(
+            &(struct service_config){.ledger = &f->ledger, .ops = &file_ops_system, .dir_fd = -1},
+            &f->service),
         STATUS_OK);
     lottery_conns_init(&f->lottery_conns,
                        &(struct lottery_conns_config){.service = f->service,

@@ -50,9 +50,11 @@ struct fake_ledger {
 /* The index that winner_index_open() opens. */
 struct winner_index {
     struct winner_documents of[AGENCIES + 1];
-    enum status status; /* of opening it */
-    unsigned opened;    /* how often that was tried */
-    unsigned closed;
+    const char *texts[AGENCIES + 1];
+    enum status status;      /* of opening it */
+    enum status read_status; /* of reading it */
+    unsigned opened;         /* how often the opening was tried */
+    unsigned open;           /* how many are open */
 };
 
 static struct winner_index fake_index;
@@ -78,6 +80,7 @@ struct fixture {
     struct fake_ledger fake;
     struct service_config config;
     struct service *service;
+    unsigned damages; /* how often the service has reported one */
     struct side sides[SESSIONS];
 };
 
@@ -146,10 +149,12 @@ enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t a
     assert_int_equal(agencies, AGENCIES);
     assert_int_equal(drawn->winner_number, 7574);
     fake_index.opened++;
-    if (fake_index.status == STATUS_OK)
+    if (fake_index.status == STATUS_OK) {
+        fake_index.open++;
         *out = &fake_index;
-    else
+    } else {
         errbuf_set(err, "winners.index: gone");
+    }
     return fake_index.status;
 }
 
@@ -158,13 +163,35 @@ void winner_index_close(struct winner_index *index)
     if (index == NULL)
         return;
     assert_ptr_equal(index, &fake_index);
-    fake_index.closed++;
+    assert_true(fake_index.open > 0);
+    fake_index.open--;
 }
 
 struct winner_documents winner_index_of(const struct winner_index *index, uint32_t agency)
 {
     assert_true(agency >= 1 && agency <= AGENCIES);
     return index->of[agency];
+}
+
+enum status winner_index_read(const struct winner_index *index, uint32_t agency, uint64_t from,
+                              char *out, size_t size)
+{
+    assert_true(agency >= 1 && agency <= AGENCIES);
+    assert_true(from <= index->of[agency].size && size <= index->of[agency].size - from);
+    if (index->read_status == STATUS_OK && size > 0)
+        memcpy(out, index->texts[agency] + from, size);
+    return index->read_status;
+}
+
+static void set_winners(uint32_t agency, const char *text, size_t size, uint64_t count)
+{
+    fake_index.texts[agency] = text;
+    fake_index.of[agency] = (struct winner_documents){size, count};
+}
+
+static void on_damage(void *owner)
+{
+    ((struct fixture *)owner)->damages++;
 }
 
 static void on_send(void *owner, const uint8_t *frame, size_t size)
@@ -209,7 +236,7 @@ static int begin(void **state)
     f->fake.news = (struct ledger_news){
         .phase = DRAW_OPEN, .agencies = AGENCIES, .drawn = {.winner_number = 7574}};
     memset(&fake_index, 0, sizeof(fake_index));
-    f->config = (struct service_config){&f->fake.ledger, &file_ops_system, DIR_FD};
+    f->config = (struct service_config){&f->fake.ledger, &file_ops_system, DIR_FD, on_damage, f};
     assert_int_equal(service_create(&f->config, &f->service), STATUS_OK);
     for (int i = 0; i < SESSIONS; i++)
         session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
@@ -237,9 +264,9 @@ static int end(void **state)
     while (f->fake.ended < f->fake.count)
         end_op(f, STATUS_OK, 0, 0);
     assert_int_equal(service_outstanding(f->service), 0);
-    assert_int_equal(fake_index.closed, 0);
+    assert_true(fake_index.open <= 1);
     service_destroy(f->service);
-    assert_true(fake_index.closed <= 1);
+    assert_int_equal(fake_index.open, 0);
     for (int i = 0; i < SESSIONS; i++) {
         for (size_t k = 0; k < f->sides[i].count; k++)
             free(f->sides[i].sent[k].frame);
@@ -376,7 +403,7 @@ static void make_winners(uint32_t agency, unsigned count)
         assert_true(length > 0 && (size_t)length < sizeof(texts[agency]) - size);
         size += (size_t)length;
     }
-    fake_index.of[agency] = (struct winner_documents){texts[agency], size, count};
+    set_winners(agency, texts[agency], size, count);
 }
 
 static void hold_draw(struct fixture *f)
@@ -895,7 +922,7 @@ static void test_frames_of_winners(void **state)
         for (size_t count = frames * PER_FRAME - 1; count <= frames * PER_FRAME + 1; count++) {
             size_t total = 0;
             bool more = true;
-            fake_index.of[1] = (struct winner_documents){text, 2 * count, count};
+            set_winners(1, text, 2 * count, count);
             assert_true(send_finished(side, 1, 0));
             end_op(f, STATUS_OK, 0, 0);
             while (more) {
@@ -1031,7 +1058,7 @@ static void test_damaged_winners(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct side *side = &f->sides[0];
         side->finishes = 0;
-        fake_index.of[1] = (struct winner_documents){cases[i].text, cases[i].size, cases[i].count};
+        set_winners(1, cases[i].text, cases[i].size, cases[i].count);
         assert_true(send_finished(side, 1, 10));
         assert_true(send_finished(side, 1, 10)); /* is never answered */
         capture = log_of_end(f, STATUS_OK, 0);
@@ -1044,6 +1071,7 @@ static void test_damaged_winners(void **state)
                              "reason: winners.index: damaged data\n");
         assert_int_equal(side->finishes, 1);
         assert_int_equal(side->session.state, SESSION_CLOSED);
+        assert_int_equal(f->damages, i + 1);
         end_op(f, STATUS_OK, 10, 0);
         assert_silent(side);
         assert_int_equal(side->finishes, 1);
@@ -1054,6 +1082,75 @@ static void test_damaged_winners(void **state)
     assert_true(send_finished(&f->sides[1], 2, 1));
     end_op(f, STATUS_OK, 1, 0);
     assert_int_equal(count_winners(&f->sides[1], 2), 3);
+}
+
+/* Damage is found while winners are being sent. Until they are said to be right again, those who
+ * come wait; then they get the winners of the file that was made again, and so do those who were in
+ * the middle: from where they were. */
+static void test_damage_while_sending(void **state)
+{
+    enum { MANY = 20000 };
+    struct fixture *f = *state;
+    struct side *slow = &f->sides[1];
+    struct errbuf err;
+
+    make_winners(1, MANY);
+    make_winners(2, MANY);
+    for (uint32_t i = 0; i < 2; i++) {
+        f->sides[i].is_slow = true;
+        assert_true(send_finished(&f->sides[i], i + 1, 1));
+        end_op(f, STATUS_OK, 1, 0);
+    }
+    hold_draw(f);
+    fake_index.read_status = STATUS_DAMAGED;
+    f->sides[0].backlog = 0;
+    session_continue(&f->sides[0].session);
+    assert_int_equal(f->sides[0].finishes, 1);
+    assert_int_equal(f->damages, 1);
+
+    f->fake.news.has_winners = false;
+    assert_true(send_finished(&f->sides[2], 3, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_int_equal(f->sides[2].session.state, SESSION_WAITING);
+    assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
+    assert_int_equal(fake_index.opened, 1);
+
+    fake_index.read_status = STATUS_OK;
+    hold_draw(f);
+    assert_int_equal(fake_index.opened, 2);
+    assert_int_equal(fake_index.open, 1);
+    assert_int_equal(count_winners(&f->sides[2], 3), 0);
+    while (slow->session.state == SESSION_SENDING) {
+        slow->backlog = 0;
+        session_continue(&slow->session);
+    }
+    assert_int_equal(count_winners(slow, 2), MANY);
+    hold_draw(f);
+    assert_int_equal(fake_index.opened, 2);
+}
+
+/* What cannot be read ends the session, and is tried again by the next one. */
+static void test_read_fails_while_sending(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    make_winners(1, 5);
+    f->fake.news.has_winners = true;
+    fake_index.read_status = STATUS_IO;
+    log_set_level(LOG_ERROR);
+    assert_true(send_finished(&f->sides[0], 1, 10));
+    capture = log_of_end(f, STATUS_OK, 0);
+    assert_lines(&capture, "ERROR    action: ganadores_enviados | result: fail | agencia: 1 | "
+                           "reason: winners.index: input/output error\n");
+    log_set_level(LOG_CRITICAL);
+    assert_int_equal(f->sides[0].finishes, 1);
+    assert_int_equal(f->damages, 0);
+    fake_index.read_status = STATUS_OK;
+    assert_true(send_finished(&f->sides[1], 1, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_int_equal(count_winners(&f->sides[1], 1), 5);
+    assert_int_equal(fake_index.opened, 1);
 }
 
 /* A refused Finished: the total that the ledger decided about, and 0 for one that it never saw. */
@@ -1201,6 +1298,8 @@ int main(void)
         CASE(test_gone_while_waiting),
         CASE(test_gone_while_sending),
         CASE(test_damaged_winners),
+        CASE(test_damage_while_sending),
+        CASE(test_read_fails_while_sending),
         CASE(test_log_of_refused_finished),
         CASE(test_log),
         CASE(test_log_of_batches),

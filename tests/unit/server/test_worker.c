@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@
 /* What the test tells the fake client: one byte each, to which it answers with a report. */
 enum command {
     REPORT = 'r',  /* nothing */
-    NEWS = 'n',    /* there are agencies */
+    NEWS = 'n',    /* there are agencies, and no winners */
     WINNERS = 'w', /* there are winners as well */
     END_OP = 'o'   /* the oldest operation ends with OK */
 };
@@ -57,6 +58,8 @@ static int control_fd;                      /* where the fake client gets its co
 static unsigned open_failures;              /* so often, the index cannot be opened */
 static enum status open_status = STATUS_IO; /* then */
 static unsigned opened;
+static unsigned read_failures; /* so often, it is found damaged when it is read */
+static unsigned read_count;
 
 struct fixture {
     struct server_settings settings;
@@ -124,8 +127,8 @@ static void on_command(uv_poll_t *poll, int status, int events)
         abort();
     switch (command) {
     case WINNERS:
-        client->news.has_winners = true; /* fall through */
     case NEWS:
+        client->news.has_winners = command == WINNERS;
         client->news.agencies = 5;
         client->config.on_news(client->config.owner);
         break;
@@ -213,7 +216,18 @@ struct winner_documents winner_index_of(const struct winner_index *index, uint32
 {
     (void)index;
     (void)agency;
-    return (struct winner_documents){"7\n", 2, 1};
+    return (struct winner_documents){2, 1};
+}
+
+enum status winner_index_read(const struct winner_index *index, uint32_t agency, uint64_t from,
+                              char *out, size_t size)
+{
+    (void)index;
+    (void)agency;
+    if (from != 0 || size != 2)
+        abort();
+    memcpy(out, "7\n", 2);
+    return read_count++ < read_failures ? STATUS_DAMAGED : STATUS_OK;
 }
 
 /* Starts the worker. Until it has sent a report, no signal may be sent to it. */
@@ -243,6 +257,7 @@ static int begin(void **state)
     log_set_level(LOG_CRITICAL);
     open_failures = 0;
     open_status = STATUS_IO;
+    read_failures = 0;
     f->control = -1;
     f->settings = (struct server_settings){.max_connections = many,
                                            .max_connections_per_ip = many,
@@ -461,6 +476,35 @@ static void test_winners_are_lost(void **state)
     }
 }
 
+/* It is damaged under a worker that has opened it: the ledger is told, and what is made again is
+ * opened. */
+static void test_winners_are_damaged_later(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t frame[FRAME_MAX_SIZE];
+    size_t size = wire_pack_finished(1, 0, frame);
+
+    read_failures = 1;
+    start(f);
+    assert_int_equal(tell(f, WINNERS).opened, 1);
+    sockets_write(f->agency, frame, size);
+    await_ops(f, 1);
+    assert_int_equal(tell(f, END_OP).lost, 1);
+    assert_int_equal(read_answer(f), 0); /* the connection ends */
+    assert_int_equal(tell(f, END_OP).ops, 2);
+    assert_int_equal(tell(f, NEWS).opened, 1);
+    (void)close(f->agency);
+    f->agency = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(f->agency, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
+    sockets_write(f->agency, frame, size);
+    await_ops(f, 3);
+    assert_int_equal(tell(f, END_OP).opened, 1); /* waits */
+    assert_int_equal(tell(f, WINNERS).opened, 2);
+    assert_int_equal(read_answer(f), LOTTERY__V1__OPCODE__OPCODE_WINNERS);
+    assert_int_equal(tell(f, REPORT).lost, 1);
+    assert_int_equal(stop(f), 0);
+}
+
 /* As long as it is lost, the ledger is told again later. */
 static void test_winners_stay_lost(void **state)
 {
@@ -511,9 +555,15 @@ static void test_answers_at_the_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_waits_for_news),   CASE(test_stops_before_news),   CASE(test_cannot_listen),
-        CASE(test_winners),          CASE(test_winners_are_lost),    CASE(test_winners_stay_lost),
-        CASE(test_lost_at_the_stop), CASE(test_answers_at_the_stop),
+        CASE(test_waits_for_news),
+        CASE(test_stops_before_news),
+        CASE(test_cannot_listen),
+        CASE(test_winners),
+        CASE(test_winners_are_lost),
+        CASE(test_winners_stay_lost),
+        CASE(test_lost_at_the_stop),
+        CASE(test_answers_at_the_stop),
+        CASE(test_winners_are_damaged_later),
     };
 
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
