@@ -1,5 +1,7 @@
 #include "file_ops.h"
 
+#include "crc32c.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -112,6 +114,26 @@ enum status file_open(const struct file_ops *ops, int dir_fd, const char *name, 
         return file_fail(err, name, status);
     }
     *out_fd = fd;
+    return STATUS_OK;
+}
+
+enum status file_crc(const struct file_ops *ops, int fd, uint64_t offset, uint64_t size,
+                     uint32_t *out)
+{
+    char block[32 * 1024];
+    uint32_t crc = 0;
+    size_t got = 0;
+
+    for (; size > 0; offset += got, size -= got) {
+        size_t want = size < sizeof(block) ? (size_t)size : sizeof(block);
+        enum status status = file_read(ops, fd, block, want, offset, &got);
+        if (status != STATUS_OK)
+            return status;
+        if (got == 0)
+            break;
+        crc = crc32c(crc, block, got);
+    }
+    *out = crc;
     return STATUS_OK;
 }
 

@@ -49,6 +49,10 @@ enum status file_read(const struct file_ops *ops, int fd, void *bytes, size_t si
 enum status file_open(const struct file_ops *ops, int dir_fd, const char *name, int *out_fd,
                       uint64_t *out_size, struct errbuf *err);
 
+/* The CRC32C of the `size` bytes at `offset`, or of as many as the file has. Blocks. */
+enum status file_crc(const struct file_ops *ops, int fd, uint64_t offset, uint64_t size,
+                     uint32_t *out);
+
 /* Sets *err to "what: " and the text of `status`. Returns `status`. */
 enum status file_fail(struct errbuf *err, const char *what, enum status status);
 

@@ -80,6 +80,10 @@ enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t a
                               struct errbuf *err);
 void winner_index_close(struct winner_index *index); /* NULL is fine */
 
+/* Have the documents the checksums that the table says? Otherwise DAMAGED, or IO; *err says why.
+ * Reads them all. */
+enum status winner_index_verify(const struct winner_index *index, struct errbuf *err);
+
 /* The documents of one agency's winners, each with a line feed after it. */
 struct winner_documents {
     uint64_t size;  /* bytes */

@@ -13,6 +13,7 @@
 #include "assertion.h"
 #include "winner_layout.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -90,4 +91,22 @@ enum status winner_index_read(const struct winner_index *index, uint32_t agency,
     if (status != STATUS_OK)
         return status;
     return got == size ? STATUS_OK : STATUS_DAMAGED;
+}
+
+enum status winner_index_verify(const struct winner_index *index, struct errbuf *err)
+{
+    for (uint32_t i = 1; i <= index->agencies; i++) {
+        struct winner_group group = winner_layout_group(index->head, i);
+        uint32_t crc;
+        enum status status = file_crc(index->ops, index->fd, group.at, group.bytes, &crc);
+        if (status != STATUS_OK)
+            return file_fail(err, WINNERS_INDEX_NAME, status);
+        if (crc != group.crc) {
+            errbuf_set(err,
+                       WINNERS_INDEX_NAME ": checksum mismatch in the winners at byte %" PRIu64,
+                       group.at);
+            return STATUS_DAMAGED;
+        }
+    }
+    return STATUS_OK;
 }
