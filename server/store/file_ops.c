@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 static int file_ops_openat(int dir, const char *name, int flags, mode_t mode)
@@ -23,13 +22,6 @@ static int file_ops_renameat(int dir, const char *from, const char *to)
 static int file_ops_unlinkat(int dir, const char *name)
 {
     return unlinkat(dir, name, 0);
-}
-
-static const void *file_ops_map(int fd, size_t size)
-{
-    void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-
-    return bytes == MAP_FAILED ? NULL : bytes;
 }
 
 /* Only a hint: fdatasync reports whether the writing succeeded. */
@@ -49,7 +41,6 @@ const struct file_ops file_ops_system = {
     .ftruncate = ftruncate,
     .renameat = file_ops_renameat,
     .unlinkat = file_ops_unlinkat,
-    .map = file_ops_map,
 };
 
 enum status file_write(const struct file_ops *ops, int fd, struct iovec *parts, size_t count,

@@ -1,7 +1,7 @@
 /* file_ops.h - the file operations of the store; tests replace them to inject faults.
  *
- * Each one except start_write and map has the contract of the system call it is named after: -1 and
- * errno on failure.
+ * Each one except start_write has the contract of the system call it is named after: -1 and errno
+ * on failure.
  */
 #ifndef LOTTERY_FILE_OPS_H
 #define LOTTERY_FILE_OPS_H
@@ -27,9 +27,6 @@ struct file_ops {
     int (*ftruncate)(int fd, off_t size);
     int (*renameat)(int dir, const char *from, const char *to);
     int (*unlinkat)(int dir, const char *name);
-    /* Maps the first `size` bytes, at least 1, of a file for reading; NULL and errno on failure.
-     * The caller unmaps them with munmap. */
-    const void *(*map)(int fd, size_t size);
 };
 
 /* The system calls themselves. */

@@ -15,17 +15,15 @@ static uint64_t size_max; /* of all files together */
 struct sim_disk_faults sim_disk_faults;
 struct sim_disk_counts sim_disk_counts;
 
-/* Which files can still be reached, by a name, a descriptor or a mapping. */
+/* Which files can still be reached, by a name or a descriptor. */
 struct used {
     bool is_used[FILES_MAX];
 };
 
 static struct used find_used(void)
 {
-    struct used used;
+    struct used used = {{false}};
 
-    for (int i = 0; i < FILES_MAX; i++)
-        used.is_used[i] = files[i].is_mapped;
     for (int i = 0; i < SIM_DIRS_MAX; i++)
         sim_dir_note_used(&sim_disk.dirs[i], used.is_used);
     sim_fd_note_used(used.is_used);
@@ -91,8 +89,6 @@ void sim_disk_reset(struct prng *prng)
     for (int i = 0; i < SIM_DIRS_MAX; i++)
         sim_dir_reset(&sim_disk.dirs[i]);
     size_max = SIM_NO_LIMIT;
-    for (int i = 0; i < FILES_MAX; i++)
-        files[i].is_mapped = false;
     sim_fd_reset();
 }
 
@@ -103,8 +99,6 @@ void sim_disk_cut_power(void)
     sim_disk_counts.power_cuts++;
     for (int i = 0; i < SIM_DIRS_MAX; i++)
         sim_dir_cut_power(&sim_disk.dirs[i], sim_disk.prng);
-    for (int i = 0; i < FILES_MAX; i++)
-        files[i].is_mapped = false;
     used = find_used();
     for (int i = 0; i < FILES_MAX; i++) {
         if (used.is_used[i])

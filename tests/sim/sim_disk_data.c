@@ -8,7 +8,6 @@
 #include <limits.h>
 
 /* The linker's --wrap gives it its name. */
-int __wrap_munmap(void *bytes, size_t size);
 
 ssize_t sim_disk_pread(int fd, void *bytes, size_t size, off_t offset)
 {
@@ -122,26 +121,5 @@ int sim_disk_ftruncate(int fd, off_t size)
     SIM_TRACE("    cuts %s to %u bytes", sim_disk_name_of(descriptor), (unsigned)size);
     sim_file_cut(file, (uint64_t)size);
     sim_process_point();
-    return 0;
-}
-
-const void *sim_disk_map(int fd, size_t size)
-{
-    struct sim_file *file = sim_disk_file_of(fd);
-
-    sim_disk_begin(false);
-    if (file == NULL || size > file->cached.size) {
-        errno = EINVAL;
-        return NULL;
-    }
-    file->is_mapped = true;
-    return sim_file_bytes(file, size);
-}
-
-/* A mapping is the file's own memory. */
-int __wrap_munmap(void *bytes, size_t size)
-{
-    (void)bytes;
-    (void)size;
     return 0;
 }

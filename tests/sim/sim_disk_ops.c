@@ -189,5 +189,4 @@ const struct file_ops sim_disk_ops = {
     .ftruncate = sim_disk_ftruncate,
     .renameat = disk_renameat,
     .unlinkat = disk_unlinkat,
-    .map = sim_disk_map,
 };

@@ -24,6 +24,5 @@ ssize_t sim_disk_pwritev(int fd, const struct iovec *parts, int count, off_t off
 int sim_disk_fdatasync(int fd);
 void sim_disk_start_write(int fd);
 int sim_disk_ftruncate(int fd, off_t size);
-const void *sim_disk_map(int fd, size_t size);
 
 #endif

@@ -68,7 +68,6 @@ void sim_file_reset(struct sim_file *file)
 {
     file->cached.used = file->disk.used = 0;
     file->cached.size = file->disk.size = 0;
-    file->is_mapped = false;
     mark_clean(file);
 }
 

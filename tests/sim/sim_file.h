@@ -37,7 +37,6 @@ struct sim_file {
     size_t pieces_capacity;  /* of pieces */
     uint64_t cut_to;         /* smallest size since the last sync, if it was cut; SIM_NOT_CUT */
     bool has_forgotten;      /* some of the pieces may be SIM_FORGOTTEN */
-    bool is_mapped;          /* somebody may read its bytes in place */
 };
 
 /* Makes it an empty file; the memory that it had is kept for it. */

@@ -123,7 +123,7 @@ void fault_watch(void (*on_call)(void *context), void *context)
 static bool strikes(enum fault_op op)
 {
     fault.counts[index_of(op)]++;
-    if (fault.on_call != NULL && op != FAULT_PREAD && op != FAULT_MAP)
+    if (fault.on_call != NULL && op != FAULT_PREAD)
         fault.on_call(fault.context);
     if (!fault.is_armed || (fault.ops & (unsigned)op) == 0)
         return false;
@@ -465,15 +465,6 @@ static int do_unlinkat(int dir, const char *name)
     return result;
 }
 
-static const void *do_map(int fd, size_t size)
-{
-    if (fails(FAULT_MAP))
-        return NULL;
-    const void *result = file_ops_system.map(fd, size);
-    end_after(FAULT_MAP);
-    return result;
-}
-
 const struct file_ops fault_file_ops = {
     .openat = do_openat,
     .fstat = fstat,
@@ -485,7 +476,6 @@ const struct file_ops fault_file_ops = {
     .ftruncate = do_ftruncate,
     .renameat = do_renameat,
     .unlinkat = do_unlinkat,
-    .map = do_map,
 };
 
 long fault_disk_read(const char *dir, const char *name, unsigned char *out, size_t capacity,

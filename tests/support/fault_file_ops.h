@@ -26,8 +26,7 @@ enum fault_op {
     FAULT_FTRUNCATE = 16,
     FAULT_RENAMEAT = 32,
     FAULT_UNLINKAT = 64,
-    FAULT_MAP = 128,
-    FAULT_ANY = 255
+    FAULT_ANY = 127
 };
 
 enum fault_kind {
@@ -56,7 +55,7 @@ unsigned fault_count(enum fault_op op);
 /* How many of the fdatasync calls were for folders. */
 unsigned fault_folder_syncs(void);
 
-/* `on_call` runs before every operation except pread and map. NULL for none. */
+/* `on_call` runs before every operation except pread. NULL for none. */
 void fault_watch(void (*on_call)(void *context), void *context);
 
 /* Reads the file `name` in `dir`, as it is on the modelled disk, into `out`, at most `capacity`

@@ -686,7 +686,7 @@ static int run_child(const struct script *script, const char *dir, unsigned afte
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        fault_plan(FAULT_ANY & ~(unsigned)(FAULT_PREAD | FAULT_MAP), after, kind, 0, false);
+        fault_plan(FAULT_ANY & ~(unsigned)FAULT_PREAD, after, kind, 0, false);
         bool is_fine = store_fixture_open(&f, dir, &fault_file_ops, &store_small_limits,
                                           STORE_AGENCIES) == STATUS_OK &&
                        script_run(script, &f, 0, script->count, acked) == STATUS_OK;
