@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PART "a part of the winners"          /* as errors call it */
 #define BLOCK_ITEMS 2048                      /* that are read at a time */
 #define LINES_SIZE ((size_t)64 * 1024)        /* bytes of winners.csv written at a time */
 #define GROUPS_SIZE ((size_t)4 * 1024 * 1024) /* bytes of the agencies' buffers together */
@@ -46,10 +47,9 @@ struct joining {
     struct winner items[BLOCK_ITEMS]; /* of a part */
 };
 
-static enum status winner_join_fail(struct errbuf *err, const char *file, enum status status)
+static enum status winner_join_damaged(struct errbuf *err)
 {
-    errbuf_set(err, "%s: %s", file, status_text(status));
-    return status;
+    return file_fail(err, PART, STATUS_DAMAGED);
 }
 
 /* Where each group goes, and how much of the buffers it gets. */
@@ -107,7 +107,7 @@ static enum status winner_join_flush_lines(struct joining *joining, struct errbu
     enum status status = file_write(joining->join->ops, joining->join->winners_fd, &bytes, 1,
                                     joining->lines_written);
     if (status != STATUS_OK)
-        return winner_join_fail(err, WINNERS_NAME, status);
+        return file_fail(err, WINNERS_NAME, status);
     joining->lines_written += joining->lines_used;
     joining->lines_used = 0;
     return STATUS_OK;
@@ -145,7 +145,7 @@ static enum status winner_join_flush_group(struct joining *joining, struct group
     enum status status = file_write(joining->join->ops, joining->join->index_fd, &bytes, 1,
                                     group->place.at + group->written);
     if (status != STATUS_OK)
-        return winner_join_fail(err, WINNERS_INDEX_NAME, status);
+        return file_fail(err, WINNERS_INDEX_NAME, status);
     group->written += group->used;
     group->used = 0;
     return STATUS_OK;
@@ -158,13 +158,12 @@ static enum status winner_join_add(struct joining *joining, const struct winner 
 {
     enum status status = STATUS_OK;
 
-    if (winner->agency < 1 || winner->agency > joining->join->agencies ||
-        winner->document_size < 1 || winner->document_size > BET_DOCUMENT_MAX)
-        return winner_join_fail(err, "a part of the winners", STATUS_DAMAGED);
+    if (!winner_layout_takes(joining->join->agencies, winner))
+        return winner_join_damaged(err);
     struct group *group = &joining->groups[winner->agency];
     size_t size = winner->document_size + (size_t)1;
     if (size > group->place.bytes - group->written - group->used)
-        return winner_join_fail(err, "a part of the winners", STATUS_DAMAGED);
+        return winner_join_damaged(err);
     if (size > group->room - group->used)
         status = winner_join_flush_group(joining, group, err);
     if (status != STATUS_OK)
@@ -184,9 +183,10 @@ static enum status winner_join_take_part(struct joining *joining, int fd, struct
         size_t size;
         enum status status =
             file_read(joining->join->ops, fd, joining->items, sizeof(joining->items), at, &size);
-        if (status != STATUS_OK || size % WINNER_PART_ITEM_SIZE != 0)
-            return winner_join_fail(err, "a part of the winners",
-                                    status != STATUS_OK ? status : STATUS_DAMAGED);
+        if (status != STATUS_OK)
+            return file_fail(err, PART, status);
+        if (size % WINNER_PART_ITEM_SIZE != 0)
+            return winner_join_damaged(err);
         for (size_t i = 0; i < size / WINNER_PART_ITEM_SIZE; i++) {
             status = winner_join_add(joining, &joining->items[i], err);
             if (status != STATUS_OK)
@@ -211,14 +211,14 @@ static enum status winner_join_end_index(struct joining *joining, const struct d
         status = winner_join_flush_group(joining, group, err);
         if (status == STATUS_OK &&
             (group->written != group->place.bytes || group->count != group->place.count))
-            status = winner_join_fail(err, "a part of the winners", STATUS_DAMAGED);
+            status = winner_join_damaged(err);
     }
     if (status != STATUS_OK)
         return status;
     uint8_t *head = malloc(size);
     struct winner_group *places = calloc(join->agencies + (size_t)1, sizeof(*places));
     if (head == NULL || places == NULL) {
-        status = winner_join_fail(err, WINNERS_INDEX_NAME, STATUS_NOMEM);
+        status = file_fail(err, WINNERS_INDEX_NAME, STATUS_NOMEM);
     } else {
         struct iovec bytes = {head, size};
         for (uint32_t i = 1; i <= join->agencies; i++)
@@ -226,7 +226,7 @@ static enum status winner_join_end_index(struct joining *joining, const struct d
         winner_layout_encode(join->agencies, drawn, places, head);
         status = file_write(join->ops, join->index_fd, &bytes, 1, 0);
         if (status != STATUS_OK)
-            (void)winner_join_fail(err, WINNERS_INDEX_NAME, status);
+            (void)file_fail(err, WINNERS_INDEX_NAME, status);
     }
     free(places);
     free(head);
@@ -241,7 +241,7 @@ static enum status winner_join_run(struct joining *joining, struct draw_drawn *d
 
     enum status status = winner_join_prepare(joining);
     if (status != STATUS_OK)
-        return winner_join_fail(err, WINNERS_NAME, status);
+        return file_fail(err, WINNERS_NAME, status);
     for (size_t part = 0; status == STATUS_OK && part < join->parts; part++)
         status = winner_join_take_part(joining, join->part_fds[part], err);
     if (status == STATUS_OK)
@@ -255,9 +255,9 @@ static enum status winner_join_run(struct joining *joining, struct draw_drawn *d
     if (status != STATUS_OK)
         return status;
     if (join->ops->fdatasync(join->winners_fd) < 0)
-        return winner_join_fail(err, WINNERS_NAME, STATUS_IO);
+        return file_fail(err, WINNERS_NAME, STATUS_IO);
     if (join->ops->fdatasync(join->index_fd) < 0)
-        return winner_join_fail(err, WINNERS_INDEX_NAME, STATUS_IO);
+        return file_fail(err, WINNERS_INDEX_NAME, STATUS_IO);
     *drawn = ended;
     return STATUS_OK;
 }
@@ -268,7 +268,7 @@ enum status winner_files_join(const struct winner_join *join, struct draw_drawn 
     struct joining *joining = calloc(1, sizeof(*joining));
 
     if (joining == NULL)
-        return winner_join_fail(err, WINNERS_NAME, STATUS_NOMEM);
+        return file_fail(err, WINNERS_NAME, STATUS_NOMEM);
     joining->join = join;
     enum status status = winner_join_run(joining, drawn, err);
     free(joining->buffers);

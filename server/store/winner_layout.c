@@ -31,6 +31,12 @@ enum {
 _Static_assert(AT_WINNERS_SIZE + sizeof(uint64_t) == WINNER_HEADER_SIZE,
                "the size ends the header");
 
+bool winner_layout_takes(uint32_t agencies, const struct winner *winner)
+{
+    return winner->agency >= 1 && winner->agency <= agencies && winner->document_size >= 1 &&
+           winner->document_size <= BET_DOCUMENT_MAX;
+}
+
 size_t winner_layout_head_size(uint32_t agencies)
 {
     return WINNER_HEADER_SIZE + (size_t)agencies * WINNER_ENTRY_SIZE;

@@ -11,6 +11,7 @@
 #include "errbuf.h"
 #include "winners.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,10 @@ struct winner_group {
     uint64_t count; /* documents */
     uint32_t crc;   /* CRC32C of those bytes */
 };
+
+/* Can the index have it: is its agency one of 1..agencies, and its document neither empty nor too
+ * long? */
+bool winner_layout_takes(uint32_t agencies, const struct winner *winner);
 
 /* Bytes of the header and the table. */
 size_t winner_layout_head_size(uint32_t agencies);

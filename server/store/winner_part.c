@@ -26,8 +26,7 @@ enum status winner_part_create(const struct winner_part_config *config, struct w
 
 enum status winner_part_add(struct winner_part *part, const struct winner *winner)
 {
-    if (winner->agency < 1 || winner->agency > part->config.agencies || winner->document_size < 1 ||
-        winner->document_size > BET_DOCUMENT_MAX)
+    if (!winner_layout_takes(part->config.agencies, winner))
         return STATUS_DAMAGED;
     if (part->count == PART_ITEMS) {
         enum status status = winner_part_flush(part);
