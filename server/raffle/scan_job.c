@@ -18,35 +18,40 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a process leaves behind, complete when it ends with status 0. */
-struct scan_result {
-    enum status status;
-    struct errbuf err;       /* why, if it is not OK; may be empty */
-    uint64_t bets;           /* scanner: that the part has */
-    struct draw_drawn drawn; /* joiner: winners, winners_size and winners_crc */
-};
-
 struct scan_results {
     size_t size; /* bytes of the mapping */
-    struct scan_result of[SCAN_JOB_PARTS_MAX];
+    struct scan_result of[SCAN_PARTS_MAX];
     struct winner_counts counts[]; /* agencies + 1 of each part */
 };
 
-static struct winner_counts *scan_job_counts(const struct scan_job *job, unsigned part)
+static void scan_work_init(struct scan_work *work, const struct data_dir *data_dir)
 {
-    return job->results->counts + (size_t)part * (job->draw.agencies + 1);
+    *work = (struct scan_work){.data_dir = data_dir};
+    draw_init(&work->draw);
 }
 
-/* Maps zeroed memory for the results of `parts` parts, whose pages exist once they are used. */
-static enum status scan_job_map(struct scan_job *job, unsigned parts, struct errbuf *err)
+static void scan_work_clear(struct scan_work *work)
 {
-    size_t counts = (size_t)parts * ((size_t)job->draw.agencies + 1);
+    for (size_t i = 0; i < work->files; i++)
+        (void)close(work->fds[i]);
+    work->files = 0;
+    if (work->results != NULL)
+        (void)munmap(work->results, work->results->size);
+    work->results = NULL;
+    bets_extent_fini(&work->extent);
+    draw_fini(&work->draw);
+    draw_init(&work->draw);
+}
+
+/* Maps zeroed memory for the results, whose pages exist once they are used. */
+static enum status scan_work_map(struct scan_work *work, struct errbuf *err)
+{
+    size_t counts = (size_t)work->parts * ((size_t)work->draw.agencies + 1);
     size_t size = sizeof(struct scan_results) + counts * sizeof(struct winner_counts);
 
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -54,177 +59,162 @@ static enum status scan_job_map(struct scan_job *job, unsigned parts, struct err
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    job->results = memory;
-    job->results->size = size;
+    work->results = memory;
+    work->results->size = size;
     return STATUS_OK;
 }
 
-/* Gives back what the attempt has; no process runs any more. */
-static void scan_job_clear(struct scan_job *job)
+static struct winner_counts *scan_work_counts(const struct scan_work *work, unsigned part)
 {
-    for (size_t i = 0; i < job->files; i++)
-        (void)close(job->fds[i]);
-    job->files = 0;
-    if (job->results != NULL)
-        (void)munmap(job->results, job->results->size);
-    job->results = NULL;
-    bets_extent_fini(&job->extent);
-    draw_fini(&job->draw);
-    draw_init(&job->draw);
+    return work->results->counts + (size_t)part * (work->draw.agencies + 1);
 }
 
-static void scan_job_kill_all(struct scan_job *job)
+static const struct scan_result *scan_work_result(const struct scan_work *work, unsigned index)
 {
-    /* All at once: then none has to wait for another one's end. */
-    for (unsigned i = 0; i < job->parts; i++) {
-        if (job->tasks[i].process != NULL)
-            (void)kill(subprocess_pid(job->tasks[i].process), SIGKILL);
-    }
-    for (unsigned i = 0; i < job->parts; i++) {
-        subprocess_kill(job->tasks[i].process);
-        job->tasks[i].process = NULL;
-    }
+    return &work->results->of[index];
 }
 
-static void scan_job_end(struct scan_job *job, enum status status, struct errbuf *err)
+static enum status scan_work_read_checkpoint(struct scan_work *work, const struct ledger_news *news,
+                                             struct errbuf *err)
 {
-    const struct draw_drawn drawn = job->drawn;
+    const struct draw *draw = &work->draw;
 
-    scan_job_kill_all(job);
-    scan_job_clear(job);
-    job->state = SCAN_JOB_IDLE;
-    job->config.on_done(job->config.owner, status, &drawn, err);
+    enum status status = journal_file_read_checkpoint(work->data_dir, &work->draw, &work->extent, err);
+    if (status != STATUS_OK)
+        return status;
+    if ((draw->phase == DRAW_CLOSED || draw->phase == DRAW_DRAWN) &&
+        draw->closed.extent == work->extent.size && draw->closed.bets == news->bets &&
+        draw->agencies == news->agencies && draw->winner_number == news->winner_number)
+        return STATUS_OK;
+    errbuf_set(err, "the journal's checkpoint is not of the draw that was closed");
+    return STATUS_DAMAGED;
 }
 
-static void scan_job_fail(struct scan_job *job, enum status status, struct errbuf *err)
+/* As many parts as scanners, but none without a chunk of its own. */
+static unsigned scan_work_part_count(const struct scan_work *work, unsigned scanners)
 {
-    if (err->text[0] == '\0')
-        errbuf_set(err, "%s", status_text(status));
-    scan_job_end(job, status, err);
+    uint64_t chunks = (work->extent.size + BETS_CHUNK_SIZE - 1) / BETS_CHUNK_SIZE;
+
+    if (chunks < 1)
+        return 1;
+    return chunks < scanners ? (unsigned)chunks : scanners;
 }
 
-/* Did the process end well? Otherwise *err says what happened; `role` is what it was. */
-static enum status scan_job_judge(const struct scan_task *task, int end, const char *role,
-                                  struct errbuf *err)
+static enum status scan_work_prepare(struct scan_work *work, const struct ledger_news *news,
+                                     unsigned scanners, struct errbuf *err)
 {
-    const struct scan_result *result = &task->job->results->of[task->index];
-    char text[96];
+    enum status status = scan_work_read_checkpoint(work, news, err);
 
-    if (WIFEXITED(end) && WEXITSTATUS(end) == 0) {
-        *err = result->err;
-        return result->status;
-    }
-    forked_describe_end(end, text, sizeof(text));
-    if (task->job->state == SCAN_JOB_SCANNING)
-        errbuf_set(err, "%s %u of %u: %s", role, task->index + 1, task->job->parts, text);
-    else
-        errbuf_set(err, "%s: %s", role, text);
-    return STATUS_IO;
+    if (status != STATUS_OK)
+        return status;
+    work->parts = scan_work_part_count(work, scanners);
+    return scan_work_map(work, err);
 }
 
-static enum status scan_job_fork(struct scan_job *job, unsigned index, int (*run)(void *context),
-                                 void (*on_end)(void *owner, struct subprocess *process, int end),
-                                 struct errbuf *err)
+static enum status scan_work_prepare_check(struct scan_work *work, const struct ledger_news *news,
+                                           struct errbuf *err)
 {
-    struct scan_task *task = &job->tasks[index];
-    const struct data_dir *data_dir = job->config.data_dir;
-    int fds[2 + sizeof(job->fds) / sizeof(job->fds[0])] = {data_dir->fd, data_dir->old_lock_fd};
-
-    memcpy(fds + 2, job->fds, job->files * sizeof(*fds));
-    const struct subprocess_config config = {.loop = job->config.loop,
-                                             .run = run,
-                                             .context = task,
-                                             .fds = fds,
-                                             .fds_count = 2 + job->files,
-                                             .on_end = on_end,
-                                             .owner = task};
-    return subprocess_start(&config, &task->process, err);
+    work->parts = 0;
+    work->draw.agencies = news->agencies;
+    work->drawn = news->drawn;
+    return scan_work_map(work, err);
 }
 
-/* The check, in its process. */
-static int scan_job_run_checker(void *context)
+static enum status scan_work_on_winner(void *owner, const struct winner *winner)
 {
-    struct scan_task *task = context;
-    const struct scan_job *job = task->job;
-    const struct data_dir *data_dir = job->config.data_dir;
-    struct scan_result *result = &job->results->of[task->index];
-
-    result->status = winner_files_check(data_dir->ops, data_dir->fd, job->draw.agencies,
-                                        &job->drawn, &result->err);
-    return 0;
+    return winner_part_add(owner, winner);
 }
 
-static void scan_job_on_checked(void *owner, struct subprocess *process, int end)
+static void scan_work_scan(const struct scan_work *work, unsigned part)
 {
-    struct scan_task *task = owner;
-    struct errbuf err;
+    struct scan_result *result = &work->results->of[part];
+    struct winner_part *found = NULL;
 
-    (void)process;
-    task->process = NULL;
-    enum status status = scan_job_judge(task, end, "checker", &err);
-    if (status == STATUS_OK)
-        scan_job_end(task->job, STATUS_OK, &err);
-    else
-        scan_job_fail(task->job, status, &err);
+    const struct winner_part_config config = {
+        .ops = work->data_dir->ops,
+        .fd = work->fds[2 + part],
+        .agencies = work->draw.agencies,
+        .counts = scan_work_counts(work, part),
+    };
+    result->status = winner_part_create(&config, &found);
+    if (result->status != STATUS_OK)
+        return;
+    const struct bets_scan scan = {
+        .data_dir = work->data_dir,
+        .extent = &work->extent,
+        .winner_number = work->draw.winner_number,
+        .part = part,
+        .parts = work->parts,
+        .on_winner = scan_work_on_winner,
+        .owner = found,
+        .bets = &result->bets,
+    };
+    result->status = bets_scan_run(&scan, &result->err);
+    if (result->status == STATUS_OK)
+        result->status = winner_part_flush(found);
+    winner_part_destroy(found);
 }
 
-enum status scan_job_check(struct scan_job *job, const struct ledger_news *news, struct errbuf *err)
+static void scan_work_join(const struct scan_work *work)
 {
-    ASSERT(job->state == SCAN_JOB_IDLE && news->phase == DRAW_DRAWN);
-    job->parts = 1;
-    job->draw.agencies = news->agencies;
-    job->drawn = news->drawn;
-    enum status status = scan_job_map(job, 0, err);
-    if (status == STATUS_OK)
-        status = scan_job_fork(job, 0, scan_job_run_checker, scan_job_on_checked, err);
-    if (status == STATUS_OK)
-        job->state = SCAN_JOB_CHECKING;
-    else
-        scan_job_clear(job);
-    return status;
-}
+    struct scan_result *result = &work->results->of[0];
+    const struct winner_counts *counts[SCAN_PARTS_MAX];
 
-/* The joiner, in its process. */
-static int scan_job_run_joiner(void *context)
-{
-    struct scan_task *task = context;
-    const struct scan_job *job = task->job;
-    struct scan_result *result = &job->results->of[task->index];
-    const struct winner_counts *counts[SCAN_JOB_PARTS_MAX];
-
-    for (unsigned i = 0; i < job->parts; i++)
-        counts[i] = scan_job_counts(job, i);
+    for (unsigned i = 0; i < work->parts; i++)
+        counts[i] = scan_work_counts(work, i);
     const struct winner_join join = {
-        .ops = job->config.data_dir->ops,
-        .part_fds = job->fds + 2,
+        .ops = work->data_dir->ops,
+        .part_fds = work->fds + 2,
         .counts = counts,
-        .parts = job->parts,
-        .agencies = job->draw.agencies,
-        .winners_fd = job->fds[0],
-        .index_fd = job->fds[1],
+        .parts = work->parts,
+        .agencies = work->draw.agencies,
+        .winners_fd = work->fds[0],
+        .index_fd = work->fds[1],
     };
     result->status = winner_files_join(&join, &result->drawn, &result->err);
-    return 0;
 }
 
-/* Takes over the outcome; it has to have the winners that the scanners have found. */
-static enum status scan_job_take_outcome(struct scan_job *job, struct errbuf *err)
+static void scan_work_check(const struct scan_work *work)
 {
-    const struct draw_drawn *joined = &job->results->of[0].drawn;
+    struct scan_result *result = &work->results->of[0];
+
+    result->status = winner_files_check(work->data_dir->ops, work->data_dir->fd,
+                                        work->draw.agencies, &work->drawn, &result->err);
+}
+
+static enum status scan_work_count_bets(const struct scan_work *work, struct errbuf *err)
+{
+    uint64_t bets = 0;
+
+    for (unsigned i = 0; i < work->parts; i++)
+        bets += work->results->of[i].bets;
+    if (bets == work->draw.closed.bets)
+        return STATUS_OK;
+    errbuf_set(err,
+               "bets.csv: %" PRIu64 " bets up to byte %" PRIu64
+               ", but the draw was closed with %" PRIu64
+               "; stop the server and restore the data directory from a copy",
+               bets, work->extent.size, work->draw.closed.bets);
+    return STATUS_DAMAGED;
+}
+
+static enum status scan_work_take_outcome(struct scan_work *work, struct errbuf *err)
+{
+    const struct draw_drawn *joined = &work->results->of[0].drawn;
     uint64_t found = 0;
 
-    for (unsigned part = 0; part < job->parts; part++) {
-        for (uint32_t agency = 0; agency <= job->draw.agencies; agency++)
-            found += scan_job_counts(job, part)[agency].winners;
+    for (unsigned part = 0; part < work->parts; part++) {
+        for (uint32_t agency = 0; agency <= work->draw.agencies; agency++)
+            found += scan_work_counts(work, part)[agency].winners;
     }
     if (joined->winners != found) {
         errbuf_set(err, "the scanners have found %" PRIu64 " winners, but %" PRIu64 " were joined",
                    found, joined->winners);
         return STATUS_DAMAGED;
     }
-    job->drawn = (struct draw_drawn){
+    work->drawn = (struct draw_drawn){
         .time_s = (uint64_t)clock_wall_s(),
-        .winner_number = job->draw.winner_number,
+        .winner_number = work->draw.winner_number,
         .winners = joined->winners,
         .winners_size = joined->winners_size,
         .winners_crc = joined->winners_crc,
@@ -232,81 +222,101 @@ static enum status scan_job_take_outcome(struct scan_job *job, struct errbuf *er
     return STATUS_OK;
 }
 
-static void scan_job_on_joined(void *owner, struct subprocess *process, int end)
+/* What a process does: the state of the job when it was forked says which kind it is. */
+static int scan_job_run(void *context)
 {
-    struct scan_task *task = owner;
-    struct scan_job *job = task->job;
-    struct errbuf err;
+    const struct scan_task *task = context;
+    const struct scan_work *work = &task->job->work;
 
-    (void)process;
-    task->process = NULL;
-    enum status status = scan_job_judge(task, end, "joiner", &err);
-    if (status == STATUS_OK)
-        status = scan_job_take_outcome(job, &err);
-    if (status == STATUS_OK)
-        scan_job_end(job, STATUS_OK, &err);
+    if (task->job->state == SCAN_JOB_SCANNING)
+        scan_work_scan(work, task->index);
+    else if (task->job->state == SCAN_JOB_JOINING)
+        scan_work_join(work);
     else
-        scan_job_fail(job, status, &err);
-}
-
-static enum status scan_job_on_winner(void *owner, const struct winner *winner)
-{
-    return winner_part_add(owner, winner);
-}
-
-/* A scanner, in its process. */
-static int scan_job_run_scanner(void *context)
-{
-    struct scan_task *task = context;
-    const struct scan_job *job = task->job;
-    struct scan_result *result = &job->results->of[task->index];
-    struct winner_part *part = NULL;
-
-    const struct winner_part_config config = {
-        .ops = job->config.data_dir->ops,
-        .fd = job->fds[2 + task->index],
-        .agencies = job->draw.agencies,
-        .counts = scan_job_counts(job, task->index),
-    };
-    result->status = winner_part_create(&config, &part);
-    if (result->status != STATUS_OK)
-        return 0;
-    const struct bets_scan scan = {
-        .data_dir = job->config.data_dir,
-        .extent = &job->extent,
-        .winner_number = job->draw.winner_number,
-        .part = task->index,
-        .parts = job->parts,
-        .on_winner = scan_job_on_winner,
-        .owner = part,
-        .bets = &result->bets,
-    };
-    result->status = bets_scan_run(&scan, &result->err);
-    if (result->status == STATUS_OK)
-        result->status = winner_part_flush(part);
-    winner_part_destroy(part);
+        scan_work_check(work);
     return 0;
 }
 
-/* All bets that the draw was closed with have to be there: else one that was acked might have won.
- */
-static enum status scan_job_count_bets(const struct scan_job *job, struct errbuf *err)
-{
-    uint64_t bets = 0;
+static void scan_job_on_end(void *owner, struct subprocess *process, int end);
 
-    for (unsigned i = 0; i < job->parts; i++)
-        bets += job->results->of[i].bets;
-    if (bets == job->draw.closed.bets)
-        return STATUS_OK;
-    errbuf_set(err,
-               "bets.csv: %" PRIu64 " bets up to byte %" PRIu64
-               ", but the draw was closed with %" PRIu64
-               "; stop the server and restore the data directory from a copy",
-               bets, job->extent.size, job->draw.closed.bets);
-    return STATUS_DAMAGED;
+/* Forks the process for what the state says. */
+static enum status scan_job_fork(struct scan_job *job, unsigned index, struct errbuf *err)
+{
+    const struct data_dir *data_dir = job->work.data_dir;
+    int fds[2 + SCAN_FDS_MAX] = {data_dir->fd, data_dir->old_lock_fd};
+
+    memcpy(fds + 2, job->work.fds, job->work.files * sizeof(*fds));
+    const struct subprocess_config config = {.loop = job->config.loop,
+                                             .run = scan_job_run,
+                                             .context = &job->tasks[index],
+                                             .fds = fds,
+                                             .fds_count = 2 + job->work.files,
+                                             .on_end = scan_job_on_end,
+                                             .owner = &job->tasks[index]};
+    enum status status = subprocess_start(&config, &job->tasks[index].process, err);
+    if (status == STATUS_OK)
+        job->running++;
+    return status;
 }
 
-static void scan_job_on_scanned(void *owner, struct subprocess *process, int end)
+/* Ends it without on_done. */
+static void scan_job_stop(struct scan_job *job)
+{
+    /* All at once: then none has to wait for another one's end. */
+    for (unsigned i = 0; i < SCAN_PARTS_MAX; i++) {
+        if (job->tasks[i].process != NULL)
+            (void)kill(subprocess_pid(job->tasks[i].process), SIGKILL);
+    }
+    for (unsigned i = 0; i < SCAN_PARTS_MAX; i++) {
+        subprocess_kill(job->tasks[i].process);
+        job->tasks[i].process = NULL;
+    }
+    job->running = 0;
+    scan_work_clear(&job->work);
+    job->state = SCAN_JOB_IDLE;
+}
+
+static void scan_job_end(struct scan_job *job, enum status status, struct errbuf *err)
+{
+    const struct draw_drawn drawn = job->work.drawn;
+
+    if (status != STATUS_OK && err->text[0] == '\0')
+        errbuf_set(err, "%s", status_text(status));
+    scan_job_stop(job);
+    job->config.on_done(job->config.owner, status, &drawn, err);
+}
+
+/* Did the process end well? Otherwise *err says what happened. */
+static enum status scan_job_judge(const struct scan_task *task, int end, struct errbuf *err)
+{
+    const struct scan_job *job = task->job;
+    const struct scan_result *result = scan_work_result(&job->work, task->index);
+    char text[96];
+
+    if (WIFEXITED(end) && WEXITSTATUS(end) == 0) {
+        *err = result->err;
+        return result->status;
+    }
+    forked_describe_end(end, text, sizeof(text));
+    if (job->state == SCAN_JOB_SCANNING)
+        errbuf_set(err, "scanner %u of %u: %s", task->index + 1, job->work.parts, text);
+    else
+        errbuf_set(err, "%s: %s", job->state == SCAN_JOB_JOINING ? "joiner" : "checker", text);
+    return STATUS_IO;
+}
+
+/* All scanners have ended well. */
+static enum status scan_job_join(struct scan_job *job, struct errbuf *err)
+{
+    enum status status = scan_work_count_bets(&job->work, err);
+
+    if (status != STATUS_OK)
+        return status;
+    job->state = SCAN_JOB_JOINING;
+    return scan_job_fork(job, 0, err);
+}
+
+static void scan_job_on_end(void *owner, struct subprocess *process, int end)
 {
     struct scan_task *task = owner;
     struct scan_job *job = task->job;
@@ -315,60 +325,21 @@ static void scan_job_on_scanned(void *owner, struct subprocess *process, int end
     (void)process;
     task->process = NULL;
     job->running--;
-    enum status status = scan_job_judge(task, end, "scanner", &err);
-    if (status == STATUS_OK && job->running > 0)
-        return;
-    if (status == STATUS_OK)
-        status = scan_job_count_bets(job, &err);
-    if (status == STATUS_OK) {
-        job->state = SCAN_JOB_JOINING;
-        status = scan_job_fork(job, 0, scan_job_run_joiner, scan_job_on_joined, &err);
-    }
-    if (status != STATUS_OK)
-        scan_job_fail(job, status, &err);
+    enum status status = scan_job_judge(task, end, &err);
+    if (status == STATUS_OK && job->state == SCAN_JOB_JOINING)
+        status = scan_work_take_outcome(&job->work, &err);
+    else if (status == STATUS_OK && job->state == SCAN_JOB_SCANNING && job->running == 0)
+        status = scan_job_join(job, &err);
+    if (status != STATUS_OK || job->running == 0)
+        scan_job_end(job, status, &err);
 }
 
-/* Reads how far bets.csv goes and what its checksums are, as the draw was closed with. */
-static enum status scan_job_read_checkpoint(struct scan_job *job, struct errbuf *err)
-{
-    const struct draw *draw = &job->draw;
-    const struct ledger_news *news = &job->news;
-
-    enum status status =
-        journal_file_read_checkpoint(job->config.data_dir, &job->draw, &job->extent, err);
-    if (status != STATUS_OK)
-        return status;
-    if ((draw->phase == DRAW_CLOSED || draw->phase == DRAW_DRAWN) &&
-        draw->closed.extent == job->extent.size && draw->closed.bets == news->bets &&
-        draw->agencies == news->agencies && draw->winner_number == news->winner_number)
-        return STATUS_OK;
-    errbuf_set(err, "the journal's checkpoint is not of the draw that was closed");
-    return STATUS_DAMAGED;
-}
-
-/* As many parts as scanners, but none without a chunk of its own. */
-static unsigned scan_job_part_count(const struct scan_job *job)
-{
-    uint64_t chunks = (job->extent.size + BETS_CHUNK_SIZE - 1) / BETS_CHUNK_SIZE;
-
-    if (chunks < 1)
-        return 1;
-    return chunks < job->config.scanners ? (unsigned)chunks : job->config.scanners;
-}
-
-/* Forks the scanners. */
 static enum status scan_job_scan(struct scan_job *job, struct errbuf *err)
 {
-    enum status status = scan_job_read_checkpoint(job, err);
+    enum status status = scan_work_prepare(&job->work, &job->news, job->config.scanners, err);
 
-    if (status == STATUS_OK) {
-        job->parts = scan_job_part_count(job);
-        status = scan_job_map(job, job->parts, err);
-    }
-    for (unsigned i = 0; i < job->parts && status == STATUS_OK; i++) {
-        status = scan_job_fork(job, i, scan_job_run_scanner, scan_job_on_scanned, err);
-        job->running += status == STATUS_OK;
-    }
+    for (unsigned i = 0; i < job->work.parts && status == STATUS_OK; i++)
+        status = scan_job_fork(job, i, err);
     return status;
 }
 
@@ -376,27 +347,25 @@ static enum status scan_job_scan(struct scan_job *job, struct errbuf *err)
 static void scan_job_on_opened(struct ledger_op *op)
 {
     struct scan_job *job = LIST_ITEM(op, struct scan_job, op);
-    bool is_abandoned = job->state == SCAN_JOB_ABANDONING;
     struct errbuf err = {{0}};
     enum status status = op->status;
 
-    ASSERT(is_abandoned || job->state == SCAN_JOB_OPENING);
     if (status == STATUS_OK) {
-        job->files = 2 + (size_t)job->config.scanners;
-        job->config.take_files(job->config.owner, job->fds, job->files);
+        job->work.files = 2 + (size_t)job->config.scanners;
+        job->config.take_files(job->config.owner, job->work.fds, job->work.files);
     } else {
         errbuf_set(&err, "the files for the winners cannot be made: %s", status_text(status));
     }
-    if (is_abandoned) {
-        scan_job_clear(job);
-        job->state = SCAN_JOB_IDLE;
+    if (job->state == SCAN_JOB_ABANDONING) {
+        scan_job_stop(job);
         return;
     }
+    ASSERT(job->state == SCAN_JOB_OPENING);
     job->state = SCAN_JOB_SCANNING;
     if (status == STATUS_OK)
         status = scan_job_scan(job, &err);
     if (status != STATUS_OK)
-        scan_job_fail(job, status, &err);
+        scan_job_end(job, status, &err);
 }
 
 void scan_job_init(struct scan_job *job, const struct scan_job_config *config)
@@ -404,11 +373,11 @@ void scan_job_init(struct scan_job *job, const struct scan_job_config *config)
     ASSERT(config->loop != NULL && config->on_done != NULL && config->scanners > 0);
     memset(job, 0, sizeof(*job));
     job->config = *config;
-    if (job->config.scanners > SCAN_JOB_PARTS_MAX)
-        job->config.scanners = SCAN_JOB_PARTS_MAX;
-    for (unsigned i = 0; i < SCAN_JOB_PARTS_MAX; i++)
+    if (job->config.scanners > SCAN_PARTS_MAX)
+        job->config.scanners = SCAN_PARTS_MAX;
+    for (unsigned i = 0; i < SCAN_PARTS_MAX; i++)
         job->tasks[i] = (struct scan_task){job, NULL, i};
-    draw_init(&job->draw);
+    scan_work_init(&job->work, config->data_dir);
 }
 
 void scan_job_start(struct scan_job *job, const struct ledger_news *news)
@@ -416,21 +385,26 @@ void scan_job_start(struct scan_job *job, const struct ledger_news *news)
     ASSERT(job->state == SCAN_JOB_IDLE);
     job->state = SCAN_JOB_OPENING;
     job->news = *news;
-    job->parts = 0;
-    job->running = 0;
     job->op.done = scan_job_on_opened;
     job->config.open_files(job->config.owner, &job->op, 2 + (size_t)job->config.scanners);
 }
 
+enum status scan_job_check(struct scan_job *job, const struct ledger_news *news, struct errbuf *err)
+{
+    ASSERT(job->state == SCAN_JOB_IDLE && news->phase == DRAW_DRAWN);
+    job->state = SCAN_JOB_CHECKING;
+    enum status status = scan_work_prepare_check(&job->work, news, err);
+    if (status == STATUS_OK)
+        status = scan_job_fork(job, 0, err);
+    if (status != STATUS_OK)
+        scan_job_stop(job);
+    return status;
+}
+
 void scan_job_cancel(struct scan_job *job)
 {
-    if (job->state == SCAN_JOB_IDLE || job->state == SCAN_JOB_ABANDONING)
-        return;
-    if (job->state == SCAN_JOB_OPENING) { /* its outcome comes in any case */
-        job->state = SCAN_JOB_ABANDONING;
-        return;
-    }
-    scan_job_kill_all(job);
-    scan_job_clear(job);
-    job->state = SCAN_JOB_IDLE;
+    if (job->state == SCAN_JOB_OPENING)
+        job->state = SCAN_JOB_ABANDONING; /* the files come in any case */
+    else if (job->state != SCAN_JOB_ABANDONING)
+        scan_job_stop(job);
 }

@@ -12,16 +12,35 @@
 #include "subprocess.h"
 #include "winner_files.h"
 
-#include <stdbool.h>
 #include <uv.h>
 
-#define SCAN_JOB_PARTS_MAX 64
+#define SCAN_PARTS_MAX 64
+#define SCAN_FDS_MAX (2 + SCAN_PARTS_MAX)
+
+/* What a process leaves behind, complete when it ends with status 0. */
+struct scan_result {
+    enum status status;
+    struct errbuf err;       /* why, if it is not OK; may be empty */
+    uint64_t bets;           /* scanner: that the part has */
+    struct draw_drawn drawn; /* joiner: winners, winners_size and winners_crc */
+};
+
+struct scan_work {
+    const struct data_dir *data_dir; /* borrowed */
+    struct draw draw;                /* as closed, from the checkpoint; to check, only agencies */
+    struct bets_extent extent;       /* of bets.csv, from the checkpoint */
+    unsigned parts;                  /* of bets.csv, for each of which there is a scanner */
+    int fds[SCAN_FDS_MAX];           /* owned: winners.csv, its index, then those of the parts */
+    size_t files;                    /* how many of fds are open */
+    struct scan_results *results;    /* shared with the processes; NULL: none */
+    struct draw_drawn drawn;         /* what is to be checked, or the outcome of a scan */
+};
 
 /* What scan_job_init() needs; copied, and what it points to is borrowed. */
 struct scan_job_config {
     uv_loop_t *loop;
     const struct data_dir *data_dir;
-    unsigned scanners; /* processes that scan, at most; 1..SCAN_JOB_PARTS_MAX, more count as that */
+    unsigned scanners; /* processes that scan, at most; 1..SCAN_PARTS_MAX, more count as that */
     /* Asks for `count` files, see ledger_client_open_winners(). op->done will run, and when
      * op->status is OK, it calls take_files. */
     void (*open_files)(void *owner, struct ledger_op *op, size_t count);
@@ -56,17 +75,11 @@ struct scan_task {
 struct scan_job {
     struct scan_job_config config;
     enum scan_job_state state;
-    struct ledger_news news;                    /* of the draw that is scanned */
-    struct ledger_op op;                        /* that opens the files */
-    struct draw draw;                           /* as closed, from the checkpoint */
-    struct bets_extent extent;                  /* of bets.csv, from the checkpoint */
-    struct scan_task tasks[SCAN_JOB_PARTS_MAX]; /* joiner and checker are the first */
-    unsigned parts;                             /* of bets.csv */
-    unsigned running;                           /* scanners that have not ended */
-    int fds[2 + SCAN_JOB_PARTS_MAX]; /* winners.csv, its index, then those of the parts */
-    size_t files;                    /* how many of fds are open */
-    struct scan_results *results;    /* shared with the processes; NULL: none */
-    struct draw_drawn drawn;         /* what is checked, or the outcome */
+    struct ledger_news news;                /* of the draw that is scanned */
+    struct ledger_op op;                    /* that opens the files */
+    struct scan_work work;                  /* what the processes do */
+    struct scan_task tasks[SCAN_PARTS_MAX]; /* joiner and checker are the first */
+    unsigned running;                       /* processes that have not ended */
 };
 
 /* Prepares a job for any number of attempts. */

@@ -404,7 +404,7 @@ static void test_no_winners(void **state)
 
     init(f, 4);
     run_well(f);
-    assert_int_equal(f->job.parts, 1);
+    assert_int_equal(f->job.work.parts, 1);
     assert_int_equal(f->drawn.winners, 0);
 }
 
@@ -466,7 +466,7 @@ static void test_descriptors(void **state)
     start_until(f, GATE_READ, 2);
     for (unsigned i = 0; i < 2; i++) {
         pid_t pid = subprocess_pid(f->job.tasks[i].process);
-        assert_true(has_fd(pid, f->data_dir.fd) && has_fd(pid, f->job.fds[2 + i]));
+        assert_true(has_fd(pid, f->data_dir.fd) && has_fd(pid, f->job.work.fds[2 + i]));
         assert_false(has_fd(pid, sockets[0]) || has_fd(pid, sockets[1]));
         assert_false(has_fd(pid, uv_backend_fd(&f->loop)));
     }
@@ -604,7 +604,7 @@ static void test_bets_are_counted(void **state)
 
     init(f, 2);
     start_until(f, GATE_SYNC, 0);
-    f->job.draw.closed.bets++;
+    f->job.work.draw.closed.bets++;
     await_done(f, dones);
     assert_int_equal(f->status, STATUS_DAMAGED);
     assert_non_null(strstr(f->err.text, "bets up to byte "));
