@@ -7,34 +7,10 @@
 #ifndef LOTTERY_SCAN_JOB_H
 #define LOTTERY_SCAN_JOB_H
 
-#include "journal_file.h"
-#include "ledger.h"
+#include "scan_work.h"
 #include "subprocess.h"
-#include "winner_files.h"
 
 #include <uv.h>
-
-#define SCAN_PARTS_MAX 64
-#define SCAN_FDS_MAX (2 + SCAN_PARTS_MAX)
-
-/* What a process leaves behind, complete when it ends with status 0. */
-struct scan_result {
-    enum status status;
-    struct errbuf err;       /* why, if it is not OK; may be empty */
-    uint64_t bets;           /* scanner: that the part has */
-    struct draw_drawn drawn; /* joiner: winners, winners_size and winners_crc */
-};
-
-struct scan_work {
-    const struct data_dir *data_dir; /* borrowed */
-    struct draw draw;                /* as closed, from the checkpoint; to check, only agencies */
-    struct bets_extent extent;       /* of bets.csv, from the checkpoint */
-    unsigned parts;                  /* of bets.csv, for each of which there is a scanner */
-    int fds[SCAN_FDS_MAX];           /* owned: winners.csv, its index, then those of the parts */
-    size_t files;                    /* how many of fds are open */
-    struct scan_results *results;    /* shared with the processes; NULL: none */
-    struct draw_drawn drawn;         /* what is to be checked, or the outcome of a scan */
-};
 
 /* What scan_job_init() needs; copied, and what it points to is borrowed. */
 struct scan_job_config {
