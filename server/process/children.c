@@ -129,8 +129,8 @@ void child_end(struct child *child, int status, bool is_stopping)
 {
     ASSERT(child->pid == 0);
     child_log_end(child, status, is_stopping);
-    bool is_wanted =
-        child->config.on_end == NULL || child->config.on_end(child->config.context, status);
+    bool is_wanted = child->config.on_end == NULL ||
+                     child->config.on_end(child->config.context, status, is_stopping);
     if (is_wanted && !is_stopping)
         child_plan_restart(child);
 }

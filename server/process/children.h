@@ -14,9 +14,10 @@ struct child_config {
     const char *role;          /* "ledger", "worker", "coordinator"; static */
     uint32_t index;            /* among those of its role */
     int (*run)(void *context); /* the child's main function; returns its exit status */
-    /* In the supervisor, when it has ended; `status` is that of waitpid(2). Returns whether it is
-     * to be started again; if not, the server is about to stop. NULL: always. */
-    bool (*on_end)(void *context, int status);
+    /* In the supervisor, when it has ended; `status` is that of waitpid(2), and `is_stopping` that
+     * of child_end(). Returns whether it is to be started again; if not, the server is about to
+     * stop. NULL: always. */
+    bool (*on_end)(void *context, int status, bool is_stopping);
     void *context;             /* borrowed; handed to both */
     uint32_t first_restart_ms; /* first and longest wait before a restart, see backoff.h */
     uint32_t max_restart_ms;

@@ -17,9 +17,9 @@
 #include "clock.h"
 #include "coordinator.h"
 #include "cpu_count.h"
-#include "data_dir.h"
 #include "ledger_child.h"
 #include "log.h"
+#include "scoreboard.h"
 #include "signals.h"
 #include "sockets.h"
 #include "worker.h"
@@ -42,12 +42,205 @@
 #define COORDINATOR_STOP_MS 4000
 #define LEDGER_STOP_MS 5000
 
-struct supervisor;
+/* What roles_init() needs; what it points to is borrowed. */
+struct roles_config {
+    const struct server_settings *settings;
+    const struct data_dir *data_dir; /* NULL in mode echo, and so is the ledger */
+    struct ledger_child *ledger;
+    int signal_fd; /* the supervisor's, which no other process uses */
+};
 
 struct worker_slot {
-    struct supervisor *supervisor;
+    struct roles *roles;
     struct worker_config config;
 };
+
+struct roles {
+    struct roles_config config;
+    int listen_fd;                 /* borrowed: where agencies connect; -1 = not yet */
+    struct scoreboard *scoreboard; /* owned */
+    struct worker_slot *slots;     /* owned; one per worker */
+    struct coordinator_config coordinator;
+    struct children all;          /* owns the items; the others are parts of it */
+    struct children ledgers;      /* one, or none in mode echo */
+    struct children coordinators; /* one, or none in mode echo */
+    struct children workers;      /* as many as the settings say, or one per core */
+};
+
+/* In a child: closes what only the supervisor uses. */
+static void roles_close_supervisors(const struct roles *roles)
+{
+    (void)close(roles->config.signal_fd);
+    if (roles->config.ledger != NULL)
+        (void)close(roles->config.ledger->control_fd);
+}
+
+/* In a child that is not the ledger: closes what only the ledger uses. */
+static void roles_close_ledgers(const struct roles *roles)
+{
+    if (roles->config.ledger == NULL)
+        return;
+    (void)close(roles->config.ledger->listen_fd);
+    (void)close(roles->config.ledger->far_fd);
+}
+
+/* In a child that is not a worker: closes what only the workers use. */
+static void roles_close_workers(const struct roles *roles)
+{
+    if (roles->listen_fd >= 0)
+        (void)close(roles->listen_fd);
+}
+
+static int roles_run_ledger(void *context)
+{
+    const struct roles *roles = context;
+
+    roles_close_supervisors(roles);
+    roles_close_workers(roles);
+    return ledger_child_run(roles->config.ledger);
+}
+
+static int roles_run_coordinator(void *context)
+{
+    const struct roles *roles = context;
+
+    roles_close_supervisors(roles);
+    roles_close_ledgers(roles);
+    roles_close_workers(roles);
+    return coordinator_run(&roles->coordinator);
+}
+
+static int roles_run_worker(void *context)
+{
+    const struct worker_slot *slot = context;
+
+    roles_close_supervisors(slot->roles);
+    roles_close_ledgers(slot->roles);
+    return worker_run(&slot->config);
+}
+
+static bool roles_on_ledger_end(void *context, int status, bool is_stopping)
+{
+    const struct roles *roles = context;
+
+    return ledger_child_end(roles->config.ledger, status, is_stopping);
+}
+
+/* A dead worker's connections are gone; its row still counts them. */
+static bool roles_on_worker_end(void *context, int status, bool is_stopping)
+{
+    const struct worker_slot *slot = context;
+
+    (void)status;
+    (void)is_stopping;
+    scoreboard_clear(slot->config.scoreboard, slot->config.index);
+    return true;
+}
+
+/* Adds a child to one of the parts. All children get the same waits before restarts. */
+static void roles_add(struct roles *roles, struct children *part, struct child_config config)
+{
+    struct child *child = &roles->all.items[roles->all.count++];
+
+    config.first_restart_ms = FIRST_RESTART_MS;
+    config.max_restart_ms = MAX_RESTART_MS;
+    child_init(child, &config);
+    if (part->count++ == 0)
+        part->items = child;
+}
+
+static void roles_add_ledger(struct roles *roles)
+{
+    roles_add(roles, &roles->ledgers,
+              (struct child_config){
+                  .role = "ledger",
+                  .run = roles_run_ledger,
+                  .on_end = roles_on_ledger_end,
+                  .context = roles,
+              });
+}
+
+static void roles_add_coordinator(struct roles *roles, uint32_t cpus)
+{
+    roles->coordinator =
+        (struct coordinator_config){.data_dir = roles->config.data_dir,
+                                    .ledger = roles->config.ledger->address,
+                                    .ledger_size = roles->config.ledger->address_size,
+                                    .scanners = cpus};
+    roles_add(roles, &roles->coordinators,
+              (struct child_config){
+                  .role = "coordinator",
+                  .run = roles_run_coordinator,
+                  .context = roles,
+              });
+}
+
+static void roles_add_worker(struct roles *roles, uint32_t index)
+{
+    const struct ledger_child *ledger = roles->config.ledger;
+    struct worker_slot *slot = &roles->slots[index];
+
+    *slot = (struct worker_slot){
+        .roles = roles,
+        .config = {.settings = roles->config.settings,
+                   .scoreboard = roles->scoreboard,
+                   .index = index,
+                   .listen_fd = -1, /* not open yet */
+                   .data_dir = roles->config.data_dir},
+    };
+    if (ledger != NULL) {
+        slot->config.ledger = ledger->address;
+        slot->config.ledger_size = ledger->address_size;
+    }
+    roles_add(roles, &roles->workers,
+              (struct child_config){
+                  .role = "worker",
+                  .index = index,
+                  .run = roles_run_worker,
+                  .on_end = roles_on_worker_end,
+                  .context = slot,
+              });
+}
+
+/* Prepares the children; none is started. `roles` stays where it is until roles_fini(), which is
+ * due also when this fails. STATUS_NOMEM, or what scoreboard_create() returns. */
+static enum status roles_init(struct roles *roles, const struct roles_config *config)
+{
+    const uint32_t cpus = cpu_count("");
+    const uint32_t workers = config->settings->workers > 0 ? config->settings->workers : cpus;
+
+    *roles = (struct roles){.config = *config, .listen_fd = -1};
+    roles->slots = calloc(workers, sizeof(*roles->slots));
+    roles->all.items = calloc((size_t)workers + 2, sizeof(*roles->all.items));
+    if (roles->slots == NULL || roles->all.items == NULL)
+        return STATUS_NOMEM;
+    enum status status = scoreboard_create(workers, &roles->scoreboard);
+    if (status != STATUS_OK)
+        return status;
+    if (config->ledger != NULL) {
+        roles_add_ledger(roles);
+        roles_add_coordinator(roles, cpus);
+    }
+    for (uint32_t i = 0; i < workers; i++)
+        roles_add_worker(roles, i);
+    return STATUS_OK;
+}
+
+/* Frees everything; none of the children runs any more. All zero is fine. */
+static void roles_fini(struct roles *roles)
+{
+    scoreboard_destroy(roles->scoreboard);
+    free(roles->slots);
+    free(roles->all.items);
+}
+
+/* From now on there is a socket where agencies connect. To be called before a worker is started. */
+static void roles_listen(struct roles *roles, int listen_fd)
+{
+    roles->listen_fd = listen_fd;
+    for (size_t i = 0; i < roles->workers.count; i++)
+        roles->slots[i].config.listen_fd = listen_fd;
+}
 
 struct supervisor {
     const struct server_settings *settings;
@@ -63,161 +256,8 @@ struct supervisor {
     int signal_fd; /* where our signals arrive */
     int listen_fd; /* where agencies connect; -1 = not yet */
     uint16_t port; /* of listen_fd */
-    struct scoreboard *scoreboard;
-    uint32_t worker_count;
-    struct worker_slot *workers; /* one per worker */
-    struct coordinator_config coordinator_config;
-    struct children all;          /* ledger, coordinator, workers; the others are parts of it */
-    struct children ledgers;      /* one, or none in mode echo */
-    struct children coordinators; /* one, or none in mode echo */
-    struct children worker_children;
+    struct roles roles;
 };
-
-/* In a child: closes what only the supervisor uses. */
-static void supervisor_close_own(const struct supervisor *self)
-{
-    (void)close(self->signal_fd);
-    if (self->is_lottery)
-        (void)close(self->ledger.control_fd);
-}
-
-/* In a child that is not the ledger: closes what only the ledger uses. */
-static void supervisor_close_ledgers(const struct supervisor *self)
-{
-    if (!self->is_lottery)
-        return;
-    (void)close(self->ledger.listen_fd);
-    (void)close(self->ledger.far_fd);
-}
-
-static void supervisor_close_listener(const struct supervisor *self)
-{
-    if (self->listen_fd >= 0)
-        (void)close(self->listen_fd);
-}
-
-static int supervisor_run_ledger(void *context)
-{
-    struct supervisor *self = context;
-
-    supervisor_close_own(self);
-    supervisor_close_listener(self);
-    return ledger_child_run(&self->ledger);
-}
-
-static int supervisor_run_coordinator(void *context)
-{
-    const struct supervisor *self = context;
-
-    supervisor_close_own(self);
-    supervisor_close_ledgers(self);
-    supervisor_close_listener(self);
-    return coordinator_run(&self->coordinator_config);
-}
-
-static int supervisor_run_worker(void *context)
-{
-    const struct worker_slot *slot = context;
-
-    supervisor_close_own(slot->supervisor);
-    supervisor_close_ledgers(slot->supervisor);
-    return worker_run(&slot->config);
-}
-
-static bool supervisor_on_ledger_end(void *context, int status)
-{
-    struct supervisor *self = context;
-
-    return ledger_child_end(&self->ledger, status, self->is_stopping);
-}
-
-/* A dead worker's connections are gone; its row still counts them. */
-static bool supervisor_on_worker_end(void *context, int status)
-{
-    const struct worker_slot *slot = context;
-
-    (void)status;
-    scoreboard_clear(slot->config.scoreboard, slot->config.index);
-    return true;
-}
-
-/* Adds a child. All children get the same waits before restarts. */
-static void supervisor_add_child(struct supervisor *self, struct children *part,
-                                 struct child_config config)
-{
-    struct child *child = &self->all.items[self->all.count++];
-
-    config.first_restart_ms = FIRST_RESTART_MS;
-    config.max_restart_ms = MAX_RESTART_MS;
-    child_init(child, &config);
-    if (part->count++ == 0)
-        part->items = child;
-}
-
-static void supervisor_add_worker(struct supervisor *self, uint32_t index)
-{
-    struct worker_slot *slot = &self->workers[index];
-
-    *slot = (struct worker_slot){
-        .supervisor = self,
-        .config = {.settings = self->settings,
-                   .scoreboard = self->scoreboard,
-                   .index = index,
-                   .listen_fd = -1, /* not open yet */
-                   .data_dir = self->is_lottery ? &self->data_dir : NULL,
-                   .ledger = self->ledger.address,
-                   .ledger_size = self->ledger.address_size},
-    };
-    supervisor_add_child(self, &self->worker_children,
-                         (struct child_config){
-                             .role = "worker",
-                             .index = index,
-                             .run = supervisor_run_worker,
-                             .on_end = supervisor_on_worker_end,
-                             .context = slot,
-                         });
-}
-
-static void supervisor_add_children(struct supervisor *self, uint32_t cpus)
-{
-    if (self->is_lottery) {
-        self->coordinator_config =
-            (struct coordinator_config){.data_dir = &self->data_dir,
-                                        .ledger = self->ledger.address,
-                                        .ledger_size = self->ledger.address_size,
-                                        .scanners = cpus};
-        supervisor_add_child(self, &self->ledgers,
-                             (struct child_config){
-                                 .role = "ledger",
-                                 .run = supervisor_run_ledger,
-                                 .on_end = supervisor_on_ledger_end,
-                                 .context = self,
-                             });
-        supervisor_add_child(self, &self->coordinators,
-                             (struct child_config){
-                                 .role = "coordinator",
-                                 .run = supervisor_run_coordinator,
-                                 .context = self,
-                             });
-    }
-    for (uint32_t i = 0; i < self->worker_count; i++)
-        supervisor_add_worker(self, i);
-}
-
-static enum status supervisor_prepare_children(struct supervisor *self)
-{
-    const uint32_t cpus = cpu_count("");
-
-    self->worker_count = self->settings->workers > 0 ? self->settings->workers : cpus;
-    self->workers = calloc(self->worker_count, sizeof(*self->workers));
-    self->all.items = calloc((size_t)self->worker_count + 2, sizeof(*self->all.items));
-    if (self->workers == NULL || self->all.items == NULL)
-        return STATUS_NOMEM;
-    enum status status = scoreboard_create(self->worker_count, &self->scoreboard);
-    if (status == STATUS_OK)
-        supervisor_add_children(self, cpus);
-    return status;
-}
 
 static enum status supervisor_open_data(struct supervisor *self, struct errbuf *err)
 {
@@ -247,7 +287,12 @@ static enum status supervisor_open(struct supervisor *self, struct errbuf *err)
         status = supervisor_open_data(self, err);
     if (status != STATUS_OK)
         return status;
-    status = supervisor_prepare_children(self);
+    status = roles_init(&self->roles, &(struct roles_config){
+                                          .settings = self->settings,
+                                          .data_dir = self->is_lottery ? &self->data_dir : NULL,
+                                          .ledger = self->is_lottery ? &self->ledger : NULL,
+                                          .signal_fd = self->signal_fd,
+                                      });
     if (status != STATUS_OK)
         errbuf_set(err, "%s", status_text(status));
     return status;
@@ -264,9 +309,7 @@ static void supervisor_close(struct supervisor *self)
         data_dir_close(&self->data_dir);
     if (self->signal_fd >= 0)
         (void)close(self->signal_fd);
-    scoreboard_destroy(self->scoreboard);
-    free(self->workers);
-    free(self->all.items);
+    roles_fini(&self->roles);
 }
 
 /* The server stops, or does not start, because of an error. */
@@ -290,8 +333,7 @@ static void supervisor_serve(struct supervisor *self)
         return;
     }
     LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
-    for (uint32_t i = 0; i < self->worker_count; i++)
-        self->workers[i].config.listen_fd = self->listen_fd;
+    roles_listen(&self->roles, self->listen_fd);
     self->is_serving = true;
 }
 
@@ -308,7 +350,7 @@ static void supervisor_reap(struct supervisor *self)
     struct child *child;
     int status;
 
-    while ((child = children_reap(&self->all, &status)) != NULL) {
+    while ((child = children_reap(&self->roles.all, &status)) != NULL) {
         supervisor_look_for_stop(self);
         child_end(child, status, self->is_stopping);
         if (self->ledger.has_failed && !self->has_failed)
@@ -333,12 +375,14 @@ static void supervisor_turn(struct supervisor *self, int wait_ms)
 
 static void supervisor_keep_running(struct supervisor *self)
 {
+    struct roles *roles = &self->roles;
+
     while (!self->is_stopping) {
         if (!self->is_serving && (!self->is_lottery || self->ledger.was_ready)) {
             supervisor_serve(self);
             continue;
         }
-        supervisor_turn(self, children_start_due(self->is_serving ? &self->all : &self->ledgers));
+        supervisor_turn(self, children_start_due(self->is_serving ? &roles->all : &roles->ledgers));
     }
 }
 
@@ -360,12 +404,14 @@ static void supervisor_stop_part(struct supervisor *self, const struct children 
 /* In the order in which they need each other. */
 static void supervisor_stop(struct supervisor *self)
 {
+    const struct roles *roles = &self->roles;
+
     self->stop_ms = clock_monotonic_ms();
     /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
-    children_signal(&self->all, SIGCONT);
-    supervisor_stop_part(self, &self->worker_children, WORKERS_STOP_MS);
-    supervisor_stop_part(self, &self->coordinators, COORDINATOR_STOP_MS);
-    supervisor_stop_part(self, &self->ledgers, LEDGER_STOP_MS);
+    children_signal(&roles->all, SIGCONT);
+    supervisor_stop_part(self, &roles->workers, WORKERS_STOP_MS);
+    supervisor_stop_part(self, &roles->coordinators, COORDINATOR_STOP_MS);
+    supervisor_stop_part(self, &roles->ledgers, LEDGER_STOP_MS);
 }
 
 /* Thousands of agencies need thousands of descriptors. */

@@ -32,6 +32,7 @@ pid_t __wrap_fork(void);
 
 static unsigned failing_forks; /* how many of the next forks fail */
 static unsigned forks;         /* calls of fork */
+static bool was_stopping;      /* what the owner of the last child was told */
 
 pid_t __wrap_fork(void)
 {
@@ -72,12 +73,13 @@ static int run_life(void *context)
     _exit(life->status); /* exit() would run the test program's exit handlers */
 }
 
-static bool on_end(void *context, int status)
+static bool on_end(void *context, int status, bool is_stopping)
 {
     struct life *life = context;
 
     life->ends++;
     life->last_status = status;
+    was_stopping = is_stopping;
     return !WIFEXITED(status) || WEXITSTATUS(status) != LAST;
 }
 
@@ -139,6 +141,7 @@ static unsigned reap(struct fixture *f, bool is_stopping)
     unsigned count = 0;
     int status;
 
+    was_stopping = is_stopping;
     capture_begin(&capture);
     while ((child = children_reap(&f->children, &status)) != NULL) {
         assert_int_equal(child->pid, 0);
@@ -146,6 +149,7 @@ static unsigned reap(struct fixture *f, bool is_stopping)
         count++;
     }
     capture_end(&capture);
+    assert_int_equal(was_stopping, is_stopping);
     free(f->log);
     f->log = strdup(capture.text);
     capture_free(&capture);
