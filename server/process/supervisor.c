@@ -13,16 +13,11 @@
  */
 #include "supervisor.h"
 
-#include "children.h"
 #include "clock.h"
-#include "coordinator.h"
-#include "cpu_count.h"
-#include "ledger_child.h"
 #include "log.h"
-#include "scoreboard.h"
+#include "roles.h"
 #include "signals.h"
 #include "sockets.h"
-#include "worker.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,214 +28,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define FIRST_RESTART_MS 50
-#define MAX_RESTART_MS 5000
-
 /* How long after the beginning of a stop each kind of child may take to end by itself. Those that
  * stop later also have the time that the earlier ones have not used. */
 #define WORKERS_STOP_MS 3000
 #define COORDINATOR_STOP_MS 4000
 #define LEDGER_STOP_MS 5000
-
-/* What roles_init() needs; what it points to is borrowed. */
-struct roles_config {
-    const struct server_settings *settings;
-    const struct data_dir *data_dir; /* NULL in mode echo, and so is the ledger */
-    struct ledger_child *ledger;
-    int signal_fd; /* the supervisor's, which no other process uses */
-};
-
-struct worker_slot {
-    struct roles *roles;
-    struct worker_config config;
-};
-
-struct roles {
-    struct roles_config config;
-    int listen_fd;                 /* borrowed: where agencies connect; -1 = not yet */
-    struct scoreboard *scoreboard; /* owned */
-    struct worker_slot *slots;     /* owned; one per worker */
-    struct coordinator_config coordinator;
-    struct children all;          /* owns the items; the others are parts of it */
-    struct children ledgers;      /* one, or none in mode echo */
-    struct children coordinators; /* one, or none in mode echo */
-    struct children workers;      /* as many as the settings say, or one per core */
-};
-
-/* In a child: closes what only the supervisor uses. */
-static void roles_close_supervisors(const struct roles *roles)
-{
-    (void)close(roles->config.signal_fd);
-    if (roles->config.ledger != NULL)
-        (void)close(roles->config.ledger->control_fd);
-}
-
-/* In a child that is not the ledger: closes what only the ledger uses. */
-static void roles_close_ledgers(const struct roles *roles)
-{
-    if (roles->config.ledger == NULL)
-        return;
-    (void)close(roles->config.ledger->listen_fd);
-    (void)close(roles->config.ledger->far_fd);
-}
-
-/* In a child that is not a worker: closes what only the workers use. */
-static void roles_close_workers(const struct roles *roles)
-{
-    if (roles->listen_fd >= 0)
-        (void)close(roles->listen_fd);
-}
-
-static int roles_run_ledger(void *context)
-{
-    const struct roles *roles = context;
-
-    roles_close_supervisors(roles);
-    roles_close_workers(roles);
-    return ledger_child_run(roles->config.ledger);
-}
-
-static int roles_run_coordinator(void *context)
-{
-    const struct roles *roles = context;
-
-    roles_close_supervisors(roles);
-    roles_close_ledgers(roles);
-    roles_close_workers(roles);
-    return coordinator_run(&roles->coordinator);
-}
-
-static int roles_run_worker(void *context)
-{
-    const struct worker_slot *slot = context;
-
-    roles_close_supervisors(slot->roles);
-    roles_close_ledgers(slot->roles);
-    return worker_run(&slot->config);
-}
-
-static bool roles_on_ledger_end(void *context, int status, bool is_stopping)
-{
-    const struct roles *roles = context;
-
-    return ledger_child_end(roles->config.ledger, status, is_stopping);
-}
-
-/* A dead worker's connections are gone; its row still counts them. */
-static bool roles_on_worker_end(void *context, int status, bool is_stopping)
-{
-    const struct worker_slot *slot = context;
-
-    (void)status;
-    (void)is_stopping;
-    scoreboard_clear(slot->config.scoreboard, slot->config.index);
-    return true;
-}
-
-/* Adds a child to one of the parts. All children get the same waits before restarts. */
-static void roles_add(struct roles *roles, struct children *part, struct child_config config)
-{
-    struct child *child = &roles->all.items[roles->all.count++];
-
-    config.first_restart_ms = FIRST_RESTART_MS;
-    config.max_restart_ms = MAX_RESTART_MS;
-    child_init(child, &config);
-    if (part->count++ == 0)
-        part->items = child;
-}
-
-static void roles_add_ledger(struct roles *roles)
-{
-    roles_add(roles, &roles->ledgers,
-              (struct child_config){
-                  .role = "ledger",
-                  .run = roles_run_ledger,
-                  .on_end = roles_on_ledger_end,
-                  .context = roles,
-              });
-}
-
-static void roles_add_coordinator(struct roles *roles, uint32_t cpus)
-{
-    roles->coordinator =
-        (struct coordinator_config){.data_dir = roles->config.data_dir,
-                                    .ledger = roles->config.ledger->address,
-                                    .ledger_size = roles->config.ledger->address_size,
-                                    .scanners = cpus};
-    roles_add(roles, &roles->coordinators,
-              (struct child_config){
-                  .role = "coordinator",
-                  .run = roles_run_coordinator,
-                  .context = roles,
-              });
-}
-
-static void roles_add_worker(struct roles *roles, uint32_t index)
-{
-    const struct ledger_child *ledger = roles->config.ledger;
-    struct worker_slot *slot = &roles->slots[index];
-
-    *slot = (struct worker_slot){
-        .roles = roles,
-        .config = {.settings = roles->config.settings,
-                   .scoreboard = roles->scoreboard,
-                   .index = index,
-                   .listen_fd = -1, /* not open yet */
-                   .data_dir = roles->config.data_dir},
-    };
-    if (ledger != NULL) {
-        slot->config.ledger = ledger->address;
-        slot->config.ledger_size = ledger->address_size;
-    }
-    roles_add(roles, &roles->workers,
-              (struct child_config){
-                  .role = "worker",
-                  .index = index,
-                  .run = roles_run_worker,
-                  .on_end = roles_on_worker_end,
-                  .context = slot,
-              });
-}
-
-/* Prepares the children; none is started. `roles` stays where it is until roles_fini(), which is
- * due also when this fails. STATUS_NOMEM, or what scoreboard_create() returns. */
-static enum status roles_init(struct roles *roles, const struct roles_config *config)
-{
-    const uint32_t cpus = cpu_count("");
-    const uint32_t workers = config->settings->workers > 0 ? config->settings->workers : cpus;
-
-    *roles = (struct roles){.config = *config, .listen_fd = -1};
-    roles->slots = calloc(workers, sizeof(*roles->slots));
-    roles->all.items = calloc((size_t)workers + 2, sizeof(*roles->all.items));
-    if (roles->slots == NULL || roles->all.items == NULL)
-        return STATUS_NOMEM;
-    enum status status = scoreboard_create(workers, &roles->scoreboard);
-    if (status != STATUS_OK)
-        return status;
-    if (config->ledger != NULL) {
-        roles_add_ledger(roles);
-        roles_add_coordinator(roles, cpus);
-    }
-    for (uint32_t i = 0; i < workers; i++)
-        roles_add_worker(roles, i);
-    return STATUS_OK;
-}
-
-/* Frees everything; none of the children runs any more. All zero is fine. */
-static void roles_fini(struct roles *roles)
-{
-    scoreboard_destroy(roles->scoreboard);
-    free(roles->slots);
-    free(roles->all.items);
-}
-
-/* From now on there is a socket where agencies connect. To be called before a worker is started. */
-static void roles_listen(struct roles *roles, int listen_fd)
-{
-    roles->listen_fd = listen_fd;
-    for (size_t i = 0; i < roles->workers.count; i++)
-        roles->slots[i].config.listen_fd = listen_fd;
-}
 
 struct supervisor {
     const struct server_settings *settings;

@@ -1,0 +1,49 @@
+/* roles.h - the processes of a server besides the supervisor: which there are, and what each runs.
+ *
+ * In mode lottery these are the ledger, the coordinator and the workers, in mode echo only workers.
+ * They are forked by the supervisor; each first closes what it has inherited and does not use.
+ */
+#ifndef LOTTERY_ROLES_H
+#define LOTTERY_ROLES_H
+
+#include "children.h"
+#include "coordinator.h"
+#include "ledger_child.h"
+#include "worker.h"
+
+/* What roles_init() needs; what it points to is borrowed. */
+struct roles_config {
+    const struct server_settings *settings;
+    const struct data_dir *data_dir; /* NULL in mode echo, and so is the ledger */
+    struct ledger_child *ledger;
+    int signal_fd; /* the supervisor's, which no other process uses */
+};
+
+struct worker_slot {
+    struct roles *roles;
+    struct worker_config config;
+};
+
+struct roles {
+    struct roles_config config;
+    int listen_fd;                 /* borrowed: where agencies connect; -1 = not yet */
+    struct scoreboard *scoreboard; /* owned */
+    struct worker_slot *slots;     /* owned; one per worker */
+    struct coordinator_config coordinator;
+    struct children all;          /* owns the items; the others are parts of it */
+    struct children ledgers;      /* one, or none in mode echo */
+    struct children coordinators; /* one, or none in mode echo */
+    struct children workers;      /* as many as the settings say, or one per core */
+};
+
+/* Prepares the children; none is started. `roles` stays where it is until roles_fini(), which is
+ * due also when this fails. STATUS_NOMEM, or what scoreboard_create() returns. */
+enum status roles_init(struct roles *roles, const struct roles_config *config);
+
+/* Frees everything; none of the children runs any more. All zero is fine. */
+void roles_fini(struct roles *roles);
+
+/* From now on there is a socket where agencies connect. To be called before a worker is started. */
+void roles_listen(struct roles *roles, int listen_fd);
+
+#endif
