@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 
-/* The linker's --wrap gives it its name. */
-
 ssize_t sim_disk_pread(int fd, void *bytes, size_t size, off_t offset)
 {
     struct sim_file *file;
