@@ -18,13 +18,13 @@ FAULTS = {
     # Of the files, only the directory is looked for.
     "file_replaced": [
         (
-            "           commit_has_file(self, self->bets_fd, BETS_NAME, err) &&\n"
-            "           commit_has_file(self, self->journal_fd, JOURNAL_NAME, err);\n",
-            "           commit_has_file(self, self->bets_fd, BETS_NAME, err);\n",
+            "           commit_has_file(self, &self->bets_id, BETS_NAME, err) &&\n"
+            "           commit_has_file(self, &self->journal_id, JOURNAL_NAME, err);\n",
+            "           commit_has_file(self, &self->bets_id, BETS_NAME, err);\n",
         ),
     ],
     # A torn batch of the first release counts.
-    "old_torn": [("    if (crc != record->data_crc)\n", "    if (false)\n")],
+    "old_torn": [(" && crc != record->data_crc)\n", " && false)\n")],
     # Without space for a new journal, the one of the first release goes on.
     "old_goes_on": [
         (
@@ -83,8 +83,8 @@ FAULTS = {
         (
             "    if (data_dir->ops->unlinkat(data_dir->fd, JOURNAL_NEW_NAME) < 0 && errno != ENOENT)\n"
             "        return status_from_errno(errno);\n"
-            "    *fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_EXCL);\n",
-            "    *fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_TRUNC);\n",
+            "    file->fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_EXCL);\n",
+            "    file->fd = data_dir_open_file(data_dir, JOURNAL_NEW_NAME, O_RDWR | O_CREAT | O_TRUNC);\n",
         ),
     ],
 }
