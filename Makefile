@@ -2,6 +2,8 @@
 AGENCIES ?= 5
 SECONDS ?= 600
 COMPOSE := docker-compose-dev.yaml
+# What `build` installs first; targets that need more say so. Tests need everything.
+DEPS := --build
 
 .PHONY: help run test test-releases course-tests chaos bench build deps install deb clean again \
     docker-image docker-compose-up docker-compose-down docker-compose-logs
@@ -9,6 +11,7 @@ COMPOSE := docker-compose-dev.yaml
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
+run: DEPS := --run
 run: build ## a draw on this machine: server and five agencies on loopback
 	@tools/run-lottery.sh $(AGENCIES)
 
@@ -18,7 +21,7 @@ test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 test-releases: ## make test on a bare Debian 12 and 13, in containers; see tools/test-releases.py
 	@/usr/bin/python3 -B tools/test-releases.py
 
-chaos: build ## kills, stops and cuts everything for ten minutes (or SECONDS=N), and looks for lost bets
+chaos: deps build ## kills, stops and cuts everything for ten minutes (or SECONDS=N), and looks for lost bets
 	@/usr/bin/python3 -B tests/chaos/chaos.py --seconds $(SECONDS)
 
 bench: deps ## speed, compared with bare sockets and a bare disk; see tests/bench/bench.py, options in BENCH=...
@@ -32,7 +35,8 @@ bench: deps ## speed, compared with bare sockets and a bare disk; see tests/benc
 course-tests: ## the assignment's public tests, a copy of which is in TESTS=DIR, on branches ej1 to ej8
 	@/usr/bin/python3 -B tests/e2e/course_tests.py "$(TESTS)"
 
-build: deps ## both programs, optimized, into build/bin
+build: ## both programs, optimized, into build/bin
+	@tools/install-deps.sh $(DEPS)
 	@cmake --preset release > build-release.log 2>&1 || { cat build-release.log; exit 1; }
 	@cmake --build --preset release -- -j$$(nproc) --no-print-directory >> build-release.log 2>&1 \
 	    || { cat build-release.log; exit 1; }
@@ -44,15 +48,18 @@ deps:
 install: build ## into /usr/local, or $(DESTDIR)
 	@cmake --install build
 
+deb: DEPS := --package
 deb: build ## a Debian package, into build/
 	@cd build && cpack
 
 docker-image: ## the images server:latest and client:latest
 	docker build -f ./server/Dockerfile -t server:latest .
 	docker build -f ./client/Dockerfile -t client:latest .
+	docker build -f ./client/Dockerfile --target netcat -t lottery-netcat:latest .
 
 docker-compose-up: docker-image $(COMPOSE) ## server and five agencies (or CLIENTS=N) in containers
 	@tools/make-data.sh $$(grep -c 'source: ./.data/agency-' $(COMPOSE))
+	@chmod a+r server/config.ini client/config.yaml # containers read them as another user
 	docker compose -f $(COMPOSE) up -d --remove-orphans
 
 docker-compose-down: ## stops the containers within ten seconds, and removes them

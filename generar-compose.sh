@@ -2,4 +2,7 @@
 # Makes a compose file: generar-compose.sh OUT N [options of tools/gen-compose.py]
 echo "Nombre del archivo de salida: ${1-}"
 echo "Cantidad de clientes: ${2-}"
-exec python3 "$(dirname "$0")/tools/gen-compose.py" "$@"
+root=$(dirname "$0")
+python3 "$root/tools/gen-compose.py" "$@" || exit
+# Containers read the settings as another user, whatever the umask was when this was cloned.
+chmod a+r "$root/server/config.ini" "$root/client/config.yaml" 2>/dev/null || true

@@ -13,6 +13,8 @@ RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3'
 BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
   libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev'
 PACKAGE='dpkg-dev file' # CPack uses them to find what the .deb depends on
+# What a draw on this machine needs besides the two programs: it makes bets where there are none.
+RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
 # without libc6-dbg.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
@@ -20,10 +22,12 @@ CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-
 
 usage() {
   cat <<'END'
-Usage: tools/install-deps.sh [--build | --runtime] [--list]
+Usage: tools/install-deps.sh [--build | --run | --package | --runtime] [--list]
 
   (no option)  everything: build, package, test and analyse
   --build      only what compiling needs
+  --run        the same, and what tools/run-lottery.sh needs
+  --package    the same as --build, and what making a Debian package needs
   --runtime    only the shared libraries that the programs load
   --list       print the names of the packages and install nothing
 
@@ -105,9 +109,9 @@ install() {
 set_name='' list=no
 for argument; do
   case $argument in
-    --build | --runtime)
+    --build | --run | --package | --runtime)
       if [ -n "$set_name" ] && [ "$set_name" != "$argument" ]; then
-        echo "install-deps.sh: error: --build and --runtime exclude each other" >&2
+        echo "install-deps.sh: error: $set_name and $argument exclude each other" >&2
         exit 2
       fi
       set_name=$argument
@@ -128,7 +132,9 @@ done
 case $set_name in
   --runtime) wanted=$RUNTIME ;;
   --build) wanted=$BUILD ;;
-  *) wanted="$BUILD $PACKAGE $CHECK" ;;
+  --run) wanted="$BUILD $RUN" ;;
+  --package) wanted="$BUILD $PACKAGE" ;;
+  *) wanted="$BUILD $PACKAGE $RUN $CHECK" ;;
 esac
 
 if [ "$list" = yes ]; then
@@ -137,7 +143,15 @@ if [ "$list" = yes ]; then
 fi
 
 for tool in apt-get apt-cache dpkg-query; do
-  command -v "$tool" >/dev/null || fail "this is no Debian system ($tool is missing)." \
+  command -v "$tool" >/dev/null && continue
+  case $set_name in
+    --build | --run)
+      # Perhaps all is there: then it can be built, and otherwise CMake lists what is missing.
+      say "this is no Debian system ($tool is missing), so nothing is installed"
+      exit 0
+      ;;
+  esac
+  fail "this is no Debian system ($tool is missing)." \
     "Install what these packages of Debian hold:" $(names_here $wanted)
 done
 

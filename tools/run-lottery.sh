@@ -6,6 +6,11 @@ cd "$(dirname "$0")/.."
 agencies=${1:-5}
 run=build/run
 
+if ! [[ $agencies =~ ^[1-9][0-9]{0,4}$ ]] || [ "$agencies" -gt 10000 ]; then
+    echo "run-lottery.sh: the number of agencies has to be 1 to 10000, not '$agencies' (make run AGENCIES=5)" >&2
+    exit 2
+fi
+
 tools/make-data.sh "$agencies"
 
 rm -rf "$run"

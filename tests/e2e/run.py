@@ -31,6 +31,8 @@ def build_images():
         docker(*build, "--target", "build", "-t", f"lottery-build-{program}:latest", ".",
                cwd=ROOT, seconds=900)
         docker(*build, "-t", f"{program}:latest", ".", cwd=ROOT, seconds=300)
+    docker("build", "-f", "client/Dockerfile", "--target", "netcat", "-t", "lottery-netcat:latest", ".",
+           cwd=ROOT, seconds=300)
 
 
 def run_tests(patterns):

@@ -93,6 +93,15 @@ class RunLottery(unittest.TestCase):
         self.assertIn("agency 2 failed: there will be no draw", output)
         wait_until(lambda: self.running() == [], "nobody to be left")
 
+    def test_not_a_number_of_agencies(self):
+        """It says what it wants, and starts nothing."""
+        for agencies in ("0", "abc", "-1", "10001"):
+            process = self.start(agencies)
+            output = process.communicate(timeout=60)[0]
+            self.assertEqual(process.returncode, 2, output)
+            self.assertIn(f"has to be 1 to 10000, not '{agencies}'", output)
+        self.assertFalse((self.root / ".data").exists())
+
     def test_a_stop(self):
         """Stopped in the middle of the work, it leaves no process running."""
         self.put_data(2)

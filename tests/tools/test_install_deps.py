@@ -109,6 +109,10 @@ class InstallDeps(unittest.TestCase):
         self.assertFalse(set(self.runtime) & set(build))
         self.assertFalse([name for name in self.runtime if name.endswith("-dev")])
         self.assertNotIn("libcmocka-dev", build)
+        for option in ("--run", "--package"):
+            larger = self.run_tool("--list", option).stdout.split()
+            self.assertLess(set(build), set(larger))
+            self.assertLess(set(larger), set(self.everything))
         self.assertEqual(len(set(self.everything)), len(self.everything))
 
     def test_name_of_the_release_is_found(self):
@@ -149,9 +153,19 @@ class InstallDeps(unittest.TestCase):
         self.assert_fails(done, 1, "no Debian system", " ".join(self.everything))
         self.assertNotIn("|", done.stderr)
 
+    def test_other_systems_may_build(self):
+        """Perhaps all is there; if not, CMake says so."""
+        for command in ("apt-get", "apt-cache", "dpkg-query"):
+            (self.root / "bin" / command).unlink()
+        for option in ("--build", "--run"):
+            done = self.run_tool(option)
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            self.assertIn("no Debian system", done.stdout)
+
     def test_bad_arguments(self):
         self.assert_fails(self.run_tool("--all"), 2, "unknown argument '--all'", "Usage:")
         self.assert_fails(self.run_tool("--build", "--runtime"), 2, "exclude each other")
+        self.assert_fails(self.run_tool("--run", "--package"), 2, "exclude each other")
         self.assertEqual([], self.lines("calls"))
 
 

@@ -2,6 +2,7 @@
 """Tests of tools/make-data.sh and tools/unpack-data.py: what is in .data before and after."""
 
 import io
+import os
 import pathlib
 import shutil
 import stat
@@ -117,8 +118,26 @@ class Zips(MakeData):
     def test_others_can_read_them(self):
         """The program in the container is another user."""
         self.zip.write_bytes(make_zip(FILES))
-        self.make()
-        self.assertEqual(0o444, (self.data / "agency-1.csv").stat().st_mode & 0o444)
+        for mask in (0o022, 0o077):
+            with self.subTest(umask=f"{mask:03o}"):
+                before = os.umask(mask)
+                try:
+                    self.assertEqual(0, self.make(6).returncode)
+                finally:
+                    os.umask(before)
+                for agency in (1, 6):  # from the zip, and made up
+                    path = self.data / f"agency-{agency}.csv"
+                    self.assertEqual(0o444, path.stat().st_mode & 0o444)
+                    path.unlink()
+
+    def test_not_a_number(self):
+        """Nothing is made, and the message says what is wanted."""
+        for agencies in ("abc", "", "-1", "1 2", "5x", "1000000"):
+            with self.subTest(agencies):
+                done = self.make(agencies)
+                self.assertEqual(2, done.returncode)
+                self.assertIn("N the number of agencies", done.stderr)
+        self.assertEqual({}, self.made())
 
     def test_without_zip(self):
         """Made-up bets, in a folder that may be missing."""
