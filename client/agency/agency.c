@@ -113,15 +113,14 @@ static bool agency_prepare(struct agency *agency)
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer,
-                &(struct dialer_config){
-                    .hub = agency->hub,
-                    .address = settings->server_address,
-                    .patience_ms = (uint64_t)(settings->connect_timeout / NS_PER_MS),
-                    .delay_ms = (uint64_t)(settings->start_delay / NS_PER_MS),
-                    .events = &agency_dialer_events,
-                    .owner = agency,
-                });
+    dialer_init(&agency->dialer, &(struct dialer_config){
+                                     .hub = agency->hub,
+                                     .address = settings->server_address,
+                                     .patience_ms = ms_of_ns(settings->connect_timeout),
+                                     .delay_ms = ms_of_ns(settings->start_delay),
+                                     .events = &agency_dialer_events,
+                                     .owner = agency,
+                                 });
     const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
 }

@@ -66,7 +66,7 @@ static void echo_mode_next_message(struct agency *agency)
         return;
     }
     self->number++;
-    self->next_ms = clock_monotonic_ms() + (uint64_t)(agency->settings->loop_period / NS_PER_MS);
+    self->next_ms = clock_monotonic_ms() + ms_of_ns(agency->settings->loop_period);
     self->answer_size = 0;
     self->outcome = ECHO_ANSWER_AWAITED;
     (void)snprintf(self->line, sizeof(self->line), "[CLIENT %u] Message N°%u\n",
@@ -165,7 +165,7 @@ static enum agency_exit echo_mode_start(struct agency *agency)
     self->timer.data = agency;
     echo_mode_next_message(agency);
     /* The first message waits for the start delay, which does not count for its period. */
-    self->next_ms += (uint64_t)(agency->settings->start_delay / NS_PER_MS);
+    self->next_ms += ms_of_ns(agency->settings->start_delay);
     return AGENCY_EXIT_OK;
 }
 

@@ -13,6 +13,13 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
+/* A duration in whole milliseconds, rounded up: a short time does not become 0, which often means
+ * none or never. */
+static inline uint64_t ms_of_ns(int64_t ns)
+{
+    return (uint64_t)ns / NS_PER_MS + ((uint64_t)ns % NS_PER_MS > 0);
+}
+
 struct clock_source {
     uint64_t (*monotonic_ms)(void); /* milliseconds since a fixed point */
     time_t (*wall_s)(void);         /* seconds since 1970 */

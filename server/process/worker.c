@@ -231,9 +231,9 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
                        &(struct lottery_conns_config){
                            .service = worker->service,
                            .ledger = ledger,
-                           .handshake_ms = (uint64_t)(settings->handshake_timeout / NS_PER_MS),
-                           .frame_ms = (uint64_t)(settings->frame_timeout / NS_PER_MS),
-                           .idle_ms = (uint64_t)(settings->idle_timeout / NS_PER_MS),
+                           .handshake_ms = ms_of_ns(settings->handshake_timeout),
+                           .frame_ms = ms_of_ns(settings->frame_timeout),
+                           .idle_ms = ms_of_ns(settings->idle_timeout),
                            .buffered_max = settings->max_buffered,
                        });
     worker_start_conns(worker, &lottery_conn_ops, &worker->lottery_conns);
@@ -242,7 +242,7 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
 
 static enum status worker_start_echo(struct worker *worker, struct errbuf *err)
 {
-    worker->echo_conns.timeout_ms = (uint64_t)(worker->config->settings->idle_timeout / NS_PER_MS);
+    worker->echo_conns.timeout_ms = ms_of_ns(worker->config->settings->idle_timeout);
     worker_start_conns(worker, &echo_conn_ops, &worker->echo_conns);
     return worker_start_listening(worker, err);
 }
