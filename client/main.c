@@ -2,21 +2,29 @@
 #include "agency.h"
 #include "client_settings.h"
 #include "log.h"
+#include "settings.h"
 #include "stop_signals.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
 static const char help[] =
-    "Usage: lottery-agency [OPTION]...\n"
-    "A betting agency: sends its bets to the lottery's server and receives its winners.\n"
+    "Usage: lottery-agency [OPTION]... [FILE]\n"
+    "A betting agency: sends its bets to the lottery's server and receives its winners. FILE has "
+    "the\n"
+    "bets (bets.file).\n"
     "\n"
-    "  -c, --config PATH  settings file (default ./config.yaml; may be absent)\n"
-    "  -h, --help         this text\n"
-    "  -v, --version      name and version\n"
+    "  -c, --config PATH       settings file (default ./config.yaml, which may be absent)\n"
+    "      --id N              which agency this is (id)\n"
+    "      --server HOST:PORT  where the server is (server.address)\n"
+    "      --mode MODE         lottery, bet or echo (mode)\n"
+    "  -h, --help              this text\n"
+    "  -v, --version           name and version\n"
     "\n"
-    "Settings come from the environment, otherwise from the file, otherwise they have a default;\n"
-    "the README lists them. In mode bet, NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO and NUMERO are\n"
+    "Settings come from the command line, otherwise from the environment, otherwise from the "
+    "file,\n"
+    "otherwise they have a default; the README lists them. In mode bet, NOMBRE, APELLIDO, "
+    "DOCUMENTO, NACIMIENTO and NUMERO are\n"
     "the bet; they are read from the environment only.\n"
     "\n"
     "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2\n"
@@ -28,22 +36,33 @@ static int client_fail_settings(const char *reason)
     return AGENCY_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* Reads the command line. Returns -1, or the exit status when there is nothing more to do. */
+static int client_read_command_line(int argc, char **argv, struct settings_sources *out)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
+        {"id", required_argument, NULL, 'i'},
+        {"mode", required_argument, NULL, 'm'},
+        {"server", required_argument, NULL, 's'},
         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
-    const char *path = "./config.yaml";
-    struct client_settings settings;
-    struct errbuf err = {{0}};
 
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
         case 'c':
-            path = optarg;
+            out->path = optarg;
+            out->must_file_exist = true;
+            break;
+        case 'i':
+            settings_add_argument(out, "--id", "id", optarg);
+            break;
+        case 'm':
+            settings_add_argument(out, "--mode", "mode", optarg);
+            break;
+        case 's':
+            settings_add_argument(out, "--server", "server.address", optarg);
             break;
         case 'h':
             (void)fputs(help, stdout);
@@ -56,12 +75,25 @@ int main(int argc, char **argv)
             return AGENCY_EXIT_USAGE;
         }
     }
-    if (optind < argc) {
-        (void)fprintf(stderr, "lottery-agency: unexpected argument '%s'\n", argv[optind]);
-        return AGENCY_EXIT_USAGE;
-    }
+    if (optind < argc)
+        settings_add_argument(out, "FILE", "bets.file", argv[optind++]);
+    if (optind == argc)
+        return -1;
+    (void)fprintf(stderr, "lottery-agency: unexpected argument '%s'\n", argv[optind]);
+    return AGENCY_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings_sources sources = {.path = "./config.yaml"};
+    struct client_settings settings;
+    struct errbuf err = {{0}};
+
+    int status = client_read_command_line(argc, argv, &sources);
+    if (status >= 0)
+        return status;
     stop_signals_block();
-    if (client_settings_load(path, &settings, &err) != STATUS_OK)
+    if (client_settings_load(&sources, &settings, &err) != STATUS_OK)
         return client_fail_settings(err.text);
     log_set_level(settings.log_level);
     client_settings_log(&settings);

@@ -4,6 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "server_settings.h"
+#include "settings.h"
 #include "signals.h"
 #include "supervisor.h"
 
@@ -18,15 +19,20 @@ static const char help[] =
     "Usage: lottery-server [OPTION]...\n"
     "Receives the agencies' bets, holds the draw, and sends each agency its winners.\n"
     "\n"
-    "  -c, --config PATH  settings file (default ./config.ini; may be absent)\n"
-    "      --check DIR    print what is in a data directory and whether it is valid; change "
+    "  -c, --config PATH   settings file (default ./config.ini, which may be absent)\n"
+    "      --port N        TCP port (SERVER_PORT)\n"
+    "      --data-dir DIR  directory of bets.csv and winners.csv (LOTTERY_DATA_DIR)\n"
+    "      --agencies N    how many there are (LOTTERY_AGENCIES)\n"
+    "      --mode MODE     lottery or echo (SERVER_MODE)\n"
+    "      --check DIR     print what is in a data directory and whether it is valid; change "
     "nothing\n"
-    "      --health       ask the server that runs with these settings whether it is healthy\n"
-    "  -h, --help         this text\n"
-    "  -v, --version      name and version\n"
+    "      --health        ask the server that runs with these settings whether it is healthy\n"
+    "  -h, --help          this text\n"
+    "  -v, --version       name and version\n"
     "\n"
-    "Settings come from the environment, otherwise from the file, otherwise they have a default;\n"
-    "the README lists them.\n"
+    "Settings come from the command line, otherwise from the environment, otherwise from the "
+    "file,\n"
+    "otherwise they have a default; the README lists them.\n"
     "\n"
     "Exit status: 0 after a clean stop, 1 when the server could not run, 2 for a bad command line\n"
     "or setting. With --check or --health: 0 when the folder is valid or the server is healthy,\n"
@@ -38,33 +44,51 @@ static int server_fail_settings(const char *reason)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* What the command line says. */
+struct command_line {
+    struct settings_sources sources;
+    const char *folder; /* of --check, or NULL */
+    bool is_health;
+};
+
+/* Reads the command line. Returns -1, or the exit status when there is nothing more to do. */
+static int server_read_command_line(int argc, char **argv, struct command_line *out)
 {
     static const struct option options[] = {
-        {"check", required_argument, NULL, 'C'}, {"config", required_argument, NULL, 'c'},
-        {"health", no_argument, NULL, 'H'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"agencies", required_argument, NULL, 'a'}, {"check", required_argument, NULL, 'C'},
+        {"config", required_argument, NULL, 'c'},   {"data-dir", required_argument, NULL, 'd'},
+        {"health", no_argument, NULL, 'H'},         {"help", no_argument, NULL, 'h'},
+        {"mode", required_argument, NULL, 'm'},     {"port", required_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'},        {NULL, 0, NULL, 0},
     };
-    const char *path = "./config.ini";
-    const char *folder = NULL; /* of --check */
-    struct server_settings settings;
-    struct errbuf err = {{0}};
-    bool is_health = false;
 
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
+        case 'a':
+            settings_add_argument(&out->sources, "--agencies", "LOTTERY_AGENCIES", optarg);
+            break;
         case 'C':
-            folder = optarg;
+            out->folder = optarg;
             break;
         case 'c':
-            path = optarg;
+            out->sources.path = optarg;
+            out->sources.must_file_exist = true;
+            break;
+        case 'd':
+            settings_add_argument(&out->sources, "--data-dir", "LOTTERY_DATA_DIR", optarg);
             break;
         case 'H':
-            is_health = true;
+            out->is_health = true;
             break;
         case 'h':
             (void)fputs(help, stdout);
             return EXIT_SUCCESS;
+        case 'm':
+            settings_add_argument(&out->sources, "--mode", "SERVER_MODE", optarg);
+            break;
+        case 'p':
+            settings_add_argument(&out->sources, "--port", "SERVER_PORT", optarg);
+            break;
         case 'v':
             (void)puts("lottery-server " LOTTERY_VERSION);
             return EXIT_SUCCESS;
@@ -73,18 +97,29 @@ int main(int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    if (optind < argc) {
-        (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
-        return EXIT_USAGE;
-    }
-    if (folder != NULL)
-        return check_folder(folder);
-    if (!is_health)
+    if (optind == argc)
+        return -1;
+    (void)fprintf(stderr, "lottery-server: unexpected argument '%s'\n", argv[optind]);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct command_line command_line = {.sources.path = "./config.ini"};
+    struct server_settings settings;
+    struct errbuf err = {{0}};
+
+    int status = server_read_command_line(argc, argv, &command_line);
+    if (status >= 0)
+        return status;
+    if (command_line.folder != NULL)
+        return check_folder(command_line.folder);
+    if (!command_line.is_health)
         signals_init(); /* a signal during the start stops the server after the start */
-    if (server_settings_load(path, &settings, &err) != STATUS_OK)
+    if (server_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
         return server_fail_settings(err.text);
     log_set_level(settings.log_level);
-    if (is_health)
+    if (command_line.is_health)
         return health_ask(&settings);
     server_settings_log(&settings);
     return supervisor_run(&settings);

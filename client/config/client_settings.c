@@ -44,15 +44,19 @@ static const struct client_settings defaults = {
     .start_delay = 0,
 };
 
-enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err)
+enum status client_settings_load(const struct settings_sources *sources,
+                                 struct client_settings *out, struct errbuf *err)
 {
     struct client_settings loaded = defaults;
 
-    enum status status = yaml_file_read(path, &table, &loaded, err);
+    enum status status = yaml_file_read(sources, &table, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
+    if (status == STATUS_OK)
+        status = settings_read_arguments(&table, &loaded, sources, err);
     if (status == STATUS_OK && loaded.id == 0) {
-        errbuf_set(err, "%s: id: missing, and no CLI_ID in the environment", path);
+        errbuf_set(err, "%s: id: missing, and neither CLI_ID in the environment nor --id",
+                   sources->path);
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK)
@@ -88,4 +92,5 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("mode", client_mode_name(s->mode)),
         LOG_UINT("batch_max_amount", s->batch_max_amount), LOG_TEXT("bets_file", s->bets_file),
         LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay));
+    settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

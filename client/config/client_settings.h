@@ -13,6 +13,8 @@
 /* What an agency does; in the order of the setting's choices. */
 enum client_mode { CLIENT_MODE_LOTTERY, CLIENT_MODE_BET, CLIENT_MODE_ECHO };
 
+struct settings_sources; /* settings.h */
+
 struct client_settings {
     uint32_t id;               /* the agency, >= 1 */
     char server_address[512];  /* host:port */
@@ -26,12 +28,14 @@ struct client_settings {
     int64_t start_delay;     /* ns to wait before the first attempt to connect */
 };
 
-/* Fills *out from defaults, the file at `path` and the environment. The file may be absent.
- * Returns STATUS_INVALID with "file:line: key: reason" (or "environment: NAME: reason") in *err, or
- * STATUS_IO when the file is there and cannot be read. Blocks on the file. */
-enum status client_settings_load(const char *path, struct client_settings *out, struct errbuf *err);
+/* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID
+ * with "file:line: key: reason", or the same with "environment" or "command line" for the place, in
+ * *err, or STATUS_IO when the file cannot be read. Blocks on the file. */
+enum status client_settings_load(const struct settings_sources *sources,
+                                 struct client_settings *out, struct errbuf *err);
 
-/* Writes the `action: config` line. */
+/* Writes the `action: config` line, and a WARNING for each variable that looks like a setting and
+ * is none. */
 void client_settings_log(const struct client_settings *settings);
 
 #endif

@@ -131,16 +131,17 @@ static enum status yaml_file_check_readable(FILE *file, const char *path, struct
     return STATUS_OK;
 }
 
-enum status yaml_file_read(const char *path, const struct settings_table *table, void *target,
-                           struct errbuf *err)
+enum status yaml_file_read(const struct settings_sources *sources,
+                           const struct settings_table *table, void *target, struct errbuf *err)
 {
+    const char *path = sources->path;
     struct yaml_file_source source = {.path = path, .table = table, .target = target, .err = err};
     yaml_parser_t parser;
     enum status status = STATUS_NOMEM;
 
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        if (errno == ENOENT)
+        if (errno == ENOENT && !sources->must_file_exist)
             return STATUS_OK;
         errbuf_set(err, "%s: %s", path, strerror(errno));
         return STATUS_IO;

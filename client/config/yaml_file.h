@@ -5,9 +5,9 @@
 #include "errbuf.h"
 #include "settings.h"
 
-/* Reads the settings in the file at `path` into `target` (see settings_set); nested keys are joined
- * by a dot. The file may be absent or empty. */
-enum status yaml_file_read(const char *path, const struct settings_table *table, void *target,
-                           struct errbuf *err);
+/* Reads the settings in the file into `target` (see settings_set); nested keys are joined by a dot.
+ * The file may be empty, and absent unless it must exist. */
+enum status yaml_file_read(const struct settings_sources *sources,
+                           const struct settings_table *table, void *target, struct errbuf *err);
 
 #endif

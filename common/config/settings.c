@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "assertion.h"
 #include "clock.h"
 #include "log.h"
 #include "values.h"
@@ -105,23 +106,32 @@ static enum status settings_set_checked(const struct setting *setting, void *tar
     return STATUS_INVALID;
 }
 
+static const struct setting *settings_find(const struct settings_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->settings[i].key, key) == 0)
+            return &table->settings[i];
+    }
+    return NULL;
+}
+
 enum status settings_set(const struct settings_table *table, void *target,
                          struct settings_seen *seen, const char *where, const char *key,
                          const char *value, struct errbuf *err)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct setting *setting = &table->settings[i];
-        if (strcmp(setting->key, key) != 0)
-            continue;
-        if ((seen->bits >> i & 1) != 0) {
-            errbuf_set(err, "%s: %s: given twice", where, key);
-            return STATUS_INVALID;
-        }
-        seen->bits |= UINT64_C(1) << i;
-        return settings_set_checked(setting, target, where, key, value, err);
+    const struct setting *setting = settings_find(table, key);
+
+    if (setting == NULL) {
+        errbuf_set(err, "%s: %.64s: unknown key", where, key);
+        return STATUS_INVALID;
     }
-    errbuf_set(err, "%s: %.64s: unknown key", where, key);
-    return STATUS_INVALID;
+    uint64_t bit = UINT64_C(1) << (setting - table->settings);
+    if ((seen->bits & bit) != 0) {
+        errbuf_set(err, "%s: %s: given twice", where, key);
+        return STATUS_INVALID;
+    }
+    seen->bits |= bit;
+    return settings_set_checked(setting, target, where, key, value, err);
 }
 
 enum status settings_read_environment(const struct settings_table *table, void *target,
@@ -134,6 +144,34 @@ enum status settings_read_environment(const struct settings_table *table, void *
             continue;
         enum status status =
             settings_set_checked(setting, target, "environment", setting->variable, value, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+void settings_add_argument(struct settings_sources *sources, const char *option, const char *key,
+                           const char *value)
+{
+    size_t at = 0;
+
+    while (at < sources->arguments_count && strcmp(sources->arguments[at].key, key) != 0)
+        at++;
+    ASSERT(at < SETTINGS_ARGUMENTS_MAX);
+    sources->arguments[at] = (struct settings_argument){option, key, value};
+    if (at == sources->arguments_count)
+        sources->arguments_count++;
+}
+
+enum status settings_read_arguments(const struct settings_table *table, void *target,
+                                    const struct settings_sources *sources, struct errbuf *err)
+{
+    for (size_t i = 0; i < sources->arguments_count; i++) {
+        const struct settings_argument *argument = &sources->arguments[i];
+        const struct setting *setting = settings_find(table, argument->key);
+        ASSERT(setting != NULL);
+        enum status status = settings_set_checked(setting, target, "command line", argument->option,
+                                                  argument->value, err);
         if (status != STATUS_OK)
             return status;
     }

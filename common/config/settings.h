@@ -1,9 +1,10 @@
 /* settings.h - a program's settings as a table: name, kind and range of each.
  *
- * A setting comes from the environment; if it is not there, from the file; if it is not there
- * either, it keeps the default that the program put into its struct. A program parses its own file
- * format (INI, YAML) and passes what it finds to settings_set(). Nothing is guessed: an unknown
- * name, a name given twice and a value out of range are errors, and their text says where.
+ * A setting comes from the command line; if it is not there, from the environment; if it is not
+ * there, from the file; if it is not there either, it keeps the default that the program put into
+ * its struct. A program parses its own file format (INI, YAML) and passes what it finds to
+ * settings_set(). Nothing is guessed: an unknown name, a name given twice and a value out of range
+ * are errors, and their text says where.
  */
 #ifndef LOTTERY_SETTINGS_H
 #define LOTTERY_SETTINGS_H
@@ -11,6 +12,7 @@
 #include "errbuf.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +43,27 @@ struct settings_table {
     size_t count; /* <= SETTINGS_MAX */
 };
 
+/* An option of the command line that is a setting. */
+struct settings_argument {
+    const char *option; /* as people write it, "--port": errors begin with it */
+    const char *key;    /* of the setting */
+    const char *value;
+};
+
+#define SETTINGS_ARGUMENTS_MAX 8
+
+/* Where a program's settings come from, besides its defaults and the environment. */
+struct settings_sources {
+    const char *path;     /* of the file */
+    bool must_file_exist; /* else it may be absent */
+    size_t arguments_count;
+    struct settings_argument arguments[SETTINGS_ARGUMENTS_MAX];
+};
+
+/* Adds an option; of one that was given twice the last counts. */
+void settings_add_argument(struct settings_sources *sources, const char *option, const char *key,
+                           const char *value);
+
 /* Which settings the file has set so far. Zeroed at the start. */
 struct settings_seen {
     uint64_t bits;
@@ -57,5 +80,15 @@ enum status settings_set(const struct settings_table *table, void *target,
  * STATUS_INVALID at the first bad value, and *err names its variable. */
 enum status settings_read_environment(const struct settings_table *table, void *target,
                                       struct errbuf *err);
+
+/* Overwrites `target` with the settings of the command line. Returns STATUS_INVALID at the first
+ * bad value, and *err names its option. */
+enum status settings_read_arguments(const struct settings_table *table, void *target,
+                                    const struct settings_sources *sources, struct errbuf *err);
+
+/* Logs a WARNING for each variable in the environment whose name begins with one of `prefixes`, an
+ * array that ends with NULL, and that is none of the table, with the name that it may be meant to
+ * have. */
+void settings_warn_of_unknown(const struct settings_table *table, const char *const *prefixes);
 
 #endif

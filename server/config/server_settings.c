@@ -115,14 +115,15 @@ static int server_settings_on_setting(void *context, const char *section, const 
     return 1;
 }
 
-static enum status server_settings_read_file(const char *path, struct server_settings *out,
-                                             struct errbuf *err)
+static enum status server_settings_read_file(const struct settings_sources *sources,
+                                             struct server_settings *out, struct errbuf *err)
 {
+    const char *path = sources->path;
     struct ini_source source = {.path = path, .target = out, .err = err};
 
     source.file = fopen(path, "re");
     if (source.file == NULL) {
-        if (errno == ENOENT)
+        if (errno == ENOENT && !sources->must_file_exist)
             return STATUS_OK;
         errbuf_set(err, "%s: %s", path, strerror(errno));
         return STATUS_IO;
@@ -142,13 +143,16 @@ static enum status server_settings_read_file(const char *path, struct server_set
     return source.status;
 }
 
-enum status server_settings_load(const char *path, struct server_settings *out, struct errbuf *err)
+enum status server_settings_load(const struct settings_sources *sources,
+                                 struct server_settings *out, struct errbuf *err)
 {
     struct server_settings loaded = defaults;
 
-    enum status status = server_settings_read_file(path, &loaded, err);
+    enum status status = server_settings_read_file(sources, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
+    if (status == STATUS_OK)
+        status = settings_read_arguments(&table, &loaded, sources, err);
     if (status == STATUS_OK)
         *out = loaded;
     return status;
@@ -167,4 +171,5 @@ void server_settings_log(const struct server_settings *s)
         LOG_TEXT("mode", server_mode_name(s->mode)), LOG_UINT("workers", s->workers),
         LOG_UINT("agencies", s->agencies), LOG_UINT("winner_number", s->winner_number),
         LOG_TEXT("data_dir", s->data_dir));
+    settings_warn_of_unknown(&table, (const char *const[]){"SERVER_", "LOTTERY_", NULL});
 }

@@ -15,6 +15,8 @@
 /* In the order of the choices that the table of settings has. */
 enum server_mode { SERVER_MODE_LOTTERY, SERVER_MODE_ECHO };
 
+struct settings_sources; /* settings.h */
+
 struct server_settings {
     uint32_t port;            /* TCP port; 0 = any free one, which the log shows */
     char ip[512];             /* IPv4 address to listen on; any other text = on all addresses */
@@ -33,15 +35,18 @@ struct server_settings {
     char data_dir[512];        /* folder of bets.csv and winners.csv */
 };
 
-/* Fills *out from the defaults, the file at `path` and the environment. The file may be missing.
- * Returns STATUS_INVALID with "file:line: KEY: reason" or "environment: KEY: reason" in *err, or
- * STATUS_IO when the file exists but cannot be read; then *out is unchanged. Blocks on the file. */
-enum status server_settings_load(const char *path, struct server_settings *out, struct errbuf *err);
+/* Fills *out from the defaults, the file, the environment and the command line. Returns
+ * STATUS_INVALID with "file:line: KEY: reason", or the same with "environment" or "command line"
+ * for the place, in *err, or STATUS_IO when the file cannot be read; then *out is unchanged. Blocks
+ * on the file. */
+enum status server_settings_load(const struct settings_sources *sources,
+                                 struct server_settings *out, struct errbuf *err);
 
 /* "lottery" or "echo". */
 const char *server_mode_name(enum server_mode mode);
 
-/* Writes the `action: config` line. */
+/* Writes the `action: config` line, and a WARNING for each variable that looks like a setting and
+ * is none. */
 void server_settings_log(const struct server_settings *settings);
 
 #endif

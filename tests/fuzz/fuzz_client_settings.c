@@ -2,6 +2,7 @@
  * when they are written to a file and loaded again, or an error with file and line. */
 #include "client_settings.h"
 #include "fuzz.h"
+#include "settings.h"
 #include "values.h"
 
 /* Quotes for YAML; false when the text is not printable ASCII. */
@@ -69,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char text[4096];
 
     const char *path = fuzz_file(data, size);
-    enum status status = client_settings_load(path, &loaded, &err);
+    struct settings_sources sources = {.path = path};
+    enum status status = client_settings_load(&sources, &loaded, &err);
     if (status != STATUS_OK) {
         FUZZ_CHECK(status == STATUS_INVALID);
         FUZZ_CHECK(memcmp(&loaded, &untouched, sizeof(loaded)) == 0);
@@ -80,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int used = write_down(&loaded, text, sizeof(text));
     if (used == 0)
         return 0;
-    path = fuzz_file((const uint8_t *)text, (size_t)used);
-    FUZZ_CHECK(client_settings_load(path, &again, &err) == STATUS_OK);
+    sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
+    FUZZ_CHECK(client_settings_load(&sources, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);
     return 0;
 }

@@ -2,6 +2,7 @@
  * when they are written to a file and loaded again, or an error with file and line. */
 #include "fuzz.h"
 #include "server_settings.h"
+#include "settings.h"
 #include "values.h"
 
 static int write_settings(const struct server_settings *s, char *out, size_t size)
@@ -57,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char text[4096];
 
     const char *path = fuzz_file(data, size);
-    enum status status = server_settings_load(path, &loaded, &err);
+    struct settings_sources sources = {.path = path};
+    enum status status = server_settings_load(&sources, &loaded, &err);
     if (status != STATUS_OK) {
         FUZZ_CHECK(status == STATUS_INVALID);
         FUZZ_CHECK(memcmp(&loaded, &untouched, sizeof(loaded)) == 0);
@@ -67,8 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_ranges(&loaded);
     int used = write_settings(&loaded, text, sizeof(text));
-    path = fuzz_file((const uint8_t *)text, (size_t)used);
-    FUZZ_CHECK(server_settings_load(path, &again, &err) == STATUS_OK);
+    sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
+    FUZZ_CHECK(server_settings_load(&sources, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);
     return 0;
 }

@@ -215,8 +215,8 @@ class Server(Program):
     """A lottery-server on a port of its own."""
 
     def __init__(self, folder, agencies=5, port=0, level="INFO", mode="lottery", workers=2,
-                 launcher=(), **environment):
-        super().__init__("lottery-server", [], {
+                 launcher=(), arguments=(), **environment):
+        super().__init__("lottery-server", arguments, {
             "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "1024",
             "LOTTERY_AGENCIES": str(agencies), "LOGGING_LEVEL": level, "SERVER_MODE": mode,
             "SERVER_WORKERS": str(workers), "LOTTERY_DATA_DIR": str(folder),

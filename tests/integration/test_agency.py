@@ -494,13 +494,14 @@ class CommandLine(AgencyCase):
         result = self.run_agency()
         self.assertEqual(result.returncode, 2)
         self.assertIn("config.yaml:2: servers: unknown key", result.stdout)
-        result = self.run_agency("--config", "none.yaml")
+        self.write("config.yaml", "")
+        result = self.run_agency()
         self.assertEqual(result.returncode, 2)
         self.assertIn("id: missing", result.stdout)
-        result = self.run_agency("--config", "none.yaml", CLI_ID="-1")
+        result = self.run_agency(CLI_ID="-1")
         self.assertEqual(result.returncode, 2)
         self.assertIn("environment: CLI_ID", result.stdout)
-        for arguments in (("--nonsense",), ("nonsense",), ("--config",)):
+        for arguments in (("--nonsense",), ("--config",)):
             self.assertEqual(self.run_agency(*arguments).returncode, 2)
 
 

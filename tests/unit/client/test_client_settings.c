@@ -3,6 +3,7 @@
 #include "client_settings.h"
 #include "clock.h"
 #include "cmocka_all.h"
+#include "settings.h"
 #include "settings_file.h"
 
 #include <stdio.h>
@@ -44,12 +45,19 @@ static int end(void **state)
     return 0;
 }
 
+static enum status load_file(const char *path, struct client_settings *out, struct errbuf *err)
+{
+    const struct settings_sources sources = {.path = path};
+
+    return client_settings_load(&sources, out, err);
+}
+
 static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
 {
     settings_file_write(&f->file, bytes, size);
     memset(&f->settings, 0, sizeof(f->settings));
     errbuf_set(&f->err, "%s", "");
-    return client_settings_load(f->file.path, &f->settings, &f->err);
+    return load_file(f->file.path, &f->settings, &f->err);
 }
 
 static enum status load(struct fixture *f, const char *text)
@@ -114,7 +122,7 @@ static void test_defaults(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(setenv("CLI_ID", "7", 1), 0);
-    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
     assert_int_equal(f->settings.id, 7);
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -183,7 +191,7 @@ static void test_own_file(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(setenv("CLI_ID", "1", 1), 0);
-    assert_int_equal(client_settings_load(CONFIG_YAML, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(load_file(CONFIG_YAML, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
 }
 
@@ -193,9 +201,9 @@ static void test_id_is_missing(void **state)
     struct fixture *f = *state;
     char expected[400];
 
-    (void)snprintf(expected, sizeof(expected), "%s: id: missing, and no CLI_ID in the environment",
-                   f->file.path);
-    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_INVALID);
+    (void)snprintf(expected, sizeof(expected),
+                   "%s: id: missing, and neither CLI_ID in the environment nor --id", f->file.path);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
     assert_int_equal(load(f, "mode: echo\n"), STATUS_INVALID);
     assert_string_equal(f->err.text, expected);
@@ -380,12 +388,12 @@ static void test_unreadable_file(void **state)
 
     assert_int_equal(setenv("CLI_ID", "1", 1), 0);
     assert_int_equal(mkdir(f->file.path, 0700), 0);
-    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_IO);
     (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->file.path);
     assert_string_equal(f->err.text, expected);
     assert_int_equal(rmdir(f->file.path), 0);
     assert_int_equal(symlink(f->file.path, f->file.path), 0);
-    assert_int_equal(client_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_IO);
     (void)snprintf(expected, sizeof(expected), "%s: Too many levels of symbolic links",
                    f->file.path);
     assert_string_equal(f->err.text, expected);

@@ -1,3 +1,4 @@
+#include "capture.h"
 #include "cmocka_all.h"
 #include "log.h"
 #include "settings.h"
@@ -257,6 +258,61 @@ static void test_environment_errors(void **state)
     assert_int_equal(settings_read_environment(&table, &program, NULL), STATUS_INVALID);
 }
 
+/* The command line comes last; of an option that was given twice the last one counts. */
+static void test_arguments(void **state)
+{
+    struct settings_sources sources = {.path = "f"};
+    struct program program = defaults;
+    struct errbuf err;
+
+    (void)state;
+    assert_int_equal(setenv("TEST_PORT", "81", 1), 0);
+    settings_add_argument(&sources, "--port", "port", "7");
+    settings_add_argument(&sources, "--mode", "mode", "bet");
+    settings_add_argument(&sources, "-p", "port", "82");
+    assert_int_equal(settings_read_environment(&table, &program, &err), STATUS_OK);
+    assert_int_equal(settings_read_arguments(&table, &program, &sources, &err), STATUS_OK);
+    assert_int_equal(program.port, 82);
+    assert_int_equal(program.mode, 1);
+    settings_add_argument(&sources, "--port", "port", "0");
+    assert_int_equal(settings_read_arguments(&table, &program, &sources, &err), STATUS_INVALID);
+    assert_string_equal(err.text, "command line: --port: \"0\" is not a number of 1..65535");
+}
+
+/* The warnings about the environment, without the time before them. */
+static void assert_warnings(const char *expected)
+{
+    static const char *const prefixes[] = {"TEST_", "OTHER_", NULL};
+    struct capture capture;
+
+    capture_begin(&capture);
+    settings_warn_of_unknown(&table, prefixes);
+    capture_end(&capture);
+    const char *warning = strstr(capture.text, "WARNING");
+    assert_string_equal(warning != NULL ? warning : "", expected);
+    assert_int_equal(capture.writes, *expected != '\0');
+    capture_free(&capture);
+}
+
+/* A variable that looks like a setting and is none is named, with the one that it may be. */
+static void test_unknown_variables(void **state)
+{
+    (void)state;
+    assert_warnings("");
+    assert_int_equal(setenv("TEST_PORT", "81", 1), 0);
+    assert_int_equal(setenv("ATEST_PORTS", "81", 1), 0);
+    assert_warnings("");
+    assert_int_equal(setenv("TEST_PROT", "81", 1), 0);
+    assert_warnings("WARNING  action: config | result: success | variable: TEST_PROT | reason: "
+                    "unknown variable: is it TEST_PORT?\n");
+    assert_int_equal(unsetenv("TEST_PROT"), 0);
+    assert_int_equal(setenv("OTHER_ENTIRELY_UNLIKE", "=", 1), 0);
+    assert_warnings("WARNING  action: config | result: success | variable: OTHER_ENTIRELY_UNLIKE | "
+                    "reason: unknown variable\n");
+    assert_int_equal(unsetenv("OTHER_ENTIRELY_UNLIKE"), 0);
+    assert_int_equal(unsetenv("ATEST_PORTS"), 0);
+}
+
 /* A very long value does not push the reason out of the error's text. */
 static void test_error_names_reason_of_long_value(void **state)
 {
@@ -289,6 +345,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_environment_wins, clear_environment,
                                         clear_environment),
         cmocka_unit_test_setup_teardown(test_environment_errors, clear_environment,
+                                        clear_environment),
+        cmocka_unit_test_setup_teardown(test_arguments, clear_environment, clear_environment),
+        cmocka_unit_test_setup_teardown(test_unknown_variables, clear_environment,
                                         clear_environment),
         cmocka_unit_test(test_error_names_reason_of_long_value),
     };

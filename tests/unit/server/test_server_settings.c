@@ -1,6 +1,7 @@
 #include "capture.h"
 #include "cmocka_all.h"
 #include "server_settings.h"
+#include "settings.h"
 #include "settings_file.h"
 
 #include <stdio.h>
@@ -52,12 +53,19 @@ static int end(void **state)
     return 0;
 }
 
+static enum status load_file(const char *path, struct server_settings *out, struct errbuf *err)
+{
+    const struct settings_sources sources = {.path = path};
+
+    return server_settings_load(&sources, out, err);
+}
+
 static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
 {
     settings_file_write(&f->file, bytes, size);
     memset(&f->settings, 0, sizeof(f->settings));
     errbuf_set(&f->err, "%s", "");
-    return server_settings_load(f->file.path, &f->settings, &f->err);
+    return load_file(f->file.path, &f->settings, &f->err);
 }
 
 static enum status load(struct fixture *f, const char *text)
@@ -101,7 +109,7 @@ static void test_defaults(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
     assert_int_equal(load(f, ""), STATUS_OK);
     assert_defaults(&f->settings);
@@ -153,7 +161,7 @@ static void test_own_file(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(server_settings_load(CONFIG_INI, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(load_file(CONFIG_INI, &f->settings, &f->err), STATUS_OK);
     assert_defaults(&f->settings);
 }
 
@@ -336,7 +344,7 @@ static void test_unreadable_file(void **state)
     char expected[400];
 
     assert_int_equal(mkdir(f->file.path, 0700), 0);
-    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_IO);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_IO);
     (void)snprintf(expected, sizeof(expected), "%s: Is a directory", f->file.path);
     assert_string_equal(f->err.text, expected);
 }
@@ -348,7 +356,7 @@ static void test_environment_takes_precedence(void **state)
 
     assert_int_equal(setenv("SERVER_PORT", "81", 1), 0);
     assert_int_equal(setenv("LOTTERY_DATA_DIR", "/data", 1), 0);
-    assert_int_equal(server_settings_load(f->file.path, &f->settings, &f->err), STATUS_OK);
+    assert_int_equal(load_file(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_int_equal(f->settings.port, 81);
     assert_int_equal(load(f, "[DEFAULT]\nSERVER_PORT = 80\nLOTTERY_AGENCIES = 3\n"), STATUS_OK);
     assert_int_equal(f->settings.port, 81);
