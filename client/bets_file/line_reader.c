@@ -53,13 +53,22 @@ void line_reader_close(struct line_reader *reader)
     free(reader->path);
 }
 
+static bool line_reader_is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* The time of the last change of the inode counts, too: whoever rewrites the file can set its
+ * modification time back, but not that one. */
 static enum status line_reader_check_unchanged(const struct line_reader *reader, struct errbuf *err)
 {
     const struct stat *then = &reader->info;
     struct stat now;
 
     if (fstat(reader->fd, &now) == 0 && now.st_size == then->st_size &&
-        now.st_mtim.tv_sec == then->st_mtim.tv_sec && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
+        now.st_ino == then->st_ino && now.st_dev == then->st_dev &&
+        line_reader_is_same_time(now.st_mtim, then->st_mtim) &&
+        line_reader_is_same_time(now.st_ctim, then->st_ctim))
         return STATUS_OK;
     errbuf_set(err, "%s: changed while it was being sent", reader->path);
     return STATUS_INVALID;

@@ -3,6 +3,7 @@
 #include "line_reader.h"
 #include "tmpdir.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,36 @@ static void test_changed_file(void **state)
     line_reader_close(f->reader);
 }
 
+/* A file that was rewritten in place, with as many bytes and the time of before, has changed too.
+ */
+static void test_changed_file_with_its_time_restored(void **state)
+{
+    struct fixture *f = *state;
+    struct text line;
+
+    open_text(f, "one\n");
+    f->reader->must_be_unchanged = true;
+    assert_line(f, "one\n");
+    const struct timespec times[2] = {f->reader->info.st_atim, f->reader->info.st_mtim};
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    /* The kernel's clock for files goes on in steps: writes until it has. */
+    struct stat info;
+    do {
+        assert_int_equal(pwrite(fd, "two\n", 4, 0), 4);
+        assert_int_equal(futimens(fd, times), 0);
+        assert_int_equal(fstat(fd, &info), 0);
+    } while (info.st_ctim.tv_sec == f->reader->info.st_ctim.tv_sec &&
+             info.st_ctim.tv_nsec == f->reader->info.st_ctim.tv_nsec);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(info.st_size, f->reader->info.st_size);
+    assert_int_equal(info.st_mtim.tv_nsec, f->reader->info.st_mtim.tv_nsec);
+    assert_int_equal(line_reader_seek(f->reader, (struct line_position){0, 0}, &f->err),
+                     STATUS_INVALID);
+    assert_int_equal(line_reader_peek(f->reader, &line, &f->err), STATUS_INVALID);
+    line_reader_close(f->reader);
+}
+
 /* If the path cannot be opened or is not a file, nothing has to be closed. */
 static void test_no_file(void **state)
 {
@@ -170,8 +201,12 @@ static void test_no_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_lines),        CASE(test_blocks_and_seek), CASE(test_line_longer_than_a_block),
-        CASE(test_changed_file), CASE(test_no_file),
+        CASE(test_lines),
+        CASE(test_blocks_and_seek),
+        CASE(test_line_longer_than_a_block),
+        CASE(test_changed_file),
+        CASE(test_no_file),
+        CASE(test_changed_file_with_its_time_restored),
     };
 
     return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);
