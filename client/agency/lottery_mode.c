@@ -105,6 +105,7 @@ static void lottery_mode_send_finished(struct agency *agency)
     uint8_t frame[FRAME_MAX_SIZE];
 
     self->stage = LOTTERY_STAGE_FINISHING;
+    progress_end(&self->progress);
     self->winners = 0;
     size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file), frame);
     dialer_send(&agency->dialer, frame, size);
@@ -179,6 +180,7 @@ static void lottery_mode_take_position(struct agency *agency, uint64_t received)
     if (!self->has_position || received > self->acked)
         dialer_made_progress(&agency->dialer);
     self->has_position = true;
+    progress_begin(&self->progress, received);
     self->acked = received;
     self->next_row = received;
     self->stage = LOTTERY_STAGE_SENDING;
@@ -298,6 +300,7 @@ static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *win
     self->stage = LOTTERY_STAGE_DONE;
     progress_clear(&self->progress);
     LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners));
+    progress_sum_up(&self->progress, self->acked, self->winners);
     dialer_finish(&agency->dialer);
     return agency_is_reading(agency);
 }

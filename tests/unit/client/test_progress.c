@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define WIPE "\r\033[K"
@@ -33,6 +34,8 @@ static void begin(struct fixture *f, bool out_is_terminal, bool err_is_terminal)
 
     assert_true(nowhere >= 0);
     assert_true(terminal >= 0);
+    (void)unsetenv("TERM");
+    (void)unsetenv("NO_COLOR");
     fake_clock_begin(1000);
     (void)fflush(stdout);
     (void)fflush(stderr);
@@ -66,33 +69,112 @@ static void end(struct fixture *f)
     fake_clock_end();
 }
 
-/* On a terminal: bets sent, the rate since the start, what it waits for; then erased, once. */
+/* On a terminal: bets stored, the rate of what this run has sent, what it waits for; then erased,
+ * once; then the summary. The time ends when the server has all, however long the draw takes. */
 static void test_on_a_terminal(void **state)
 {
     struct progress progress;
     struct fixture f;
     char begun[TEXT_SIZE];
     char later[TEXT_SIZE];
+    char waiting[TEXT_SIZE];
     char wiped[TEXT_SIZE];
     char wiped_again[TEXT_SIZE];
+    char summary[TEXT_SIZE];
 
     (void)state;
     begin(&f, true, true);
     progress_init(&progress);
     progress_show(&progress, 0, 500, "connecting");
     read_terminal(&f, begun);
+    fake_clock.now_ms += 60000;
+    progress_begin(&progress, 100);
     fake_clock.now_ms += 2000;
+    progress_begin(&progress, 300); /* after another connection: the run goes on */
     progress_show(&progress, 300, 500, "sending");
     read_terminal(&f, later);
+    fake_clock.now_ms += 2500;
+    progress_end(&progress);
+    fake_clock.now_ms += 60000;
+    progress_end(&progress);
+    progress_show(&progress, 500, 500, "waiting for the draw");
+    read_terminal(&f, waiting);
     progress_clear(&progress);
     read_terminal(&f, wiped);
     progress_clear(&progress);
     read_terminal(&f, wiped_again);
+    progress_sum_up(&progress, 500, 7);
+    read_terminal(&f, summary);
     end(&f);
-    assert_string_equal(begun, WIPE "0/500 bets, 0/s, connecting\r");
-    assert_string_equal(later, WIPE "300/500 bets, 150/s, sending\r");
+    assert_string_equal(begun, "0/500 bets, 0/s, connecting\r");
+    assert_string_equal(later, WIPE "300/500 bets, 100/s, sending\r");
+    assert_string_equal(waiting, WIPE "500/500 bets, 88/s, waiting for the draw\r");
     assert_string_equal(wiped, WIPE);
     assert_string_equal(wiped_again, "");
+    assert_string_equal(summary, "400 of 500 bets sent in 4.5 s, 88/s; 7 winners\r\n");
+}
+
+/* The line never fills the terminal's, so that the cursor stays in it. */
+static void test_narrow_terminal(void **state)
+{
+    struct progress progress;
+    struct fixture f;
+    char text[TEXT_SIZE];
+
+    (void)state;
+    begin(&f, true, true);
+    const struct winsize size = {.ws_row = 5, .ws_col = 12};
+    int result = ioctl(STDERR_FILENO, TIOCSWINSZ, &size);
+    progress_init(&progress);
+    progress_show(&progress, 12, 500, "connecting");
+    read_terminal(&f, text);
+    end(&f);
+    assert_int_equal(result, 0);
+    assert_string_equal(text, "12/500 bets\r");
+}
+
+/* With NO_COLOR there is no escape sequence: blanks wipe the line. */
+static void test_no_color(void **state)
+{
+    struct progress progress;
+    struct fixture f;
+    char text[TEXT_SIZE];
+
+    (void)state;
+    begin(&f, true, true);
+    (void)setenv("NO_COLOR", "1", 1);
+    progress_init(&progress);
+    (void)unsetenv("NO_COLOR");
+    progress_show(&progress, 1, 2, "x");
+    progress_show(&progress, 2, 2, "y");
+    progress_clear(&progress);
+    read_terminal(&f, text);
+    end(&f);
+    assert_string_equal(text, "1/2 bets, 0/s, x\r"
+                              "\r                \r2/2 bets, 0/s, y\r"
+                              "\r                \r");
+}
+
+/* A terminal that knows nothing shows the summary alone. */
+static void test_dumb_terminal(void **state)
+{
+    struct progress progress;
+    struct fixture f;
+    char text[TEXT_SIZE];
+
+    (void)state;
+    begin(&f, true, true);
+    (void)setenv("TERM", "dumb", 1);
+    progress_init(&progress);
+    (void)unsetenv("TERM");
+    progress_begin(&progress, 0);
+    progress_show(&progress, 1, 2, "x");
+    progress_clear(&progress);
+    progress_end(&progress);
+    progress_sum_up(&progress, 2, 0);
+    read_terminal(&f, text);
+    end(&f);
+    assert_string_equal(text, "2 bets sent in 0.0 s, 0/s; 0 winners\r\n");
 }
 
 /* If stdout or stderr is not a terminal, there are only log lines. */
@@ -109,6 +191,7 @@ static void test_in_a_pipe(void **state)
         progress_init(&progress);
         progress_show(&progress, 1, 2, "sending");
         progress_clear(&progress);
+        progress_sum_up(&progress, 2, 0);
         read_terminal(&f, text);
         end(&f);
         assert_string_equal(text, "");
@@ -118,7 +201,8 @@ static void test_in_a_pipe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_on_a_terminal),
+        cmocka_unit_test(test_on_a_terminal), cmocka_unit_test(test_narrow_terminal),
+        cmocka_unit_test(test_no_color),      cmocka_unit_test(test_dumb_terminal),
         cmocka_unit_test(test_in_a_pipe),
     };
 
