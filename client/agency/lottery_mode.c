@@ -4,11 +4,11 @@
  * keep a window of batches in flight; when all are acknowledged, send Finished; count the winners
  * as they arrive.
  *
- * Failure modes: a bad row: its line is named, nothing is sent. The connection breaks: connect and
- * ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the answers
- * to the other batches, ask again (after a pause), go on from there. Any other refusal, a server
- * that has more bets than the file, or no progress for too long: failure. No answer for ANSWER_MS:
- * as if the connection had broken.
+ * Failure modes: bad rows: their lines are named, nothing is sent. The connection breaks: connect
+ * and ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the
+ * answers to the other batches, ask again (after a pause), go on from there. Any other refusal, a
+ * server that has more bets than the file, or no progress for too long: failure. No answer for
+ * ANSWER_MS: as if the connection had broken.
  */
 #include "lottery_mode.h"
 
@@ -343,6 +343,25 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
     agency_reconnect(agency, detail);
 }
 
+/* Logs every bad row, not the first alone: who corrects a file wants to see them all. */
+static void lottery_mode_fail_check(struct agency *agency, const struct bets_findings *findings)
+{
+    size_t last = findings->faults_count - 1;
+
+    for (size_t i = 0; i < last; i++)
+        LOG(ERROR, "leer_apuestas", FAIL, LOG_UINT("client_id", agency->settings->id),
+            LOG_TEXT("reason", findings->faults[i].text));
+    lottery_mode_fail_file(agency, &findings->faults[last]);
+}
+
+static void lottery_mode_log_warnings(const struct agency *agency,
+                                      const struct bets_findings *findings)
+{
+    for (size_t i = 0; i < findings->warnings_count; i++)
+        LOG(WARNING, "leer_apuestas", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
+            LOG_TEXT("reason", findings->warnings[i].text));
+}
+
 static void lottery_mode_on_check(uv_idle_t *idle)
 {
     struct agency *agency = idle->data;
@@ -350,12 +369,18 @@ static void lottery_mode_on_check(uv_idle_t *idle)
     struct errbuf err = {{0}};
     bool is_done;
 
-    if (bets_file_check(self->file, &is_done, &err) != STATUS_OK) {
-        lottery_mode_fail_file(agency, &err);
+    const struct bets_findings *findings = bets_file_findings(self->file);
+    enum status status = bets_file_check(self->file, &is_done, &err);
+    if (status != STATUS_OK) {
+        if (status == STATUS_INVALID)
+            lottery_mode_fail_check(agency, findings);
+        else
+            lottery_mode_fail_file(agency, &err);
         return;
     }
     if (!is_done)
         return;
+    lottery_mode_log_warnings(agency, findings);
     (void)uv_idle_stop(idle);
     self->stage = LOTTERY_STAGE_CONNECTING;
     dialer_made_progress(&agency->dialer);
@@ -385,6 +410,7 @@ static void lottery_mode_on_tick(uv_timer_t *timer)
 
 static enum agency_exit lottery_mode_start(struct agency *agency)
 {
+    const struct client_settings *settings = agency->settings;
     struct lottery_mode_state *self = lottery_mode_state(agency);
     struct errbuf err = {{0}};
 
@@ -396,8 +422,9 @@ static enum agency_exit lottery_mode_start(struct agency *agency)
     self->checker.data = agency;
     self->ticker.data = agency;
     self->pause.data = agency;
-    if (bets_file_open(agency->settings->bets_file, &self->file, &err) != STATUS_OK) {
-        LOG(ERROR, "leer_apuestas", FAIL, LOG_UINT("client_id", agency->settings->id),
+    if (bets_file_open(settings->bets_file, &settings->bets_format, &self->file, &err) !=
+        STATUS_OK) {
+        LOG(ERROR, "leer_apuestas", FAIL, LOG_UINT("client_id", settings->id),
             LOG_TEXT("reason", err.text));
         return AGENCY_EXIT_FAIL;
     }

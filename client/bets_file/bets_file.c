@@ -1,9 +1,9 @@
 /* An agency's CSV file.
  *
  * Nearly every row is one line without quotes that is a valid bet; it is used where it lies in the
- * line reader's block. Any other row goes to the row parser, which decides whether it is valid.
- * While the file is checked, the position of every CHECK_ROWS-th row is noted as a mark, so that
- * any row can be found again.
+ * line reader's block. Any other row goes to the row parser, which decides whether it is valid; so
+ * do all rows with another delimiter than a comma. While the file is checked, the position of every
+ * CHECK_ROWS-th row is noted as a mark, so that any row can be found again.
  */
 #include "bets_file.h"
 
@@ -11,15 +11,28 @@
 #include "buffer.h"
 #include "clock.h"
 #include "csv_line.h"
+#include "file_kind.h"
 #include "line_reader.h"
+#include "row_advice.h"
 #include "row_parser.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define CHECK_ROWS 4096 /* rows that one call checks, and from one mark to the next */
 
 struct bets_file {
-    uint32_t today;              /* for the rules: YYYYMMDD */
+    uint32_t today;            /* for the rules: YYYYMMDD */
+    struct bets_format format; /* how it is written */
+    uint64_t plain_from;       /* the offset from where on lines without quotes may be taken */
+    bool has_begun;            /* what comes before the first bet has been read */
+    uint32_t skipped;          /* rows before it */
+    bool is_hopeless;          /* all rows are bad for the reason that was given */
+    uint64_t faults;           /* bad rows */
+    uint32_t advised;          /* bit i: the advice i was given */
+    struct bets_findings findings;
     bool is_checked;             /* all rows keep the rules, while the file does not change */
     bool has_row;                /* `bet` is the current row */
     uint64_t next_row;           /* the number of the current row */
@@ -32,17 +45,34 @@ struct bets_file {
     struct line_reader lines;
 };
 
-enum status bets_file_open(const char *path, struct bets_file **out, struct errbuf *err)
+static char bets_file_delimiter(const struct bets_format *format)
+{
+    switch (format->delimiter) {
+    case BETS_DELIMITER_SEMICOLON:
+        return ';';
+    case BETS_DELIMITER_TAB:
+        return '\t';
+    case BETS_DELIMITER_COMMA:
+        break;
+    }
+    return ',';
+}
+
+enum status bets_file_open(const char *path, const struct bets_format *format,
+                           struct bets_file **out, struct errbuf *err)
 {
     struct bets_file *file = calloc(1, sizeof(*file));
     enum status status = STATUS_NOMEM;
 
-    if (file == NULL || row_parser_init(&file->parser) != STATUS_OK) {
+    if (file == NULL || row_parser_init(&file->parser, bets_file_delimiter(format)) != STATUS_OK) {
         errbuf_set(err, "%s: %s", path, status_text(status));
         goto err_free;
     }
     file->today = clock_today();
-    status = line_reader_open(&file->lines, path, err);
+    file->format = *format;
+    /* The first line may begin with a byte order mark. */
+    file->plain_from = format->delimiter == BETS_DELIMITER_COMMA ? 1 : UINT64_MAX;
+    status = line_reader_open(&file->lines, path, format->encoding, err);
     if (status != STATUS_OK)
         goto err_after_parser;
     *out = file;
@@ -85,14 +115,13 @@ static enum bet_fault bets_file_read_bet(const struct text fields[ROW_FIELDS], u
 }
 
 /* Takes the next line as a row of its own, if it is a valid bet without quotes. A line with a
- * carriage return in it is left to the row parser: no field of a valid bet has one. So is the first
- * line, which may begin with a byte order mark. */
+ * carriage return in it is left to the row parser: no field of a valid bet has one. */
 static bool bets_file_take_plain_line(struct bets_file *file)
 {
     struct text fields[ROW_FIELDS];
     struct text buffered = line_reader_buffered(&file->lines);
 
-    if (file->lines.at.offset == 0)
+    if (file->lines.at.offset < file->plain_from)
         return false;
     size_t size = csv_line_split(buffered.data, buffered.size, fields, ROW_FIELDS);
     if (size == 0)
@@ -105,17 +134,118 @@ static bool bets_file_take_plain_line(struct bets_file *file)
     return true;
 }
 
-/* Takes the next row with the row parser. */
+/* Has no row been judged before? */
+static bool bets_file_is_at_first_row(const struct bets_file *file)
+{
+    return file->next_row == 0 && file->faults == 0;
+}
+
+/* Adds what a bad row is and what to do, if that has not been said yet. */
+static void bets_file_advise(struct bets_file *file, enum row_advice advice, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (advice == ROW_ADVICE_NONE || (file->advised >> advice & 1) != 0)
+        return;
+    file->advised |= UINT32_C(1) << advice;
+    (void)snprintf(out, size, "; %s", row_advice_text(advice));
+}
+
+/* Is the file something else than CSV in the encoding expected? Says so in *err. */
+static bool bets_file_is_other_kind(const struct bets_file *file, struct errbuf *err)
+{
+    char kind[FILE_KIND_TEXT_MAX];
+    char head[FILE_KIND_HEAD];
+    struct text begin = {head, line_reader_head(&file->lines, head, sizeof(head))};
+
+    if (!file_kind_describe(begin, file->format.encoding, kind))
+        return false;
+    errbuf_set(err, "%s:1: %s", file->lines.path, kind);
+    return true;
+}
+
+/* Returns STATUS_MALFORMED, with "file:line: reason; advice" in *err. */
+static enum status bets_file_refuse_row(struct bets_file *file, const char *reason,
+                                        enum row_advice advice, struct errbuf *err)
+{
+    char more[512];
+
+    if (bets_file_is_at_first_row(file)) {
+        file->is_hopeless = bets_file_is_other_kind(file, err);
+        if (file->is_hopeless)
+            return STATUS_MALFORMED;
+        file->is_hopeless = row_advice_is_about_file(advice);
+    }
+    bets_file_advise(file, advice, more, sizeof(more));
+    errbuf_set(err, "%s:%" PRIu64 ": %s%s", file->lines.path, file->parser.begin.line + 1, reason,
+               more);
+    return STATUS_MALFORMED;
+}
+
+/* What the row is that the parser has read and that has this fault. */
+static enum row_advice bets_file_advice(const struct bets_file *file, enum bet_fault fault)
+{
+    return row_advice_find(&(struct row_facts){
+        .fields = file->parser.fields,
+        .count = file->parser.count,
+        .fault = fault,
+        .is_first = bets_file_is_at_first_row(file) && file->format.header == BETS_HEADER_NONE,
+        .format = &file->format,
+        .today = file->today,
+    });
+}
+
+/* Is the row that the parser has read before the first bet: a line "sep=;" or a header? Only if the
+ * settings say that there may be some. */
+static bool bets_file_is_before_bets(struct bets_file *file)
+{
+    const struct row_parser *parser = &file->parser;
+
+    if (file->has_begun || file->format.header == BETS_HEADER_NONE)
+        return false;
+    if (file->skipped == 0 && row_advice_is_sep_line(parser->fields, parser->count)) {
+        file->skipped++;
+        return true;
+    }
+    file->has_begun = true;
+    if (!row_advice_is_header(parser->fields, parser->count))
+        return false;
+    file->skipped++;
+    return true;
+}
+
+/* Reads the fields of the row that the parser has read as a bet. STATUS_MALFORMED when it is bad.
+ */
+static enum status bets_file_judge_row(struct bets_file *file, struct errbuf *err)
+{
+    const struct row_parser *parser = &file->parser;
+
+    if (parser->count != ROW_FIELDS) {
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "%zu fields instead of 5", parser->count);
+        return bets_file_refuse_row(file, reason, bets_file_advice(file, BET_FAULT_NONE), err);
+    }
+    enum bet_fault fault = bets_file_read_bet(parser->fields, file->today, &file->bet);
+    if (fault != BET_FAULT_NONE)
+        return bets_file_refuse_row(file, bet_fault_text(fault), bets_file_advice(file, fault),
+                                    err);
+    if (file->format.header == BETS_HEADER_SKIP && file->skipped == 0 && !file->is_checked &&
+        bets_file_is_at_first_row(file))
+        return bets_file_refuse_row(file, "a bet where a header should be", ROW_ADVICE_NO_HEADER,
+                                    err);
+    return STATUS_OK;
+}
+
+/* Takes the next row with the row parser. STATUS_MALFORMED when it is bad. */
 static enum status bets_file_take_row(struct bets_file *file, struct errbuf *err)
 {
-    enum status status = row_parser_read(&file->parser, &file->lines, err);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
-    enum bet_fault fault = bets_file_read_bet(file->parser.fields, file->today, &file->bet);
-    if (fault != BET_FAULT_NONE)
-        return row_parser_refuse(&file->parser, &file->lines, bet_fault_text(fault), err);
-    return STATUS_OK;
+    do
+        status = row_parser_read(&file->parser, &file->lines, err);
+    while (status == STATUS_OK && bets_file_is_before_bets(file));
+    if (status == STATUS_MALFORMED)
+        return bets_file_refuse_row(file, file->parser.fault, ROW_ADVICE_NONE, err);
+    return status == STATUS_OK ? bets_file_judge_row(file, err) : status;
 }
 
 enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err)
@@ -123,7 +253,7 @@ enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbu
     if (!file->has_row && !bets_file_take_plain_line(file)) {
         enum status status = bets_file_take_row(file, err);
         if (status != STATUS_OK)
-            return status;
+            return status == STATUS_MALFORMED ? STATUS_INVALID : status;
     }
     file->has_row = true;
     *out = file->bet;
@@ -137,8 +267,9 @@ void bets_file_advance(struct bets_file *file)
     file->next_row++;
 }
 
-/* Adds a mark for the place where the next row begins. */
-static enum status bets_file_add_mark(struct bets_file *file, struct errbuf *err)
+/* Adds a mark: the place where a row begins. */
+static enum status bets_file_add_mark(struct bets_file *file, struct line_position place,
+                                      struct errbuf *err)
 {
     if (file->marks_count == file->marks_capacity) {
         struct line_position *grown =
@@ -149,28 +280,142 @@ static enum status bets_file_add_mark(struct bets_file *file, struct errbuf *err
         }
         file->marks = grown;
     }
-    file->marks[file->marks_count++] = file->lines.at;
+    file->marks[file->marks_count++] = place;
     return STATUS_OK;
+}
+
+/* Keeps the text about a bad row, if it is one of the first. */
+static void bets_file_keep_fault(struct bets_file *file, const struct errbuf *text)
+{
+    struct bets_findings *findings = &file->findings;
+
+    if (file->faults++ < BETS_FILE_FAULTS_MAX)
+        findings->faults[findings->faults_count++] = *text;
+}
+
+/* Checks a row that is no plain line; a bad one is kept in mind. STATUS_NOTFOUND after the last. */
+static enum status bets_file_check_other_row(struct bets_file *file, struct errbuf *err)
+{
+    enum status status = bets_file_take_row(file, err);
+
+    if (status == STATUS_OK)
+        file->next_row++;
+    if (status != STATUS_MALFORMED)
+        return status;
+    bets_file_keep_fault(file, err);
+    if (file->is_hopeless)
+        return STATUS_NOTFOUND;
+    return file->parser.fault == NULL ? STATUS_OK
+                                      : row_parser_recover(&file->parser, &file->lines, err);
+}
+
+/* Checks the next row. STATUS_NOTFOUND after the last one. */
+static enum status bets_file_check_row(struct bets_file *file, struct errbuf *err)
+{
+    if (!bets_file_take_plain_line(file))
+        return bets_file_check_other_row(file, err);
+    file->next_row++;
+    return STATUS_OK;
+}
+
+/* Checks the first row, and notes where it begins, after what was skipped; if there is none, that
+ * is the end of the file. */
+static enum status bets_file_check_first_row(struct bets_file *file, struct errbuf *err)
+{
+    enum status status = bets_file_check_other_row(file, err);
+
+    if (status != STATUS_OK && status != STATUS_NOTFOUND)
+        return status;
+    enum status added = bets_file_add_mark(
+        file, status == STATUS_OK ? file->parser.begin : line_reader_here(&file->lines), err);
+    return added == STATUS_OK ? status : added;
+}
+
+/* Is there a file of the server's beside this one? */
+static bool bets_file_is_in_data_directory(const struct bets_file *file)
+{
+    const char *path = file->lines.path;
+    const char *slash = strrchr(path, '/');
+    char journal[1024];
+
+    int size = snprintf(journal, sizeof(journal), "%.*sbets.journal",
+                        slash == NULL ? 0 : (int)(slash - path + 1), path);
+    return size > 0 && (size_t)size < sizeof(journal) && access(journal, F_OK) == 0;
+}
+
+/* A file without a bet is more likely a mistake than an agency without bets: if it were sent, the
+ * agency would be finished. */
+static void bets_file_refuse_empty(struct bets_file *file)
+{
+    struct errbuf text;
+
+    if (bets_file_is_in_data_directory(file))
+        errbuf_set(&text, "%s: no bets, and it lies in the server's data directory: %s",
+                   file->lines.path, row_advice_text(ROW_ADVICE_SERVER_FILE));
+    else
+        errbuf_set(&text, "%s: no bets: set bets.allowEmpty to true if the agency has none",
+                   file->lines.path);
+    bets_file_keep_fault(file, &text);
+}
+
+static void bets_file_warn(struct bets_file *file, enum odd_text kind, enum row_advice advice)
+{
+    struct bets_findings *findings = &file->findings;
+    uint64_t line = file->lines.odd.lines[kind];
+
+    if (line != 0 && (file->advised >> advice & 1) == 0)
+        errbuf_set(&findings->warnings[findings->warnings_count++], "%s:%" PRIu64 ": %s",
+                   file->lines.path, line, row_advice_text(advice));
+}
+
+/* All rows have been checked: says what is to be said about all of them. */
+static enum status bets_file_end_check(struct bets_file *file, struct errbuf *err)
+{
+    struct bets_findings *findings = &file->findings;
+
+    if (!file->is_hopeless) {
+        bets_file_warn(file, ODD_TEXT_BLANK, ROW_ADVICE_NO_BREAK_SPACE);
+        bets_file_warn(file, ODD_TEXT_MOJIBAKE, ROW_ADVICE_MOJIBAKE);
+    }
+    if (file->faults == 0 && file->next_row == 0 && file->format.empty == BETS_EMPTY_REFUSED)
+        bets_file_refuse_empty(file);
+    if (file->faults == 0)
+        return STATUS_OK;
+    if (file->faults > BETS_FILE_FAULTS_MAX)
+        errbuf_set(&findings->faults[findings->faults_count++], "%s: %" PRIu64 " more bad rows",
+                   file->lines.path, file->faults - BETS_FILE_FAULTS_MAX);
+    errbuf_set(err, "%s", findings->faults[0].text);
+    return STATUS_INVALID;
 }
 
 enum status bets_file_check(struct bets_file *file, bool *out_done, struct errbuf *err)
 {
-    struct bet bet;
+    enum status status;
 
     ASSERT(!file->is_checked);
-    enum status status = bets_file_add_mark(file, err);
-    for (int i = 0; status == STATUS_OK && i < CHECK_ROWS; i++) {
-        status = bets_file_peek(file, &bet, err);
-        if (status == STATUS_OK)
-            bets_file_advance(file);
-    }
+    if (file->marks_count == 0)
+        status = bets_file_check_first_row(file, err);
+    else
+        status = bets_file_add_mark(file, line_reader_here(&file->lines), err);
+    for (int i = file->marks_count == 1; status == STATUS_OK && i < CHECK_ROWS; i++)
+        status = bets_file_check_row(file, err);
     if (status != STATUS_OK && status != STATUS_NOTFOUND)
         return status;
-    file->is_checked = status == STATUS_NOTFOUND;
-    file->lines.must_be_unchanged = file->is_checked;
+    if (status == STATUS_NOTFOUND) {
+        status = bets_file_end_check(file, err);
+        if (status != STATUS_OK)
+            return status;
+        file->is_checked = true;
+        file->lines.must_be_unchanged = true;
+    }
     file->rows = file->next_row;
     *out_done = file->is_checked;
     return STATUS_OK;
+}
+
+const struct bets_findings *bets_file_findings(const struct bets_file *file)
+{
+    return &file->findings;
 }
 
 uint64_t bets_file_rows(const struct bets_file *file)

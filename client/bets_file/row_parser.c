@@ -2,8 +2,6 @@
 
 #include "assertion.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -13,7 +11,7 @@ static void row_parser_on_field(void *data, size_t size, void *context)
 {
     struct row_parser *parser = context;
 
-    if (parser->count++ >= ROW_FIELDS)
+    if (parser->count++ >= ROW_FIELDS_KEPT)
         return;
     ASSERT(size <= ROW_MAX - parser->size); /* fields are never longer than the bytes fed */
     char *text = parser->text + parser->size;
@@ -38,11 +36,13 @@ static int row_parser_is_space(unsigned char byte)
     return 0;
 }
 
-enum status row_parser_init(struct row_parser *parser)
+enum status row_parser_init(struct row_parser *parser, char delimiter)
 {
     parser->is_at_end = false;
+    parser->delimiter = delimiter;
     if (csv_init(&parser->csv, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return STATUS_NOMEM;
+    csv_set_delim(&parser->csv, (unsigned char)delimiter);
     csv_set_space_func(&parser->csv, row_parser_is_space);
     return STATUS_OK;
 }
@@ -55,14 +55,13 @@ void row_parser_fini(struct row_parser *parser)
 enum status row_parser_restart(struct row_parser *parser)
 {
     row_parser_fini(parser);
-    return row_parser_init(parser);
+    return row_parser_init(parser, parser->delimiter);
 }
 
-enum status row_parser_refuse(const struct row_parser *parser, const struct line_reader *lines,
-                              const char *reason, struct errbuf *err)
+static enum status row_parser_refuse(struct row_parser *parser, const char *fault)
 {
-    errbuf_set(err, "%s:%" PRIu64 ": %s", lines->path, parser->line, reason);
-    return STATUS_INVALID;
+    parser->fault = fault;
+    return STATUS_MALFORMED;
 }
 
 static bool row_has_byte_order_mark(struct text line)
@@ -90,12 +89,11 @@ static bool row_has_stray_return(struct text line)
 }
 
 /* Ends the last row at the end of the file, where it may have no newline. */
-static enum status row_parser_end(struct row_parser *parser, const struct line_reader *lines,
-                                  struct errbuf *err)
+static enum status row_parser_end(struct row_parser *parser)
 {
     parser->is_at_end = true;
     if (csv_fini(&parser->csv, row_parser_on_field, row_parser_on_row, parser) != 0)
-        return row_parser_refuse(parser, lines, "a quote that is never closed", err);
+        return row_parser_refuse(parser, "a quote that is never closed");
     return STATUS_OK;
 }
 
@@ -110,20 +108,20 @@ static enum status row_parser_feed(struct row_parser *parser, struct line_reader
         return status;
     size_t line_size = line.size;
     if (parser->fed == 0)
-        parser->line = lines->at.line + 1;
+        parser->begin = line_reader_here(lines);
     if (line_size == 0)
-        return row_parser_end(parser, lines, err);
+        return row_parser_end(parser);
     if (lines->at.offset == 0 && row_has_byte_order_mark(line)) {
         line.data += BYTE_ORDER_MARK_SIZE;
         line.size -= BYTE_ORDER_MARK_SIZE;
     }
     if (line.size > ROW_MAX - parser->fed)
-        return row_parser_refuse(parser, lines, "row longer than 4096 bytes", err);
+        return row_parser_refuse(parser, "row longer than 4096 bytes");
     if (row_has_stray_return(line))
-        return row_parser_refuse(parser, lines, "a carriage return within a line", err);
+        return row_parser_refuse(parser, "a carriage return within a line");
     if (csv_parse(&parser->csv, line.data, line.size, row_parser_on_field, row_parser_on_row,
                   parser) != line.size)
-        return row_parser_refuse(parser, lines, "a quote in the wrong place", err);
+        return row_parser_refuse(parser, "a quote in the wrong place");
     line_reader_skip(lines, line_size);
     /* A blank line between rows is not a row; the next row begins after it. */
     if (parser->fed > 0 || !row_is_blank(line))
@@ -134,9 +132,8 @@ static enum status row_parser_feed(struct row_parser *parser, struct line_reader
 enum status row_parser_read(struct row_parser *parser, struct line_reader *lines,
                             struct errbuf *err)
 {
-    char reason[64];
-
     parser->fed = 0;
+    parser->fault = NULL;
     parser->count = 0;
     parser->size = 0;
     parser->is_whole = false;
@@ -147,8 +144,17 @@ enum status row_parser_read(struct row_parser *parser, struct line_reader *lines
         if (status != STATUS_OK)
             return status;
     }
-    if (parser->count == ROW_FIELDS)
-        return STATUS_OK;
-    (void)snprintf(reason, sizeof(reason), "%zu fields instead of 5", parser->count);
-    return row_parser_refuse(parser, lines, reason, err);
+    return STATUS_OK;
+}
+
+enum status row_parser_recover(struct row_parser *parser, struct line_reader *lines,
+                               struct errbuf *err)
+{
+    enum status status = line_reader_skip_line_at(lines, parser->begin, err);
+
+    if (status == STATUS_OK && row_parser_restart(parser) != STATUS_OK) {
+        errbuf_set(err, "%s: %s", lines->path, status_text(STATUS_NOMEM));
+        status = STATUS_NOMEM;
+    }
+    return status;
 }

@@ -18,22 +18,25 @@
 #include <stdint.h>
 
 #define ROW_FIELDS 5           /* in a row */
+#define ROW_FIELDS_KEPT 6      /* one more, to see what the others are */
 #define ROW_MAX ((size_t)4096) /* bytes of one row; a valid one has some 300 */
 
 struct row_parser {
     struct csv_parser csv;
-    uint64_t line;                  /* the physical line where the row begins, from 1 */
-    size_t fed;                     /* bytes of the row that libcsv has seen */
-    bool is_whole;                  /* libcsv has said that the row is complete */
-    bool is_at_end;                 /* the file has no further line */
-    size_t count;                   /* fields, also those beyond ROW_FIELDS */
-    struct text fields[ROW_FIELDS]; /* point into `text` */
-    size_t size;                    /* bytes of `text` in use */
-    char text[ROW_MAX];             /* the fields of the row */
+    char delimiter;                      /* between two fields */
+    struct line_position begin;          /* the physical line where the row begins */
+    size_t fed;                          /* bytes of the row that libcsv has seen */
+    bool is_whole;                       /* libcsv has said that the row is complete */
+    bool is_at_end;                      /* the file has no further line */
+    const char *fault;                   /* why the row cannot be parsed; static */
+    size_t count;                        /* fields, also those that are not kept */
+    struct text fields[ROW_FIELDS_KEPT]; /* point into `text` */
+    size_t size;                         /* bytes of `text` in use */
+    char text[ROW_MAX];                  /* the fields of the row */
 };
 
 /* Prepares for the first row. STATUS_NOMEM. */
-enum status row_parser_init(struct row_parser *parser);
+enum status row_parser_init(struct row_parser *parser, char delimiter);
 
 /* Frees what libcsv has allocated. */
 void row_parser_fini(struct row_parser *parser);
@@ -42,14 +45,15 @@ void row_parser_fini(struct row_parser *parser);
  * row_parser_fini() may follow. */
 enum status row_parser_restart(struct row_parser *parser);
 
-/* Reads the next row into parser->fields, which are valid until the next call. STATUS_NOTFOUND
- * after the last one. STATUS_INVALID when it does not have ROW_FIELDS fields; *err names its line.
- */
+/* Reads the next row into parser->fields, which are valid until the next call; it may have any
+ * number of fields. STATUS_NOTFOUND after the last one. STATUS_MALFORMED, without a text in *err,
+ * when it cannot be parsed; parser->fault says why, and only row_parser_recover() or
+ * row_parser_restart() may follow. */
 enum status row_parser_read(struct row_parser *parser, struct line_reader *lines,
                             struct errbuf *err);
 
-/* Returns STATUS_INVALID, with the place of the row last read and `reason` in *err. */
-enum status row_parser_refuse(const struct row_parser *parser, const struct line_reader *lines,
-                              const char *reason, struct errbuf *err);
+/* Goes to the physical line after the one where the row that cannot be parsed began. */
+enum status row_parser_recover(struct row_parser *parser, struct line_reader *lines,
+                               struct errbuf *err);
 
 #endif

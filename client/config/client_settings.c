@@ -12,6 +12,7 @@ _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
+_Static_assert(sizeof(struct bets_format) == 4 * sizeof(uint32_t), "bets.*");
 
 #define FIELD(name) offsetof(struct client_settings, name)
 
@@ -25,6 +26,14 @@ static const struct setting settings[] = {
      NULL},
     {"mode", "CLI_MODE", SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|bet|echo"},
     {"bets.file", "CLI_BETS_FILE", SETTING_TEXT, FIELD(bets_file), 0, 0, NULL},
+    {"bets.encoding", "CLI_BETS_ENCODING", SETTING_CHOICE, FIELD(bets_format.encoding), 0, 0,
+     BETS_ENCODING_NAMES},
+    {"bets.delimiter", "CLI_BETS_DELIMITER", SETTING_CHOICE, FIELD(bets_format.delimiter), 0, 0,
+     BETS_DELIMITER_NAMES},
+    {"bets.header", "CLI_BETS_HEADER", SETTING_CHOICE, FIELD(bets_format.header), 0, 0,
+     "none|skip"},
+    {"bets.allowEmpty", "CLI_BETS_ALLOWEMPTY", SETTING_CHOICE, FIELD(bets_format.empty), 0, 0,
+     "false|true"},
     {"connect.timeout", "CLI_CONNECT_TIMEOUT", SETTING_DURATION, FIELD(connect_timeout), 0, 0,
      NULL},
     {"start.delay", "CLI_START_DELAY", SETTING_DURATION, FIELD(start_delay), 0, 0, NULL},
@@ -40,6 +49,10 @@ static const struct client_settings defaults = {
     .batch_max_amount = 150,
     .mode = CLIENT_MODE_LOTTERY,
     .bets_file = "./bets.csv",
+    .bets_format.encoding = BETS_ENCODING_UTF_8,
+    .bets_format.delimiter = BETS_DELIMITER_COMMA,
+    .bets_format.header = BETS_HEADER_NONE,
+    .bets_format.empty = BETS_EMPTY_REFUSED,
     .connect_timeout = 120 * NS_PER_S,
     .start_delay = 0,
 };
@@ -77,8 +90,41 @@ static const char *client_mode_name(enum client_mode mode)
     return "?";
 }
 
+static const char *client_encoding_name(enum bets_encoding encoding)
+{
+    switch (encoding) {
+    case BETS_ENCODING_UTF_8:
+        return "utf-8";
+    case BETS_ENCODING_WINDOWS_1252:
+        return "windows-1252";
+    case BETS_ENCODING_ISO_8859_1:
+        return "iso-8859-1";
+    case BETS_ENCODING_UTF_16:
+        return "utf-16";
+    case BETS_ENCODING_UTF_16LE:
+        return "utf-16le";
+    case BETS_ENCODING_UTF_16BE:
+        return "utf-16be";
+    }
+    return "?";
+}
+
+static const char *client_delimiter_name(enum bets_delimiter delimiter)
+{
+    switch (delimiter) {
+    case BETS_DELIMITER_COMMA:
+        return ",";
+    case BETS_DELIMITER_SEMICOLON:
+        return ";";
+    case BETS_DELIMITER_TAB:
+        return "tab";
+    }
+    return "?";
+}
+
 void client_settings_log(const struct client_settings *s)
 {
+    const struct bets_format *format = &s->bets_format;
     char period[VALUE_DURATION_MAX];
     char timeout[VALUE_DURATION_MAX];
     char delay[VALUE_DURATION_MAX];
@@ -91,6 +137,10 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
         LOG_TEXT("mode", client_mode_name(s->mode)),
         LOG_UINT("batch_max_amount", s->batch_max_amount), LOG_TEXT("bets_file", s->bets_file),
+        LOG_TEXT("bets_encoding", client_encoding_name(format->encoding)),
+        LOG_TEXT("bets_delimiter", client_delimiter_name(format->delimiter)),
+        LOG_TEXT("bets_header", format->header == BETS_HEADER_SKIP ? "skip" : "none"),
+        LOG_TEXT("bets_allow_empty", format->empty == BETS_EMPTY_ALLOWED ? "true" : "false"),
         LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay));
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

@@ -4,6 +4,7 @@
 #ifndef LOTTERY_CLIENT_SETTINGS_H
 #define LOTTERY_CLIENT_SETTINGS_H
 
+#include "bets_format.h"
 #include "errbuf.h"
 #include "log.h"
 #include "status.h"
@@ -23,9 +24,10 @@ struct client_settings {
     enum log_level log_level;  /* lowest level that is logged */
     uint32_t batch_max_amount; /* bets in one batch at most, >= 1 */
     enum client_mode mode;
-    char bets_file[512];     /* lottery: the agency's CSV */
-    int64_t connect_timeout; /* ns without any progress after which to give up; 0 = never */
-    int64_t start_delay;     /* ns to wait before the first attempt to connect */
+    char bets_file[512];            /* lottery: the agency's CSV */
+    struct bets_format bets_format; /* how it is written */
+    int64_t connect_timeout;        /* ns without any progress after which to give up; 0 = never */
+    int64_t start_delay;            /* ns to wait before the first attempt to connect */
 };
 
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID

@@ -25,10 +25,11 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PLACEHOLDER = re.compile(r"NAME|\.\.\.|<|CMakeFiles")
 
 SETTING = re.compile(r'\{(?:NAMED\("(?P<same>\w+)"\)|"(?P<key>[\w.]+)",\s*"(?P<env>\w+)"),\s*'
-                     r"SETTING_(?P<type>\w+),\s*FIELD\((?P<field>\w+)\)")
+                     r"SETTING_(?P<type>\w+),\s*FIELD\((?P<field>[\w.]+)\)")
 DEFAULTS = re.compile(r"_settings defaults = \{(.*?)\n\};", re.S)
-DEFAULT = re.compile(r"\.(\w+) = (.*?),(?:\s*/\*.*?\*/)?\s*$", re.M)
+DEFAULT = re.compile(r"\.([\w.]+) = (.*?),(?:\s*/\*.*?\*/)?\s*$", re.M)
 ROW = re.compile(r"\| `([^`]+)` \| ([^|]*?) \|")
+CHOICES = {"8": "utf-8", "comma": ",", "refused": "false"}  # named otherwise in C
 CONSTANTS = {"NS_PER_MS": 10**6, "NS_PER_S": 10**9}
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -136,12 +137,13 @@ def default_of(kind, text):
     if kind in ("UINT", "DURATION"):
         return number_of(text)
     if kind in ("LEVEL", "CHOICE"):
-        return text.rpartition("_")[2].lower()
+        choice = text.rpartition("_")[2].lower()
+        return CHOICES.get(choice, choice)
     return ast.literal_eval(text)
 
 
 def same_default(kind, default, written):
-    if default == 0 and written == "none":
+    if default in (0, "") and written == "none":
         return True
     try:
         if kind == "DURATION":

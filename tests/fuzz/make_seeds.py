@@ -136,6 +136,13 @@ def a_bet(first, last, document, birthdate, number=7574, rest="7574", today=1000
         text(document) + text(birthdate) + text(rest)
 
 
+def in_format(content, encoding, number, delimiter=0, has_header=0, may_be_empty=0):
+    """A file that is not UTF-8 with commas: the byte at its end says what it is instead."""
+    flags = number | delimiter << 3 | has_header << 5 | may_be_empty << 6
+    return content.encode(encoding) + bytes([0xfe, flags])
+
+
+HEADER = "nombre,apellido,documento,nacimiento,numero\r\n"
 ROW = b"Santiago Lionel,Lorca,30904465,1999-03-17,7574\n"
 ONE = new_bets(1, 0, [bet("1")])
 SEEDS = {
@@ -175,6 +182,13 @@ SEEDS = {
         ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,
         b'"Ana, ""Nita""","Paz",1,2000-02-29,0\r\n', b'"Ana\n,b', b"a,b,c\n",
         b"Jos\xc3\xa9,\xff,1,2001-02-29,07574\n", b'a"b,c,1,2000-01-01,1\n', b"x" * 4100,
+        in_format("Jos\u00e9 \u20ac;Paz;1;2000-02-29;1\n" * 2, "cp1252", 1, 1),
+        in_format(HEADER + "Jos\u00e9,Paz,1,2000-02-29,1\r\n", "latin-1", 2, has_header=1),
+        in_format("sep=\t\n\U0001f600\tPaz\t1\t2000-02-29\t1", "utf-16", 3, 2, 1),
+        in_format("Ana,Paz,1,2000-02-29,1\n", "utf-16-le", 4),
+        in_format("sep=;\r\n" + HEADER.replace(",", ";"), "utf-16-be", 5, 1, 1, 1),
+        in_format("Ana\u00a0Luz,P\u00c3\u00a9,1,2000-02-29,1\n", "utf-8", 0), in_format("", "utf-8", 0),
+        b"Ana,Paz,1.0,17/03/1999,1\n" * 25 + b'"a\n,,,,\n1,Ana,Paz,1,2000-02-29,1\n',
     ],
     "bets_csv": [
         b"1,Ana,Paz,1D0,1999-12-31,7574\r\n" * 2, b'2,"Ana, ""Nita""",Paz,2D0,1999-12-31,1\r\n',
@@ -230,6 +244,8 @@ REGRESSIONS = {
     "bets_file": {
         # libcsv ends a row at any carriage return, so that rows began within a line.
         "lone-carriage-return": ROW + b"\r" + ROW,
+        # The end of a header without a line end counted as the place of the first bet.
+        "header-alone": in_format(HEADER[:-2], "utf-8", 0, 0, 1, 1),
     },
     "recovery": {
         # A header with a right checksum, but with a place within a record as what is on disk: opening

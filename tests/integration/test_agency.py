@@ -64,7 +64,7 @@ class Files(AgencyCase):
         }
         server = self.server(agencies=len(shapes))
         agencies = [self.agency(i, server.port, self.write(f"{i}.csv", text),
-                                CLI_BATCH_MAXAMOUNT=str(amount))
+                                CLI_BATCH_MAXAMOUNT=str(amount), CLI_BETS_ALLOWEMPTY="true")
                     for i, text in enumerate(shapes.values(), 1)]
         for agency in agencies:
             self.assertEqual(self.winners_of(agency), 0)
@@ -176,7 +176,7 @@ class Times(AgencyCase):
         bets."""
         server = self.server(agencies=3)
         early = [self.agency(1, server.port, self.write_rows("1.csv", rows(300, 7574))),
-                 self.agency(2, server.port, self.write("2.csv", ""))]
+                 self.agency(2, server.port, self.write("2.csv", ""), CLI_BETS_ALLOWEMPTY="true")]
         server.wait_line("agencia_finalizada", "success", count=2)
         for agency in early:
             agency.wait_line("apuestas_enviadas", "success")

@@ -16,6 +16,7 @@ static struct errbuf err;
 /* Checks a file with this text, and sets *rows to the number of its rows. */
 static enum status check(const char *dir, const char *text, uint64_t *rows)
 {
+    const struct bets_format format = {.empty = BETS_EMPTY_ALLOWED};
     struct bets_file *file;
     char path[300];
     bool is_done = false;
@@ -25,7 +26,7 @@ static enum status check(const char *dir, const char *text, uint64_t *rows)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     assert_int_equal(close(fd), 0);
-    assert_int_equal(bets_file_open(path, &file, &err), STATUS_OK);
+    assert_int_equal(bets_file_open(path, &format, &file, &err), STATUS_OK);
     enum status status = bets_file_check(file, &is_done, &err);
     assert_true(status != STATUS_OK || is_done);
     *rows = bets_file_rows(file);

@@ -18,7 +18,8 @@ static const char *const variables[] = {
     "CLI_ID",          "CLI_SERVER_ADDRESS", "CLI_LOOP_AMOUNT",
     "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",      "CLI_BATCH_MAXAMOUNT",
     "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT",
-    "CLI_START_DELAY"};
+    "CLI_START_DELAY", "CLI_BETS_ENCODING",  "CLI_BETS_DELIMITER",
+    "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY"};
 
 struct fixture {
     struct settings_file file;
@@ -111,6 +112,10 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->batch_max_amount, 150);
     assert_int_equal(settings->mode, CLIENT_MODE_LOTTERY);
     assert_string_equal(settings->bets_file, "./bets.csv");
+    assert_int_equal(settings->bets_format.encoding, BETS_ENCODING_UTF_8);
+    assert_int_equal(settings->bets_format.delimiter, BETS_DELIMITER_COMMA);
+    assert_int_equal(settings->bets_format.header, BETS_HEADER_NONE);
+    assert_int_equal(settings->bets_format.empty, BETS_EMPTY_REFUSED);
     assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
@@ -149,6 +154,10 @@ static void test_every_key(void **state)
                     "mode: echo\n"
                     "bets:\n"
                     "  file: /data/agency.csv\n"
+                    "  encoding: utf-16\n"
+                    "  delimiter: \";\"\n"
+                    "  header: skip\n"
+                    "  allowEmpty: true\n"
                     "connect:\n"
                     "  timeout: 300ms\n"
                     "start:\n"
@@ -161,6 +170,10 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.batch_max_amount, 1);
     assert_int_equal(f->settings.mode, CLIENT_MODE_ECHO);
     assert_string_equal(f->settings.bets_file, "/data/agency.csv");
+    assert_int_equal(f->settings.bets_format.encoding, BETS_ENCODING_UTF_16);
+    assert_int_equal(f->settings.bets_format.delimiter, BETS_DELIMITER_SEMICOLON);
+    assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
+    assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -238,6 +251,13 @@ static void test_errors_name_the_line(void **state)
                    "server.address: \"server:0\" is not host:port");
     assert_refused(f, "server:\n  address: :80\n", 2, "server.address: \":80\" is not host:port");
     assert_refused(f, "bets:\n  file: ''\n", 2, "bets.file: \"\" is not a text of 1..511 bytes");
+    assert_refused(f, "bets:\n  encoding: latin1\n", 2,
+                   "bets.encoding: \"latin1\" is not one of "
+                   "utf-8|windows-1252|iso-8859-1|utf-16|utf-16le|utf-16be");
+    assert_refused(f, "bets:\n  delimiter: x\n", 2, "bets.delimiter: \"x\" is not one of ,|;|tab");
+    assert_refused(f, "bets:\n  header: yes\n", 2, "bets.header: \"yes\" is not one of none|skip");
+    assert_refused(f, "bets:\n  allowEmpty: 1\n", 2,
+                   "bets.allowEmpty: \"1\" is not one of false|true");
 }
 
 /* Durations are those of Go: with a unit, and not negative. */
@@ -403,8 +423,9 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {"9",  "a:1", "1",     "1s", "CRITICAL",
-                                         "10", "bet", "b.csv", "2s", "3s"};
+    static const char *const values[] = {"9",        "a:1", "1",     "1s",  "CRITICAL",
+                                         "10",       "bet", "b.csv", "2s",  "3s",
+                                         "utf-16be", "tab", "skip",  "true"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
@@ -420,6 +441,10 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.batch_max_amount, 10);
     assert_int_equal(f->settings.mode, CLIENT_MODE_BET);
     assert_string_equal(f->settings.bets_file, "b.csv");
+    assert_int_equal(f->settings.bets_format.encoding, BETS_ENCODING_UTF_16BE);
+    assert_int_equal(f->settings.bets_format.delimiter, BETS_DELIMITER_TAB);
+    assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
+    assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -453,6 +478,8 @@ static void test_log_line(void **state)
                                          "client_id: 1 | server_address: server:12345 | "
                                          "loop_amount: 5 | loop_period: 1m30s | "
                                          "log_level: DEBUG | mode: lottery"));
+    assert_non_null(strstr(capture.text, " | bets_encoding: utf-8 | bets_delimiter: , | "
+                                         "bets_header: none | bets_allow_empty: false | "));
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);

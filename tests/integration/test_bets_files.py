@@ -1,0 +1,210 @@
+"""Files of bets as people have them: what the agency says, and what the settings read."""
+import os
+import pty
+import select
+import subprocess
+
+from fake_server import FakeServer, free_port
+from programs import BIN, Case, main, read_original, wait_until
+from wire import Closed
+
+ROW = "Ana,Paz,30904465,1999-03-17,7574"
+PEOPLE = [["José €", "Núñez; hijo", "1", "1999-03-17", "7574"],
+          ["Íñigo", 'O"Hara', "2", "2000-02-29", "1"],
+          ["Ana", "Pérez, la", "A3", "1980-01-01", "7574"]]
+
+
+def csv_text(people, delimiter=",", end="\r\n"):
+    """As Excel writes it: quotes where they are needed."""
+    def field(text):
+        if any(sign in text for sign in (delimiter, '"')):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+    return "".join(delimiter.join(map(field, row)) + end for row in people)
+
+
+class FilesCase(Case):
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+
+
+class Sending(FilesCase):
+    def test_every_encoding(self):
+        """What is stored are the same bets in UTF-8, whatever the file was."""
+        header = "nombre;apellido;dni;fecha;numero\r\n"
+        files = [
+            (csv_text(PEOPLE, ";").encode("cp1252"),
+             {"CLI_BETS_ENCODING": "windows-1252", "CLI_BETS_DELIMITER": ";"}),
+            (("sep=;\r\n" + header + csv_text(PEOPLE, ";")).encode("utf-16"),
+             {"CLI_BETS_ENCODING": "utf-16", "CLI_BETS_DELIMITER": ";", "CLI_BETS_HEADER": "skip"}),
+            (csv_text(PEOPLE, "\t", "\n").encode("utf-16-be"),
+             {"CLI_BETS_ENCODING": "utf-16", "CLI_BETS_DELIMITER": "tab"}),
+            (csv_text(PEOPLE).replace("€", "E").encode("latin-1"),
+             {"CLI_BETS_ENCODING": "iso-8859-1"}),
+            ((header.replace(";", ",") + csv_text(PEOPLE)).encode("utf-8-sig"),
+             {"CLI_BETS_HEADER": "skip"}),
+        ]
+        server = self.server(agencies=len(files))
+        agencies = [self.agency(i, server.port, self.write(f"{i}.csv", content), **settings)
+                    for i, (content, settings) in enumerate(files, 1)]
+        for agency in agencies:
+            self.assertEqual(agency.wait(), 0, agency.output())
+            self.assertEqual(agency.lines("consulta_ganadores")[0].details["cant_ganadores"], "2")
+        stored = {i: [] for i in range(1, len(files) + 1)}
+        for row in read_original(server.folder / "bets.csv"):
+            stored[row[0]].append([*row[1:4], row[4].isoformat(), str(row[5])])
+        for i, rows in stored.items():
+            expected = [[PEOPLE[0][0].replace("€", "E"), *PEOPLE[0][1:]], *PEOPLE[1:]] \
+                if i == 4 else PEOPLE
+            self.assertEqual(rows, expected)
+
+    def test_resuming_within_a_decoded_file(self):
+        """The server asks for a row far inside: the file goes on exactly there."""
+        rows = [["Ñandú €", "Paz", str(i), "1999-03-17", "1"] for i in range(20_000)]
+        path = self.write("bets.csv", csv_text(rows, ";").encode("utf-16"))
+        with FakeServer() as fake:
+            agency = self.agency(1, fake.port, path, CLI_BETS_ENCODING="utf-16",
+                                 CLI_BETS_DELIMITER=";")
+            for received in (12_345, 4_096, 19_999):
+                with fake.accept() as caller:
+                    caller.read_question()
+                    caller.answer(received)
+                    bet = caller.read_bets().bets[0]
+                    self.assertEqual((bet.first_name, bet.document), ("Ñandú €", str(received)))
+            agency.kill()
+
+    def test_all_bad_rows_are_logged(self):
+        """A line for each, as one was before, and nothing is sent."""
+        path = self.write("bets.csv", f"{ROW}\nAna,Paz,1.0,1999-03-17,1\n" * 22)
+        agency = self.agency(1, free_port(), path)
+        self.assertEqual(agency.wait(), 1)
+        reasons = [line.details["reason"] for line in agency.lines("leer_apuestas", "fail",
+                                                                   client_id=1)]
+        self.assertEqual(len(reasons), 21)
+        fault = "document is not 1 to 16 ASCII letters or digits"
+        self.assertTrue(reasons[0].startswith(f"{path}:2: {fault}; it is written with decimals"))
+        self.assertEqual(reasons[1:20], [f"{path}:{2 * i}: {fault}" for i in range(2, 21)])
+        self.assertEqual(reasons[20], f"{path}: 2 more bad rows")
+        self.assertEqual(agency.lines("connect"), [])
+
+    def test_an_empty_file_does_not_end_the_lottery(self):
+        """Status 1, and the server never sees the agency."""
+        server = self.server(agencies=1, level="DEBUG")
+        agency = self.agency(1, server.port, self.write("bets.csv", ""))
+        self.assertEqual(agency.wait(), 1)
+        self.assertIn("bets.allowEmpty", agency.lines("leer_apuestas", "fail")[0].details["reason"])
+        agency = self.agency(1, server.port, server.folder / "bets.csv")
+        self.assertEqual(agency.wait(), 1)
+        self.assertIn("server's own", agency.lines("leer_apuestas", "fail")[0].details["reason"])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.lines("agencia_finalizada"), [])
+
+    def test_a_warning_does_not_stop_it(self):
+        server = self.server(agencies=1)
+        agency = self.agency(1, server.port, self.write("bets.csv", "Ana,P\u00a0z,1,1999-03-17,1"))
+        self.assertEqual(agency.wait(), 0)
+        lines = agency.lines("leer_apuestas", "in_progress")
+        self.assertEqual(len(lines), 1)
+        self.assertIn("WARNING", lines[0].text)
+        self.assertIn("no-break space", lines[0].details["reason"])
+
+    def test_rewritten_in_place_with_its_time_restored(self):
+        """The file's size and time are as before, but its bets are not: nothing of it is sent."""
+        path = self.write("bets.csv", f"{ROW}\n" * 50)
+        before = path.stat()
+        with FakeServer() as fake:
+            agency = self.agency(1, fake.port, path)
+            with fake.accept() as caller:
+                caller.read_question()
+
+                def rewritten():
+                    with open(path, "r+b") as file:
+                        file.write(ROW.replace("Ana", "Eva").encode())
+                    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+                    return path.stat().st_ctime_ns != before.st_ctime_ns
+                wait_until(rewritten, "the clock of the file system to go on")
+                self.assertEqual(path.stat().st_mtime_ns, before.st_mtime_ns)
+                caller.answer(0)
+                self.assertEqual(agency.wait(), 1)
+                with self.assertRaises((Closed, ConnectionError)):
+                    caller.read_bets()
+        self.assertIn("changed while it was being sent",
+                      agency.lines("leer_apuestas", "fail")[0].details["reason"])
+
+
+class Summary(FilesCase):
+    def run_on_terminal(self, **settings):
+        """Runs an agency, of which the server has two of three bets, on a terminal; returns what it
+        shows."""
+        path = self.write("bets.csv", f"{ROW}\n" * 3)
+        master, terminal = pty.openpty()
+        self.addCleanup(os.close, master)
+        with FakeServer() as fake:
+            process = subprocess.Popen(
+                [BIN / "lottery-agency"], cwd=self.folder, start_new_session=True,
+                stdin=terminal, stdout=terminal, stderr=terminal,
+                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{fake.port}",
+                     "CLI_BETS_FILE": str(path), **settings})
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            os.close(terminal)
+            seen = b""
+
+            def shown(text):
+                nonlocal seen
+                if select.select([master], [], [], 0)[0]:
+                    try:
+                        seen += os.read(master, 65536)
+                    except OSError:  # the other end is closed: it has ended
+                        return True
+                return text in seen
+            with fake.accept() as caller:
+                caller.read_question()
+                caller.answer(2)
+                caller.read_bets()
+                caller.answer(3)
+                caller.read_finished()
+                if settings.get("TERM") != "dumb":
+                    wait_until(lambda: shown(b"waiting for the draw"), "the line")
+                caller.send_winners(["7"])
+                wait_until(lambda: shown(b"action: exit"), "the end")
+            self.assertEqual(process.wait(30), 0)
+        return seen.decode()
+
+    def test_on_a_terminal(self):
+        """Bets, time, rate and winners, after the line about the winners."""
+        seen = self.run_on_terminal()
+        self.assertRegex(seen, r"cant_ganadores: 1\r\n.*1 of 3 bets sent in \d+\.\d s, \d+/s; "
+                               r"1 winners\r\n")
+
+    def test_on_a_dumb_terminal(self):
+        """The summary alone: no line that is written over, no escape sequence."""
+        seen = self.run_on_terminal(TERM="dumb")
+        self.assertRegex(seen, r"\n1 of 3 bets sent in \d+\.\d s, \d+/s; 1 winners\r\n")
+        self.assertNotIn("\x1b", seen)
+        self.assertNotRegex(seen, r"\r[^\n]")
+
+    def test_without_colors(self):
+        """The line is there, but without escape sequences."""
+        seen = self.run_on_terminal(NO_COLOR="1")
+        self.assertIn("waiting for the draw", seen)
+        self.assertNotIn("\x1b", seen)
+
+    def test_without_a_terminal(self):
+        """Nothing but log lines."""
+        with FakeServer() as fake:
+            agency = self.agency(1, fake.port, self.write("bets.csv", ROW))
+            with fake.accept() as caller:
+                caller.read_question()
+                caller.answer(1)
+                caller.read_finished()
+                caller.send_winners([])
+                self.assertEqual(agency.wait(), 0)
+        self.assertEqual(agency.errors, "")
+
+
+if __name__ == "__main__":
+    main()
