@@ -1,6 +1,7 @@
 /* lottery-agency: reads the command line and the settings, and runs the agency. */
 #include "agency.h"
 #include "client_settings.h"
+#include "file_check.h"
 #include "log.h"
 #include "settings.h"
 #include "stop_signals.h"
@@ -10,25 +11,25 @@
 
 static const char help[] =
     "Usage: lottery-agency [OPTION]... [FILE]\n"
-    "A betting agency: sends its bets to the lottery's server and receives its winners. FILE has "
-    "the\n"
-    "bets (bets.file).\n"
+    "A betting agency: sends its bets to the lottery's server and receives its winners. FILE has\n"
+    "the bets (bets.file).\n"
     "\n"
     "  -c, --config PATH       settings file (default ./config.yaml, which may be absent)\n"
     "      --id N              which agency this is (id)\n"
     "      --server HOST:PORT  where the server is (server.address)\n"
     "      --mode MODE         lottery, bet or echo (mode)\n"
+    "      --check FILE        say whether FILE is fit to be sent, and what is wrong with it, by\n"
+    "                          the settings bets.*; send nothing\n"
     "  -h, --help              this text\n"
     "  -v, --version           name and version\n"
     "\n"
-    "Settings come from the command line, otherwise from the environment, otherwise from the "
-    "file,\n"
-    "otherwise they have a default; the README lists them. In mode bet, NOMBRE, APELLIDO, "
-    "DOCUMENTO, NACIMIENTO and NUMERO are\n"
-    "the bet; they are read from the environment only.\n"
+    "Settings come from the command line, otherwise from the environment, otherwise from the\n"
+    "file, otherwise they have a default; the README lists them. In mode bet, NOMBRE, APELLIDO,\n"
+    "DOCUMENTO, NACIMIENTO and NUMERO are the bet; they are read from the environment only.\n"
     "\n"
     "Exit status: 0 when the work is done or a signal stopped it, 1 when it could not be done, 2\n"
-    "for a bad command line, setting, or bet in the environment.\n";
+    "for a bad command line, setting, or bet in the environment. With --check: 0 when the file is\n"
+    "fit, 1 when it is not or cannot be read.\n";
 
 static int client_fail_settings(const char *reason)
 {
@@ -36,33 +37,50 @@ static int client_fail_settings(const char *reason)
     return AGENCY_EXIT_USAGE;
 }
 
+/* Without a server, so without an id, too. */
+static int client_check(const char *file, const struct settings_sources *sources)
+{
+    struct client_settings settings;
+    struct errbuf err = {{0}};
+
+    if (client_settings_load_without_id(sources, &settings, &err) != STATUS_OK)
+        return client_fail_settings(err.text);
+    return file_check(file, &settings);
+}
+
+/* What the command line says. */
+struct command_line {
+    struct settings_sources sources;
+    const char *checked; /* the file of --check, or NULL */
+};
+
 /* Reads the command line. Returns -1, or the exit status when there is nothing more to do. */
-static int client_read_command_line(int argc, char **argv, struct settings_sources *out)
+static int client_read_command_line(int argc, char **argv, struct command_line *out)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {"id", required_argument, NULL, 'i'},
-        {"mode", required_argument, NULL, 'm'},
-        {"server", required_argument, NULL, 's'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"check", required_argument, NULL, 'C'}, {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},        {"id", required_argument, NULL, 'i'},
+        {"mode", required_argument, NULL, 'm'},  {"server", required_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
+        case 'C':
+            out->checked = optarg;
+            break;
         case 'c':
-            out->path = optarg;
-            out->must_file_exist = true;
+            out->sources.path = optarg;
+            out->sources.must_file_exist = true;
             break;
         case 'i':
-            settings_add_argument(out, "--id", "id", optarg);
+            settings_add_argument(&out->sources, "--id", "id", optarg);
             break;
         case 'm':
-            settings_add_argument(out, "--mode", "mode", optarg);
+            settings_add_argument(&out->sources, "--mode", "mode", optarg);
             break;
         case 's':
-            settings_add_argument(out, "--server", "server.address", optarg);
+            settings_add_argument(&out->sources, "--server", "server.address", optarg);
             break;
         case 'h':
             (void)fputs(help, stdout);
@@ -76,7 +94,7 @@ static int client_read_command_line(int argc, char **argv, struct settings_sourc
         }
     }
     if (optind < argc)
-        settings_add_argument(out, "FILE", "bets.file", argv[optind++]);
+        settings_add_argument(&out->sources, "FILE", "bets.file", argv[optind++]);
     if (optind == argc)
         return -1;
     (void)fprintf(stderr, "lottery-agency: unexpected argument '%s'\n", argv[optind]);
@@ -85,15 +103,17 @@ static int client_read_command_line(int argc, char **argv, struct settings_sourc
 
 int main(int argc, char **argv)
 {
-    struct settings_sources sources = {.path = "./config.yaml"};
+    struct command_line command_line = {.sources.path = "./config.yaml"};
     struct client_settings settings;
     struct errbuf err = {{0}};
 
-    int status = client_read_command_line(argc, argv, &sources);
+    int status = client_read_command_line(argc, argv, &command_line);
     if (status >= 0)
         return status;
+    if (command_line.checked != NULL)
+        return client_check(command_line.checked, &command_line.sources);
     stop_signals_block();
-    if (client_settings_load(&sources, &settings, &err) != STATUS_OK)
+    if (client_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
         return client_fail_settings(err.text);
     log_set_level(settings.log_level);
     client_settings_log(&settings);

@@ -57,8 +57,8 @@ static const struct client_settings defaults = {
     .start_delay = 0,
 };
 
-enum status client_settings_load(const struct settings_sources *sources,
-                                 struct client_settings *out, struct errbuf *err)
+enum status client_settings_load_without_id(const struct settings_sources *sources,
+                                            struct client_settings *out, struct errbuf *err)
 {
     struct client_settings loaded = defaults;
 
@@ -67,6 +67,17 @@ enum status client_settings_load(const struct settings_sources *sources,
         status = settings_read_environment(&table, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_arguments(&table, &loaded, sources, err);
+    if (status == STATUS_OK)
+        *out = loaded;
+    return status;
+}
+
+enum status client_settings_load(const struct settings_sources *sources,
+                                 struct client_settings *out, struct errbuf *err)
+{
+    struct client_settings loaded;
+
+    enum status status = client_settings_load_without_id(sources, &loaded, err);
     if (status == STATUS_OK && loaded.id == 0) {
         errbuf_set(err, "%s: id: missing, and neither CLI_ID in the environment nor --id",
                    sources->path);

@@ -36,6 +36,10 @@ struct client_settings {
 enum status client_settings_load(const struct settings_sources *sources,
                                  struct client_settings *out, struct errbuf *err);
 
+/* The same without the id, for what needs none. */
+enum status client_settings_load_without_id(const struct settings_sources *sources,
+                                            struct client_settings *out, struct errbuf *err);
+
 /* Writes the `action: config` line, and a WARNING for each variable that looks like a setting and
  * is none. */
 void client_settings_log(const struct client_settings *settings);

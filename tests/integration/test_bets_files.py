@@ -1,13 +1,14 @@
-"""Files of bets as people have them: what the agency says, and what the settings read."""
+"""Files of bets as people have them: what --check and the agency say, and what the settings read."""
 import os
 import pty
 import select
 import subprocess
 
 from fake_server import FakeServer, free_port
-from programs import BIN, Case, main, read_original, wait_until
+from programs import BIN, ROOT, Case, environment_with, main, read_original, wait_until
 from wire import Closed
 
+CASES = ROOT.parent / "shared" / "cases"
 ROW = "Ana,Paz,30904465,1999-03-17,7574"
 PEOPLE = [["José €", "Núñez; hijo", "1", "1999-03-17", "7574"],
           ["Íñigo", 'O"Hara', "2", "2000-02-29", "1"],
@@ -29,6 +30,98 @@ class FilesCase(Case):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
+    def check(self, path, *arguments, **settings):
+        """Runs --check; returns its status and its output."""
+        result = subprocess.run([BIN / "lottery-agency", "--check", path, *arguments],
+                                cwd=self.folder, env=environment_with(settings), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(result.stderr, "")
+        return result.returncode, result.stdout
+
+
+class Check(FilesCase):
+    def test_a_fit_file(self):
+        """One line and status 0; neither an id nor a server is needed."""
+        path = self.write("bets.csv", f"{ROW}\r\n{ROW}\r\n")
+        self.assertEqual(self.check(path), (0, "2 bets, fit\n"))
+
+    def test_bad_rows(self):
+        """All of them up to 20, each with file, line and reason; then a count. Status 1."""
+        path = self.write("bets.csv", f"{ROW}\nbad\n" * 30)
+        status, output = self.check(path)
+        self.assertEqual(status, 1)
+        self.assertEqual(output.splitlines(),
+                         [f"{path}:{2 * i}: 1 fields instead of 5" for i in range(1, 21)] +
+                         [f"{path}: 10 more bad rows"])
+
+    def test_warnings(self):
+        """What is valid but looks like a mistake is named, and the file is fit all the same."""
+        path = self.write("bets.csv", f"{ROW}\nAna\u00a0Luz,Gil,1,1999-03-17,1\n")
+        status, output = self.check(path)
+        self.assertEqual(status, 0)
+        self.assertRegex(output, rf"^{path}:2: .*no-break space.*\(a warning\)\n2 bets, fit\n$")
+
+    def test_a_file_that_cannot_be_read(self):
+        self.assertEqual(self.check(self.folder / "none.csv"),
+                         (1, f"{self.folder}/none.csv: No such file or directory\n"))
+        self.assertEqual(self.check(self.folder), (1, f"{self.folder}: not a regular file\n"))
+
+    def test_settings(self):
+        """They come from the environment and from the file of settings, as always; bad ones and bad
+        arguments are status 2."""
+        path = self.write("bets.csv", csv_text(PEOPLE, ";").encode("cp1252"))
+        config = self.write("other.yaml", 'bets: {delimiter: ";", encoding: windows-1252}\n')
+        self.assertEqual(self.check(path)[0], 1)
+        self.assertEqual(self.check(path, "--config", config), (0, "3 bets, fit\n"))
+        self.assertEqual(self.check(path, CLI_BETS_DELIMITER=";", CLI_BETS_ENCODING="windows-1252"),
+                         (0, "3 bets, fit\n"))
+        status, output = self.check(path, CLI_BETS_DELIMITER="x")
+        self.assertEqual(status, 2)
+        self.assertIn("CLI_BETS_DELIMITER", output)
+        result = subprocess.run([BIN / "lottery-agency", "--check"], stderr=subprocess.DEVNULL,
+                                timeout=60)
+        self.assertEqual(result.returncode, 2)
+
+    def test_no_bets(self):
+        """An empty file is fit only if the settings say so. The server's own is recognised, with bets
+        and without."""
+        path = self.write("bets.csv", "")
+        status, output = self.check(path)
+        self.assertEqual(status, 1)
+        self.assertIn("set bets.allowEmpty to true", output)
+        self.assertEqual(self.check(path, CLI_BETS_ALLOWEMPTY="true"), (0, "0 bets, fit\n"))
+        server = self.server(agencies=2)
+        status, output = self.check(server.folder / "bets.csv")
+        self.assertEqual(status, 1)
+        self.assertIn("the server's own bets.csv", output)
+        agency = self.agency(1, server.port, self.write("1.csv", ROW))
+        server.wait_line("agencia_finalizada", "success")
+        status, output = self.check(server.folder / "bets.csv")
+        self.assertEqual(status, 1)
+        self.assertIn("the server's own bets.csv", output)
+        agency.kill()
+
+    def test_files_of_people(self):
+        """The files of the folder CASES: each says what it is and what to do; the settings read those
+        that they are for."""
+        if not CASES.exists():
+            self.skipTest("the folder of cases is not here")
+        said = {"utf16le-bom": "bets.encoding to utf-16", "latin1": "bets.encoding to windows-1252",
+                "semicolon": "bets.delimiter to ;", "sep-line": "bets.header to skip",
+                "only-commas-end": "delete it", "header": "bets.header to skip",
+                "dni-dots": "write digits alone", "date-excel-es": "yyyy-mm-dd",
+                "nbsp": "no-break space"}
+        for name, text in said.items():
+            with self.subTest(name):
+                self.assertIn(text, self.check(CASES / f"{name}.csv")[1])
+        for name, settings in {"utf16le-bom": {"CLI_BETS_ENCODING": "utf-16"},
+                               "latin1": {"CLI_BETS_ENCODING": "windows-1252"},
+                               "semicolon": {"CLI_BETS_DELIMITER": ";"},
+                               "sep-line": {"CLI_BETS_HEADER": "skip"},
+                               "header": {"CLI_BETS_HEADER": "skip"}}.items():
+            with self.subTest(name):
+                self.assertEqual(self.check(CASES / f"{name}.csv", **settings),
+                                 (0, "3 bets, fit\n"))
 
 
 class Sending(FilesCase):

@@ -223,6 +223,20 @@ static void test_id_is_missing(void **state)
     assert_untouched(f);
 }
 
+/* What needs no id loads without one, but everything else has to be right. */
+static void test_without_id(void **state)
+{
+    struct fixture *f = *state;
+
+    settings_file_write(&f->file, "bets.header: skip\n", strlen("bets.header: skip\n"));
+    assert_int_equal(client_settings_load_without_id(f->file.path, &f->settings, &f->err),
+                     STATUS_OK);
+    assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
+    settings_file_write(&f->file, "id: 0\n", strlen("id: 0\n"));
+    assert_int_equal(client_settings_load_without_id(f->file.path, &f->settings, &f->err),
+                     STATUS_INVALID);
+}
+
 /* An error has the file, the line, the key and the reason. */
 static void test_errors_name_the_line(void **state)
 {
@@ -495,6 +509,7 @@ int main(void)
         CASE(test_other_spellings),
         CASE(test_own_file),
         CASE(test_id_is_missing),
+        CASE(test_without_id),
         CASE(test_errors_name_the_line),
         CASE(test_durations),
         CASE(test_given_twice),
