@@ -2,7 +2,7 @@
  *
  * Happy path: check the whole file; connect; ask how many bets the server has and go to that row;
  * keep a window of batches in flight; when all are acknowledged, send Finished; count the winners
- * as they arrive.
+ * as they arrive, and write them to a file if the settings name one.
  *
  * Failure modes: bad rows: their lines are named, nothing is sent. The connection breaks: connect
  * and ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the
@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "log.h"
 #include "progress.h"
+#include "winners_file.h"
 #include "wire.h"
 
 #include <inttypes.h>
@@ -67,7 +68,10 @@ struct lottery_mode_state {
     uint64_t next_row;  /* the first row not sent yet */
     uint64_t acked;     /* bets that the server has */
     uint64_t winners;   /* received on this connection */
-    uint64_t heard_ms;  /* monotonic: when bytes last arrived, or the connection opened */
+    uint64_t told;      /* winners that were logged, on any connection */
+    bool is_written;    /* the file of winners is complete */
+    struct winners_file winners_file;
+    uint64_t heard_ms; /* monotonic: when bytes last arrived, or the connection opened */
 };
 
 static struct lottery_mode_state *lottery_mode_state(struct agency *agency)
@@ -283,23 +287,64 @@ static bool lottery_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
     return agency_is_reading(owner);
 }
 
+/* Logs the winners of a message, except those that were logged before a connection broke: the list
+ * has come again from its beginning. */
+static void lottery_mode_tell_winners(struct lottery_mode_state *self,
+                                      const Lottery__V1__Winners *winners)
+{
+    for (size_t i = 0; i < winners->n_documents; i++) {
+        if (self->winners + i < self->told)
+            continue;
+        LOG(DEBUG, "ganador", SUCCESS, LOG_TEXT("dni", winners->documents[i]));
+        self->told++;
+    }
+}
+
+/* Writes the winners of a message to the file; the first of a connection's begins it again, and the
+ * last completes it. */
+static enum status lottery_mode_write_winners(struct lottery_mode_state *self,
+                                              const Lottery__V1__Winners *winners,
+                                              struct errbuf *err)
+{
+    enum status status = STATUS_OK;
+
+    if (self->winners == 0)
+        status = winners_file_restart(&self->winners_file, err);
+    for (size_t i = 0; status == STATUS_OK && i < winners->n_documents; i++)
+        status = winners_file_add(&self->winners_file, text_of(winners->documents[i]), err);
+    if (status == STATUS_OK && !winners->more) {
+        status = winners_file_commit(&self->winners_file, err);
+        self->is_written = status == STATUS_OK;
+    }
+    return status;
+}
+
 static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *winners)
 {
     struct agency *agency = owner;
     struct lottery_mode_state *self = lottery_mode_state(agency);
+    enum status status = STATUS_OK;
+    struct errbuf err = {{0}};
 
     if (self->stage != LOTTERY_STAGE_FINISHING) {
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected winners");
         return false;
     }
+    lottery_mode_tell_winners(self, winners);
+    if (self->winners_file.fd >= 0)
+        status = lottery_mode_write_winners(self, winners, &err);
     self->winners += winners->n_documents;
-    for (size_t i = 0; i < winners->n_documents; i++)
-        LOG(DEBUG, "ganador", SUCCESS, LOG_TEXT("dni", winners->documents[i]));
-    if (winners->more)
+    if (status == STATUS_OK && winners->more)
         return true;
-    self->stage = LOTTERY_STAGE_DONE;
     progress_clear(&self->progress);
-    LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners));
+    if (!winners->more) {
+        self->stage = LOTTERY_STAGE_DONE;
+        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners));
+    }
+    if (status != STATUS_OK) {
+        agency_fail(agency, "guardar_ganadores", err.text);
+        return false;
+    }
     progress_sum_up(&self->progress, self->acked, self->winners);
     dialer_finish(&agency->dialer);
     return agency_is_reading(agency);
@@ -408,11 +453,29 @@ static void lottery_mode_on_tick(uv_timer_t *timer)
         dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
+/* Opens the file of bets, and already the one for the winners: if it cannot be written, that is
+ * known before the draw. */
+static bool lottery_mode_open_files(struct agency *agency)
+{
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+    const struct client_settings *settings = agency->settings;
+    const char *action = "leer_apuestas";
+    struct errbuf err = {{0}};
+
+    enum status status =
+        bets_file_open(settings->bets_file, &settings->bets_format, &self->file, &err);
+    if (status == STATUS_OK && settings->winners_file[0] != '\0') {
+        action = "guardar_ganadores";
+        status = winners_file_init(&self->winners_file, settings->winners_file, &err);
+    }
+    if (status != STATUS_OK)
+        LOG(ERROR, action, FAIL, LOG_UINT("client_id", settings->id), LOG_TEXT("reason", err.text));
+    return status == STATUS_OK;
+}
+
 static enum agency_exit lottery_mode_start(struct agency *agency)
 {
-    const struct client_settings *settings = agency->settings;
     struct lottery_mode_state *self = lottery_mode_state(agency);
-    struct errbuf err = {{0}};
 
     answer_reader_init(&self->reader, &lottery_mode_handlers, agency);
     progress_init(&self->progress);
@@ -422,12 +485,9 @@ static enum agency_exit lottery_mode_start(struct agency *agency)
     self->checker.data = agency;
     self->ticker.data = agency;
     self->pause.data = agency;
-    if (bets_file_open(settings->bets_file, &settings->bets_format, &self->file, &err) !=
-        STATUS_OK) {
-        LOG(ERROR, "leer_apuestas", FAIL, LOG_UINT("client_id", settings->id),
-            LOG_TEXT("reason", err.text));
+    self->winners_file.fd = -1;
+    if (!lottery_mode_open_files(agency))
         return AGENCY_EXIT_FAIL;
-    }
     (void)uv_idle_start(&self->checker, lottery_mode_on_check);
     (void)uv_timer_start(&self->ticker, lottery_mode_on_tick, TICK_MS, TICK_MS);
     return AGENCY_EXIT_OK;
@@ -442,11 +502,15 @@ static void lottery_mode_close(struct agency *agency)
     uv_close((uv_handle_t *)&self->ticker, NULL);
     uv_close((uv_handle_t *)&self->pause, NULL);
     answer_reader_fini(&self->reader);
+    winners_file_fini(&self->winners_file);
     if (self->file != NULL) {
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", agency->settings->bets_file));
         bets_file_close(self->file);
         self->file = NULL;
     }
+    if (self->is_written)
+        LOG(INFO, "guardar_ganadores", SUCCESS, LOG_TEXT("file", agency->settings->winners_file),
+            LOG_UINT("cantidad", self->winners));
 }
 
 const struct mode lottery_mode = {

@@ -9,6 +9,7 @@
 
 _Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->winners_file) == SETTING_TEXT_SIZE, "text");
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
@@ -34,6 +35,7 @@ static const struct setting settings[] = {
      "none|skip"},
     {"bets.allowEmpty", "CLI_BETS_ALLOWEMPTY", SETTING_CHOICE, FIELD(bets_format.empty), 0, 0,
      "false|true"},
+    {"winners.file", "CLI_WINNERS_FILE", SETTING_TEXT, FIELD(winners_file), 0, 0, NULL},
     {"connect.timeout", "CLI_CONNECT_TIMEOUT", SETTING_DURATION, FIELD(connect_timeout), 0, 0,
      NULL},
     {"start.delay", "CLI_START_DELAY", SETTING_DURATION, FIELD(start_delay), 0, 0, NULL},
@@ -53,6 +55,7 @@ static const struct client_settings defaults = {
     .bets_format.delimiter = BETS_DELIMITER_COMMA,
     .bets_format.header = BETS_HEADER_NONE,
     .bets_format.empty = BETS_EMPTY_REFUSED,
+    .winners_file = "", /* none */
     .connect_timeout = 120 * NS_PER_S,
     .start_delay = 0,
 };
@@ -148,10 +151,11 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
         LOG_TEXT("mode", client_mode_name(s->mode)),
         LOG_UINT("batch_max_amount", s->batch_max_amount), LOG_TEXT("bets_file", s->bets_file),
+        LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay),
         LOG_TEXT("bets_encoding", client_encoding_name(format->encoding)),
         LOG_TEXT("bets_delimiter", client_delimiter_name(format->delimiter)),
         LOG_TEXT("bets_header", format->header == BETS_HEADER_SKIP ? "skip" : "none"),
         LOG_TEXT("bets_allow_empty", format->empty == BETS_EMPTY_ALLOWED ? "true" : "false"),
-        LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay));
+        LOG_TEXT("winners_file", s->winners_file));
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

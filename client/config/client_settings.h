@@ -26,6 +26,7 @@ struct client_settings {
     enum client_mode mode;
     char bets_file[512];            /* lottery: the agency's CSV */
     struct bets_format bets_format; /* how it is written */
+    char winners_file[512];         /* lottery: where the winners' documents go; empty: nowhere */
     int64_t connect_timeout;        /* ns without any progress after which to give up; 0 = never */
     int64_t start_delay;            /* ns to wait before the first attempt to connect */
 };

@@ -1,7 +1,10 @@
-"""Files of bets as people have them: what --check and the agency say, and what the settings read."""
+"""Files of bets as people have them: what --check and the agency say, what the settings read, and the
+file of winners."""
 import os
+import pathlib
 import pty
 import select
+import signal
 import subprocess
 
 from fake_server import FakeServer, free_port
@@ -226,6 +229,111 @@ class Sending(FilesCase):
                     caller.read_bets()
         self.assertIn("changed while it was being sent",
                       agency.lines("leer_apuestas", "fail")[0].details["reason"])
+
+
+class Winners(FilesCase):
+    def setUp(self):
+        super().setUp()
+        self.target = self.folder / "winners.txt"
+        self.fake = FakeServer()
+        self.addCleanup(self.fake.listener.close)
+
+    def start(self, **settings):
+        path = self.write("bets.csv", f"{ROW}\n" * 3)
+        return self.agency(1, self.fake.port, path, CLI_WINNERS_FILE=str(self.target), **settings)
+
+    def finish(self, caller):
+        caller.read_question()
+        caller.answer(3)
+        caller.read_finished()
+
+    def leftovers(self):
+        return sorted(path.name for path in self.folder.iterdir() if "winners" in path.name)
+
+    def test_with_a_server(self):
+        """The documents in the order of the bets, and a line about it before the last one."""
+        server = self.server(agencies=1)
+        path = self.write("bets.csv", csv_text(PEOPLE))
+        agency = self.agency(1, server.port, path, CLI_WINNERS_FILE=str(self.target))
+        self.assertEqual(agency.wait(), 0)
+        self.assertEqual(self.target.read_text(), "1\nA3\n")
+        line, last = agency.lines()[-2:]
+        self.assertTrue(line.is_about("guardar_ganadores", "success", file=self.target, cantidad=2))
+        self.assertTrue(last.is_about("exit", "success"))
+        self.assertEqual(self.leftovers(), ["winners.txt"])
+
+    def test_after_a_reconnect_nothing_is_told_twice(self):
+        """The list comes again from its beginning: the log goes on where it was, and the file has
+        everybody once."""
+        self.target.write_text("old\n")
+        agency = self.start(level="DEBUG")
+        with self.fake.accept() as caller:
+            self.finish(caller)
+            caller.send_winners(["1", "2"], more=True)
+            caller.send_winners(["3"], more=True)
+            agency.wait_line("ganador", count=3)
+            self.assertEqual(self.target.read_text(), "old\n")
+        with self.fake.accept() as caller:
+            self.finish(caller)
+            caller.send_winners(["1"], more=True)
+        with self.fake.accept() as caller:
+            self.finish(caller)
+            caller.send_winners(["1", "2", "3", "2"], more=True)
+            caller.send_winners(["4"])
+            self.assertEqual(agency.wait(), 0)
+        told = [line.details["dni"] for line in agency.lines("ganador", "success")]
+        self.assertEqual(told, ["1", "2", "3", "2", "4"])
+        self.assertEqual(self.target.read_text(), "1\n2\n3\n2\n4\n")
+
+    def test_killed_halfway(self):
+        """The file is the old one until it is the new one, whole; a signal also takes the temporary
+        file away."""
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            self.target.write_text("old\n")
+            agency = self.start(level="DEBUG")
+            with self.fake.accept() as caller:
+                self.finish(caller)
+                caller.send_winners([str(i) for i in range(900)], more=True)
+                agency.wait_line("ganador", count=900)
+                self.assertEqual(len(self.leftovers()), 2)
+                agency.signal(number)
+                agency.wait()
+            self.assertEqual(self.target.read_text(), "old\n")
+            if number == signal.SIGTERM:
+                self.assertEqual(self.leftovers(), ["winners.txt"])
+            for name in self.leftovers()[1:]:
+                os.unlink(self.folder / name)
+
+    def test_a_place_that_cannot_be_written(self):
+        """Status 1 before anything is sent, so that the draw is not missed."""
+        self.target = pathlib.Path(self.folder, "none", "winners.txt")
+        agency = self.start()
+        self.assertEqual(agency.wait(), 1)
+        self.assertEqual(agency.lines("guardar_ganadores", "fail")[0].details["reason"],
+                         f"{self.target}: No such file or directory")
+        self.assertEqual(agency.lines("connect"), [])
+
+    def test_a_place_that_is_taken_meanwhile(self):
+        """The outcome is in the log, the failure too: status 1."""
+        agency = self.start()
+        with self.fake.accept() as caller:
+            self.finish(caller)
+            self.target.mkdir()
+            caller.send_winners(["1"])
+            self.assertEqual(agency.wait(), 1)
+        self.assertTrue(agency.lines("consulta_ganadores", "success", cant_ganadores=1))
+        self.assertEqual(len(agency.lines("guardar_ganadores", "fail")), 1)
+        self.assertEqual(agency.lines("guardar_ganadores", "success"), [])
+        self.assertEqual(self.leftovers(), ["winners.txt"])
+
+    def test_what_is_no_document(self):
+        """A server that is not ours cannot write two lines with one winner."""
+        agency = self.start()
+        with self.fake.accept() as caller:
+            self.finish(caller)
+            caller.send_winners(["1\n2"])
+            self.assertEqual(agency.wait(), 1)
+        self.assertFalse(self.target.exists())
 
 
 class Summary(FilesCase):

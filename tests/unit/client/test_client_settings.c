@@ -15,11 +15,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const variables[] = {
-    "CLI_ID",          "CLI_SERVER_ADDRESS", "CLI_LOOP_AMOUNT",
-    "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",      "CLI_BATCH_MAXAMOUNT",
-    "CLI_MODE",        "CLI_BETS_FILE",      "CLI_CONNECT_TIMEOUT",
-    "CLI_START_DELAY", "CLI_BETS_ENCODING",  "CLI_BETS_DELIMITER",
-    "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY"};
+    "CLI_ID",          "CLI_SERVER_ADDRESS",  "CLI_LOOP_AMOUNT",
+    "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",       "CLI_BATCH_MAXAMOUNT",
+    "CLI_MODE",        "CLI_BETS_FILE",       "CLI_CONNECT_TIMEOUT",
+    "CLI_START_DELAY", "CLI_BETS_ENCODING",   "CLI_BETS_DELIMITER",
+    "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE"};
 
 struct fixture {
     struct settings_file file;
@@ -51,6 +51,14 @@ static enum status load_file(const char *path, struct client_settings *out, stru
     const struct settings_sources sources = {.path = path};
 
     return client_settings_load(&sources, out, err);
+}
+
+static enum status load_file_without_id(const char *path, struct client_settings *out,
+                                        struct errbuf *err)
+{
+    const struct settings_sources sources = {.path = path};
+
+    return client_settings_load_without_id(&sources, out, err);
 }
 
 static enum status load_bytes(struct fixture *f, const char *bytes, size_t size)
@@ -116,6 +124,7 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->bets_format.delimiter, BETS_DELIMITER_COMMA);
     assert_int_equal(settings->bets_format.header, BETS_HEADER_NONE);
     assert_int_equal(settings->bets_format.empty, BETS_EMPTY_REFUSED);
+    assert_string_equal(settings->winners_file, "");
     assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
@@ -158,6 +167,8 @@ static void test_every_key(void **state)
                     "  delimiter: \";\"\n"
                     "  header: skip\n"
                     "  allowEmpty: true\n"
+                    "winners:\n"
+                    "  file: /data/winners.txt\n"
                     "connect:\n"
                     "  timeout: 300ms\n"
                     "start:\n"
@@ -174,6 +185,7 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.bets_format.delimiter, BETS_DELIMITER_SEMICOLON);
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
+    assert_string_equal(f->settings.winners_file, "/data/winners.txt");
     assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -229,11 +241,11 @@ static void test_without_id(void **state)
     struct fixture *f = *state;
 
     settings_file_write(&f->file, "bets.header: skip\n", strlen("bets.header: skip\n"));
-    assert_int_equal(client_settings_load_without_id(f->file.path, &f->settings, &f->err),
+    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err),
                      STATUS_OK);
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     settings_file_write(&f->file, "id: 0\n", strlen("id: 0\n"));
-    assert_int_equal(client_settings_load_without_id(f->file.path, &f->settings, &f->err),
+    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err),
                      STATUS_INVALID);
 }
 
@@ -437,9 +449,9 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {"9",        "a:1", "1",     "1s",  "CRITICAL",
-                                         "10",       "bet", "b.csv", "2s",  "3s",
-                                         "utf-16be", "tab", "skip",  "true"};
+    static const char *const values[] = {"9",        "a:1", "1",     "1s",   "CRITICAL",
+                                         "10",       "bet", "b.csv", "2s",   "3s",
+                                         "utf-16be", "tab", "skip",  "true", "w"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
@@ -459,6 +471,7 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.bets_format.delimiter, BETS_DELIMITER_TAB);
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
+    assert_string_equal(f->settings.winners_file, "w");
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -484,7 +497,8 @@ static void test_log_line(void **state)
     struct fixture *f = *state;
     struct capture capture;
 
-    assert_loads(f, "id: 1\nloop:\n  period: 90000ms\nlog:\n  level: DEBUG\nstart.delay: 1500ms\n");
+    assert_loads(f, "id: 1\nloop:\n  period: 90000ms\nlog:\n  level: DEBUG\nstart.delay: 1500ms\n"
+                    "winners.file: w.txt\n");
     capture_begin(&capture);
     client_settings_log(&f->settings);
     capture_end(&capture);
@@ -493,7 +507,8 @@ static void test_log_line(void **state)
                                          "loop_amount: 5 | loop_period: 1m30s | "
                                          "log_level: DEBUG | mode: lottery"));
     assert_non_null(strstr(capture.text, " | bets_encoding: utf-8 | bets_delimiter: , | "
-                                         "bets_header: none | bets_allow_empty: false | "));
+                                         "bets_header: none | bets_allow_empty: false | "
+                                         "winners_file: w.txt | "));
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
