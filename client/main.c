@@ -4,6 +4,7 @@
 #include "file_check.h"
 #include "log.h"
 #include "settings.h"
+#include "standard_fds.h"
 #include "stop_signals.h"
 
 #include <getopt.h>
@@ -107,6 +108,8 @@ int main(int argc, char **argv)
     struct client_settings settings;
     struct errbuf err = {{0}};
 
+    if (!standard_fds_open())
+        return AGENCY_EXIT_FAIL;
     int status = client_read_command_line(argc, argv, &command_line);
     if (status >= 0)
         return status;

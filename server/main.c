@@ -6,6 +6,7 @@
 #include "server_settings.h"
 #include "settings.h"
 #include "signals.h"
+#include "standard_fds.h"
 #include "supervisor.h"
 
 #include <getopt.h>
@@ -61,6 +62,8 @@ static int server_read_command_line(int argc, char **argv, struct command_line *
         {"version", no_argument, NULL, 'v'},        {NULL, 0, NULL, 0},
     };
 
+    if (!standard_fds_open())
+        return EXIT_FAILURE;
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
         case 'a':
