@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "clock.h"
+#include "log_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,8 +55,7 @@ bool log_level_from_name(const char *name, enum log_level *out)
     return false;
 }
 
-/* Keeps one byte free for the newline. Never cuts within a UTF-8 sequence: readers of the log would
- * refuse the line. */
+/* Keeps one byte free for the newline. */
 static void log_line_add(struct line *line, const char *bytes, size_t size)
 {
     size_t left = sizeof(line->bytes) - 1 - line->size;
@@ -65,8 +65,6 @@ static void log_line_add(struct line *line, const char *bytes, size_t size)
     if (size > left) {
         line->is_cut = true;
         size = left;
-        while (size > 0 && ((unsigned char)bytes[size] & 0xc0) == 0x80)
-            size--;
     }
     memcpy(line->bytes + line->size, bytes, size);
     line->size += size;
@@ -80,16 +78,13 @@ static void log_line_add_text(struct line *line, const char *text)
 /* A value must not look like another detail or another line. */
 static void log_line_add_value(struct line *line, const char *value, size_t size)
 {
-    size_t start = line->size;
+    size_t taken;
 
-    log_line_add(line, value, size);
-    for (size_t i = start; i < line->size; i++) {
-        unsigned char byte = (unsigned char)line->bytes[i];
-        if (byte == '|')
-            line->bytes[i] = '/';
-        else if (byte < 0x20 || byte == 0x7f)
-            line->bytes[i] = ' ';
-    }
+    if (line->is_cut)
+        return;
+    line->size += log_text_copy(line->bytes + line->size, sizeof(line->bytes) - 1 - line->size,
+                                value, size, &taken);
+    line->is_cut = taken < size;
 }
 
 /* The text is cached: it changes only once a second, and formatting it takes longer than the rest

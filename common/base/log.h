@@ -43,7 +43,7 @@ bool log_level_from_name(const char *name, enum log_level *out);
 /* One detail of a line. The value is borrowed during the call; NULL counts as empty. */
 struct log_field {
     const char *key;
-    const char *value; /* '|' and control characters are replaced when written */
+    const char *value; /* foreign text: made safe when written, see log_text.h */
     size_t size;       /* bytes of value */
 };
 

@@ -201,6 +201,11 @@ SEEDS = {
         a_bet(b"\xed\xa0\x80", b"\xc0\x80", "1", "2400-12-31", rest=b"\xf4\x90\x80\x80"),
         a_bet(b"\xf0\x8f\xbf\xbf", b"\xe0\x9f\xbf", "z9", "9999-12-31", 10000, "00009999"),
     ],
+    "log": [
+        b"CLIENT 1 | result: fail\r\n2024-08-21", "a\u0085b\u2028c\u202ed\u2066e\ufeff".encode(),
+        b"\xff\xc3\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82", b"x" * 8000 + b"|\xe2\x82\xac" * 800,
+        "N\u00b0 1 \u65e5\u672c \U0001f600".encode() + bytes(range(32)),
+    ],
     "values": [
         struct.pack("<QB", 2 * ns, 0) + text(value) for ns, value in
         ((0, "0"), (1, "1h2m3.5s"), (1500, "300ms"), (90 * 10**9, "1.5\u00b5s"), (2**62, "69999"),

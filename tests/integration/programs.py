@@ -21,6 +21,9 @@ BIN = pathlib.Path(os.environ.get("LOTTERY_BIN", ROOT / "build" / "bin")).resolv
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG   |INFO    |WARNING |ERROR   |CRITICAL) "
                   r"action: (?P<action>\w+) \| result: (?P<result>success|fail|in_progress)"
                   r"(?P<details>( \| [^|:]+: [^|]*)*)$")
+# What no line may contain, whatever a peer sends: bytes that are not UTF-8 (they are read as U+FFFD),
+# controls, line separators, marks of direction, a byte order mark.
+UNSAFE = re.compile("[\ufffd\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 SANITIZER = re.compile(r"Sanitizer|runtime error")
 
 
@@ -278,6 +281,7 @@ class Case(unittest.TestCase):
             program.kill()
             if SANITIZER.search(program.output()):
                 self.fail(program.output())
+            self.assertEqual([text for text in program.texts if UNSAFE.search(text)], [])
         shutil.rmtree(self.folder)
 
     def server(self, *arguments, folder=None, **settings):

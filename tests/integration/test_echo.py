@@ -59,7 +59,8 @@ class Echo(Case):
         stays one line with its fields."""
         line = b"a | b: c\x00\x01\x7f \xff\xfe \xe2\x80\xa8\n"
         self.assertEqual(self.ask(line), line)
-        self.echo.wait_line("receive_message", "success")
+        logged = self.echo.wait_line("receive_message", "success")
+        self.assertEqual(logged.details["msg"], "a / b: c    ??  ")
         self.assertEqual(self.echo.stop(), 0)
 
     def test_no_data_folder_is_needed(self):

@@ -7,7 +7,7 @@ import unittest
 
 from fake_server import FakeServer
 from programs import BIN, SANITIZER, Case, environment_with, wait_until
-from wire import Peer, bet
+from wire import Peer, bet, frame, pb
 
 
 class StandardDescriptors(Case):
@@ -81,6 +81,56 @@ class StandardDescriptors(Case):
                 self.assertEqual(agency.returncode, 0, output + errors)
                 self.assertEqual("cant_ganadores: 1" in output, 1 not in closed)
                 self.assertNotRegex(output + errors, SANITIZER)
+
+
+# Ends a line, begins an escape sequence, or turns the direction of text; the last is not UTF-8.
+EVIL = ("|", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066",
+        "\ufeff", b"\xff", b"\xc3", b"\xed\xa0\x80")
+
+
+class Injection(Case):
+    """What a peer sends cannot pass for another line or detail. Case looks at every line at the end."""
+
+    def test_what_an_echo_server_gets(self):
+        """Each of them, and all together."""
+        server = self.server(mode="echo")
+        texts = [part if isinstance(part, bytes) else part.encode() for part in EVIL]
+        for text in (*texts, b"".join(texts)):
+            with Peer(server.port) as peer:
+                peer.send_bytes(b"a" + text.replace(b"\n", b"") + b"z | result: fail\n")
+                self.assertTrue(peer.socket.recv(1000))
+        for count in range(len(texts) + 1):
+            line = server.wait_line("receive_message", "success", count=count + 1)
+            self.assertRegex(line.details["msg"], "^a[ ?/]*z / result: fail$")
+        self.assertEqual(server.stop(), 0)
+
+    def answer_badly(self, mode, code, detail):
+        """An agency's lines about an Ack whose detail has these bytes."""
+        path = self.folder / "bets.csv"
+        path.write_text("Ana,Paz,30904465,1999-03-17,7574\r\n")
+        with FakeServer() as fake:
+            agency = self.agency(1, fake.port, path, mode=mode, NOMBRE="Ana", APELLIDO="Paz",
+                                 DOCUMENTO="1", NACIMIENTO="1999-03-17", NUMERO="1")
+            caller = fake.accept()
+            caller.read_question()
+            caller.answer()
+            caller.read_bets()
+            caller.send_bytes(frame(pb.OPCODE_ACK, bytes([0x08, code, 0x1a, len(detail)]) + detail))
+            line = agency.wait_line("apuesta_enviada" if mode == "bet" else "apuestas_enviadas")
+            agency.stop()
+            caller.close()
+        return line
+
+    def test_what_a_server_answers(self):
+        """In an Ack's detail: a refusal, and one that is only reported."""
+        detail = b"".join(part if isinstance(part, bytes) else part.encode() for part in EVIL)
+        for mode in ("lottery", "bet"):
+            for code, result in ((pb.ACK_CODE_INVALID_BET, "fail"),
+                                 (pb.ACK_CODE_STORAGE_ERROR, "in_progress")):
+                with self.subTest(mode=mode, code=code):
+                    line = self.answer_badly(mode, code, b"a" + detail + b"z")
+                    self.assertEqual(line.result, result)
+                    self.assertRegex(line.details["reason"], "a/[ ?]*z$")
 
 
 if __name__ == "__main__":
