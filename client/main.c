@@ -3,6 +3,7 @@
 #include "client_settings.h"
 #include "file_check.h"
 #include "log.h"
+#include "log_output.h"
 #include "settings.h"
 #include "standard_fds.h"
 #include "stop_signals.h"
@@ -35,6 +36,7 @@ static const char help[] =
 static int client_fail_settings(const char *reason)
 {
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
+    log_output_finish(LOG_NO_LIMIT);
     return AGENCY_EXIT_USAGE;
 }
 
@@ -116,6 +118,7 @@ int main(int argc, char **argv)
     if (command_line.checked != NULL)
         return client_check(command_line.checked, &command_line.sources);
     stop_signals_block();
+    log_output_open();
     if (client_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
         return client_fail_settings(err.text);
     log_set_level(settings.log_level);

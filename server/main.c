@@ -3,6 +3,7 @@
 #include "check.h"
 #include "health.h"
 #include "log.h"
+#include "log_output.h"
 #include "server_settings.h"
 #include "settings.h"
 #include "signals.h"
@@ -41,6 +42,7 @@ static const char help[] =
 static int server_fail_settings(const char *reason)
 {
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
+    log_output_finish(LOG_NO_LIMIT);
     return EXIT_USAGE;
 }
 
@@ -62,8 +64,6 @@ static int server_read_command_line(int argc, char **argv, struct command_line *
         {"version", no_argument, NULL, 'v'},        {NULL, 0, NULL, 0},
     };
 
-    if (!standard_fds_open())
-        return EXIT_FAILURE;
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
         switch (option) {
         case 'a':
@@ -111,6 +111,8 @@ int main(int argc, char **argv)
     struct server_settings settings;
     struct errbuf err = {{0}};
 
+    if (!standard_fds_open())
+        return EXIT_FAILURE;
     int status = server_read_command_line(argc, argv, &command_line);
     if (status >= 0)
         return status;
@@ -118,11 +120,14 @@ int main(int argc, char **argv)
         return check_folder(command_line.folder);
     if (!command_line.is_health)
         signals_init(); /* a signal during the start stops the server after the start */
+    log_output_open();
     if (server_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
         return server_fail_settings(err.text);
     log_set_level(settings.log_level);
     if (command_line.is_health)
         return health_ask(&settings);
     server_settings_log(&settings);
-    return supervisor_run(&settings);
+    status = supervisor_run(&settings);
+    log_output_finish(LOG_NO_LIMIT);
+    return status;
 }

@@ -14,15 +14,16 @@
 #include "clock.h"
 #include "echo_mode.h"
 #include "log.h"
+#include "log_output.h"
 #include "lottery_mode.h"
 #include "mode.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static void agency_on_stop(void *context)
 {
+    log_output_stop();
     agency_end(context, AGENCY_EXIT_OK);
 }
 
@@ -122,7 +123,9 @@ static bool agency_prepare(struct agency *agency)
                                      .owner = agency,
                                  });
     const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
-    return stop_signals_start(&agency->signals, &signals) == STATUS_OK;
+    const struct log_watch_config log = {.loop = &agency->loop};
+    return stop_signals_start(&agency->signals, &signals) == STATUS_OK &&
+           log_watch_start(&agency->log, &log) == STATUS_OK;
 }
 
 /* Returns false when a name lookup is still running: then the loop cannot be closed. */
@@ -141,10 +144,9 @@ int agency_run(const struct client_settings *settings)
     static struct agency agency; /* big, and there is one in a process */
 
     agency.settings = settings;
-    /* When the server is gone, write returns an error; the signal would end the process. */
-    (void)signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&agency.loop) < 0 || !agency_prepare(&agency)) {
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
+        log_output_finish(LOG_NO_LIMIT);
         return AGENCY_EXIT_FAIL;
     }
     enum agency_exit status = agency.mode->start(&agency);
@@ -157,6 +159,7 @@ int agency_run(const struct client_settings *settings)
         LOG(INFO, "exit", SUCCESS);
     else
         LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
+    log_output_finish(LOG_NO_LIMIT);
     if (!is_clean)
         _exit((int)agency.exit_status); /* exit() would wait for libuv's lookup thread */
     return (int)agency.exit_status;

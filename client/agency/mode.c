@@ -25,6 +25,7 @@ void agency_end(struct agency *agency, enum agency_exit status)
     agency->mode->close(agency);
     dialer_close(&agency->dialer);
     stop_signals_close(&agency->signals);
+    log_watch_close(&agency->log);
     stream_hub_close(agency->hub);
     (void)uv_timer_start(&agency->grace, agency_on_grace_over, GRACE_MS, 0);
     uv_unref((uv_handle_t *)&agency->grace);

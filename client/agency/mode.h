@@ -9,6 +9,7 @@
 #include "answer_reader.h"
 #include "client_settings.h"
 #include "dialer.h"
+#include "log_watch.h"
 #include "stop_signals.h"
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct agency {
     struct stream_hub *hub;       /* owned */
     struct dialer dialer;         /* makes the connections to the server */
     struct stop_signals signals;  /* end the agency */
+    struct log_watch log;         /* writes log lines that stdout did not take at once */
     uv_timer_t grace;             /* limits how long the end waits for a name lookup */
     enum agency_exit exit_status; /* valid once is_ending */
     bool is_ending;               /* agency_end was called */

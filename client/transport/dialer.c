@@ -12,6 +12,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "log_output.h"
 #include "values.h"
 
 #include <stdio.h>
@@ -77,8 +78,11 @@ void dialer_made_progress(struct dialer *dialer)
 
 bool dialer_is_patience_over(const struct dialer *dialer)
 {
-    return dialer->patience_ms > 0 &&
-           clock_monotonic_ms() - dialer->progress_ms >= dialer->patience_ms;
+    const uint64_t now = clock_monotonic_ms();
+
+    /* While the log had no room we waited for its reader, not for the server. */
+    return dialer->patience_ms > 0 && now - dialer->progress_ms >= dialer->patience_ms &&
+           now - log_output_room_since_ms() >= dialer->patience_ms;
 }
 
 static void dialer_free_addresses(struct dialer *dialer)

@@ -1,5 +1,7 @@
 #include "forked.h"
 
+#include "log_output.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 
 void forked_end_with(pid_t parent)
 {
+    log_output_forked();
     /* If the parent died before prctl took effect, nothing would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);

@@ -1,13 +1,13 @@
 #include "log.h"
 
 #include "clock.h"
+#include "log_output.h"
 #include "log_text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {
 #define XX(name) #name,
@@ -105,23 +105,10 @@ static void log_line_add_time(struct line *line)
     log_line_add_text(line, cached);
 }
 
-static void log_write_whole(const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(STDOUT_FILENO, bytes, size);
-        if (written < 0) {
-            if (errno == EINTR)
-                continue;
-            return; /* there is nobody to report it to */
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
-}
-
 static void log_write_held(void)
 {
-    log_write_whole(held.bytes, held.size);
+    if (held.size > 0)
+        log_output_write(held.bytes, held.size);
     held.size = 0;
 }
 
@@ -145,36 +132,53 @@ static void log_hold_line(const struct line *line)
     held.size += line->size;
 }
 
+static void log_format(struct line *line, enum log_level level, const char *action,
+                       enum log_result result, const struct log_field *fields, size_t count)
+{
+    char padded[16];
+
+    line->size = 0;
+    line->is_cut = false;
+    log_line_add_time(line);
+    (void)snprintf(padded, sizeof(padded), " %-8s ", log_level_name(level));
+    log_line_add_text(line, padded);
+    log_line_add_text(line, "action: ");
+    log_line_add_text(line, action);
+    log_line_add_text(line, " | result: ");
+    log_line_add_text(line, result_names[result]);
+    for (size_t i = 0; i < count; i++) {
+        log_line_add_text(line, " | ");
+        log_line_add_text(line, fields[i].key);
+        log_line_add_text(line, ": ");
+        log_line_add_value(line, fields[i].value, fields[i].size);
+    }
+    line->bytes[line->size++] = '\n';
+}
+
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count)
 {
     int saved_errno = errno;
     struct line line;
-    char padded[16];
 
     if (!log_enabled(level))
         return;
-    line.size = 0;
-    line.is_cut = false;
-    log_line_add_time(&line);
-    (void)snprintf(padded, sizeof(padded), " %-8s ", log_level_name(level));
-    log_line_add_text(&line, padded);
-    log_line_add_text(&line, "action: ");
-    log_line_add_text(&line, action);
-    log_line_add_text(&line, " | result: ");
-    log_line_add_text(&line, result_names[result]);
-    for (size_t i = 0; i < count; i++) {
-        log_line_add_text(&line, " | ");
-        log_line_add_text(&line, fields[i].key);
-        log_line_add_text(&line, ": ");
-        log_line_add_value(&line, fields[i].value, fields[i].size);
-    }
-    line.bytes[line.size++] = '\n';
+    log_format(&line, level, action, result, fields, count);
     if (held.is_holding)
         log_hold_line(&line);
     else
-        log_write_whole(line.bytes, line.size);
+        log_output_write(line.bytes, line.size);
     errno = saved_errno;
+}
+
+size_t log_format_dropped(uint64_t count, char out[LOG_LINE_MAX])
+{
+    const struct log_field field = LOG_UINT("omitted", count);
+    struct line line;
+
+    log_format(&line, LOG_ERROR, "log", LOG_FAIL, &field, 1);
+    memcpy(out, line.bytes, line.size);
+    return line.size;
 }
 
 struct log_field log_field_text(const char *key, const char *value)

@@ -3,8 +3,9 @@
  *   2024-08-21 22:11:15 INFO     action: NAME | result: success | key: value | ...
  *
  * A line is written to stdout immediately and in one write, so that lines of several processes
- * never mix and nothing is lost at exit. The write may block when stdout is a pipe that nobody
- * reads. A line has at most LOG_LINE_MAX bytes; a longer one is cut but keeps its newline.
+ * never mix and nothing is lost when the process dies. What stdout does not take is kept, and
+ * written later (log_output.h). A line has at most LOG_LINE_MAX bytes; a longer one is cut but
+ * keeps its newline.
  */
 #ifndef LOTTERY_LOG_H
 #define LOTTERY_LOG_H
@@ -56,6 +57,9 @@ void log_write(enum log_level level, const char *action, enum log_result result,
  * the process in between, the collected lines are lost. */
 void log_hold(void);
 void log_release(void);
+
+/* For log_output.c: a line that says how many lines were dropped. Returns its size. */
+size_t log_format_dropped(uint64_t count, char out[LOG_LINE_MAX]);
 
 /* Space for a number as text within an expression; lives until the end of the enclosing block. */
 struct log_number {

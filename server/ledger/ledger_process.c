@@ -20,6 +20,8 @@
 #include "ledger_core.h"
 #include "ledger_process_peers.h"
 #include "log.h"
+#include "log_output.h"
+#include "log_watch.h"
 #include "stop_signals.h"
 
 #include <errno.h>
@@ -39,6 +41,7 @@ struct process {
     struct store *store;      /* owned */
     struct ledger_core *core; /* owned */
     struct stop_signals signals;
+    struct log_watch log; /* writes log lines that stdout did not take at once */
     uv_poll_t listener;
     uv_poll_t control;
     uv_check_t check;      /* commits when the links were read */
@@ -60,6 +63,7 @@ static void process_tell(void *owner, const struct ledger_tells *tells)
 static void process_fail(void *owner, int exit_status, const struct errbuf *err)
 {
     ledger_control_tell_reason(((const struct process *)owner)->config->control_fd, err);
+    log_output_finish(LOG_STOP_MS);
     _exit(exit_status);
 }
 
@@ -151,6 +155,7 @@ static void process_close(struct process *process)
         process_commit(process);
     process_peers_close(&process->peers);
     stop_signals_close(&process->signals);
+    log_watch_close(&process->log);
     uv_close((uv_handle_t *)&process->listener, NULL);
     uv_close((uv_handle_t *)&process->control, NULL);
     uv_close((uv_handle_t *)&process->check, NULL);
@@ -178,6 +183,7 @@ static void process_on_stop(void *context)
     if (process->is_stopping)
         return;
     process->is_stopping = true;
+    log_output_stop();
     (void)uv_poll_stop(&process->listener);
     if (process_peers_are_gone(&process->peers))
         process_close(process);
@@ -258,7 +264,9 @@ static enum status process_start_loop(struct process *process)
     process_peers_init(&process->peers);
     if (uv_loop_init(&process->loop) < 0)
         return STATUS_NOMEM;
-    if (stop_signals_start(&process->signals, &signals) != STATUS_OK)
+    const struct log_watch_config log = {.loop = &process->loop};
+    if (stop_signals_start(&process->signals, &signals) != STATUS_OK ||
+        log_watch_start(&process->log, &log) != STATUS_OK)
         return STATUS_IO;
     (void)uv_check_init(&process->loop, &process->check);
     process->check.data = process;

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "forked.h"
 #include "log.h"
+#include "log_output.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -37,7 +38,9 @@ static void child_become(const struct child *child, pid_t parent)
 {
     forked_end_with(parent);
     signals_init_child();
-    exit(child->config.run(child->config.context));
+    int status = child->config.run(child->config.context);
+    log_output_finish(LOG_NO_LIMIT);
+    exit(status);
 }
 
 static void child_start(struct child *child)

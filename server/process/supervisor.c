@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "log_output.h"
 #include "roles.h"
 #include "signals.h"
 #include "sockets.h"
@@ -156,9 +157,11 @@ static void supervisor_turn(struct supervisor *self, int wait_ms)
     struct pollfd fds[] = {
         {.fd = self->signal_fd, .events = POLLIN},
         {.fd = self->is_lottery ? self->ledger.control_fd : -1, .events = POLLIN},
+        {.fd = log_output_fd(), .events = POLLIN},
     };
 
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
+    log_output_on_ready();
     supervisor_look_for_stop(self);
     if (self->is_lottery)
         ledger_child_hear(&self->ledger);
@@ -199,6 +202,7 @@ static void supervisor_stop(struct supervisor *self)
     const struct roles *roles = &self->roles;
 
     self->stop_ms = clock_monotonic_ms();
+    log_output_stop_all();
     /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
     children_signal(&roles->all, SIGCONT);
     supervisor_stop_part(self, &roles->workers, WORKERS_STOP_MS);

@@ -21,6 +21,8 @@
 #include "ledger_client.h"
 #include "listener.h"
 #include "log.h"
+#include "log_output.h"
+#include "log_watch.h"
 #include "lottery_conn.h"
 #include "stop_signals.h"
 #include "store_csv.h"
@@ -41,6 +43,7 @@ struct worker {
     struct conn_set conns;
     struct listener listener;
     struct stop_signals signals;
+    struct log_watch log;           /* writes log lines that stdout did not take at once */
     uv_timer_t winners_timer;       /* active from a failure to read the winners to the next try */
     struct backoff winners_backoff; /* of these */
     struct ledger_op lost_op;       /* tells the ledger that the winners are lost */
@@ -70,6 +73,7 @@ static void worker_close_all(struct worker *worker)
     uv_close((uv_handle_t *)&worker->winners_timer, NULL);
     conn_set_close(&worker->conns);
     stop_signals_close(&worker->signals);
+    log_watch_close(&worker->log);
     if (worker_is_lottery(worker))
         ledger_client_close(worker->ledger);
     stream_hub_close(worker->hub);
@@ -94,6 +98,7 @@ static void worker_on_stop(void *context)
     if (worker->is_stopping)
         return;
     worker->is_stopping = true;
+    log_output_stop();
     worker->stop_until_ms = clock_monotonic_ms() + STOP_MS;
     if (worker->is_listening)
         listener_close(&worker->listener);
@@ -247,6 +252,15 @@ static enum status worker_start_echo(struct worker *worker, struct errbuf *err)
     return worker_start_listening(worker, err);
 }
 
+/* Connections that are not read from because the log is full go on. */
+static void worker_on_log_room(void *context)
+{
+    struct worker *worker = context;
+
+    if (worker_is_lottery(worker))
+        lottery_conns_wake(&worker->lottery_conns);
+}
+
 static enum status worker_start(struct worker *worker, struct errbuf *err)
 {
     enum status status = stream_hub_create(&worker->loop, &worker->hub);
@@ -263,6 +277,12 @@ static enum status worker_start(struct worker *worker, struct errbuf *err)
     status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
         errbuf_set(err, "cannot watch the signals");
+        return status;
+    }
+    const struct log_watch_config log = {&worker->loop, worker_on_log_room, worker};
+    status = log_watch_start(&worker->log, &log);
+    if (status != STATUS_OK) {
+        errbuf_set(err, "cannot watch the log");
         return status;
     }
     return worker_is_lottery(worker) ? worker_start_lottery(worker, err)

@@ -15,6 +15,8 @@
 #include "coordinator_core.h"
 #include "ledger_client.h"
 #include "log.h"
+#include "log_output.h"
+#include "log_watch.h"
 #include "scan_job.h"
 #include "stop_signals.h"
 
@@ -30,6 +32,7 @@ struct coordinator {
     struct ledger_op op; /* of the step that is begun: close, submit or confirm */
     struct backoff backoff;
     struct stop_signals signals;
+    struct log_watch log; /* writes log lines that stdout did not take at once */
     uv_timer_t pause;
     bool is_stopping; /* by a signal: what ends now decides nothing */
 };
@@ -184,10 +187,12 @@ static void coordinator_on_stop(void *context)
     if (self->is_stopping)
         return;
     self->is_stopping = true;
+    log_output_stop();
     scan_job_cancel(&self->scan_job);
     ledger_client_close(self->client);
     uv_close((uv_handle_t *)&self->pause, NULL);
     stop_signals_close(&self->signals);
+    log_watch_close(&self->log);
 }
 
 static void coordinator_init(struct coordinator *self)
@@ -215,6 +220,10 @@ static enum status coordinator_start(struct coordinator *self, struct errbuf *er
 
     if (stop_signals_start(&self->signals, &signals) != STATUS_OK) {
         errbuf_set(err, "cannot watch the signals");
+        return STATUS_IO;
+    }
+    if (log_watch_start(&self->log, &(struct log_watch_config){.loop = &self->loop}) != STATUS_OK) {
+        errbuf_set(err, "cannot watch the log");
         return STATUS_IO;
     }
     return ledger_client_create(

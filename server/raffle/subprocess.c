@@ -11,6 +11,7 @@
 
 #include "assertion.h"
 #include "forked.h"
+#include "log_output.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -66,7 +67,7 @@ static bool subprocess_needs(const struct subprocess_config *config, int fd)
         if (config->fds[i] == fd)
             return true;
     }
-    return fd <= STDERR_FILENO;
+    return fd <= STDERR_FILENO || log_output_uses(fd);
 }
 
 /* In the child: closes what it has inherited and does not need. A socket would otherwise stay open

@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "clock.h"
 #include "log.h"
+#include "log_output.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 struct echo_conn {
     struct conn base;       /* first: a conn of these ops is an echo_conn */
     struct buffer line;     /* the part of the line that has arrived */
-    uint64_t since_ms;      /* monotonic: when the connection began */
+    uint64_t since_ms;      /* monotonic: when the connection began, or the log had room again */
     const char *end_reason; /* for the log; static; NULL unless it ends in an unusual way */
 };
 
@@ -112,6 +113,8 @@ static void echo_conn_check(struct conn *base, uint64_t now)
     const struct echo_conns *all = base->set->config.context;
     struct echo_conn *conn = echo_conn_of(base);
 
+    if (conn->since_ms < log_output_room_since_ms()) /* we did not do our part before */
+        conn->since_ms = log_output_room_since_ms();
     if (!stream_is_closing(base->stream) && now - conn->since_ms >= all->timeout_ms)
         echo_conn_fail(conn, "no whole line in time, or the answer was not read");
 }

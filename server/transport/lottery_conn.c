@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "dispatch.h"
 #include "frame_reader.h"
+#include "log_output.h"
 #include "session.h"
 
 #define OUTSTANDING_MAX 1024                  /* messages */
@@ -29,7 +30,7 @@
 enum lottery_conn_state {
     LOTTERY_CONN_HELD,    /* not read from: too much is outstanding or unread, or it was refused */
     LOTTERY_CONN_READING, /* messages are read as they arrive */
-    LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the ledger to catch up */
+    LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the ledger or the log */
     LOTTERY_CONN_ENDED,   /* nothing more will be read; remaining answers are still sent */
     LOTTERY_CONN_CLOSING  /* no more answers will come; collected ones may still be sent */
 };
@@ -125,7 +126,8 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
     if (conn->state >= LOTTERY_CONN_ENDED || conn->session.state == SESSION_CLOSED ||
         conn->state == LOTTERY_CONN_PAUSED)
         return;
-    if (ledger_backlog(lottery_conn_shared(conn)->config.ledger) >= LEDGER_HIGH)
+    if (ledger_backlog(lottery_conn_shared(conn)->config.ledger) >= LEDGER_HIGH ||
+        log_output_is_full())
         lottery_conn_read_stop(conn, LOTTERY_CONN_PAUSED);
     else if (lottery_conn_has_much_outstanding(conn))
         lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
@@ -133,10 +135,10 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
         lottery_conn_read(conn);
 }
 
-/* Lets the paused connections go on if the ledger has caught up. */
-static void lottery_conns_wake_paused(struct lottery_conns *all)
+void lottery_conns_wake(struct lottery_conns *all)
 {
-    if (list_is_empty(&all->paused) || ledger_backlog(all->config.ledger) > LEDGER_LOW)
+    if (list_is_empty(&all->paused) || ledger_backlog(all->config.ledger) > LEDGER_LOW ||
+        log_output_is_full())
         return;
     struct list paused;
     list_move(&paused, &all->paused);
@@ -175,7 +177,7 @@ static void lottery_conn_on_progress(void *owner)
 {
     struct lottery_conn *conn = owner;
 
-    lottery_conns_wake_paused(lottery_conn_shared(conn));
+    lottery_conns_wake(lottery_conn_shared(conn));
     lottery_conn_regulate(conn);
     lottery_conn_finish_if_idle(conn);
 }
@@ -281,7 +283,7 @@ static enum status lottery_conn_start(struct conn *base)
     return STATUS_OK;
 }
 
-/* Does the peer wait for the ledger? */
+/* Does the peer wait for the ledger, or for the log? */
 static bool lottery_conn_is_waiting(const struct lottery_conn *conn)
 {
     return conn->session.outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED;
@@ -307,6 +309,21 @@ static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_
     return NULL;
 }
 
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* While the log had no room we did not do our part, so that time does not count. */
+static void lottery_conn_excuse(struct lottery_conn *conn)
+{
+    const uint64_t room_ms = log_output_room_since_ms();
+
+    conn->heard_ms = later_of(conn->heard_ms, room_ms);
+    conn->frame_ms = later_of(conn->frame_ms, room_ms);
+    conn->drained_ms = later_of(conn->drained_ms, room_ms);
+}
+
 static void lottery_conn_check(struct conn *base, uint64_t now)
 {
     struct lottery_conn *conn = lottery_conn_of(base);
@@ -319,9 +336,10 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
         conn->heard_ms = now;
         conn->frame_ms = now;
     }
+    lottery_conn_excuse(conn);
     /* If the last operations in the ledger belonged to connections that are gone, nothing else
      * wakes the paused ones. */
-    lottery_conns_wake_paused(lottery_conn_shared(conn));
+    lottery_conns_wake(lottery_conn_shared(conn));
     if (stream_backlog(base->stream) == 0)
         conn->drained_ms = now;
     /* A peer that has ended its side is not read from any more, so only this shows a reset. */

@@ -27,11 +27,14 @@ struct lottery_conns_config {
 /* What the lottery connections of one worker share: the context of their conn_set. */
 struct lottery_conns {
     struct lottery_conns_config config;
-    struct list paused; /* connections that wait for the ledger to catch up */
+    struct list paused; /* connections that wait for the ledger to catch up, or for the log */
 };
 
 /* To be called before the conn_set's first connection. */
 void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config);
+
+/* Lets the paused connections go on, if the ledger has caught up and the log has room. */
+void lottery_conns_wake(struct lottery_conns *conns);
 
 extern const struct conn_ops lottery_conn_ops;
 

@@ -330,6 +330,14 @@ static void test_keeps_errno(void **state)
     assert_int_equal(after_failure, EDQUOT);
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
+    /* The next line that can be written follows one that says what is missing. */
+    capture_begin(&capture);
+    LOG(INFO, "a", SUCCESS);
+    capture_end(&capture);
+    assert_string_equal(capture.text,
+                        TIME " ERROR    action: log | result: fail | omitted: 1\n" TIME
+                             " INFO     action: a | result: success\n");
+    capture_free(&capture);
 }
 
 /* Held lines are written in order and whole, several per atomic write; later lines are not held. */
