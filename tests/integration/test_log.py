@@ -1,12 +1,17 @@
 """The log's way out: descriptors that are closed, readers that stall, files that are full."""
 import itertools
+import fcntl
 import os
+import resource
 import signal
 import subprocess
+import threading
+import time
 import unittest
 
 from fake_server import FakeServer
-from programs import BIN, SANITIZER, Case, environment_with, wait_until
+from programs import (BIN, SANITIZER, Case, Line, Program, Server, children_of, environment_with,
+                      wait_until)
 from wire import Peer, bet, frame, pb
 
 
@@ -81,6 +86,271 @@ class StandardDescriptors(Case):
                 self.assertEqual(agency.returncode, 0, output + errors)
                 self.assertEqual("cant_ganadores: 1" in output, 1 not in closed)
                 self.assertNotRegex(output + errors, SANITIZER)
+
+
+class Stalls:
+    """A program whose output is read only while `gate` is set."""
+
+    def __init__(self, *arguments, **settings):
+        self.gate = threading.Event()
+        self.gate.set()
+        super().__init__(*arguments, **settings)
+
+    def _read_lines(self):
+        rest = b""
+        while self.gate.wait() and (data := os.read(self.process.stdout.fileno(), 65536)):
+            *whole, rest = (rest + data).split(b"\n")
+            self.texts.extend(line.decode(errors="replace") for line in whole)
+        assert rest == b"", rest
+
+    def kill(self):
+        self.gate.set()
+        super().kill()
+
+    def stop_stalled(self):
+        """Sends SIGTERM; returns the exit status and how long the end has taken."""
+        begin = time.monotonic()
+        self.signal(signal.SIGTERM)
+        status = self.process.wait(timeout=30)
+        return status, time.monotonic() - begin
+
+
+class StallingServer(Stalls, Server):
+    """Server's own"""
+
+
+class StallingAgency(Stalls, Program):
+    """Program's own"""
+
+
+class Stalled(Case):
+    """The reader of stdout does not read for a while, or at all."""
+
+    STALL_SECONDS = float(os.environ.get("LOTTERY_STALL_SECONDS", 3))
+    STOP_SECONDS = 2  # it takes less than one; the rest is for sanitizers on a busy machine
+
+    def stalling_server(self, **settings):
+        folder = self.folder / "data"
+        folder.mkdir()
+        server = StallingServer(folder, **settings)
+        self.programs.append(server)
+        return server
+
+    def stalling_agency(self, port, file, level):
+        agency = StallingAgency("lottery-agency", [], {
+            "CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{port}", "CLI_BETS_FILE": str(file),
+            "CLI_LOG_LEVEL": level}, self.folder)
+        self.programs.append(agency)
+        return agency
+
+    def write_bets(self, count):
+        path = self.folder / "bets.csv"
+        path.write_text("Ana,Paz,30904465,1999-03-17,7574\r\n" * count)
+        return path
+
+    def test_server(self):
+        """5,000 bets, each a batch of its own, are stored and drawn meanwhile, and all lines arrive."""
+        server = self.stalling_server(agencies=5)
+        server.gate.clear()
+        begin = time.monotonic()
+        path = self.write_bets(1000)
+        agencies = [self.agency(i, server.port, path, CLI_BATCH_MAXAMOUNT="1") for i in range(1, 6)]
+        for agency in agencies:
+            self.assertEqual(agency.wait(), 0, agency.output())
+        time.sleep(max(0, self.STALL_SECONDS - (time.monotonic() - begin)))
+        server.gate.set()
+        self.assertEqual(server.stop(), 0)
+        for action in ("apuesta_recibida", "apuesta_almacenada"):
+            self.assertEqual(len(server.lines(action, "success", )), 5000)
+        self.assertEqual(len(server.lines("agencia_finalizada", "success")), 5)
+        self.assertEqual(len(server.lines("sorteo", "success")), 1)
+        self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+
+    def test_server_stops(self):
+        """SIGTERM ends it, although it has more to log than the pipe takes."""
+        server = self.stalling_server(agencies=1)
+        server.gate.clear()
+        with Peer(server.port) as peer:
+            for i in range(1500):
+                self.assertEqual(peer.bets([bet(str(i))], i).received, i + 1)
+        status, seconds = server.stop_stalled()
+        self.assertEqual(status, 0)
+        self.assertLess(seconds, self.STOP_SECONDS)
+        self.assertEqual(len(server.bets()), 1500)
+
+    def test_more_than_is_kept(self):
+        """Then a worker reads no more from its agencies. No limit of time ends a connection, and all
+        goes on when the log is read again."""
+        server = self.stalling_server(agencies=1, level="DEBUG", workers=1, SERVER_FRAME_TIMEOUT="1s",
+                                      SERVER_IDLE_TIMEOUT="1s", SERVER_HANDSHAKE_TIMEOUT="1s")
+        server.gate.clear()
+        batch, count = [bet(str(i)) for i in range(150)], 500
+        with Peer(server.port, timeout=60) as peer:
+            sender = threading.Thread(target=lambda: [peer.send_bets(batch, 150 * i)
+                                                      for i in range(count)])
+            sender.start()
+            try:
+                time.sleep(self.STALL_SECONDS)
+                self.assertLess(len(server.bets()), 150 * count)
+                server.gate.set()
+                for i in range(count):
+                    self.assertEqual(peer.ack().received, 150 * (i + 1))
+            finally:
+                server.gate.set()
+                sender.join()
+            self.assertEqual(peer.received(), 150 * count)
+        self.assertEqual(server.stop(), 0)
+        texts = [line.split(" action: ")[1] for line in server.texts]
+        for number in range(150):
+            self.assertEqual(texts.count("apuesta_almacenada | result: success | "
+                                         f"dni: {number} | numero: 7574"), count)
+        self.assertEqual([text for text in texts if "result: fail" in text], [])
+
+    def winners_for(self, fake, count):
+        """Plays a server for an agency with one bet, up to all of its winners."""
+        caller = fake.accept()
+        caller.read_question()
+        caller.answer()
+        caller.read_bets()
+        caller.answer(1)
+        caller.read_finished()
+        for i in range(count // 500):
+            caller.send_winners([str(500 * i + k) for k in range(500)],
+                                more=i + 1 < count // 500)
+        return caller
+
+    def test_agency(self):
+        """It gets its winners meanwhile; it ends when all lines were read."""
+        with FakeServer() as fake:
+            agency = self.stalling_agency(fake.port, self.write_bets(1), "DEBUG")
+            agency.wait_line("connect", "success")
+            agency.gate.clear()
+            begin = time.monotonic()
+            caller = self.winners_for(fake, 5000)
+            self.assertEqual(caller.socket.recv(1), b"")
+            caller.close()
+            time.sleep(max(0, self.STALL_SECONDS - (time.monotonic() - begin)))
+            self.assertIsNone(agency.process.poll())
+            agency.gate.set()
+            self.assertEqual(agency.wait(), 0)
+        self.assertEqual([line.details["dni"] for line in agency.lines("ganador", "success")],
+                         [str(i) for i in range(5000)])
+        self.assertEqual(agency.lines()[-1].text.split(" action: ")[1], "exit | result: success")
+
+    def test_agency_stops(self):
+        """SIGTERM ends it, in the middle of its work and when only lines are left."""
+        for more in (True, False):
+            with self.subTest(more=more), FakeServer() as fake:
+                agency = self.stalling_agency(fake.port, self.write_bets(1), "DEBUG")
+                agency.wait_line("connect", "success")
+                agency.gate.clear()
+                caller = self.winners_for(fake, 5000)
+                if more:
+                    caller.send_winners(["1"], more=True)
+                self.assertEqual(caller.socket.recv(1), b"")
+                caller.close()
+                status, seconds = agency.stop_stalled()
+                self.assertEqual(status, 0)
+                self.assertLess(seconds, self.STOP_SECONDS)
+
+    def test_a_neighbour_made_it_non_blocking(self):
+        """With O_NONBLOCK on a stdout that is shared, all lines arrive whole, however slowly it is
+        read; and the programs do not change the flag themselves."""
+        for flag in (os.O_NONBLOCK, 0):
+            reader, writer = os.pipe()
+            fcntl.fcntl(writer, fcntl.F_SETFL, os.O_WRONLY | flag)
+            path = self.write_bets(2000)
+            folder = self.folder / f"data-{flag}"
+            folder.mkdir()
+            with FakeServer() as fake:
+                port = fake.port
+            server = subprocess.Popen([BIN / "lottery-server"], cwd=self.folder, stdout=writer,
+                                      env=environment_with({
+                                          "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1",
+                                          "LOTTERY_AGENCIES": "1", "LOTTERY_DATA_DIR": str(folder),
+                                          "ASAN_OPTIONS": "detect_leaks=0"}))
+            try:
+                agency = self.agency(1, port, path, CLI_BATCH_MAXAMOUNT="1")
+                self.assertEqual(agency.wait(), 0, agency.output())
+                self.assertEqual(fcntl.fcntl(writer, fcntl.F_GETFL) & os.O_NONBLOCK, flag)
+                os.close(writer)
+                texts = b""
+                while texts.count(b"apuesta_recibida") < 2000 and (data := os.read(reader, 1000)):
+                    texts += data
+            finally:
+                server.send_signal(signal.SIGTERM)
+                while data := os.read(reader, 65536):
+                    texts += data
+                self.assertEqual(server.wait(timeout=20), 0)
+                os.close(reader)
+            lines = [Line(text) for text in texts.decode().splitlines()]
+            self.assertEqual(sum(line.is_about("apuesta_recibida", "success") for line in lines), 2000)
+
+
+class Full(Case):
+    """The file that the log goes to, and those of the bets, may not grow any more."""
+
+    LIMIT = 128 * 1024
+
+    def limit_files(self, limit):
+        for pid in (self.process.pid, *children_of(self.process.pid)):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    def test_the_limit_of_a_file(self):
+        """The lottery goes on without its log, which says what is missing when there is room again. Where
+        the bets have no room either, they are refused as on a full disk, and taken later."""
+        data, log = self.folder / "data", self.folder / "log"
+        data.mkdir()
+        with FakeServer() as fake:
+            port = fake.port
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen(
+                [BIN / "lottery-server"], cwd=self.folder, stdout=output, env=environment_with({
+                    "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1", "SERVER_WORKERS": "1",
+                    "LOTTERY_AGENCIES": "1", "LOTTERY_DATA_DIR": str(data), "LOGGING_LEVEL": "DEBUG",
+                    "ASAN_OPTIONS": "detect_leaks=0"}))
+        try:
+            wait_until(lambda: self.is_open(port), "the server to listen")
+            with Peer(port) as peer:
+                self.assertEqual(peer.received(), 0)
+                self.limit_files(self.LIMIT)
+                stored = self.fill(peer)
+                self.assertEqual(log.stat().st_size, self.LIMIT)
+                self.assertGreater(stored, 1000)
+                self.limit_files(resource.RLIM_INFINITY)
+                self.assertEqual(peer.bets([bet()] * 10, stored).received, stored + 10)
+        finally:
+            self.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.process.wait(timeout=20), 0)
+        text = log.read_bytes()
+        self.assertEqual(text[self.LIMIT:self.LIMIT + 1], b"\n")  # after a line that was torn
+        lines = [Line(line.decode()) for line in text[self.LIMIT + 1:].splitlines()]
+        self.assertTrue(lines[0].is_about("log", "fail"), lines[0].text)
+        omitted = [int(line.details["omitted"]) for line in lines if line.action == "log"]
+        self.assertGreater(sum(omitted), stored // 2)  # each process tells its own
+        self.assertEqual(sum(line.is_about("apuesta_almacenada", "success") for line in lines), 10)
+        self.assertEqual([line.text for line in lines
+                          if line.result == "fail" and line.action != "log"], [])
+
+    @staticmethod
+    def is_open(port):
+        try:
+            Peer(port).close()
+            return True
+        except OSError:
+            return False
+
+    def fill(self, peer):
+        """Places bets until they are refused; returns how many were stored."""
+        stored = 0
+        while True:
+            ack = peer.bets([bet(str(stored + i)) for i in range(100)], stored)
+            if ack.code != pb.ACK_CODE_OK:
+                self.assertEqual(ack.code, pb.ACK_CODE_STORAGE_ERROR)
+                return stored
+            stored += 100
+            self.assertEqual(ack.received, stored)
+            self.assertLess(stored, 100_000)
 
 
 # Ends a line, begins an escape sequence, or turns the direction of text; the last is not UTF-8.
