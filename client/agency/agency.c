@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "echo_mode.h"
 #include "log.h"
+#include "log_limit.h"
 #include "log_output.h"
 #include "lottery_mode.h"
 #include "mode.h"
@@ -159,6 +160,7 @@ int agency_run(const struct client_settings *settings)
         LOG(INFO, "exit", SUCCESS);
     else
         LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
+    log_limits_tell();
     log_output_finish(LOG_NO_LIMIT);
     if (!is_clean)
         _exit((int)agency.exit_status); /* exit() would wait for libuv's lookup thread */

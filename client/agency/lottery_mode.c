@@ -18,6 +18,7 @@
 #include "bets_file.h"
 #include "clock.h"
 #include "log.h"
+#include "log_limit.h"
 #include "progress.h"
 #include "winners_file.h"
 #include "wire.h"
@@ -228,8 +229,8 @@ static void lottery_mode_drain(struct agency *agency, const Lottery__V1__Ack *ac
 
     self->must_pause |= ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
     if (self->stage != LOTTERY_STAGE_DRAINING)
-        LOG(WARNING, "apuestas_enviadas", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
-            LOG_TEXT("reason", ack->detail));
+        LOG_LIMITED(LOG_BURST, WARNING, "apuestas_enviadas", IN_PROGRESS,
+                    LOG_UINT("client_id", agency->settings->id), LOG_TEXT("reason", ack->detail));
     self->stage = LOTTERY_STAGE_DRAINING;
 }
 

@@ -2,6 +2,7 @@
 
 #include "ledger_link.h"
 #include "log.h"
+#include "log_limit.h"
 #include "region.h"
 #include "stream.h"
 
@@ -161,7 +162,8 @@ static const struct link_events peer_link_events = {
 void process_peers_accept(struct process_peers *peers, int fd)
 {
     if (!stream_is_own_user(fd)) {
-        LOG(WARNING, "ledger_link", FAIL, LOG_TEXT("reason", "another user's process"));
+        LOG_LIMITED(LOG_BURST, WARNING, "ledger_link", FAIL,
+                    LOG_TEXT("reason", "another user's process"));
         (void)close(fd);
         return;
     }

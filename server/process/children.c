@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "forked.h"
 #include "log.h"
+#include "log_limit.h"
 #include "log_output.h"
 #include "signals.h"
 
@@ -39,6 +40,7 @@ static void child_become(const struct child *child, pid_t parent)
     forked_end_with(parent);
     signals_init_child();
     int status = child->config.run(child->config.context);
+    log_limits_tell();
     log_output_finish(LOG_NO_LIMIT);
     exit(status);
 }

@@ -8,6 +8,10 @@
 
 #include <stdio.h>
 
+/* NewBets whose body is no longer than this has no valid bet: a bet has four fields, one of them of
+ * ten bytes, and an agency. */
+#define QUESTION_MAX 24
+
 #define ANY_OPEN (1u << SESSION_BETTING | 1u << SESSION_WAITING | 1u << SESSION_SENDING)
 
 /* Which handler takes which message, in which states of the session (one bit each), and how many
@@ -29,6 +33,11 @@ static const struct message_rule *dispatch_find_rule(const struct session *sessi
             return &rules[i];
     }
     return NULL;
+}
+
+bool dispatch_is_question(uint8_t opcode, size_t size)
+{
+    return opcode == LOTTERY__V1__OPCODE__OPCODE_NEW_BETS && size <= QUESTION_MAX;
 }
 
 bool dispatch_message(struct session *session, uint8_t opcode, const uint8_t *body, size_t size)

@@ -10,6 +10,7 @@
 #include "handle_finished.h"
 
 #include "log.h"
+#include "log_limit.h"
 #include "request.h"
 #include "service_internal.h"
 #include "session.h"
@@ -18,9 +19,9 @@ static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode
 {
     const struct ledger_op *op = &request->op;
 
-    LOG(ERROR, "agencia_finalizada", FAIL, LOG_UINT("agencia", request->agency),
-        LOG_UINT("total", op->total), LOG_UINT("received", op->received),
-        LOG_TEXT("reason", request->detail));
+    LOG_LIMITED(LOG_BURST, ERROR, "agencia_finalizada", FAIL, LOG_UINT("agencia", request->agency),
+                LOG_UINT("total", op->total), LOG_UINT("received", op->received),
+                LOG_TEXT("reason", request->detail));
     request_send_ack(request, code);
 }
 
@@ -29,8 +30,8 @@ static void handle_finished_accept(struct request *request)
     struct session *session = request->session;
     struct errbuf err = {{0}};
 
-    LOG(INFO, "agencia_finalizada", SUCCESS, LOG_UINT("agencia", request->agency),
-        LOG_UINT("total", request->op.received));
+    LOG_LIMITED(FINISHED_BURST, INFO, "agencia_finalizada", SUCCESS,
+                LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received));
     if (session == NULL || session->state == SESSION_CLOSED)
         return;
     session_wait(session);

@@ -13,6 +13,7 @@
 #include "bet_codec.h"
 #include "clock.h"
 #include "log.h"
+#include "log_limit.h"
 #include "request.h"
 #include "service_internal.h"
 #include "session.h"
@@ -86,9 +87,9 @@ static void log_stored_batch(const struct request *request)
 
 static void log_refused_batch(const struct request *request, const char *why)
 {
-    LOG(ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", request->count),
-        LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received),
-        LOG_TEXT("reason", why));
+    LOG_LIMITED(LOG_BURST, ERROR, "apuesta_recibida", FAIL, LOG_UINT("cantidad", request->count),
+                LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received),
+                LOG_TEXT("reason", why));
 }
 
 static void handle_new_bets_on_done(struct ledger_op *op)
@@ -104,8 +105,8 @@ static void handle_new_bets_on_done(struct ledger_op *op)
     else if (op->stored > 0)
         log_stored_batch(request);
     else if (request->count > 0)
-        LOG(DEBUG, "apuesta_repetida", SUCCESS, LOG_UINT("cantidad", request->count),
-            LOG_UINT("agencia", request->agency));
+        LOG_LIMITED(LOG_BURST, DEBUG, "apuesta_repetida", SUCCESS,
+                    LOG_UINT("cantidad", request->count), LOG_UINT("agencia", request->agency));
     request_send_ack(request, code);
     request_end(request);
     if (session != NULL)

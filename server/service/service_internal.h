@@ -9,6 +9,9 @@
 #include "service.h"
 #include "winner_files.h"
 
+/* For lines that each of thousands of agencies causes, usually once (see log_limit.h). */
+#define FINISHED_BURST 20000
+
 struct service {
     struct service_config config;
     struct list waiting;          /* sessions in SESSION_WAITING, in the order they came */

@@ -14,6 +14,7 @@
 
 #include "assertion.h"
 #include "log.h"
+#include "log_limit.h"
 #include "request.h"
 #include "service_internal.h"
 #include "wire.h"
@@ -67,7 +68,7 @@ bool session_claim_agency(struct session *session, uint32_t agency)
 
 void session_give_up(struct session *session)
 {
-    LOG(ERROR, "session", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
+    LOG_LIMITED(LOG_BURST, ERROR, "session", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
     session_close(session);
     session->events->finish(session->owner);
 }
@@ -235,8 +236,8 @@ void session_continue(struct session *session)
         }
         if (session->sent < winners.count)
             continue;
-        LOG(DEBUG, "ganadores_enviados", SUCCESS, LOG_UINT("agencia", session->agency),
-            LOG_UINT("cantidad", winners.count));
+        LOG_LIMITED(FINISHED_BURST, DEBUG, "ganadores_enviados", SUCCESS,
+                    LOG_UINT("agencia", session->agency), LOG_UINT("cantidad", winners.count));
         session->sent = 0;
         session->sent_bytes = 0;
         if (--session->owed == 0) {

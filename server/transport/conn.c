@@ -11,16 +11,78 @@
 #include "assertion.h"
 #include "clock.h"
 #include "log.h"
+#include "log_limit.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CHECK_MS 1000
+#define QUIET_MS 1000        /* longer than a health check of a server that answers */
+#define STRANGERS_BURST 2000 /* connections that are logged although nobody knows whose they are   \
+                              */
 
 static struct conn *conn_of(struct list_node *node)
 {
     return LIST_ITEM(node, struct conn, in_set);
+}
+
+const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE])
+{
+    return inet_ntop(AF_INET, &conn->ip, out, CONN_IP_SIZE);
+}
+
+static void conn_tell_accepted(struct conn *conn)
+{
+    char ip[CONN_IP_SIZE];
+
+    LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)));
+    LOG(INFO, "accept_connections", IN_PROGRESS);
+    conn->is_told = true;
+}
+
+/* One that finds no room is logged when its peer is known, or counted when it is closed. */
+static void conn_tell_stranger(struct conn *conn)
+{
+    static struct log_limit limit = {.burst = STRANGERS_BURST};
+
+    if (log_limit_has_room(&limit) &&
+        log_limit_take(&limit, LOG_INFO, "accept_connections", LOG_SUCCESS))
+        conn_tell_accepted(conn);
+}
+
+void conn_heard(struct conn *conn, bool is_known)
+{
+    if (conn->is_told)
+        return;
+    if (is_known)
+        conn_tell_accepted(conn);
+    else
+        conn_tell_stranger(conn);
+}
+
+static void conn_tell_closed(const struct conn *conn, const char *reason)
+{
+    char text[CONN_IP_SIZE];
+    const char *ip = conn_ip(conn, text);
+
+    if (conn->is_told)
+        LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", ip), LOG_TEXT("reason", reason));
+    else if (!conn->is_from_here)
+        LOG_LIMITED(LOG_BURST, INFO, "close_connection", SUCCESS, LOG_TEXT("ip", ip),
+                    LOG_TEXT("reason", reason));
+}
+
+/* Does the socket's peer have an address of our own machine? */
+static bool conn_socket_is_from_here(int fd, struct in_addr ip)
+{
+    struct sockaddr_in own = {0};
+    socklen_t size = sizeof(own);
+
+    if (ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET)
+        return true;
+    return getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.sin_addr.s_addr == ip.s_addr;
 }
 
 static void conn_set_on_check(uv_timer_t *timer)
@@ -29,7 +91,10 @@ static void conn_set_on_check(uv_timer_t *timer)
     uint64_t now = clock_monotonic_ms();
 
     LIST_FOR_EACH (node, &set->conns) {
-        set->config.ops->check(conn_of(node), now);
+        struct conn *conn = conn_of(node);
+        if (conn->is_from_here && !conn->is_told && now - conn->since_ms >= QUIET_MS)
+            conn_tell_stranger(conn);
+        set->config.ops->check(conn, now);
     }
 }
 
@@ -59,11 +124,6 @@ void conn_set_close(struct conn_set *set)
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
-const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE])
-{
-    return inet_ntop(AF_INET, &conn->ip, out, CONN_IP_SIZE);
-}
-
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
 {
     const struct conn_ops *ops = set->config.ops;
@@ -80,6 +140,10 @@ enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
     conn->ip = ip;
     list_append(&set->conns, &conn->in_set);
     set->count++;
+    conn->since_ms = clock_monotonic_ms();
+    conn->is_from_here = !log_enabled(LOG_DEBUG) && conn_socket_is_from_here(fd, ip);
+    if (!conn->is_from_here)
+        conn_tell_stranger(conn);
     status = stream_open(conn->stream, fd);
     if (status != STATUS_OK) {
         (void)close(fd);
@@ -102,14 +166,12 @@ err_close_fd:
 void conn_free(struct conn *conn, const char *reason)
 {
     struct conn_set *set = conn->set;
-    char ip[CONN_IP_SIZE];
 
     ASSERT(stream_is_closing(conn->stream) && set->count > 0);
     list_remove(&conn->in_set);
     set->count--;
     set->config.on_gone(set->config.owner, conn->ip);
     /* Last, so that anyone who reads the line can already use the connection's place. */
-    LOG(INFO, "close_connection", SUCCESS, LOG_TEXT("ip", conn_ip(conn, ip)),
-        LOG_TEXT("reason", reason));
+    conn_tell_closed(conn, reason);
     free(conn);
 }

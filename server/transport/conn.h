@@ -11,6 +11,7 @@
 #include "stream.h"
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct conn;
@@ -51,6 +52,10 @@ struct conn {
     struct conn_set *set;
     struct list_node in_set;
     struct in_addr ip;
+    bool is_told;      /* the log says that it was accepted, and will say that it is closed */
+    bool is_from_here; /* from our own machine, so that it may be a health check, see conn_heard();
+                          not noted where the log has lines of level DEBUG */
+    uint64_t since_ms; /* monotonic: when it was accepted */
 };
 
 #define CONN_IP_SIZE INET_ADDRSTRLEN
@@ -69,10 +74,18 @@ void conn_set_close(struct conn_set *set);
  * failure that may be before this returns. */
 enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);
 
+/* The peer has said something. Logs that the connection was accepted, if that was left open:
+ * because it comes from our own machine, and the health check, which does so every few seconds,
+ * should leave no lines (so one that says nothing, or only asks, is logged after a second); or
+ * because too many connections have come from nobody knows whom. `is_known`: it is an agency's, or
+ * has done what the server is for; then no limit applies. */
+void conn_heard(struct conn *conn, bool is_known);
+
 /* The peer's address as text, written to `out`. */
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE]);
 
-/* Takes the connection from its set, logs that it was closed and why, and frees it. */
+/* Takes the connection from its set, logs that it was closed and why, and frees it. That is not
+ * logged of one that was not logged before. */
 void conn_free(struct conn *conn, const char *reason);
 
 #endif

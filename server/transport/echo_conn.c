@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "clock.h"
 #include "log.h"
+#include "log_limit.h"
 #include "log_output.h"
 
 #include <ctype.h>
@@ -33,8 +34,8 @@ static void echo_conn_fail(struct echo_conn *conn, const char *reason)
 {
     char ip[CONN_IP_SIZE];
 
-    LOG(ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
-        LOG_TEXT("reason", reason));
+    LOG_LIMITED(LOG_BURST, ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
+                LOG_TEXT("reason", reason));
     conn->end_reason = reason;
     stream_close(conn->base.stream);
 }
@@ -68,6 +69,7 @@ static void echo_conn_on_data(void *owner, const uint8_t *data, size_t size)
     const uint8_t *newline = memchr(data, '\n', size);
     size_t taken = newline != NULL ? (size_t)(newline - data) + 1 : size;
 
+    conn_heard(&conn->base, true);
     if (taken > ECHO_LINE_MAX - conn->line.size)
         echo_conn_fail(conn, "line longer than 65536 bytes");
     else if (buffer_append(&conn->line, data, taken) != STATUS_OK)

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "log_limit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -73,21 +74,19 @@ static void listener_take(struct listener *listener, int fd, struct in_addr ip)
 {
     const struct listener_config *config = &listener->config;
     const char *limit = listener_limit_reached(config, ip);
-    char text[CONN_IP_SIZE] = "";
+    char text[CONN_IP_SIZE];
 
     if (limit != NULL) {
         (void)close(fd);
         listener_log_refusal(listener, ip, limit);
         return;
     }
-    (void)inet_ntop(AF_INET, &ip, text, sizeof(text));
-    LOG(INFO, "accept_connections", SUCCESS, LOG_TEXT("ip", text));
     scoreboard_add(config->scoreboard, config->worker, ip);
     enum status status = conn_accept(config->conns, fd, ip);
     if (status != STATUS_OK)
-        LOG(ERROR, "accept_connections", FAIL, LOG_TEXT("ip", text),
-            LOG_TEXT("reason", status_text(status)));
-    LOG(INFO, "accept_connections", IN_PROGRESS);
+        LOG_LIMITED(LOG_BURST, ERROR, "accept_connections", FAIL,
+                    LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))),
+                    LOG_TEXT("reason", status_text(status)));
 }
 
 static void listener_leave_to_others(struct listener *listener);

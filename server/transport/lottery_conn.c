@@ -200,6 +200,8 @@ static bool lottery_conn_on_frame(void *context, const struct frame *frame)
 
     bool goes_on = dispatch_message(&conn->session, frame->opcode, frame->body, frame->body_size);
     conn->frame_ms = conn->now_ms;
+    if (!dispatch_is_question(frame->opcode, frame->body_size))
+        conn_heard(&conn->base, conn->session.agency != 0);
     if (conn->session.agency != 0) /* before that, the handshake's time limit runs on */
         conn->heard_ms = conn->now_ms;
     return goes_on;

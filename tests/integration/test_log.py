@@ -4,6 +4,7 @@ import fcntl
 import os
 import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -351,6 +352,99 @@ class Full(Case):
             stored += 100
             self.assertEqual(ack.received, stored)
             self.assertLess(stored, 100_000)
+
+
+class Limits(Case):
+    """Lines that a peer can cause as often as it likes."""
+
+    BURST = 1000  # LOG_BURST and STRANGERS_BURST, in the code
+    STRANGERS = 2000
+    PER_SECOND = 10
+
+    def test_refused_batches(self):
+        """After a burst only some are logged, and how many are not. An agency's lines all are."""
+        count = 20_000
+        server = self.server(agencies=2, workers=1)
+        begin = time.monotonic()
+        with Peer(server.port, 1) as honest, Peer(server.port, 2, timeout=60) as peer:
+            bad = frame(pb.OPCODE_NEW_BETS, pb.NewBets(agency_id=2, bets=[bet(number=99999)]))
+            sender = threading.Thread(target=peer.send_bytes, args=(bad * count,))
+            sender.start()
+            for i in range(count):
+                self.assertEqual(peer.ack().code, pb.ACK_CODE_INVALID_BET)
+                if i % 200 == 0:
+                    self.assertEqual(honest.bets([bet(str(i))], i // 200).code, pb.ACK_CODE_OK)
+            sender.join()
+            wait_until(lambda: self.omitted(server) > 0, "a line that says what is omitted")
+        seconds = time.monotonic() - begin
+        self.assertEqual(server.stop(), 0)
+        written = [line for line in server.lines("apuesta_recibida", "fail")
+                   if "omitted" not in line.details]
+        self.assertEqual(len(written) + self.omitted(server), count)
+        self.assertGreaterEqual(len(written), self.BURST)
+        self.assertLessEqual(len(written), self.BURST + self.PER_SECOND * (seconds + 1))
+        self.assertEqual(len(server.lines("apuesta_recibida", "success")), count // 200)
+
+    @staticmethod
+    def omitted(server, action="apuesta_recibida"):
+        return sum(int(line.details.get("omitted", 0)) for line in server.lines(action))
+
+    def test_connections(self):
+        """Those of strangers are logged up to a limit, those of agencies always."""
+        server = self.server(agencies=1, workers=1, SERVER_IP="0.0.0.0")
+        address = self.own_address()
+        count = self.STRANGERS + 500
+        begin = time.monotonic()
+        for i in range(count):
+            # From here, so only after it has said something that is not a question.
+            with socket.create_connection((address, server.port), timeout=20) as connection:
+                connection.sendall(frame(77))
+                self.assertTrue(connection.recv(100))
+        for i in range(5):
+            with Peer(server.port, 1) as peer:
+                self.assertEqual(peer.bets([bet(str(i))], i).received, i + 1)
+        seconds = time.monotonic() - begin
+        self.assertEqual(server.stop(), 0)
+        accepted = len(server.lines("accept_connections", "success"))
+        self.assertGreaterEqual(accepted, self.STRANGERS + 5)
+        self.assertLessEqual(accepted, self.STRANGERS + 5 + self.PER_SECOND * (seconds + 1))
+        self.assertEqual(len(server.lines("accept_connections", "success", ip="127.0.0.1")), 5)
+
+    @staticmethod
+    def own_address():
+        """One of this machine's that is not loopback, if there is one."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+                return probe.getsockname()[0]
+            except OSError:
+                return "127.0.0.2"
+
+    def test_the_health_check(self):
+        """It leaves no line at INFO, in both modes. Others from the same machine do: when they do
+        something, or after a second."""
+        for mode in ("lottery", "echo"):
+            with self.subTest(mode):
+                server = self.server(mode=mode, agencies=1, folder=self.folder / mode)
+                settings = {"SERVER_PORT": str(server.port), "SERVER_IP": "127.0.0.1",
+                            "SERVER_MODE": mode, "LOTTERY_AGENCIES": "1"}
+                for _ in range(3):
+                    result = subprocess.run([BIN / "lottery-server", "--health"], cwd=self.folder,
+                                            env=environment_with(settings), timeout=20)
+                    self.assertEqual(result.returncode, 0)
+                with Peer(server.port):
+                    server.wait_line("accept_connections", "success")
+                server.wait_line("close_connection", "success")
+                with Peer(server.port) as peer:
+                    if mode == "echo":
+                        peer.send_bytes(b"hello\n")
+                        self.assertTrue(peer.socket.recv(100))
+                    else:
+                        self.assertEqual(peer.bets([bet()]).received, 1)
+                server.wait_line("close_connection", "success", count=2)
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(len(server.lines("accept_connections", "success")), 2)
+                self.assertEqual(len(server.lines("close_connection", "success")), 2)
 
 
 # Ends a line, begins an escape sequence, or turns the direction of text; the last is not UTF-8.
