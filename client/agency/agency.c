@@ -156,6 +156,8 @@ int agency_run(const struct client_settings *settings)
     (void)uv_run(&agency.loop, UV_RUN_DEFAULT);
     ASSERT(agency.is_ending);
     bool is_clean = agency_clean_up(&agency);
+    if (agency.exit_status != AGENCY_EXIT_OK)
+        log_tell_hidden_failure(); /* before the next one takes its place */
     if (agency.exit_status == AGENCY_EXIT_OK)
         LOG(INFO, "exit", SUCCESS);
     else

@@ -29,6 +29,8 @@ struct line {
     bool is_cut; /* something did not fit; nothing more is added */
 };
 
+static struct line hidden_failure; /* the last one that the level has hidden; empty: none */
+
 void log_set_level(enum log_level level)
 {
     lowest = level;
@@ -37,6 +39,11 @@ void log_set_level(enum log_level level)
 bool log_enabled(enum log_level level)
 {
     return level >= lowest;
+}
+
+bool log_wanted(enum log_level level, enum log_result result)
+{
+    return log_enabled(level) || (level >= LOG_ERROR && result == LOG_FAIL);
 }
 
 const char *log_level_name(enum log_level level)
@@ -161,14 +168,23 @@ void log_write(enum log_level level, const char *action, enum log_result result,
     int saved_errno = errno;
     struct line line;
 
-    if (!log_enabled(level))
+    if (!log_wanted(level, result))
         return;
     log_format(&line, level, action, result, fields, count);
-    if (held.is_holding)
+    if (!log_enabled(level))
+        hidden_failure = line;
+    else if (held.is_holding)
         log_hold_line(&line);
     else
         log_output_write(line.bytes, line.size);
     errno = saved_errno;
+}
+
+void log_tell_hidden_failure(void)
+{
+    if (hidden_failure.size > 0)
+        (void)fwrite(hidden_failure.bytes, 1, hidden_failure.size, stderr);
+    hidden_failure.size = 0;
 }
 
 size_t log_format_dropped(uint64_t count, char out[LOG_LINE_MAX])

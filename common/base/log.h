@@ -34,6 +34,9 @@ void log_set_level(enum log_level level);
 /* Would a line of this level be written? Lets callers skip expensive formatting. */
 bool log_enabled(enum log_level level);
 
+/* The same, or would it be kept for log_tell_hidden_failure()? */
+bool log_wanted(enum log_level level, enum log_result result);
+
 /* "DEBUG", ...; "?" when `level` is not one. Static. */
 const char *log_level_name(enum log_level level);
 
@@ -51,6 +54,10 @@ struct log_field {
 /* Writes one line: action, result, then the details in order. Keeps errno. */
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
+
+/* Writes the last line of level ERROR about a failure to stderr, if the level has hidden it: for a
+ * program that ends because of it. */
+void log_tell_hidden_failure(void);
 
 /* From log_hold() to log_release() this thread collects its lines and writes several whole lines
  * at a time. For a caller that is about to write many. Must not be nested. If another thread ends
@@ -74,7 +81,7 @@ struct log_field log_field_int(const char *key, int64_t value, struct log_number
  * LOG(INFO, "action", SUCCESS, LOG_TEXT("ip", ip), LOG_UINT("cantidad", n)) */
 #define LOG(level, action, result, ...)                                                            \
     do {                                                                                           \
-        if (log_enabled(LOG_##level)) {                                                            \
+        if (log_wanted(LOG_##level, LOG_##result)) {                                               \
             const struct log_field log_fields_[] = {{NULL, NULL, 0}, ##__VA_ARGS__};               \
             log_write(LOG_##level, action, LOG_##result, log_fields_ + 1,                          \
                       sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \

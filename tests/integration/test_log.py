@@ -446,6 +446,20 @@ class Limits(Case):
                 self.assertEqual(len(server.lines("accept_connections", "success")), 2)
                 self.assertEqual(len(server.lines("close_connection", "success")), 2)
 
+    def test_a_failure_is_told_at_any_level(self):
+        """Where the level hides the line that says why a program fails, it goes to stderr."""
+        path = self.folder / "bets.csv"
+        path.write_text("Ana,Paz,-,1999-03-17,7574\r\n")
+        for mode, reason in (("lottery", "leer_apuestas"), ("bet", "apuesta_enviada")):
+            for level in ("INFO", "CRITICAL"):
+                with self.subTest(mode=mode, level=level):
+                    agency = self.agency(1, 9, path, mode=mode, level=level)
+                    self.assertIn(agency.wait(), (1, 2))
+                    where, other = ((agency.errors, "\n".join(agency.texts)) if level == "CRITICAL"
+                                    else ("\n".join(agency.texts), agency.errors))
+                    self.assertRegex(where, f"ERROR    action: {reason} . result: fail .*reason: ")
+                    self.assertEqual(other, "")
+
 
 # Ends a line, begins an escape sequence, or turns the direction of text; the last is not UTF-8.
 EVIL = ("|", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066",
