@@ -29,6 +29,8 @@ struct line {
     bool is_cut; /* something did not fit; nothing more is added */
 };
 
+_Static_assert(LOG_LINE_MAX <= LOG_WRITE_MAX, "a line is written whole");
+
 static struct line hidden_failure; /* the last one that the level has hidden; empty: none */
 
 void log_set_level(enum log_level level)
@@ -112,33 +114,6 @@ static void log_line_add_time(struct line *line)
     log_line_add_text(line, cached);
 }
 
-static void log_write_held(void)
-{
-    if (held.size > 0)
-        log_output_write(held.bytes, held.size);
-    held.size = 0;
-}
-
-void log_hold(void)
-{
-    held.is_holding = true;
-}
-
-void log_release(void)
-{
-    held.is_holding = false;
-    log_write_held();
-}
-
-/* One write is never larger than what a pipe takes atomically. */
-static void log_hold_line(const struct line *line)
-{
-    if (line->size > sizeof(held.bytes) - held.size)
-        log_write_held();
-    memcpy(held.bytes + held.size, line->bytes, line->size);
-    held.size += line->size;
-}
-
 static void log_format(struct line *line, enum log_level level, const char *action,
                        enum log_result result, const struct log_field *fields, size_t count)
 {
@@ -162,6 +137,44 @@ static void log_format(struct line *line, enum log_level level, const char *acti
     line->bytes[line->size++] = '\n';
 }
 
+static void log_write_lines(const char *lines, size_t size)
+{
+    if (log_output_dropped() > 0) {
+        const struct log_field omitted = LOG_UINT("omitted", log_output_dropped());
+        struct line line;
+        log_format(&line, LOG_ERROR, "log", LOG_FAIL, &omitted, 1);
+        log_output_tell_dropped(line.bytes, line.size);
+    }
+    log_output_write(lines, size);
+}
+
+static void log_write_held(void)
+{
+    if (held.size > 0)
+        log_write_lines(held.bytes, held.size);
+    held.size = 0;
+}
+
+void log_hold(void)
+{
+    held.is_holding = true;
+}
+
+void log_release(void)
+{
+    held.is_holding = false;
+    log_write_held();
+}
+
+/* One write is never larger than what a pipe takes atomically. */
+static void log_hold_line(const struct line *line)
+{
+    if (line->size > sizeof(held.bytes) - held.size)
+        log_write_held();
+    memcpy(held.bytes + held.size, line->bytes, line->size);
+    held.size += line->size;
+}
+
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count)
 {
@@ -176,7 +189,7 @@ void log_write(enum log_level level, const char *action, enum log_result result,
     else if (held.is_holding)
         log_hold_line(&line);
     else
-        log_output_write(line.bytes, line.size);
+        log_write_lines(line.bytes, line.size);
     errno = saved_errno;
 }
 
@@ -185,16 +198,6 @@ void log_tell_hidden_failure(void)
     if (hidden_failure.size > 0)
         (void)fwrite(hidden_failure.bytes, 1, hidden_failure.size, stderr);
     hidden_failure.size = 0;
-}
-
-size_t log_format_dropped(uint64_t count, char out[LOG_LINE_MAX])
-{
-    const struct log_field field = LOG_UINT("omitted", count);
-    struct line line;
-
-    log_format(&line, LOG_ERROR, "log", LOG_FAIL, &field, 1);
-    memcpy(out, line.bytes, line.size);
-    return line.size;
 }
 
 struct log_field log_field_text(const char *key, const char *value)

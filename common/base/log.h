@@ -4,8 +4,9 @@
  *
  * A line is written to stdout immediately and in one write, so that lines of several processes
  * never mix and nothing is lost when the process dies. What stdout does not take is kept, and
- * written later (log_output.h). A line has at most LOG_LINE_MAX bytes; a longer one is cut but
- * keeps its newline.
+ * written later (log_output.h). If the file is full, or stdout fails in another way, lines are
+ * dropped; "action: log | result: fail | omitted: N" says how many when it works again. A line has
+ * at most LOG_LINE_MAX bytes; a longer one is cut but keeps its newline.
  */
 #ifndef LOTTERY_LOG_H
 #define LOTTERY_LOG_H
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: up to this size a write to a pipe is atomic */
+#define LOG_LINE_MAX 4096 /* bytes, with the newline; as much as goes into one write */
 
 #define LOG_LEVEL_MAP(XX) XX(DEBUG) XX(INFO) XX(WARNING) XX(ERROR) XX(CRITICAL)
 
@@ -64,9 +65,6 @@ void log_tell_hidden_failure(void);
  * the process in between, the collected lines are lost. */
 void log_hold(void);
 void log_release(void);
-
-/* For log_output.c: a line that says how many lines were dropped. Returns its size. */
-size_t log_format_dropped(uint64_t count, char out[LOG_LINE_MAX]);
 
 /* Space for a number as text within an expression; lives until the end of the enclosing block. */
 struct log_number {

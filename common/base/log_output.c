@@ -11,7 +11,6 @@
 #include "log_output.h"
 
 #include "clock.h"
-#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -33,10 +31,9 @@
 
 /* How to write without being made to wait. */
 enum log_way {
-    LOG_WAY_POLL,   /* ask whether there is room, then write */
-    LOG_WAY_NOWAIT, /* the same for a pipe that others write to: they may take the room meanwhile */
-    LOG_WAY_SEND,   /* a socket: each call can say that it does not wait */
-    LOG_WAY_WRITE   /* a file, or a description of our own that does not block */
+    LOG_WAY_WRITE,  /* a file, or a description of our own that does not block */
+    LOG_WAY_NOWAIT, /* a pipe or socket that others have, too: each write says not to wait */
+    LOG_WAY_POLL    /* ask whether there is room, then write: others may take it meanwhile */
 };
 
 static struct {
@@ -82,12 +79,12 @@ static enum log_way log_output_find_way(void)
     if (fstat(STDOUT_FILENO, &found) < 0)
         return LOG_WAY_POLL;
     if (S_ISSOCK(found.st_mode))
-        return LOG_WAY_SEND;
+        return LOG_WAY_NOWAIT;
     if (!S_ISFIFO(found.st_mode) && isatty(STDOUT_FILENO) == 0)
         return LOG_WAY_WRITE;
     int fd = log_output_reopen();
     if (fd < 0)
-        return S_ISFIFO(found.st_mode) ? LOG_WAY_NOWAIT : LOG_WAY_POLL;
+        return LOG_WAY_NOWAIT;
     output.fd = fd;
     return LOG_WAY_WRITE;
 }
@@ -165,28 +162,6 @@ static void log_output_keep(const char *lines, size_t size)
     output.size += size;
 }
 
-/* Puts the line about dropped ones before what is kept. */
-static void log_output_tell_dropped(void)
-{
-    char line[LOG_LINE_MAX + 1];
-
-    if (output.dropped == 0 || output.told > 0)
-        return;
-    size_t newline = output.is_torn;
-    line[0] = '\n';
-    size_t size = newline + log_format_dropped(output.dropped, line + newline);
-    if (size > LOG_PENDING_MAX - output.size)
-        return;
-    memmove(pending + size, pending + output.head, output.size);
-    memcpy(pending, line, size);
-    output.head = 0;
-    output.size += size;
-    output.told = output.dropped;
-    output.told_left = size;
-    output.dropped = 0;
-    output.is_torn = false;
-}
-
 static void log_output_drop(void)
 {
     const char *begin = pending + output.head + output.told_left;
@@ -219,10 +194,10 @@ static size_t log_output_chunk(void)
 {
     const char *begin = pending + output.head;
 
-    if (output.size <= LOG_LINE_MAX)
+    if (output.size <= LOG_WRITE_MAX)
         return output.size;
-    const char *end = memrchr(begin, '\n', LOG_LINE_MAX);
-    return end != NULL ? (size_t)(end - begin) + 1 : LOG_LINE_MAX;
+    const char *end = memrchr(begin, '\n', LOG_WRITE_MAX);
+    return end != NULL ? (size_t)(end - begin) + 1 : LOG_WRITE_MAX;
 }
 
 /* Fails with EAGAIN when the caller would have to wait. */
@@ -231,19 +206,15 @@ static ssize_t log_output_try(char *bytes, size_t size)
     struct pollfd room = {.fd = output.fd, .events = POLLOUT};
     const struct iovec part = {bytes, size};
 
-    if (output.way == LOG_WAY_WRITE)
-        return write(output.fd, bytes, size);
-    if (output.way == LOG_WAY_SEND)
-        return send(output.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (poll(&room, 1, 0) == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
     if (output.way == LOG_WAY_NOWAIT) {
         ssize_t written = pwritev2(output.fd, &part, 1, -1, RWF_NOWAIT);
         if (written >= 0 || errno != EOPNOTSUPP)
             return written;
-        output.way = LOG_WAY_POLL; /* older kernels cannot do it for pipes */
+        output.way = LOG_WAY_POLL; /* a terminal, or an older kernel */
+    }
+    if (output.way == LOG_WAY_POLL && poll(&room, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
     }
     return write(output.fd, bytes, size);
 }
@@ -251,7 +222,6 @@ static ssize_t log_output_try(char *bytes, size_t size)
 /* Writes what can be written. */
 static void log_output_flush(void)
 {
-    log_output_tell_dropped();
     while (output.size > 0) {
         ssize_t written = log_output_try(pending + output.head, log_output_chunk());
         if (written > 0)
@@ -319,6 +289,25 @@ void log_output_write(const char *lines, size_t size)
         log_output_drop();
     log_output_keep(lines, size);
     log_output_flush();
+}
+
+uint64_t log_output_dropped(void)
+{
+    return output.dropped;
+}
+
+void log_output_tell_dropped(const char *line, size_t size)
+{
+    /* Otherwise this comes after others have been written. */
+    if (output.dropped == 0 || output.size > 0)
+        return;
+    if (output.is_torn)
+        log_output_keep("\n", 1);
+    log_output_keep(line, size);
+    output.told = output.dropped;
+    output.told_left = output.size;
+    output.dropped = 0;
+    output.is_torn = false;
 }
 
 void log_output_finish(uint64_t limit_ms)

@@ -7,14 +7,12 @@
  * used, the process waits until there is room again, or until it has to stop.
  *
  * stdout is often shared with other processes, and O_NONBLOCK would be theirs, too. So a pipe or a
- * terminal is opened once more for ourselves; where that is not allowed, each write is preceded by
- * a poll(2), and on older kernels two writers can then still take each other's room. One write has
- * whole lines and at most LOG_LINE_MAX bytes, which a pipe takes as a whole: lines of several
- * processes never mix.
+ * terminal is opened once more for ourselves. Where that is not possible, each write asks not to
+ * wait, or on older kernels is preceded by a poll(2). One write has whole lines and at most
+ * LOG_WRITE_MAX bytes, which a pipe takes as a whole: lines of several processes never mix.
  *
  * An error (the disk is full, the file is as large as it may be, nobody reads) drops the lines that
- * cannot be written. They are counted, and the next line that can be written follows
- * "action: log | result: fail | omitted: N".
+ * cannot be written. They are counted: log.c puts a line that says so before the next one.
  *
  * Not for several threads. Without log_output_open() a write waits for its reader.
  */
@@ -26,15 +24,21 @@
 #include <stdint.h>
 
 #define LOG_PENDING_MAX ((size_t)4 * 1024 * 1024) /* bytes that a process keeps */
-#define LOG_STOP_MS 500 /* how long a process that has to stop waits for the log */
+#define LOG_WRITE_MAX ((size_t)4096) /* PIPE_BUF on Linux: a pipe takes up to this as a whole */
+#define LOG_STOP_MS 500              /* how long a process that has to stop waits for the log */
 
 /* Prepares the output, at the program's start, after standard_fds_open(). Ignores SIGPIPE and
  * SIGXFSZ: a log that cannot be written must not end the program. */
 void log_output_open(void);
 
 /* Writes what can be written of these whole lines, and keeps the rest. Waits only when there is no
- * room for them. At most LOG_LINE_MAX bytes. */
+ * room for them. At most LOG_WRITE_MAX bytes. */
 void log_output_write(const char *lines, size_t size);
+
+/* How many lines errors have dropped that no line tells yet; and a line that does, which is written
+ * before the next ones. */
+uint64_t log_output_dropped(void);
+void log_output_tell_dropped(const char *line, size_t size);
 
 /* A descriptor that is readable when log_output_on_ready() has something to do, for poll(2) or a
  * loop; -1 when the system has none. It stays the same until log_output_forked(). */

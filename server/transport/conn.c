@@ -20,8 +20,7 @@
 
 #define CHECK_MS 1000
 #define QUIET_MS 1000        /* longer than a health check of a server that answers */
-#define STRANGERS_BURST 2000 /* connections that are logged although nobody knows whose they are   \
-                              */
+#define STRANGERS_BURST 2000 /* connections that are logged although their peers are unknown */
 
 static struct conn *conn_of(struct list_node *node)
 {
