@@ -14,7 +14,7 @@
 
 #define LOG_BURST 1000 /* lines; more than a person or a test causes */
 #define LOG_LIMIT_PER_S 10
-#define LOG_LIMIT_TELL_MS 5000
+#define LOG_LIMIT_TELL_MS UINT64_C(5000)
 
 /* One kind of line. To be static, and zeroed but for `burst`. */
 struct log_limit {
@@ -43,8 +43,11 @@ void log_limits_tell(void);
     do {                                                                                           \
         static struct log_limit log_limit_ = {.burst = (burst_size)};                              \
         if (log_enabled(LOG_##level) &&                                                            \
-            log_limit_take(&log_limit_, LOG_##level, action, LOG_##result))                        \
-            LOG(level, action, result, ##__VA_ARGS__);                                             \
+            log_limit_take(&log_limit_, LOG_##level, action, LOG_##result)) {                      \
+            const struct log_field log_fields_[] = {{NULL, NULL, 0}, ##__VA_ARGS__};               \
+            log_write(LOG_##level, action, LOG_##result, log_fields_ + 1,                          \
+                      sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \
+        }                                                                                          \
     } while (0)
 
 #endif

@@ -74,7 +74,6 @@ static void listener_take(struct listener *listener, int fd, struct in_addr ip)
 {
     const struct listener_config *config = &listener->config;
     const char *limit = listener_limit_reached(config, ip);
-    char text[CONN_IP_SIZE];
 
     if (limit != NULL) {
         (void)close(fd);
@@ -83,10 +82,12 @@ static void listener_take(struct listener *listener, int fd, struct in_addr ip)
     }
     scoreboard_add(config->scoreboard, config->worker, ip);
     enum status status = conn_accept(config->conns, fd, ip);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        char text[CONN_IP_SIZE];
         LOG_LIMITED(LOG_BURST, ERROR, "accept_connections", FAIL,
                     LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))),
                     LOG_TEXT("reason", status_text(status)));
+    }
 }
 
 static void listener_leave_to_others(struct listener *listener);

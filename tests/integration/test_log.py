@@ -131,9 +131,9 @@ class Stalled(Case):
     STOP_SECONDS = 2  # it takes less than one; the rest is for sanitizers on a busy machine
 
     def stalling_server(self, **settings):
-        folder = self.folder / "data"
-        folder.mkdir()
-        server = StallingServer(folder, **settings)
+        path = self.folder / "central"
+        path.mkdir()
+        server = StallingServer(path, **settings)
         self.programs.append(server)
         return server
 
