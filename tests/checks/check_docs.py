@@ -104,7 +104,8 @@ def check_line(project, document, line):
 def check_hostile(root):
     """Yields where the table of hostile input and its tests differ."""
     document = root / "docs/hostile-input.md"
-    tests = (root / "tests/integration/test_hostile.py").read_text()
+    tests = "".join((root / f"tests/integration/test_{name}.py").read_text()
+                    for name in ("hostile", "log"))
     rows = 0
     for number, line in enumerate(document.read_text().splitlines(), 1):
         row = re.match(r"\|.*\| `(\w+)` \|$", line)
