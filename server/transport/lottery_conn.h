@@ -34,7 +34,7 @@ struct lottery_conns {
 void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config);
 
 /* Lets the paused connections go on, if the ledger has caught up and the log has room. */
-void lottery_conns_wake(struct lottery_conns *conns);
+void lottery_conns_wake(struct lottery_conns *all);
 
 extern const struct conn_ops lottery_conn_ops;
 
