@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <sys/random.h>
 
+#define EARLIEST_ZONE_S (14 * 60 * 60) /* UTC+14, where each day begins first */
+
 static uint64_t clock_system_monotonic_ms(void)
 {
     struct timespec now;
@@ -55,11 +57,11 @@ uint32_t clock_random(void)
 
 uint32_t clock_today(void)
 {
-    time_t now = clock_wall_s();
-    struct tm local;
+    time_t latest = clock_wall_s() + EARLIEST_ZONE_S;
+    struct tm date;
 
-    if (localtime_r(&now, &local) == NULL)
+    if (gmtime_r(&latest, &date) == NULL)
         return 0;
-    return (uint32_t)(local.tm_year + 1900) * 10000 + (uint32_t)(local.tm_mon + 1) * 100 +
-           (uint32_t)local.tm_mday;
+    return (uint32_t)(date.tm_year + 1900) * 10000 + (uint32_t)(date.tm_mon + 1) * 100 +
+           (uint32_t)date.tm_mday;
 }

@@ -39,7 +39,9 @@ time_t clock_wall_s(void);
 /* 32 uniformly random bits; not for secrets. */
 uint32_t clock_random(void);
 
-/* Today's local date as the number YYYYMMDD; 0 if the system cannot tell. */
+/* The latest date that is today anywhere on earth (UTC+14), as the number YYYYMMDD; 0 if the system
+ * cannot tell. It does not depend on the machine's time zone: agency and server, wherever they are,
+ * say the same about a birthdate. */
 uint32_t clock_today(void);
 
 #endif
