@@ -1,5 +1,5 @@
 /* The frame reader returns the same frames however the stream is cut (all at once, byte by byte, in
- * two pieces), and a simple decoder returns them too. */
+ * two pieces), and wherever its owner stops for a while; and a simple decoder returns them too. */
 #include "frame_reader.h"
 #include "fuzz.h"
 
@@ -57,6 +57,44 @@ static void feed(struct seen *seen, const uint8_t *data, size_t size, size_t fir
     frame_reader_fini(&reader);
 }
 
+/* Takes at most `max` frames from the reader. */
+static enum frame_result take(struct frame_reader *reader, struct seen *seen, size_t max)
+{
+    enum frame_result result = FRAME_OK;
+    struct frame frame;
+
+    for (size_t i = 0; i < max && result == FRAME_OK; i++) {
+        result = frame_reader_next(reader, &frame);
+        if (result == FRAME_OK)
+            (void)note_frame(seen, &frame);
+    }
+    FUZZ_CHECK(result == FRAME_BAD || frame_reader_keep(reader) == STATUS_OK);
+    return result;
+}
+
+/* The stream in pieces of `step` bytes, with a pause after every `max` frames. With `is_late` the
+ * next piece may come before all frames of the last one are taken. */
+static void feed_with_pauses(struct seen *seen, const uint8_t *data, size_t size, size_t step,
+                             size_t max, bool is_late)
+{
+    struct frame_reader reader;
+    enum frame_result result = FRAME_NEED_MORE;
+
+    begin(seen, size);
+    frame_reader_init(&reader);
+    for (size_t at = 0; at < size && result != FRAME_BAD; at += step) {
+        frame_reader_give(&reader, data + at, step < size - at ? step : size - at);
+        result = take(&reader, seen, max);
+        while (result == FRAME_OK && !is_late)
+            result = take(&reader, seen, max);
+    }
+    while (result == FRAME_OK)
+        result = take(&reader, seen, max);
+    if (result == FRAME_BAD)
+        seen->status = STATUS_MALFORMED;
+    frame_reader_fini(&reader);
+}
+
 /* The simple decoder, to compare with. */
 static void read_naively(struct seen *seen, const uint8_t *data, size_t size)
 {
@@ -101,6 +139,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t cuts[][2] = {{size, size}, {1, 1}, {cut, size}, {cut, cut}};
     for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
         feed(&seen, data, size, cuts[i][0], cuts[i][1]);
+        check_same(&wanted, &seen);
+        free(seen.bodies);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        feed_with_pauses(&seen, data, size, cut, 1 + i / 2 * 2, i % 2 != 0);
         check_same(&wanted, &seen);
         free(seen.bodies);
     }

@@ -216,7 +216,7 @@ static void test_whole_frames_are_not_copied(void **state)
     assert_int_equal(frame_reader_feed(&f->reader, f->stream, f->stream_size, is_within, &place),
                      STATUS_OK);
     assert_int_equal(place.calls, f->frames);
-    assert_null(f->reader.partial);
+    assert_int_equal(frame_reader_memory(&f->reader), 0);
 }
 
 /* An empty piece changes nothing, neither between frames nor within one. */
@@ -303,6 +303,84 @@ static void test_no_memory(void **state)
     assert_false(frame_reader_is_inside(&f->reader));
 }
 
+/* Takes at most `max` frames; returns what the reader said last. */
+static enum frame_result take(struct fixture *f, unsigned max)
+{
+    enum frame_result result = FRAME_OK;
+    struct frame frame;
+
+    for (unsigned i = 0; i < max && result == FRAME_OK; i++) {
+        result = frame_reader_next(&f->reader, &frame);
+        if (result == FRAME_OK)
+            (void)on_frame(f, &frame);
+    }
+    return result;
+}
+
+/* An owner may stop after any frame, give the piece's memory back, and go on later: the same frames
+ * come out, however the stream was cut. What is kept has the size of what was not taken. */
+static void test_stop_and_go_on(void **state)
+{
+    struct fixture *f = *state;
+
+    add_all_sizes(f);
+    for (unsigned max = 1; max <= 5; max++) {
+        for (size_t step = 1; step <= f->stream_size; step = step * 3 / 2 + 1) {
+            rewind_stream(f);
+            for (size_t at = 0; at < f->stream_size; at += step) {
+                size_t size = step < f->stream_size - at ? step : f->stream_size - at;
+                struct guarded piece = guarded_copy(f->stream + at, size);
+                frame_reader_give(&f->reader, piece.bytes, size);
+                enum frame_result result = take(f, max);
+                assert_int_equal(frame_reader_keep(&f->reader), STATUS_OK);
+                guarded_free(&piece);
+                assert_true(frame_reader_memory(&f->reader) <= step + FRAME_MAX_SIZE);
+                while (result == FRAME_OK) {
+                    result = take(f, max);
+                    assert_int_equal(frame_reader_keep(&f->reader), STATUS_OK);
+                }
+                assert_int_equal(result, FRAME_NEED_MORE);
+                assert_true(frame_reader_memory(&f->reader) <= FRAME_MAX_SIZE);
+                assert_state_after(f, at + size);
+            }
+        }
+    }
+}
+
+/* A piece may come while whole frames of earlier ones are still kept. */
+static void test_pieces_before_going_on(void **state)
+{
+    struct fixture *f = *state;
+
+    add_all_sizes(f);
+    for (size_t step = 1; step <= f->stream_size; step = step * 3 / 2 + 1) {
+        rewind_stream(f);
+        for (size_t at = 0; at < f->stream_size; at += step) {
+            size_t size = step < f->stream_size - at ? step : f->stream_size - at;
+            frame_reader_give(&f->reader, f->stream + at, size);
+            (void)take(f, at / step % 2);
+            assert_int_equal(frame_reader_keep(&f->reader), STATUS_OK);
+        }
+        assert_int_equal(take(f, 1000), FRAME_NEED_MORE);
+        assert_int_equal(frame_reader_keep(&f->reader), STATUS_OK);
+        assert_state_after(f, f->stream_size);
+    }
+}
+
+/* Without memory for what was not taken, keep says so, and nothing leaks. */
+static void test_keep_without_memory(void **state)
+{
+    struct fixture *f = *state;
+
+    add_all_sizes(f);
+    frame_reader_give(&f->reader, f->stream, f->stream_size);
+    assert_int_equal(take(f, 3), FRAME_OK);
+    alloc_fault_after(0);
+    enum status status = frame_reader_keep(&f->reader);
+    assert_true(alloc_fault_end());
+    assert_int_equal(status, STATUS_NOMEM);
+}
+
 /* Finishing within a frame frees its buffer; finishing twice and starting again are allowed. */
 static void test_fini_again(void **state)
 {
@@ -332,6 +410,9 @@ int main(void)
         CASE(test_too_long),
         CASE(test_stop),
         CASE(test_no_memory),
+        CASE(test_stop_and_go_on),
+        CASE(test_pieces_before_going_on),
+        CASE(test_keep_without_memory),
         CASE(test_fini_again),
     };
 
