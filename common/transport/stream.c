@@ -9,7 +9,8 @@
  * Failure modes: a read error or a write error ends the stream (on_end, once, never from within a
  * call that the owner makes); the owner then closes. No memory for output: stream_send says so, and
  * the owner closes. A peer does not read: output stays collected, and stream_backlog says how much.
- * A peer never ends its side after stream_finish: the linger timer closes.
+ * A peer never ends its side after stream_finish, or sends on and on: the linger timer closes, or
+ * the count of what was thrown away.
  */
 #include "assertion.h"
 #include "clock.h"
@@ -31,6 +32,13 @@ static void stream_mark_dirty(struct stream *stream);
 static void stream_on_idle(uv_idle_t *idle);
 static void stream_on_linger_timer(uv_timer_t *timer);
 
+static void stream_hub_on_turn(uv_prepare_t *prepare)
+{
+    struct stream_hub *hub = prepare->data;
+
+    hub->turn++;
+}
+
 enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
 {
     struct stream_hub *hub = malloc(sizeof(*hub));
@@ -40,12 +48,17 @@ enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
     hub->loop = loop;
     list_init(&hub->dirty);
     list_init(&hub->lingering);
-    /* These two cannot fail; they only fill the handles in. */
+    /* These cannot fail; they only fill the handles in. */
     (void)uv_idle_init(loop, &hub->flusher);
     (void)uv_timer_init(loop, &hub->linger_timer);
-    hub->open_handles = 2;
+    (void)uv_prepare_init(loop, &hub->turns);
+    hub->open_handles = 3;
+    hub->turn = 1;
     hub->flusher.data = hub;
     hub->linger_timer.data = hub;
+    hub->turns.data = hub;
+    (void)uv_prepare_start(&hub->turns, stream_hub_on_turn);
+    uv_unref((uv_handle_t *)&hub->turns);
     *out = hub;
     return STATUS_OK;
 }
@@ -63,6 +76,7 @@ void stream_hub_close(struct stream_hub *hub)
     ASSERT(list_is_empty(&hub->dirty) && list_is_empty(&hub->lingering));
     uv_close((uv_handle_t *)&hub->flusher, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->linger_timer, stream_hub_on_closed);
+    uv_close((uv_handle_t *)&hub->turns, stream_hub_on_closed);
 }
 
 uv_loop_t *stream_hub_loop(const struct stream_hub *hub)
@@ -174,21 +188,44 @@ static void stream_end(struct stream *stream, int code)
                            code == UV_EOF ? "" : uv_strerror(code));
 }
 
+/* An empty buffer makes libuv leave the bytes in the kernel and report UV_ENOBUFS. It reads as long
+ * as buffers are filled, but a stream is read from only once in a turn. */
 static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = handle->data;
+    struct stream_hub *hub = stream->hub;
+    size_t size = sizeof(hub->read_buffer);
 
     (void)suggested;
-    *buffer = uv_buf_init(stream->hub->read_buffer, sizeof(stream->hub->read_buffer));
+    if (stream->read_turn == hub->turn)
+        size = 0;
+    else if (stream->events->on_read != NULL && !stream_is_finishing(stream))
+        size = stream->events->on_read(stream->owner);
+    *buffer = uv_buf_init(hub->read_buffer, (unsigned)size);
+}
+
+static void stream_throw_away(struct stream *stream, size_t size)
+{
+    stream->linger_bytes += size;
+    if (stream->linger_bytes >= STREAM_LINGER_MAX)
+        stream_close(stream);
 }
 
 static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
 {
     struct stream *stream = handle->data;
 
+    if (count == UV_ENOBUFS) {
+        if (stream->read_turn != stream->hub->turn) /* the owner wants no bytes now */
+            (void)uv_read_stop(handle);
+        return;
+    }
+    stream->read_turn = stream->hub->turn;
     if (count < 0)
         stream_end(stream, (int)count);
-    else if (count > 0 && !stream_is_finishing(stream))
+    else if (stream_is_finishing(stream))
+        stream_throw_away(stream, (size_t)count);
+    else if (count > 0)
         stream->events->on_data(stream->owner, (const uint8_t *)buffer->base, (size_t)count);
 }
 

@@ -22,14 +22,20 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define STREAM_READ_SIZE (64 * 1024) /* bytes that one read hands out at most */
+#define STREAM_READ_SIZE (64 * 1024)              /* bytes that one read hands out at most */
+#define STREAM_LINGER_MAX (16 * STREAM_READ_SIZE) /* bytes; see stream_finish() */
 
 struct stream;
 
 struct stream_events {
     /* The connection attempt of stream_connect ended. NULL where it is never called. */
     void (*on_connect)(void *owner, enum status status, const char *detail);
-    /* Bytes have arrived; they are valid during the call. */
+    /* Bytes are about to be read. Returns how many at most, up to STREAM_READ_SIZE; 0 stops reading
+     * until stream_read_start(), and they stay in the kernel. It must not call the stream. NULL:
+     * STREAM_READ_SIZE. */
+    size_t (*on_read)(void *owner);
+    /* Bytes have arrived; they are valid during the call. At most once in a turn of the loop, so
+     * that one fast sender cannot keep the loop busy alone. */
     void (*on_data)(void *owner, const uint8_t *data, size_t size);
     /* No more bytes will arrive: STATUS_OK when the peer ended its side, otherwise why the
      * connection broke. Called at most once. */
@@ -84,9 +90,10 @@ size_t stream_backlog(const struct stream *stream);
 
 /* Sends what is collected, ends our side, waits up to a second for the peer to end its own (because
  * closing with unread input would reset the connection, and the peer could lose our last bytes),
- * then closes. Input that still arrives is thrown away; on_end, on_data and on_drain are not called
- * any more. While connecting it closes at once. There is no time limit for a peer that does not
- * read what is collected: the owner has to call stream_close. */
+ * then closes. Input that still arrives is thrown away, up to STREAM_LINGER_MAX bytes; on_end,
+ * on_data and on_drain are not called any more. While connecting it closes at once. There is no
+ * time limit for a peer that does not read what is collected: the owner has to call stream_close.
+ */
 void stream_finish(struct stream *stream);
 
 /* Ends our side and goes on reading (half-close): on_data and on_end are called as before, nothing

@@ -38,9 +38,11 @@ struct stream_hub {
     uv_loop_t *loop;
     uv_idle_t flusher;       /* active while `dirty` is not empty */
     uv_timer_t linger_timer; /* active while `lingering` is not empty */
+    uv_prepare_t turns;      /* counts the turns of the loop */
+    uint64_t turn;           /* how many there were */
     struct list dirty;       /* streams with collected output, by in_dirty */
     struct list lingering;   /* streams that wait for their peer's end, by in_lingering */
-    unsigned open_handles;   /* of the two above; the last one to close frees the hub */
+    unsigned open_handles;   /* of the three above; the last one to close frees the hub */
     char read_buffer[STREAM_READ_SIZE];
 };
 
@@ -65,9 +67,11 @@ struct stream {
     struct buffer out;     /* collected output; no memory while there is none */
     struct buffer writing; /* what libuv is writing; no memory while there is nothing */
     size_t writing_left;   /* bytes of it that the kernel has not taken */
+    uint64_t read_turn;    /* the turn of the loop in which it was last read from */
     struct list_node in_dirty;
     struct list_node in_lingering;
     uint64_t linger_until_ms; /* monotonic: when to stop waiting for the peer's end */
+    size_t linger_bytes;      /* thrown away while waiting for it */
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "test_sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,7 +40,9 @@ struct side {
     enum status connect_status;
     enum status end_status;
     char end_detail[64];
-    bool is_open; /* the stream was initialized */
+    bool is_open;      /* the stream was initialized */
+    size_t read_less;  /* bytes that a read hands out fewer than it could */
+    bool is_unwilling; /* wants no bytes now */
     void (*on_connect)(struct side *side);
     void (*on_data)(struct side *side);
     void (*on_end)(struct side *side);
@@ -119,7 +122,19 @@ static void on_closed(void *owner)
     side->stream = NULL; /* the memory is the owner's again */
 }
 
-static const struct stream_events events = {on_connect, on_data, on_end, on_drain, on_closed};
+static size_t on_read(void *owner)
+{
+    const struct side *side = owner;
+
+    return side->is_unwilling ? 0 : STREAM_READ_SIZE - side->read_less;
+}
+
+static const struct stream_events events = {.on_connect = on_connect,
+                                            .on_read = on_read,
+                                            .on_data = on_data,
+                                            .on_end = on_end,
+                                            .on_drain = on_drain,
+                                            .on_closed = on_closed};
 
 static int begin(void **state)
 {
@@ -387,6 +402,47 @@ static void test_much_input(void **state)
     assert_int_equal(side->got_size, size);
     assert_memory_equal(side->got, bytes, size);
     free(bytes);
+}
+
+/* However much has arrived, a stream is read from once in a turn of the loop, and no more than its
+ * owner wants is read. */
+static void test_one_read_in_a_turn(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *bytes = pattern(60000);
+
+    struct side *side = open_side(f, 0, true, 0);
+    side->read_less = STREAM_READ_SIZE - 10000;
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+    sockets_write(f->peers[0], bytes, 60000);
+    loop_until_count(&f->loop, &side->datas, 1, "data");
+    for (unsigned i = side->datas; i <= 6; i++) {
+        assert_int_equal(side->datas, i);
+        assert_int_equal(side->got_size, i * 10000);
+        loop_turn(&f->loop);
+    }
+    assert_int_equal(side->datas, 6);
+    assert_memory_equal(side->got, bytes, 60000);
+    free(bytes);
+}
+
+/* If the owner wants no bytes when they are about to be read, they stay in the kernel until it
+ * starts to read again. */
+static void test_owner_wants_no_bytes(void **state)
+{
+    struct fixture *f = *state;
+
+    struct side *side = open_side(f, 0, true, 0);
+    side->is_unwilling = true;
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+    sockets_write(f->peers[0], "one", 3);
+    some_turns(f);
+    side->is_unwilling = false;
+    some_turns(f);
+    assert_int_equal(side->datas, 0);
+    assert_int_equal(stream_read_start(side->stream), STATUS_OK);
+    loop_until_count(&f->loop, &side->datas, 1, "data");
+    assert_int_equal(side->got_size, 3);
 }
 
 static void stop_reading(struct side *side)
@@ -676,6 +732,27 @@ static void test_linger_is_bounded(void **state)
     assert_int_equal(third->closes, 0);
     fake_clock.now_ms += LINGER_MS;
     loop_until_count(&f->loop, &third->closes, 1, "third closed");
+}
+
+/* Nor does it wait for a peer that sends on and on. */
+static void test_linger_throws_away_so_much(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = open_side(f, 0, true, 0);
+    uint8_t *bytes = pattern(STREAM_READ_SIZE);
+    size_t sent = 0;
+
+    assert_int_equal(fcntl(f->peers[0], F_SETFL, O_NONBLOCK), 0);
+    stream_finish(side->stream);
+    while (side->closes == 0) {
+        ssize_t size = send(f->peers[0], bytes, STREAM_READ_SIZE, MSG_NOSIGNAL);
+        assert_true(sent <= 16 * (size_t)STREAM_LINGER_MAX);
+        sent += size > 0 ? (size_t)size : 0;
+        loop_turn(&f->loop);
+    }
+    assert_true(sent >= STREAM_LINGER_MAX);
+    assert_int_equal(side->datas + side->ends, 0);
+    free(bytes);
 }
 
 static void finish(struct side *side)
@@ -1091,6 +1168,8 @@ int main(void)
         CASE(test_slow_reader_gets_everything),
         CASE(test_idle_stream_holds_no_buffer),
         CASE(test_much_input),
+        CASE(test_one_read_in_a_turn),
+        CASE(test_owner_wants_no_bytes),
         CASE(test_read_stop_and_start),
         CASE(test_send_in_on_drain),
         CASE(test_send_without_memory),
@@ -1103,6 +1182,7 @@ int main(void)
         CASE(test_finish_after_shutdown),
         CASE(test_finish_with_unread_input),
         CASE(test_linger_is_bounded),
+        CASE(test_linger_throws_away_so_much),
         CASE(test_finish_after_peer_ended),
         CASE(test_finish_after_peer_ended_then_reset),
         CASE(test_reset_while_finishing),
