@@ -6,7 +6,8 @@
  * Failure modes: not our turn: stop watching for a millisecond, and after PATIENCE_MS of that
  * accept anyway (the worker whose turn it is may hang). Over a limit, or out of descriptors: the
  * new connection is accepted and closed at once, because in the queue it would keep the loop
- * spinning; the log says so, at most once a second. Another worker was faster: nothing to do.
+ * spinning; the log says so, at most once a second. Not even the descriptor for that can be opened:
+ * stop watching for REST_MS, then try again. Another worker was faster: nothing to do.
  */
 #include "listener.h"
 
@@ -23,6 +24,7 @@
 
 #define RETRY_MS 1
 #define PATIENCE_MS 100
+#define REST_MS 100
 #define BURST 64 /* accepted per turn of the loop, so that it can also serve its connections */
 #define REFUSAL_LOG_MS 1000
 
@@ -43,22 +45,29 @@ static void listener_log_refusal(struct listener *listener, struct in_addr ip, c
     listener->refusals = 0;
 }
 
-static int listener_open_reserve(void)
+static void listener_open_reserve(struct listener *listener)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (listener->reserve_fd < 0)
+        listener->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void listener_rest(struct listener *listener, uint64_t ms);
+
 /* Out of descriptors: closing the reserve frees one with which to accept the connection and turn it
- * away. */
+ * away. Without a reserve the connection stays in the queue. */
 static void listener_shed(struct listener *listener, int error)
 {
-    if (listener->reserve_fd >= 0)
+    if (listener->reserve_fd >= 0) {
         (void)close(listener->reserve_fd);
-    int fd = accept4(listener->config.fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
-        (void)close(fd);
-    listener->reserve_fd = listener_open_reserve();
+        listener->reserve_fd = -1;
+        int fd = accept4(listener->config.fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    listener_open_reserve(listener);
     listener_log_refusal(listener, (struct in_addr){0}, strerror(error));
+    if (listener->reserve_fd < 0)
+        listener_rest(listener, REST_MS);
 }
 
 static const char *listener_limit_reached(const struct listener_config *config, struct in_addr ip)
@@ -132,6 +141,7 @@ static void listener_on_retry(uv_timer_t *timer)
 {
     struct listener *listener = timer->data;
 
+    listener_open_reserve(listener);
     (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_readable);
 }
 
@@ -148,10 +158,15 @@ static bool listener_is_patience_over(struct listener *listener)
     return now - listener->waiting_since_ms >= PATIENCE_MS;
 }
 
-static void listener_leave_to_others(struct listener *listener)
+static void listener_rest(struct listener *listener, uint64_t ms)
 {
     (void)uv_poll_stop(&listener->poll);
-    (void)uv_timer_start(&listener->retry, listener_on_retry, RETRY_MS, 0);
+    (void)uv_timer_start(&listener->retry, listener_on_retry, ms, 0);
+}
+
+static void listener_leave_to_others(struct listener *listener)
+{
+    listener_rest(listener, RETRY_MS);
 }
 
 static void listener_on_readable(uv_poll_t *poll, int status, int events)
@@ -173,13 +188,13 @@ static void listener_on_readable(uv_poll_t *poll, int status, int events)
 enum status listener_start(struct listener *listener, uv_loop_t *loop,
                            const struct listener_config *config)
 {
-    *listener = (struct listener){.config = *config};
+    *listener = (struct listener){.config = *config, .reserve_fd = -1};
     if (uv_poll_init(loop, &listener->poll, listener->config.fd) < 0)
         return STATUS_IO;
     (void)uv_timer_init(loop, &listener->retry);
     listener->poll.data = listener;
     listener->retry.data = listener;
-    listener->reserve_fd = listener_open_reserve();
+    listener_open_reserve(listener);
     (void)uv_poll_start(&listener->poll, UV_READABLE, listener_on_readable);
     atomic_store(&listener->config.scoreboard->row[listener->config.worker].is_alive, 1);
     LOG(INFO, "accept_connections", IN_PROGRESS);

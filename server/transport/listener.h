@@ -25,13 +25,14 @@ struct listener_config {
 
 struct listener {
     struct listener_config config;
-    int reserve_fd; /* closed for a moment to turn a connection away when descriptors run out */
+    int reserve_fd; /* closed for a moment to turn a connection away when descriptors run out; -1
+                       when there is none */
     uint64_t waiting_since_ms;  /* since when a connection has been left to the others */
     uint64_t left_ms;           /* when a connection was last left to them */
     uint64_t logged_refusal_ms; /* when a refusal was last logged */
     uint64_t refusals;          /* how many since then */
     uv_poll_t poll;
-    uv_timer_t retry; /* ends the time in which others may take a connection */
+    uv_timer_t retry; /* ends the time in which the socket is not watched */
 };
 
 /* Begins to accept, on `loop`. STATUS_IO when the loop does not take the socket: nothing has to be

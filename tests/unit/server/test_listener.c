@@ -265,6 +265,62 @@ static void test_out_of_descriptors(void **state)
     loop_until_count(&f->loop, &f->starts, 1, "a connection");
 }
 
+static void on_turn(uv_prepare_t *prepare)
+{
+    (*(unsigned *)prepare->data)++;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+/* Turns of the loop in half a second. */
+static unsigned turns_in_half_a_second(struct fixture *f)
+{
+    unsigned turns = 0;
+    bool is_over = false;
+    uv_prepare_t prepare;
+    uv_timer_t timer;
+
+    assert_int_equal(uv_prepare_init(&f->loop, &prepare), 0);
+    assert_int_equal(uv_timer_init(&f->loop, &timer), 0);
+    prepare.data = &turns;
+    timer.data = &is_over;
+    assert_int_equal(uv_prepare_start(&prepare, on_turn), 0);
+    assert_int_equal(uv_timer_start(&timer, on_timer, 500, 0), 0);
+    while (!is_over)
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_close((uv_handle_t *)&timer, NULL);
+    loop_turn(&f->loop);
+    return turns;
+}
+
+/* Not even the descriptor in reserve can be opened: the loop does not spin meanwhile, and once
+ * there are descriptors, the connection that waited is accepted. */
+static void test_no_reserve(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+
+    size_t client = connect_from(f, 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = (rlim_t)f->clients[client] + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(close(f->listener.reserve_fd), 0);
+    int other = dup(0); /* somebody else was faster */
+    assert_int_equal(other, f->listener.reserve_fd);
+    f->listener.reserve_fd = -1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    unsigned turns = turns_in_half_a_second(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(turns < 30);
+    assert_int_equal(f->starts, 0);
+    loop_until_count(&f->loop, &f->starts, 1, "the connection that waited");
+    assert_true(f->listener.reserve_fd >= 0);
+    assert_int_equal(close(other), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -277,6 +333,7 @@ int main(void)
         CASE(test_limits),
         CASE(test_start_fails),
         CASE(test_out_of_descriptors),
+        CASE(test_no_reserve),
     };
 
     return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
