@@ -16,6 +16,7 @@ _Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
 
 #define FIELD(name) offsetof(struct server_settings, name)
 #define NAMED(name) name, name
+#define MAX_BUFFERED (1024 * 8192) /* bytes of as many messages as may wait; more has no effect */
 
 static const struct setting settings[] = {
     {NAMED("SERVER_PORT"), SETTING_UINT, FIELD(port), 0, 65535, NULL},
@@ -27,7 +28,7 @@ static const struct setting settings[] = {
     {NAMED("SERVER_MAX_CONNECTIONS"), SETTING_UINT, FIELD(max_connections), 1, 1000000, NULL},
     {NAMED("SERVER_MAX_CONNECTIONS_PER_IP"), SETTING_UINT, FIELD(max_connections_per_ip), 1,
      1000000, NULL},
-    {NAMED("SERVER_MAX_BUFFERED"), SETTING_UINT, FIELD(max_buffered), 1, 1 << 30, NULL},
+    {NAMED("SERVER_MAX_BUFFERED"), SETTING_UINT, FIELD(max_buffered), 1, MAX_BUFFERED, NULL},
     {NAMED("SERVER_HANDSHAKE_TIMEOUT"), SETTING_DURATION, FIELD(handshake_timeout), 1000, 0, NULL},
     {NAMED("SERVER_FRAME_TIMEOUT"), SETTING_DURATION, FIELD(frame_timeout), 1000, 0, NULL},
     {NAMED("SERVER_IDLE_TIMEOUT"), SETTING_DURATION, FIELD(idle_timeout), 1000, 0, NULL},

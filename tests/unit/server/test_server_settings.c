@@ -211,6 +211,9 @@ static void test_errors_name_the_line(void **state)
                    "SERVER_PORT: \"\" is not a number of 0..65535");
     assert_refused(f, "[DEFAULT]\nSERVER_LISTEN_BACKLOG = 0\n", 2,
                    "SERVER_LISTEN_BACKLOG: \"0\" is not a number of 1..65535");
+    /* as many bytes as the messages have that may wait: a larger limit would have no effect */
+    assert_refused(f, "[DEFAULT]\nSERVER_MAX_BUFFERED = 8388609\n", 2,
+                   "SERVER_MAX_BUFFERED: \"8388609\" is not a number of 1..8388608");
     assert_refused(f, "[DEFAULT]\nLOGGING_LEVEL = LOUD\n", 2,
                    "LOGGING_LEVEL: \"LOUD\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
     assert_refused(f, "[DEFAULT]\nSERVER_MODE = bet\n", 2,
