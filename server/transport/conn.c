@@ -14,6 +14,7 @@
 #include "log_limit.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #define CHECK_MS 1000
 #define QUIET_MS 1000        /* longer than a health check of a server that answers */
 #define STRANGERS_BURST 2000 /* connections that are logged although their peers are unknown */
+#define CROWD 16 /* connections whose memory is worth giving back */
 
 static struct conn *conn_of(struct list_node *node)
 {
@@ -84,6 +86,16 @@ static bool conn_socket_is_from_here(int fd, struct in_addr ip)
     return getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.sin_addr.s_addr == ip.s_addr;
 }
 
+/* When half of a crowd has gone, its memory goes back to the system: the C library keeps what is
+ * freed in small pieces, as long as something above it is in use. */
+static void conn_set_trim(struct conn_set *set)
+{
+    if (set->peak < CROWD || set->count > set->peak / 2)
+        return;
+    (void)malloc_trim(0);
+    set->peak = set->count;
+}
+
 static void conn_set_on_check(uv_timer_t *timer)
 {
     struct conn_set *set = timer->data;
@@ -95,6 +107,7 @@ static void conn_set_on_check(uv_timer_t *timer)
             conn_tell_stranger(conn);
         set->config.ops->check(conn, now);
     }
+    conn_set_trim(set);
 }
 
 void conn_set_init(struct conn_set *set, const struct conn_set_config *config)
@@ -102,6 +115,7 @@ void conn_set_init(struct conn_set *set, const struct conn_set_config *config)
     set->config = *config;
     list_init(&set->conns);
     set->count = 0;
+    set->peak = 0;
     (void)uv_timer_init(stream_hub_loop(config->hub), &set->check_timer);
     set->check_timer.data = set;
     (void)uv_timer_start(&set->check_timer, conn_set_on_check, CHECK_MS, CHECK_MS);
@@ -139,6 +153,8 @@ enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
     conn->ip = ip;
     list_append(&set->conns, &conn->in_set);
     set->count++;
+    if (set->count > set->peak)
+        set->peak = set->count;
     conn->since_ms = clock_monotonic_ms();
     conn->is_from_here = !log_enabled(LOG_DEBUG) && conn_socket_is_from_here(fd, ip);
     if (!conn->is_from_here)

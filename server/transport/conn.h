@@ -44,6 +44,7 @@ struct conn_set {
     struct conn_set_config config;
     struct list conns; /* by conn.in_set */
     size_t count;
+    size_t peak; /* the most there were since memory was last given back */
     uv_timer_t check_timer;
 };
 
