@@ -39,21 +39,14 @@ static void handle_finished_accept(struct request *request)
     (void)service_send_winners(request->service, &err);
 }
 
-static void handle_finished_on_done(struct ledger_op *op)
+static void handle_finished_answer(struct request *request)
 {
-    struct request *request = (struct request *)op;
-
-    if (session_end_lost(request))
-        return;
     Lottery__V1__AckCode code = request_code(request);
+
     if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         handle_finished_accept(request);
     else
         handle_finished_refuse(request, code);
-    struct session *session = request->session; /* NULL also when damaged winners have ended it */
-    request_end(request);
-    if (session != NULL)
-        session->events->progress(session->owner);
 }
 
 bool handle_finished(struct session *session, const uint8_t *body, size_t size)
@@ -68,17 +61,19 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         return false;
     }
     struct request *request = request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size,
-                                            handle_finished_on_done);
+                                            handle_finished_answer);
     if (request == NULL) {
         session_give_up(session);
         return false;
     }
-    if (session_claim_agency(session, message->agency_id))
+    if (session_claim_agency(session, message->agency_id)) {
+        request->is_at_ledger = true;
         ledger_finish(session->service->config.ledger, &request->op, message->agency_id,
                       message->total);
-    else
+    } else {
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's",
                        message->agency_id, ledger_news(session->service->config.ledger)->agencies);
-    return true;
+    }
+    return session->state != SESSION_CLOSED;
 }

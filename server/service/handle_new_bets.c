@@ -92,25 +92,18 @@ static void log_refused_batch(const struct request *request, const char *why)
                 LOG_TEXT("reason", why));
 }
 
-static void handle_new_bets_on_done(struct ledger_op *op)
+static void handle_new_bets_answer(struct request *request)
 {
-    struct request *request = (struct request *)op;
-    struct session *session = request->session;
-
-    if (session_end_lost(request))
-        return;
     Lottery__V1__AckCode code = request_code(request);
+
     if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && request->count > 0)
         log_refused_batch(request, request->detail);
-    else if (op->stored > 0)
+    else if (request->op.stored > 0)
         log_stored_batch(request);
     else if (request->count > 0)
         LOG_LIMITED(LOG_BURST, DEBUG, "apuesta_repetida", SUCCESS,
                     LOG_UINT("cantidad", request->count), LOG_UINT("agencia", request->agency));
     request_send_ack(request, code);
-    request_end(request);
-    if (session != NULL)
-        session->events->progress(session->owner);
 }
 
 /* Returns the index of the first bet that breaks a rule, or `count`. */
@@ -145,6 +138,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
         return;
     }
     if (message->count == 0) {
+        request->is_at_ledger = true;
         ledger_ask(service->config.ledger, &request->op, message->agency);
         return;
     }
@@ -152,6 +146,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     if (status == STATUS_OK)
         status = ledger_append(service->config.ledger, &request->op, message->agency,
                                message->offset, service->bets, message->count);
+    request->is_at_ledger = status == STATUS_OK;
     if (status != STATUS_OK)
         request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                        status_text(status));
@@ -185,12 +180,12 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
         return false;
     }
     struct request *request =
-        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_on_done);
+        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_answer);
     if (request == NULL) {
         session_give_up(session);
         return false;
     }
     request->count = (uint32_t)message.count;
     handle_new_bets_submit(session, request, &message);
-    return true;
+    return session->state != SESSION_CLOSED;
 }

@@ -1,7 +1,8 @@
 /* request.h - one message, from its arrival until its answer has been sent.
  *
- * Every request goes through the ledger, even one that is refused: operations end in order, so the
- * answers of a session leave in the order of its messages.
+ * The answers of a session leave in the order of its messages. Operations of the ledger end in
+ * order; a request that is refused does not go there, but waits in its session for the answers to
+ * the earlier ones. Without any it is answered at once.
  */
 #ifndef LOTTERY_REQUEST_H
 #define LOTTERY_REQUEST_H
@@ -16,8 +17,12 @@
 
 #define REQUEST_DETAIL_SIZE 128
 
+struct request;
 struct service;
 struct session;
+
+/* Logs what became of a request and sends its answer, if it still has a session. */
+typedef void (*request_answer_cb)(struct request *request);
 
 /* What the log says about a stored bet. */
 struct bet_note {
@@ -28,6 +33,7 @@ struct bet_note {
 
 struct request {
     struct ledger_op op; /* must be first: the callback casts it to the request */
+    request_answer_cb answer;
     struct service *service;
     struct session *session;          /* NULL once the connection is gone */
     struct list_node node;            /* in session.requests or service.spares */
@@ -35,24 +41,22 @@ struct request {
     uint32_t count;                   /* bets in the message */
     uint32_t agency;                  /* as the message says */
     struct bet_note *notes;           /* owned; one for each bet; NULL when they are not logged */
+    bool is_at_ledger;                /* its `op` was handed in and `answer` was not called yet */
     Lottery__V1__AckCode refusal;     /* why it was refused; UNSPECIFIED: it was not */
     char detail[REQUEST_DETAIL_SIZE]; /* of the answer; empty for none */
 };
 
 /* Begins a request of an open session for a message whose frame has `frame_bytes` bytes. The caller
- * hands its `op` to the ledger, or refuses it; later, `done` is called with that `op`. NULL when
- * there is no memory. */
+ * hands its `op` to the ledger, or refuses it; when its turn has come, `answer` is called once and
+ * the request ends. NULL when there is no memory. */
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                              ledger_done_cb done);
+                              request_answer_cb answer);
 
-/* Refuses a request instead of handing it to the ledger: `done` is called when its turn has come.
- */
+/* Refuses a request instead of handing it to the ledger. Its Ack says how many bets of the
+ * session's agency the ledger has, as it said last; the ledger is asked only if it never did. May
+ * end the request, and close a session that has no agency and was refused too often. */
 void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* Does nobody know what became of the request, because the link to the ledger was closed first?
- * Then no code would be true. */
-bool request_is_lost(const struct request *request);
 
 /* The code of the answer to a request whose operation has ended. Sets `detail` unless it is OK. */
 Lottery__V1__AckCode request_code(struct request *request);
@@ -60,7 +64,8 @@ Lottery__V1__AckCode request_code(struct request *request);
 /* Sends an Ack as the answer, if the connection is still there. */
 void request_send_ack(const struct request *request, Lottery__V1__AckCode code);
 
-/* Ends the request: it leaves its session, and its memory is kept for another one. */
-void request_end(struct request *request);
+/* The session of these requests is gone: those at the ledger will end without an answer, the others
+ * end now. */
+void requests_drop(struct list *requests);
 
 #endif

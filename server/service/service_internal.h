@@ -16,6 +16,7 @@ struct service {
     struct service_config config;
     struct list waiting;          /* sessions in SESSION_WAITING, in the order they came */
     struct list spares;           /* unused requests; the one that was used last comes first */
+    size_t spares_count;          /* how many there are */
     size_t outstanding;           /* requests that have begun and have not ended */
     struct winner_index *winners; /* owned; NULL until they were opened */
     bool are_winners_damaged;     /* a session has found that: they are to be opened again */

@@ -1,14 +1,15 @@
 /* The conversation with one connection.
  *
  * Happy path: each message becomes a request; the ledger ends requests in order, and each then
- * sends its answer. After an accepted Finished the session waits. After the draw it sends the
- * winners, as many frames at a time as the connection takes.
+ * sends its answer (request.h). After an accepted Finished the session waits. After the draw it
+ * sends the winners, as many frames at a time as the connection takes.
  *
  * Failure modes: the connection is gone first: its requests lose their session and end without an
  * answer. There is no memory for a request: the session closes at once. A message is malformed: the
- * answers to earlier messages leave, then MALFORMED, and the session ends. The link to the ledger
- * is closed before an operation has ended, or the winners are damaged or cannot be read: the
- * session ends without that answer and without those that would follow.
+ * answers to earlier messages leave, then MALFORMED, and the session ends. So it does after a few
+ * refused messages that name no agency. The link to the ledger is closed before an operation has
+ * ended, or the winners are damaged or cannot be read: the session ends without that answer and
+ * without those that would follow.
  */
 #include "session.h"
 
@@ -45,8 +46,7 @@ static void session_close(struct session *session)
 void session_fini(struct session *session)
 {
     session_close(session);
-    for (struct list_node *node; (node = list_pop(&session->requests)) != NULL;)
-        LIST_ITEM(node, struct request, node)->session = NULL;
+    requests_drop(&session->requests);
     session->outstanding = 0;
     session->outstanding_bytes = 0;
 }
@@ -79,29 +79,28 @@ void session_abandon(struct session *session)
     session->events->finish(session->owner);
 }
 
-bool session_end_lost(struct request *request)
+void session_note_received(struct session *session, uint64_t received)
 {
-    struct session *session = request->session;
-
-    if (!request_is_lost(request))
-        return false;
-    request_end(request);
-    if (session != NULL)
-        session_abandon(session);
-    return true;
+    session->knows_received = true;
+    if (received > session->received) /* operations that failed may not say how many */
+        session->received = received;
 }
 
-static void session_on_malformed_done(struct ledger_op *op)
+/* Whoever sends messages but is no agency gets a few answers, which say what is wrong. */
+void session_count_refusal(struct session *session)
 {
-    struct request *request = (struct request *)op;
-    struct session *session = request->session;
-
-    if (session_end_lost(request))
+    if (session->agency != 0 || session->state == SESSION_CLOSED ||
+        ++session->refusals < SESSION_REFUSALS_MAX)
         return;
+    session_close(session);
+    session->events->finish(session->owner);
+}
+
+static void session_answer_malformed(struct request *request)
+{
     request_send_ack(request, request->refusal);
-    if (session != NULL)
-        session->events->finish(session->owner);
-    request_end(request);
+    if (request->session != NULL)
+        request->session->events->finish(request->session->owner);
 }
 
 void session_malformed(struct session *session, const char *detail)
@@ -110,7 +109,7 @@ void session_malformed(struct session *session, const char *detail)
 
     if (session->state == SESSION_CLOSED)
         return;
-    request = request_begin(session, session->agency, 0, session_on_malformed_done);
+    request = request_begin(session, session->agency, 0, session_answer_malformed);
     if (request == NULL) {
         session_give_up(session);
         return;

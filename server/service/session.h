@@ -30,6 +30,8 @@ enum session_state {
     SESSION_CLOSED   /* takes no more messages; its last answer may still have to leave */
 };
 
+#define SESSION_REFUSALS_MAX 8 /* refused messages of a session that has no agency */
+
 /* The caller provides the memory. It may read outstanding, outstanding_bytes, agency and state. */
 struct session {
     struct service *service;
@@ -42,6 +44,9 @@ struct session {
     uint64_t sent;            /* winners sent so far, while sending */
     uint64_t sent_bytes;      /* of their documents: where the next one begins */
     uint32_t agency;          /* 0 until the first message names one */
+    uint64_t received;        /* bets of the agency, as the ledger said last */
+    bool knows_received;      /* it has said so */
+    uint32_t refusals;        /* refused messages as long as there is no agency */
     uint64_t owed;            /* Finished messages to answer with the winners */
     enum session_state state;
 };
@@ -81,9 +86,11 @@ void session_give_up(struct session *session);
 /* Closes the session at once: what is outstanding gets no answer. The agency will connect again. */
 void session_abandon(struct session *session);
 
-/* To be called first in each request's `done`. If the request is lost, no later answer may take the
- * place of its own: it is ended, and so is its session, if it still has one; what is outstanding
- * gets no answer, and the agency will connect again. Returns whether it was lost. */
-bool session_end_lost(struct request *request);
+/* Notes how many bets of the session's agency the ledger has. */
+void session_note_received(struct session *session, uint64_t received);
+
+/* A message was refused, and its answer was sent: closes the session if it has no agency and this
+ * was the last refusal that it gets. */
+void session_count_refusal(struct session *session);
 
 #endif

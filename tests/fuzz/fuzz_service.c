@@ -3,8 +3,9 @@
  *
  * An input is a list of steps. Each has a byte that says what happens with a message, and the
  * message's frame. A model, which reads messages only with protobuf-c, says which answer each
- * message must get, in order. Only valid bets may reach the ledger (memory_ledger.c), and at the
- * end nothing may be outstanding.
+ * message must get, in order, and when: a refused one as soon as the earlier ones are answered.
+ * Only valid bets may reach the ledger (memory_ledger.c), and at the end nothing may be
+ * outstanding.
  */
 #include "arena.h"
 #include "bets_csv.h"
@@ -45,7 +46,13 @@ struct connection {
     bool has_ended;   /* a message was malformed: no more are accepted */
     bool is_finished; /* finish() was called: no more answers are sent */
     bool is_slow;
-    unsigned acks;         /* sent since the model last checked */
+    bool knows_received; /* the ledger has said how many bets the agency has */
+    uint64_t received;   /* and how many */
+    unsigned refusals;   /* as long as no agency was named */
+    /* A ring: the messages without an answer, in order; LEDGER_DECIDES for those at the ledger. */
+    Lottery__V1__AckCode waiting[OUTSTANDING_MAX];
+    size_t waiting_at;
+    size_t waiting_count;
     uint64_t lists_due;    /* accepted Finished messages whose winners were not sent yet */
     uint64_t winners_seen; /* of the list that is being sent */
 };
@@ -69,7 +76,9 @@ static struct bet bets[FRAME_BODY_MAX / 2];
 static struct {
     Lottery__V1__AckCode code;
     uint64_t received;
-} expected; /* the only Ack that may be sent now */
+} expected[OUTSTANDING_MAX + 1]; /* the only Acks that may be sent now, in this order */
+static size_t expected_at;
+static size_t expected_count;
 
 static Lottery__V1__AckCode code_of(enum status status)
 {
@@ -117,8 +126,11 @@ static void take_ack(struct connection *connection, const struct frame *frame)
 {
     Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame->body_size, frame->body);
 
-    FUZZ_CHECK(ack != NULL && ack->code == expected.code && ack->received == expected.received);
-    connection->acks++;
+    (void)connection;
+    FUZZ_CHECK(ack != NULL && expected_at < expected_count);
+    FUZZ_CHECK(ack->code == expected[expected_at].code);
+    FUZZ_CHECK(ack->received == expected[expected_at].received);
+    expected_at++;
     lottery__v1__ack__free_unpacked(ack, NULL);
 }
 
@@ -175,26 +187,66 @@ static void on_finish(void *owner)
 
 static const struct session_events session_events = {on_send, on_backlog, on_progress, on_finish};
 
-/* Sets what must be answered when the operation `op` of `message` ends. Returns how many Acks. */
-static unsigned expect(const struct message *message, const struct ledger_op *op, bool is_lost)
+static void expect(Lottery__V1__AckCode code, uint64_t received)
+{
+    expected[expected_count].code = code;
+    expected[expected_count].received = received;
+    expected_count++;
+}
+
+/* All that was expected has been sent. */
+static void check_sent(void)
+{
+    FUZZ_CHECK(expected_at == expected_count);
+    expected_at = 0;
+    expected_count = 0;
+}
+
+/* A message of the connection has no answer yet. */
+static void push_waiting(struct connection *connection, Lottery__V1__AckCode code)
+{
+    FUZZ_CHECK(connection->waiting_count < OUTSTANDING_MAX);
+    connection->waiting[(connection->waiting_at + connection->waiting_count++) % OUTSTANDING_MAX] =
+        code;
+}
+
+static Lottery__V1__AckCode pop_waiting(struct connection *connection)
+{
+    FUZZ_CHECK(connection->waiting_count > 0);
+    connection->waiting_count--;
+    return connection->waiting[connection->waiting_at++ % OUTSTANDING_MAX];
+}
+
+/* Sets what must be answered when the operation `op` of `message` ends. Returns whether that ends
+ * the session. */
+static bool expect_answers(const struct message *message, const struct ledger_op *op, bool is_lost)
 {
     struct connection *from = message->from;
-    bool is_there = from->number == message->number && !from->is_finished;
+    Lottery__V1__AckCode code =
+        message->code == LEDGER_DECIDES ? code_of(op->status) : message->code;
 
-    expected.code = message->code == LEDGER_DECIDES ? code_of(op->status) : message->code;
-    expected.received = op->received;
-    if (!is_there)
-        return 0;
+    if (from->number != message->number || from->is_finished)
+        return false;
     if (is_lost) { /* nothing more is answered */
         from->has_ended = true;
         from->lists_due = 0;
-        return 0;
+        from->waiting_count = 0;
+        return true;
     }
-    if (!message->is_finish || expected.code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
-        return 1;
-    if (!from->has_ended)
+    from->knows_received = true;
+    if (op->received > from->received)
+        from->received = op->received;
+    if (!message->is_finish || code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
+        expect(code, op->received);
+    else if (!from->has_ended)
         from->lists_due++;
-    return 0;
+    FUZZ_CHECK(pop_waiting(from) == LEDGER_DECIDES);
+    while (from->waiting_count > 0 &&
+           from->waiting[from->waiting_at % OUTSTANDING_MAX] != LEDGER_DECIDES) {
+        code = pop_waiting(from);
+        expect(code, from->received);
+    }
+    return code == MALFORMED;
 }
 
 static void ledger_ends(bool is_lost)
@@ -203,13 +255,12 @@ static void ledger_ends(bool is_lost)
         FUZZ_CHECK(messages_count > 0);
         struct message message = messages[messages_at++ % OUTSTANDING_MAX];
         struct connection *from = message.from;
-        bool is_there = from->number == message.number && !from->is_finished;
         messages_count--;
-        from->acks = 0;
-        unsigned acks = expect(&message, op, is_lost);
+        bool was_finished = from->is_finished;
+        bool ends = expect_answers(&message, op, is_lost);
         memory_ledger_end(&ledger, is_lost);
-        FUZZ_CHECK(from->acks == acks);
-        FUZZ_CHECK(!is_there || from->is_finished == (is_lost || message.code == MALFORMED));
+        check_sent();
+        FUZZ_CHECK(from->is_finished == (was_finished || ends));
     }
     FUZZ_CHECK(messages_count == 0);
 }
@@ -265,15 +316,29 @@ static Lottery__V1__AckCode judge(struct connection *connection, const struct fr
     return message == NULL ? MALFORMED : claim(connection, message->agency_id);
 }
 
-static void note_message(struct connection *from, Lottery__V1__AckCode code, bool is_finish)
+/* The message will be answered with `code`, or as the ledger decides. Returns whether it is the
+ * last one. */
+static bool note_message(struct connection *from, Lottery__V1__AckCode code, bool is_finish)
 {
-    FUZZ_CHECK(messages_count < OUTSTANDING_MAX);
-    messages[(messages_at + messages_count++) % OUTSTANDING_MAX] =
-        (struct message){from, from->number, code, is_finish};
-    if (code != MALFORMED)
-        return;
-    from->has_ended = true;
-    from->lists_due = 0; /* the remaining winners will never be sent */
+    bool is_first = from->waiting_count == 0;
+
+    if (code == LEDGER_DECIDES || (is_first && from->agency != 0 && !from->knows_received)) {
+        FUZZ_CHECK(messages_count < OUTSTANDING_MAX);
+        messages[(messages_at + messages_count++) % OUTSTANDING_MAX] =
+            (struct message){from, from->number, code, is_finish};
+        push_waiting(from, LEDGER_DECIDES);
+    } else if (is_first) {
+        expect(code, from->received);
+    } else {
+        push_waiting(from, code);
+    }
+    bool is_last = code == MALFORMED || (code != LEDGER_DECIDES && from->agency == 0 &&
+                                         ++from->refusals == SESSION_REFUSALS_MAX);
+    if (is_last) {
+        from->has_ended = true;
+        from->lists_due = 0; /* the remaining winners will never be sent */
+    }
+    return is_last;
 }
 
 /* Checks that the ledger received the lines of the bets that the model read. */
@@ -300,7 +365,8 @@ static void receive(struct connection *connection, const struct frame *frame)
     }
     arena_reset(&arena);
     Lottery__V1__AckCode code = judge(connection, frame, &count);
-    note_message(connection, code, frame->opcode == LOTTERY__V1__OPCODE__OPCODE_FINISHED);
+    bool is_last =
+        note_message(connection, code, frame->opcode == LOTTERY__V1__OPCODE__OPCODE_FINISHED);
     /* A block of the exact size, so that a read past its end is found. */
     uint8_t *body = malloc(frame->body_size);
     FUZZ_CHECK(body != NULL || frame->body_size == 0);
@@ -308,7 +374,9 @@ static void receive(struct connection *connection, const struct frame *frame)
         memcpy(body, frame->body, frame->body_size);
     bool goes_on = dispatch_message(&connection->session, frame->opcode, body, frame->body_size);
     free(body);
-    FUZZ_CHECK(goes_on == (code != MALFORMED));
+    FUZZ_CHECK(goes_on == !is_last);
+    FUZZ_CHECK(connection->is_finished == (is_last && connection->waiting_count == 0));
+    check_sent();
     check_handed_in(before, count, connection->agency);
 }
 
@@ -316,7 +384,8 @@ static void connect(struct connection *connection)
 {
     unsigned number = connection->number + 1;
 
-    *connection = (struct connection){.number = number};
+    memset(connection, 0, sizeof(*connection));
+    connection->number = number;
     session_init(&connection->session, service, &session_events, connection);
 }
 
@@ -332,7 +401,7 @@ static void take_step(uint8_t step, const struct frame *frame)
 {
     struct connection *connection = &connections[(step & SECOND_CONNECTION) != 0];
 
-    if (messages_count + 2 > OUTSTANDING_MAX)
+    if (messages_count + 2 > OUTSTANDING_MAX || connection->waiting_count + 2 > OUTSTANDING_MAX)
         ledger_ends(false);
     connection->is_slow = (step & SLOW_READER) != 0;
     if (!connection->is_slow)
@@ -340,8 +409,9 @@ static void take_step(uint8_t step, const struct frame *frame)
     ledger.is_full = (step & DISK_FULL) != 0;
     receive(connection, frame);
     if ((step & NO_FRAME) != 0 && !connection->has_ended) {
-        note_message(connection, MALFORMED, false);
+        (void)note_message(connection, MALFORMED, false);
         session_malformed(&connection->session, "no frame");
+        check_sent();
     }
     if ((step & LEDGER_ENDS) != 0)
         ledger_ends(false);

@@ -247,18 +247,6 @@ static void test_no_limit_for_an_answer(void **state)
     assert_limits_run(f);
 }
 
-/* Also when it is the answer to a first message that names no agency. */
-static void test_no_limit_for_a_first_answer(void **state)
-{
-    struct fixture *f = *state;
-
-    ask_as(f, 6);
-    loop_until_count(&f->loop, &f->taken, 1, "the message");
-    wait_long(f);
-    end_operations(f);
-    assert_limits_run(f);
-}
-
 /* A frame that has begun is not read to its end while the connection is paused, or held because
  * its own messages wait. */
 static void assert_no_limit_for_a_frame(struct fixture *f)
@@ -346,7 +334,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_for_an_answer, begin, end),
-        cmocka_unit_test_setup_teardown(test_no_limit_for_a_first_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_paused, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_others_wait, begin, end),
