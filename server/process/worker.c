@@ -72,6 +72,8 @@ static void worker_close_all(struct worker *worker)
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
     uv_close((uv_handle_t *)&worker->winners_timer, NULL);
     conn_set_close(&worker->conns);
+    if (worker_is_lottery(worker))
+        lottery_conns_close(&worker->lottery_conns);
     stop_signals_close(&worker->signals);
     log_watch_close(&worker->log);
     if (worker_is_lottery(worker))
@@ -234,6 +236,7 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
     }
     lottery_conns_init(&worker->lottery_conns,
                        &(struct lottery_conns_config){
+                           .loop = &worker->loop,
                            .service = worker->service,
                            .ledger = ledger,
                            .handshake_ms = ms_of_ns(settings->handshake_timeout),

@@ -3,11 +3,17 @@
  * Happy path: bytes become frames, frames go to the session, its answers go to the stream. The peer
  * ends its side when it has its winners; the stream is finished when all answers are sent.
  *
+ * Turns: in one turn of the loop a connection is read from once, and TURN_MESSAGES of its messages
+ * are taken; if more have come, it waits in `ready` for the next turn. When a limit is reached,
+ * also between two messages of one read, the rest stays in the frame reader. Of one read that is
+ * not much while few connections keep a rest; while many do, all are read from in small pieces.
+ *
  * Failure modes: a frame over the limit ends the session with MALFORMED. The connection breaks: it
  * is closed; operations that the ledger has taken are still stored. The peer sends faster than the
- * ledger stores, or does not read: we stop reading from it until that has changed. The peer takes
- * too long: the connection is closed. The ledger takes long, or is away: the peer cannot help it,
- * so that time does not count.
+ * ledger stores, or does not read: we stop reading from it until that has changed. All peers
+ * together do: whoever sends more waits in `paused`, and they go on one after the other. The peer
+ * takes too long: the connection is closed. The ledger takes long, or is away: the peer cannot help
+ * it, so that time does not count.
  *
  * Closing: whatever the reason, the stream calls lottery_conn_on_closed once; it ends the session
  * if that is still open, and conn_free frees the memory.
@@ -25,11 +31,17 @@
 #define BACKLOG_MAX ((size_t)64 * 1024)       /* bytes that the peer has not read */
 #define LEDGER_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
 #define LEDGER_LOW (LEDGER_HIGH / 2)
+#define MESSAGES_HIGH ((size_t)32 * 1024) /* without an answer, per worker */
+#define MESSAGES_LOW (MESSAGES_HIGH / 2)
+#define RESTS_MAX ((size_t)4 * 1024 * 1024) /* bytes of rests of reads, per worker */
+#define TURN_MESSAGES 64                    /* taken from one connection in one turn of the loop */
+#define TURN_WAKES 16                       /* paused connections that go on in one turn */
 #define KEEPALIVE_S 60
 
 enum lottery_conn_state {
     LOTTERY_CONN_HELD,    /* not read from: too much is outstanding or unread, or it was refused */
     LOTTERY_CONN_READING, /* messages are read as they arrive */
+    LOTTERY_CONN_READY,   /* not read from: waits, in `ready`, for the next turn of the loop */
     LOTTERY_CONN_PAUSED,  /* not read from: waits, in `paused`, for the ledger or the log */
     LOTTERY_CONN_ENDED,   /* nothing more will be read; remaining answers are still sent */
     LOTTERY_CONN_CLOSING  /* no more answers will come; collected ones may still be sent */
@@ -40,19 +52,35 @@ struct lottery_conn {
     struct session session;
     struct frame_reader reader;
     enum lottery_conn_state state;
-    struct list_node in_paused; /* linked in LOTTERY_CONN_PAUSED, and only then */
-    const char *end_reason;     /* for the log; static; NULL until the end begins */
-    uint64_t now_ms;            /* when the current bytes arrived */
-    uint64_t heard_ms;          /* when the last message was complete, or the connection began */
-    uint64_t frame_ms;          /* when the current incomplete frame began; this and the one above
-                                   move on while the peer waits for the ledger */
-    uint64_t drained_ms;        /* when there was last nothing left to send */
+    struct list_node in_list; /* of `ready`, or of one for the paused, while the state says so */
+    size_t rest;              /* bytes of the rest of a read, as counted in conns.rests */
+    bool has_more;            /* messages were read that were not taken */
+    bool is_woken;            /* it was paused, and may be read from before those that are */
+    const char *end_reason;   /* for the log; static; NULL until the end begins */
+    uint64_t now_ms;          /* when the current bytes arrived */
+    uint64_t heard_ms;        /* when the last message was complete, or the connection began */
+    uint64_t frame_ms;        /* when the current incomplete frame began; this and the one above
+                                 move on while the peer waits for the ledger */
+    uint64_t drained_ms;      /* when there was last nothing left to send */
 };
+
+static void lottery_conns_on_turn(uv_idle_t *idle);
 
 void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config)
 {
     conns->config = *config;
+    list_init(&conns->ready);
     list_init(&conns->paused);
+    list_init(&conns->passed_over);
+    conns->rests = 0;
+    conns->woken = 0;
+    (void)uv_idle_init(config->loop, &conns->turns);
+    conns->turns.data = conns;
+}
+
+void lottery_conns_close(struct lottery_conns *conns)
+{
+    uv_close((uv_handle_t *)&conns->turns, NULL);
 }
 
 static struct lottery_conn *lottery_conn_of(struct conn *base)
@@ -65,14 +93,31 @@ static struct lottery_conns *lottery_conn_shared(const struct lottery_conn *conn
     return conn->base.set->config.context;
 }
 
+static void lottery_conn_set_woken(struct lottery_conn *conn, bool is_woken)
+{
+    struct lottery_conns *all = lottery_conn_shared(conn);
+
+    all->woken -= conn->is_woken;
+    all->woken += is_woken;
+    conn->is_woken = is_woken;
+}
+
 static void lottery_conn_set_state(struct lottery_conn *conn, enum lottery_conn_state state)
 {
     ASSERT(state >= conn->state || conn->state < LOTTERY_CONN_ENDED);
-    if (conn->state == LOTTERY_CONN_PAUSED)
-        list_remove(&conn->in_paused);
+    struct lottery_conns *all = lottery_conn_shared(conn);
+    bool was_woken = conn->is_woken;
+
+    list_remove(&conn->in_list);
     conn->state = state;
-    if (state == LOTTERY_CONN_PAUSED)
-        list_append(&lottery_conn_shared(conn)->paused, &conn->in_paused);
+    if (state != LOTTERY_CONN_READING)
+        lottery_conn_set_woken(conn, false);
+    if (state == LOTTERY_CONN_READY) {
+        list_append(&all->ready, &conn->in_list);
+        (void)uv_idle_start(&all->turns, lottery_conns_on_turn);
+    } else if (state == LOTTERY_CONN_PAUSED) {
+        list_append(was_woken ? &all->passed_over : &all->paused, &conn->in_list);
+    }
 }
 
 static void lottery_conn_note_reason(struct lottery_conn *conn, const char *reason)
@@ -97,11 +142,55 @@ static void lottery_conn_finish(struct lottery_conn *conn, const char *reason)
     stream_finish(conn->base.stream);
 }
 
+/* The ledger has as much to do as we may give it, or the log has no room for what it would say. */
+static bool lottery_conns_are_full(const struct lottery_conns *all)
+{
+    return log_output_is_full() || ledger_backlog(all->config.ledger) >= LEDGER_HIGH ||
+           service_outstanding(all->config.service) >= MESSAGES_HIGH;
+}
+
+static bool lottery_conns_have_room(const struct lottery_conns *all)
+{
+    return !log_output_is_full() && ledger_backlog(all->config.ledger) <= LEDGER_LOW &&
+           service_outstanding(all->config.service) <= MESSAGES_LOW;
+}
+
+/* Does anybody wait for the ledger or the log? */
+static bool lottery_conns_wait(const struct lottery_conns *all)
+{
+    return !list_is_empty(&all->paused) || !list_is_empty(&all->passed_over);
+}
+
+/* Has the worker more to do than it may have, or do others wait that were there first? */
+static bool lottery_conn_has_to_wait(const struct lottery_conn *conn)
+{
+    const struct lottery_conns *all = lottery_conn_shared(conn);
+
+    return lottery_conns_are_full(all) || (lottery_conns_wait(all) && !conn->is_woken);
+}
+
+/* Bytes of messages that may still come until too many are outstanding. */
+static size_t lottery_conn_room(const struct lottery_conn *conn)
+{
+    size_t max = lottery_conn_shared(conn)->config.buffered_max;
+    size_t used = conn->session.outstanding_bytes;
+
+    return used < max ? max - used : 0;
+}
+
 static bool lottery_conn_has_much_outstanding(const struct lottery_conn *conn)
 {
-    return conn->session.outstanding >= OUTSTANDING_MAX ||
-           conn->session.outstanding_bytes >= lottery_conn_shared(conn)->config.buffered_max ||
+    return conn->session.outstanding >= OUTSTANDING_MAX || lottery_conn_room(conn) == 0 ||
            stream_backlog(conn->base.stream) >= BACKLOG_MAX;
+}
+
+/* Is there room for a whole read? Where that is more than the limit, only when nothing is
+ * outstanding. Going on for less would mean many small reads. */
+static bool lottery_conn_has_room_again(const struct lottery_conn *conn)
+{
+    return !lottery_conn_has_much_outstanding(conn) &&
+           (lottery_conn_room(conn) >= STREAM_READ_SIZE || conn->session.outstanding_bytes == 0 ||
+            conn->has_more);
 }
 
 static void lottery_conn_read(struct lottery_conn *conn)
@@ -123,30 +212,121 @@ static void lottery_conn_read_stop(struct lottery_conn *conn, enum lottery_conn_
 /* Starts or stops reading, as the limits require. */
 static void lottery_conn_regulate(struct lottery_conn *conn)
 {
-    if (conn->state >= LOTTERY_CONN_ENDED || conn->session.state == SESSION_CLOSED ||
-        conn->state == LOTTERY_CONN_PAUSED)
+    if (conn->state >= LOTTERY_CONN_PAUSED || conn->session.state == SESSION_CLOSED)
         return;
-    if (ledger_backlog(lottery_conn_shared(conn)->config.ledger) >= LEDGER_HIGH ||
-        log_output_is_full())
-        lottery_conn_read_stop(conn, LOTTERY_CONN_PAUSED);
-    else if (lottery_conn_has_much_outstanding(conn))
+    if (conn->state == LOTTERY_CONN_HELD ? !lottery_conn_has_room_again(conn)
+                                         : lottery_conn_has_much_outstanding(conn))
         lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
-    else
+    else if (!conn->has_more)
         lottery_conn_read(conn);
+    else if (lottery_conn_has_to_wait(conn))
+        lottery_conn_read_stop(conn, LOTTERY_CONN_PAUSED);
+    else if (conn->state != LOTTERY_CONN_READY)
+        lottery_conn_read_stop(conn, LOTTERY_CONN_READY);
+}
+
+/* Takes the next message. Returns whether there may be another one. */
+static bool lottery_conn_take_one(struct lottery_conn *conn)
+{
+    struct frame frame;
+
+    switch (frame_reader_next(&conn->reader, &frame)) {
+    case FRAME_NEED_MORE:
+        conn->has_more = false;
+        return false;
+    case FRAME_BAD:
+        session_malformed(&conn->session, "frame over the limit of 8192 bytes");
+        return false;
+    case FRAME_OK:
+        break;
+    }
+    conn->frame_ms = conn->now_ms;
+    bool goes_on = dispatch_message(&conn->session, frame.opcode, frame.body, frame.body_size);
+    if (!dispatch_is_question(frame.opcode, frame.body_size))
+        conn_heard(&conn->base, conn->session.agency != 0);
+    if (conn->session.agency != 0) /* before that, the handshake's time limit runs on */
+        conn->heard_ms = conn->now_ms;
+    return goes_on;
+}
+
+/* Keeps what was not taken, and counts it. A session that takes no more messages needs nothing. */
+static void lottery_conn_keep_rest(struct lottery_conn *conn)
+{
+    struct lottery_conns *all = lottery_conn_shared(conn);
+    enum status status = STATUS_OK;
+
+    if (conn->session.state == SESSION_CLOSED)
+        frame_reader_fini(&conn->reader);
+    else
+        status = frame_reader_keep(&conn->reader);
+    size_t memory = frame_reader_memory(&conn->reader);
+    all->rests -= conn->rest;
+    conn->rest = memory > FRAME_MAX_SIZE ? memory : 0;
+    all->rests += conn->rest;
+    if (status != STATUS_OK)
+        lottery_conn_close(conn, status_text(status));
+}
+
+/* Takes messages that have arrived until a limit is reached, but not more than belong in a turn. */
+static void lottery_conn_take(struct lottery_conn *conn)
+{
+    const struct lottery_conns *all = lottery_conn_shared(conn);
+    int count = 0;
+
+    conn->now_ms = clock_monotonic_ms();
+    conn->has_more = true;
+    while (count < TURN_MESSAGES && !lottery_conn_has_much_outstanding(conn) &&
+           !lottery_conns_are_full(all) && lottery_conn_take_one(conn))
+        count++;
+    lottery_conn_set_woken(conn, false); /* it had its turn */
+    lottery_conn_keep_rest(conn);
+    if (conn->session.state != SESSION_CLOSED)
+        lottery_conn_regulate(conn);
+    else if (conn->state < LOTTERY_CONN_ENDED) /* its last answer has to wait for earlier ones */
+        lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
+}
+
+/* Lets the first of the paused connections go on. Those that have to read first do so when the loop
+ * comes to it, so one that does not have to waits for them. */
+static void lottery_conns_wake_some(struct lottery_conns *all)
+{
+    for (int i = 0; i < TURN_WAKES && lottery_conns_wait(all); i++) {
+        const struct list *list =
+            list_is_empty(&all->passed_over) ? &all->paused : &all->passed_over;
+        struct lottery_conn *conn = LIST_ITEM(list->ring.next, struct lottery_conn, in_list);
+        if (lottery_conns_are_full(all) || (conn->has_more && all->woken > 0))
+            return;
+        lottery_conn_set_state(conn, LOTTERY_CONN_HELD);
+        if (conn->has_more) {
+            lottery_conn_take(conn);
+        } else {
+            lottery_conn_set_woken(conn, true);
+            lottery_conn_read(conn);
+        }
+    }
+}
+
+/* Everybody who is ready gets a turn; then those who have waited longest, if there is room. */
+static void lottery_conns_on_turn(uv_idle_t *idle)
+{
+    struct lottery_conns *all = idle->data;
+    struct list ready;
+
+    list_move(&ready, &all->ready);
+    while (!list_is_empty(&ready)) {
+        struct lottery_conn *conn = LIST_ITEM(ready.ring.next, struct lottery_conn, in_list);
+        lottery_conn_set_state(conn, LOTTERY_CONN_HELD);
+        lottery_conn_take(conn);
+    }
+    lottery_conns_wake_some(all);
+    if (list_is_empty(&all->ready) && (!lottery_conns_wait(all) || lottery_conns_are_full(all)))
+        (void)uv_idle_stop(&all->turns);
 }
 
 void lottery_conns_wake(struct lottery_conns *all)
 {
-    if (list_is_empty(&all->paused) || ledger_backlog(all->config.ledger) > LEDGER_LOW ||
-        log_output_is_full())
-        return;
-    struct list paused;
-    list_move(&paused, &all->paused);
-    for (struct list_node *node; (node = list_pop(&paused)) != NULL;) {
-        struct lottery_conn *conn = LIST_ITEM(node, struct lottery_conn, in_paused);
-        lottery_conn_set_state(conn, LOTTERY_CONN_HELD);
-        lottery_conn_regulate(conn);
-    }
+    if (lottery_conns_wait(all) && lottery_conns_have_room(all))
+        (void)uv_idle_start(&all->turns, lottery_conns_on_turn);
 }
 
 static void lottery_conn_on_send(void *owner, const uint8_t *frame, size_t size)
@@ -194,37 +374,31 @@ static const struct session_events lottery_conn_session_events = {
     .finish = lottery_conn_on_finish,
 };
 
-static bool lottery_conn_on_frame(void *context, const struct frame *frame)
+/* As much as may still come; a whole frame always can. While the rests of reads take much memory,
+ * no more than what one connection needs in any case. */
+static size_t lottery_conn_on_read(void *owner)
 {
-    struct lottery_conn *conn = context;
+    struct lottery_conn *conn = owner;
+    const struct lottery_conns *all = lottery_conn_shared(conn);
+    size_t room = lottery_conn_room(conn);
 
-    bool goes_on = dispatch_message(&conn->session, frame->opcode, frame->body, frame->body_size);
-    conn->frame_ms = conn->now_ms;
-    if (!dispatch_is_question(frame->opcode, frame->body_size))
-        conn_heard(&conn->base, conn->session.agency != 0);
-    if (conn->session.agency != 0) /* before that, the handshake's time limit runs on */
-        conn->heard_ms = conn->now_ms;
-    return goes_on;
+    if (conn->state == LOTTERY_CONN_READING && lottery_conn_has_to_wait(conn)) {
+        lottery_conn_set_state(conn, LOTTERY_CONN_PAUSED);
+        return 0;
+    }
+    if (room <= FRAME_MAX_SIZE || all->rests + STREAM_READ_SIZE > RESTS_MAX)
+        return FRAME_MAX_SIZE;
+    return room < STREAM_READ_SIZE ? room : STREAM_READ_SIZE;
 }
 
 static void lottery_conn_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct lottery_conn *conn = owner;
 
-    conn->now_ms = clock_monotonic_ms();
     if (!frame_reader_is_inside(&conn->reader))
-        conn->frame_ms = conn->now_ms;
-    enum status status = frame_reader_feed(&conn->reader, data, size, lottery_conn_on_frame, conn);
-    if (status == STATUS_OK) {
-        lottery_conn_regulate(conn);
-    } else if (status == STATUS_NOMEM) {
-        lottery_conn_close(conn, status_text(status));
-    } else { /* the session sends its last answer, and nothing more is read */
-        if (status == STATUS_MALFORMED)
-            session_malformed(&conn->session, "frame over the limit of 8192 bytes");
-        if (conn->state < LOTTERY_CONN_ENDED)
-            lottery_conn_read_stop(conn, LOTTERY_CONN_HELD);
-    }
+        conn->frame_ms = clock_monotonic_ms();
+    frame_reader_give(&conn->reader, data, size);
+    lottery_conn_take(conn);
 }
 
 static void lottery_conn_on_end(void *owner, enum status status, const char *detail)
@@ -260,10 +434,12 @@ static void lottery_conn_on_closed(void *owner)
     if (conn->session.service != NULL)                  /* the conversation has begun */
         session_fini(&conn->session);
     frame_reader_fini(&conn->reader);
+    lottery_conn_shared(conn)->rests -= conn->rest;
     conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
 }
 
 static const struct stream_events lottery_conn_events = {
+    .on_read = lottery_conn_on_read,
     .on_data = lottery_conn_on_data,
     .on_end = lottery_conn_on_end,
     .on_drain = lottery_conn_on_drain,
@@ -285,10 +461,11 @@ static enum status lottery_conn_start(struct conn *base)
     return STATUS_OK;
 }
 
-/* Does the peer wait for the ledger, or for the log? */
+/* Does the peer wait for the ledger, for the log, or for us? */
 static bool lottery_conn_is_waiting(const struct lottery_conn *conn)
 {
-    return conn->session.outstanding > 0 || conn->state == LOTTERY_CONN_PAUSED;
+    return conn->session.outstanding > 0 || conn->state == LOTTERY_CONN_READY ||
+           conn->state == LOTTERY_CONN_PAUSED;
 }
 
 static const char *lottery_conn_overdue(const struct lottery_conn *conn, uint64_t now)

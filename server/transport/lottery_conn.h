@@ -16,6 +16,7 @@
 
 /* What the worker gives its lottery connections. */
 struct lottery_conns_config {
+    uv_loop_t *loop;         /* borrowed */
     struct service *service; /* borrowed */
     struct ledger *ledger;   /* borrowed */
     uint64_t handshake_ms;   /* time limits: until the first message is whole */
@@ -27,14 +28,24 @@ struct lottery_conns_config {
 /* What the lottery connections of one worker share: the context of their conn_set. */
 struct lottery_conns {
     struct lottery_conns_config config;
-    struct list paused; /* connections that wait for the ledger to catch up, or for the log */
+    struct list ready;  /* connections that have more messages, for the next turn of the loop */
+    struct list paused; /* connections that wait for the ledger or the log; the first goes first */
+    struct list
+        passed_over; /* they were to go on, but others took the room: they go before those */
+    unsigned woken;  /* connections that are to go on and have to read first */
+    uv_idle_t turns; /* active while `ready` is not empty, or paused connections may go on */
+    size_t rests;    /* bytes of the rests of reads, of all connections */
 };
 
 /* To be called before the conn_set's first connection. */
 void lottery_conns_init(struct lottery_conns *conns, const struct lottery_conns_config *config);
 
-/* Lets the paused connections go on, if the ledger has caught up and the log has room. */
+/* Lets the paused connections go on, from the next turn of the loop, if the ledger has caught up
+ * and the log has room. */
 void lottery_conns_wake(struct lottery_conns *all);
+
+/* Closes the handle. To be called when the conn_set's connections are closed or closing. */
+void lottery_conns_close(struct lottery_conns *conns);
 
 extern const struct conn_ops lottery_conn_ops;
 

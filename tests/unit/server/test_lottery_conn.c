@@ -7,6 +7,8 @@
 #include "loop.h"
 #include "lottery.pb-c.h"
 #include "lottery_conn.h"
+#include "request.h"
+#include "session.h"
 #include "test_sockets.h"
 #include "wire.h"
 
@@ -14,7 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MESSAGES 8
+#define MESSAGES (64 * 1024)
+#define TURN_MESSAGES 64 /* taken from one connection in a turn of the loop */
+#define OUTSTANDING_MAX 1024
+#define RESTS_MAX ((size_t)4 * 1024 * 1024)
 #define MUCH ((size_t)64 * 1024 * 1024) /* more than the ledger's backlog may be */
 #define LIMIT_MS 60000                  /* every limit of time */
 
@@ -22,6 +27,8 @@ struct fixture {
     struct ledger ledger; /* first: the ledger's object */
     struct ledger_news news;
     size_t backlog;
+    size_t backlog_each;             /* what each operation that has not ended adds to it */
+    unsigned ended;                  /* of the operations below */
     struct ledger_op *ops[MESSAGES]; /* submitted and not ended */
     unsigned taken;                  /* messages that reached the ledger */
     uv_loop_t loop;
@@ -45,7 +52,9 @@ static void ask_ledger(struct ledger *ledger, struct ledger_op *op, uint32_t age
 
 static size_t backlog(const struct ledger *ledger)
 {
-    return ((const struct fixture *)ledger)->backlog;
+    const struct fixture *f = (const struct fixture *)ledger;
+
+    return f->backlog + f->backlog_each * (f->taken - f->ended);
 }
 
 static const struct ledger_news *news(const struct ledger *ledger)
@@ -79,7 +88,8 @@ static int begin(void **state)
             &f->service),
         STATUS_OK);
     lottery_conns_init(&f->lottery_conns,
-                       &(struct lottery_conns_config){.service = f->service,
+                       &(struct lottery_conns_config){.loop = &f->loop,
+                                                      .service = f->service,
                                                       .ledger = &f->ledger,
                                                       .handshake_ms = LIMIT_MS,
                                                       .frame_ms = LIMIT_MS,
@@ -100,11 +110,8 @@ static int begin(void **state)
 
 static void end_operations(struct fixture *f)
 {
-    for (unsigned i = 0; i < f->taken; i++) {
-        if (f->ops[i] != NULL)
-            f->ops[i]->done(f->ops[i]);
-        f->ops[i] = NULL;
-    }
+    for (; f->ended < f->taken; f->ended++)
+        f->ops[f->ended]->done(f->ops[f->ended]);
 }
 
 static int end(void **state)
@@ -113,6 +120,7 @@ static int end(void **state)
 
     end_operations(f);
     conn_set_close(&f->conns);
+    lottery_conns_close(&f->lottery_conns);
     stream_hub_close(f->hub);
     loop_end(&f->loop);
     assert_int_equal(f->gone, f->accepted);
@@ -134,17 +142,70 @@ static void ask_as(struct fixture *f, uint32_t agency)
     sockets_write(f->other, frame, size);
 }
 
+/* Asks many times with one write. */
+static void ask_many(struct fixture *f, uint32_t agency, size_t count)
+{
+    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    question.agency_id = agency;
+    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
+    uint8_t *all = malloc(count * size);
+    assert_non_null(all);
+    for (size_t i = 0; i < count; i++)
+        memcpy(all + i * size, frame, size);
+    sockets_write(f->other, all, count * size);
+    free(all);
+}
+
+/* How many whole frames these bytes are. */
+static unsigned count_frames(const uint8_t *bytes, size_t size)
+{
+    struct frame frame;
+    unsigned count = 0;
+
+    for (; size > 0; count++) {
+        assert_int_equal(frame_decode(bytes, size, &frame), FRAME_OK);
+        bytes += frame_size(&frame);
+        size -= frame_size(&frame);
+    }
+    return count;
+}
+
+/* One more connection; returns the agency's end. */
+static int accept_another(struct fixture *f)
+{
+    int fds[2];
+
+    sockets_pair_tcp(fds, 0);
+    f->accepted++;
+    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
+    return fds[1];
+}
+
 /* The agency asks how many bets it has. */
 static void ask(struct fixture *f)
 {
     ask_as(f, 1);
 }
 
+static void some_turns(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+}
+
 static void assert_not_read(struct fixture *f, unsigned taken)
 {
     ask(f);
-    for (int i = 0; i < 20; i++)
-        loop_turn(&f->loop);
+    some_turns(f);
+    assert_int_equal(f->taken, taken);
+}
+
+/* Waits for this many messages, of which the ledger is still working on the last one. */
+static void wait_for_messages(struct fixture *f, unsigned taken)
+{
+    loop_until_count(&f->loop, &f->taken, taken, "messages");
     assert_int_equal(f->taken, taken);
 }
 
@@ -162,9 +223,9 @@ static void test_waits_for_the_ledger(void **state)
 {
     struct fixture *f = *state;
 
-    f->backlog = MUCH;
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    wait_for_messages(f, 1);
+    f->backlog = MUCH;
     assert_not_read(f, 1);
     f->backlog = 0;
     end_operations(f);
@@ -177,14 +238,13 @@ static void test_is_not_forgotten(void **state)
 {
     struct fixture *f = *state;
 
-    f->backlog = MUCH;
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    wait_for_messages(f, 1);
+    f->backlog = MUCH;
     end_operations(f); /* ours end, while those of the others do not */
     assert_not_read(f, 1);
     check(f);
-    for (int i = 0; i < 20; i++)
-        loop_turn(&f->loop);
+    some_turns(f);
     assert_int_equal(f->taken, 1);
     f->backlog = 0;
     check(f);
@@ -198,7 +258,7 @@ static void test_waits_for_its_own(void **state)
 
     f->lottery_conns.config.buffered_max = 1;
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message that was read");
+    wait_for_messages(f, 1);
     assert_not_read(f, 1);
     end_operations(f);
     loop_until_count(&f->loop, &f->taken, 2, "the message that waited");
@@ -216,8 +276,7 @@ static void wait_long(struct fixture *f)
 
 static void assert_open(struct fixture *f)
 {
-    for (int i = 0; i < 20; i++)
-        loop_turn(&f->loop);
+    some_turns(f);
     assert_int_equal(f->gone, 0);
     assert_int_equal(f->conns.count, 1);
 }
@@ -241,21 +300,194 @@ static void test_no_limit_for_an_answer(void **state)
     struct fixture *f = *state;
 
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    wait_for_messages(f, 1);
     wait_long(f);
     end_operations(f);
     assert_limits_run(f);
 }
 
+/* A message that names no agency does not go there, so the handshake's limit runs on, however many
+ * of them are sent. */
+static void test_limit_without_an_agency(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++) {
+        ask_as(f, 6);
+        some_turns(f);
+        fake_clock.now_ms += LIMIT_MS / 4;
+        check(f);
+        assert_open(f);
+    }
+    ask_as(f, 6);
+    some_turns(f);
+    fake_clock.now_ms += LIMIT_MS / 4;
+    check(f);
+    loop_until_count(&f->loop, &f->gone, 1, "on_gone");
+    assert_int_equal(f->taken, 0);
+}
+
+/* Whoever names no agency is closed after a few messages, and nothing after them is taken. */
+static void test_refused_too_often(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t answers[64 * 1024];
+    size_t size = 0;
+    bool has_ended = false;
+
+    ask_many(f, 0, 3000);
+    for (int i = 0; i < 100 && !has_ended; i++) {
+        loop_turn(&f->loop);
+        size += sockets_read(f->other, answers + size, sizeof(answers) - size, &has_ended);
+    }
+    assert_true(has_ended);
+    assert_int_equal(count_frames(answers, size), SESSION_REFUSALS_MAX);
+    assert_int_equal(f->taken, 0);
+}
+
+/* However many messages have come in one read, only so many are taken in one turn of the loop; the
+ * next ones in the next. All of them are, although nothing more arrives. */
+static void test_turns(void **state)
+{
+    struct fixture *f = *state;
+
+    ask_many(f, 1, 10 * TURN_MESSAGES + 1);
+    while (f->taken == 0)
+        loop_turn(&f->loop);
+    for (unsigned i = 1; i <= 10; i++) {
+        assert_int_equal(f->taken, i * TURN_MESSAGES);
+        loop_turn(&f->loop);
+    }
+    assert_int_equal(f->taken, 10 * TURN_MESSAGES + 1);
+    some_turns(f);
+    assert_int_equal(f->taken, 10 * TURN_MESSAGES + 1);
+    assert_int_equal(f->lottery_conns.rests, 0);
+    assert_not_read(f, 10 * TURN_MESSAGES + 2); /* and then it is read from again */
+}
+
+/* The limits are checked for each message: when one is reached in the middle of a read, the rest
+ * waits, and is taken when there is room. */
+static void test_limits_within_a_read(void **state)
+{
+    enum { MANY = OUTSTANDING_MAX + 100 };
+    struct fixture *f = *state;
+
+    ask_many(f, 1, MANY);
+    loop_until_count(&f->loop, &f->taken, OUTSTANDING_MAX, "messages");
+    some_turns(f);
+    assert_int_equal(f->taken, OUTSTANDING_MAX);
+    end_operations(f);
+    wait_for_messages(f, MANY);
+    end_operations(f);
+
+    f->taken = f->ended = 0;
+    f->lottery_conns.config.buffered_max = 100; /* bytes: 14 messages of 7 bytes, and one more */
+    ask_many(f, 1, MANY);
+    for (unsigned i = 1; i <= MANY / 15; i++) {
+        loop_until_count(&f->loop, &f->taken, i * 15, "messages");
+        some_turns(f);
+        assert_int_equal(f->taken, i * 15);
+        end_operations(f);
+    }
+    loop_until_count(&f->loop, &f->taken, MANY, "the last messages");
+}
+
+/* So is the ledger's. */
+static void test_ledger_within_a_read(void **state)
+{
+    struct fixture *f = *state;
+
+    f->backlog_each = MUCH / 64; /* eight messages make the backlog too large */
+    ask_many(f, 1, 100);
+    for (unsigned i = 1; i <= 12; i++) {
+        loop_until_count(&f->loop, &f->taken, i * 8, "messages");
+        some_turns(f);
+        assert_int_equal(f->taken, i * 8);
+        end_operations(f);
+    }
+    wait_for_messages(f, 100);
+}
+
+/* Connections that wait for the ledger go on one after the other, each with the messages of a turn:
+ * none of them is passed over. */
+static void test_paused_in_turn(void **state)
+{
+    enum { OTHERS = 5, TURNS = 3 * (OTHERS + 1) };
+    struct fixture *f = *state;
+    const struct session *seen[TURNS];
+    int fds[OTHERS + 1] = {f->other};
+
+    for (int i = 1; i <= OTHERS; i++)
+        fds[i] = accept_another(f);
+    f->backlog_each = (MUCH / 8 + TURN_MESSAGES - 1) / TURN_MESSAGES; /* a turn makes it full */
+    for (int i = 0; i <= OTHERS; i++) {
+        f->other = fds[i];
+        ask_many(f, (uint32_t)i % 5 + 1, 3 * TURN_MESSAGES);
+    }
+    /* Before the first one has taken its first messages, nobody waits. */
+    for (unsigned i = 0; i < TURNS; i++) {
+        loop_until_count(&f->loop, &f->taken, TURN_MESSAGES, "a turn");
+        some_turns(f);
+        assert_int_equal(f->taken, TURN_MESSAGES);
+        seen[i] = ((struct request *)f->ops[0])->session;
+        for (unsigned k = 1; i <= OTHERS + 1 && k < i; k++)
+            assert_ptr_not_equal(seen[k], seen[i]);
+        if (i > OTHERS + 1) /* the first one is done first */
+            assert_ptr_equal(seen[i], seen[i - OTHERS - (i <= 2 * (OTHERS + 1))]);
+        end_operations(f);
+        f->taken = f->ended = 0;
+    }
+    some_turns(f);
+    assert_int_equal(f->taken, 0);
+    f->other = fds[0];
+    for (int i = 1; i <= OTHERS; i++)
+        assert_int_equal(close(fds[i]), 0);
+}
+
+/* While the rests of reads take much memory, connections are read from in small pieces. */
+static void test_rests_are_bounded(void **state)
+{
+    enum { OTHERS = 200, SIZE = 64 * 1024 };
+    struct fixture *f = *state;
+    int fds[OTHERS];
+    size_t most = 0;
+
+    f->backlog_each = 1;
+    for (int i = 0; i < OTHERS; i++)
+        fds[i] = accept_another(f);
+    for (int i = 0; i < OTHERS; i++) {
+        int first = f->other;
+        f->other = fds[i];
+        ask_many(f, 1, SIZE / 7);
+        f->other = first;
+    }
+    for (int i = 0; i < 10; i++) {
+        loop_turn(&f->loop);
+        end_operations(f);
+        f->taken = f->ended = 0;
+        if (f->lottery_conns.rests > most)
+            most = f->lottery_conns.rests;
+    }
+    assert_true(most > RESTS_MAX / 2 && most <= RESTS_MAX);
+    for (int i = 0; i < OTHERS; i++)
+        assert_int_equal(close(fds[i]), 0);
+    while (f->gone < OTHERS) {
+        loop_turn(&f->loop);
+        end_operations(f);
+        f->taken = f->ended = 0;
+    }
+    assert_int_equal(f->lottery_conns.rests, 0);
+}
+
 /* A frame that has begun is not read to its end while the connection is paused, or held because
  * its own messages wait. */
-static void assert_no_limit_for_a_frame(struct fixture *f)
+static void assert_no_limit_for_a_frame(struct fixture *f, size_t backlog)
 {
     ask(f);
     sockets_write(f->other, (const uint8_t *)"\0", 1); /* a part of a frame's header */
-    loop_until_count(&f->loop, &f->taken, 1, "the message");
-    for (int i = 0; i < 20; i++)
-        loop_turn(&f->loop);
+    wait_for_messages(f, 1);
+    some_turns(f);
+    f->backlog = backlog;
     wait_long(f);
     f->backlog = 0;
     end_operations(f);
@@ -266,8 +498,7 @@ static void test_no_limit_while_paused(void **state)
 {
     struct fixture *f = *state;
 
-    f->backlog = MUCH;
-    assert_no_limit_for_a_frame(f);
+    assert_no_limit_for_a_frame(f, MUCH);
 }
 
 static void test_no_limit_while_held(void **state)
@@ -275,7 +506,7 @@ static void test_no_limit_while_held(void **state)
     struct fixture *f = *state;
 
     f->lottery_conns.config.buffered_max = 1;
-    assert_no_limit_for_a_frame(f);
+    assert_no_limit_for_a_frame(f, 0);
 }
 
 /* A connection that was paused while nothing of its own was outstanding. */
@@ -283,13 +514,16 @@ static void test_no_limit_while_others_wait(void **state)
 {
     struct fixture *f = *state;
 
-    f->backlog = MUCH;
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    wait_for_messages(f, 1);
     end_operations(f);
-    assert_open(f); /* the answer leaves */
+    f->backlog = MUCH;
+    assert_not_read(f, 1); /* meanwhile the answer leaves */
     wait_long(f);
     f->backlog = 0;
+    check(f);
+    wait_for_messages(f, 2);
+    end_operations(f);
     assert_limits_run(f);
 }
 
@@ -302,7 +536,7 @@ static void test_lost_outcome(void **state)
     bool has_ended = false;
 
     ask(f);
-    loop_until_count(&f->loop, &f->taken, 1, "the message");
+    wait_for_messages(f, 1);
     f->ops[0]->status = STATUS_STOPPED;
     end_operations(f);
     for (int i = 0; i < 100 && !has_ended; i++) {
@@ -334,6 +568,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_for_an_answer, begin, end),
+        cmocka_unit_test_setup_teardown(test_limit_without_an_agency, begin, end),
+        cmocka_unit_test_setup_teardown(test_refused_too_often, begin, end),
+        cmocka_unit_test_setup_teardown(test_turns, begin, end),
+        cmocka_unit_test_setup_teardown(test_limits_within_a_read, begin, end),
+        cmocka_unit_test_setup_teardown(test_ledger_within_a_read, begin, end),
+        cmocka_unit_test_setup_teardown(test_paused_in_turn, begin, end),
+        cmocka_unit_test_setup_teardown(test_rests_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_paused, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_others_wait, begin, end),
