@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define WINNERS_BACKLOG_MAX                                                                        \
-    ((size_t)64 * 1024)     /* bytes of winners that the peer may not have read yet */
+    ((size_t)16 * 1024)     /* bytes of winners that the peer may not have read yet */
 #define WINNERS_OVERHEAD 16 /* bytes; the fields agency_id and more take fewer */
 #define WINNERS_PER_FRAME (FRAME_BODY_MAX / 3) /* a document of one character takes three bytes */
 #define WINNERS_TEXT_SIZE                                                                          \

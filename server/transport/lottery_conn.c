@@ -28,7 +28,7 @@
 #include "session.h"
 
 #define OUTSTANDING_MAX 1024                  /* messages */
-#define BACKLOG_MAX ((size_t)64 * 1024)       /* bytes that the peer has not read */
+#define BACKLOG_MAX ((size_t)16 * 1024)       /* bytes that the peer has not read */
 #define LEDGER_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
 #define LEDGER_LOW (LEDGER_HIGH / 2)
 #define MESSAGES_HIGH ((size_t)32 * 1024) /* without an answer, per worker */

@@ -1,9 +1,12 @@
 /* lottery_conn.h - a lottery connection: stream, frames and session put together.
  *
- * Memory of one connection: its structs; one block of 8 KiB while a frame is incomplete; the
- * messages that the ledger has not ended, up to OUTSTANDING_MAX messages or buffered_max bytes plus
- * one read of 64 KiB; the answers that the peer has not read, up to BACKLOG_MAX plus the answers to
- * those messages. Beyond any of these limits the connection is not read from.
+ * Memory of one connection: its structs; one block of 8 KiB while a frame is incomplete, or for the
+ * rest of a read; the messages that have no answer yet, up to OUTSTANDING_MAX messages or
+ * buffered_max bytes plus one frame; the answers that the peer has not read, up to BACKLOG_MAX plus
+ * the answers to those messages. Of all connections of a worker: LEDGER_HIGH bytes and
+ * MESSAGES_HIGH messages that have no answer yet, and RESTS_MAX bytes of longer rests. Beyond any
+ * of these limits messages are not taken, and connections not read from. docs/hostile-input.md has
+ * the sum.
  */
 #ifndef LOTTERY_LOTTERY_CONN_H
 #define LOTTERY_LOTTERY_CONN_H

@@ -22,7 +22,7 @@
 #define OPS 64                    /* operations that a case may hand to the ledger */
 #define SENT_MAX 1024             /* answers that a session may get in one case */
 #define DIR_FD 4711               /* only the fake index sees it */
-#define WINNERS_BACKLOG_MAX 65536 /* no more winners are sent while this many bytes wait */
+#define WINNERS_BACKLOG_MAX 16384 /* no more winners are sent while this many bytes wait */
 #define SPARES_MAX 256            /* requests that are kept for later messages */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
