@@ -24,6 +24,7 @@ static void request_end(struct request *request)
         list_remove(&request->node);
         session->outstanding--;
         session->outstanding_bytes -= request->frame_bytes;
+        session->refused -= request->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
     }
     service->outstanding--;
     free(request->notes);
@@ -152,6 +153,7 @@ void request_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     ASSERT(code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && !request->is_at_ledger);
     ASSERT(request->refusal == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED);
     request->refusal = code;
+    session->refused++;
     va_start(args, format);
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
     va_end(args);

@@ -49,6 +49,7 @@ void session_fini(struct session *session)
     requests_drop(&session->requests);
     session->outstanding = 0;
     session->outstanding_bytes = 0;
+    session->refused = 0;
 }
 
 bool session_is_idle(const struct session *session)

@@ -32,7 +32,8 @@ enum session_state {
 
 #define SESSION_REFUSALS_MAX 8 /* refused messages of a session that has no agency */
 
-/* The caller provides the memory. It may read outstanding, outstanding_bytes, agency and state. */
+/* The caller provides the memory. It may read outstanding, outstanding_bytes, refused, agency and
+ * state. */
 struct session {
     struct service *service;
     const struct session_events *events;
@@ -40,6 +41,7 @@ struct session {
     struct list requests;     /* messages that have no answer yet */
     size_t outstanding;       /* how many there are */
     size_t outstanding_bytes; /* total size of their frames */
+    size_t refused;           /* how many of them were refused and wait for earlier ones */
     struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
     uint64_t sent;            /* winners sent so far, while sending */
     uint64_t sent_bytes;      /* of their documents: where the next one begins */

@@ -28,6 +28,7 @@
 #include "session.h"
 
 #define OUTSTANDING_MAX 1024                  /* messages */
+#define REFUSED_MAX 64                        /* of these: their answers are the longest */
 #define BACKLOG_MAX ((size_t)16 * 1024)       /* bytes that the peer has not read */
 #define LEDGER_HIGH ((size_t)8 * 1024 * 1024) /* bytes on their way to the disk, per worker */
 #define LEDGER_LOW (LEDGER_HIGH / 2)
@@ -181,7 +182,7 @@ static size_t lottery_conn_room(const struct lottery_conn *conn)
 static bool lottery_conn_has_much_outstanding(const struct lottery_conn *conn)
 {
     return conn->session.outstanding >= OUTSTANDING_MAX || lottery_conn_room(conn) == 0 ||
-           stream_backlog(conn->base.stream) >= BACKLOG_MAX;
+           conn->session.refused >= REFUSED_MAX || stream_backlog(conn->base.stream) >= BACKLOG_MAX;
 }
 
 /* Is there room for a whole read? Where that is more than the limit, only when nothing is

@@ -19,6 +19,7 @@
 #define MESSAGES (64 * 1024)
 #define TURN_MESSAGES 64 /* taken from one connection in a turn of the loop */
 #define OUTSTANDING_MAX 1024
+#define REFUSED_MAX 64
 #define RESTS_MAX ((size_t)4 * 1024 * 1024)
 #define MUCH ((size_t)64 * 1024 * 1024) /* more than the ledger's backlog may be */
 #define LIMIT_MS 60000                  /* every limit of time */
@@ -392,6 +393,22 @@ static void test_limits_within_a_read(void **state)
     loop_until_count(&f->loop, &f->taken, MANY, "the last messages");
 }
 
+/* Refused messages that wait for the ledger are limited as well, and more strictly: their answers
+ * say why. */
+static void test_refused_within_a_read(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f);
+    ask_many(f, 0, 1000);
+    wait_for_messages(f, 1);
+    some_turns(f);
+    assert_int_equal(service_outstanding(f->service), 1 + REFUSED_MAX);
+    end_operations(f);
+    some_turns(f);
+    assert_int_equal(service_outstanding(f->service), 0);
+}
+
 /* So is the ledger's. */
 static void test_ledger_within_a_read(void **state)
 {
@@ -572,6 +589,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_too_often, begin, end),
         cmocka_unit_test_setup_teardown(test_turns, begin, end),
         cmocka_unit_test_setup_teardown(test_limits_within_a_read, begin, end),
+        cmocka_unit_test_setup_teardown(test_refused_within_a_read, begin, end),
         cmocka_unit_test_setup_teardown(test_ledger_within_a_read, begin, end),
         cmocka_unit_test_setup_teardown(test_paused_in_turn, begin, end),
         cmocka_unit_test_setup_teardown(test_rests_are_bounded, begin, end),
