@@ -11,9 +11,8 @@
 
 #include "log.h"
 #include "log_limit.h"
-#include "request.h"
 #include "service_internal.h"
-#include "session.h"
+#include "session_internal.h"
 
 static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode code)
 {
@@ -60,8 +59,8 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "Finished cannot be unpacked");
         return false;
     }
-    struct request *request = request_begin(session, message->agency_id, FRAME_HEADER_SIZE + size,
-                                            handle_finished_answer);
+    struct request *request = session_begin_request(
+        session, message->agency_id, FRAME_HEADER_SIZE + size, handle_finished_answer);
     if (request == NULL) {
         session_give_up(session);
         return false;
@@ -71,7 +70,7 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         ledger_finish(session->service->config.ledger, &request->op, message->agency_id,
                       message->total);
     } else {
-        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
+        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's",
                        message->agency_id, ledger_news(session->service->config.ledger)->agencies);
     }

@@ -14,9 +14,8 @@
 #include "clock.h"
 #include "log.h"
 #include "log_limit.h"
-#include "request.h"
 #include "service_internal.h"
-#include "session.h"
+#include "session_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,14 +125,14 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     enum bet_fault fault = BET_FAULT_NONE;
 
     if (!session_claim_agency(session, message->agency)) {
-        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
+        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
                        "agency %u is not one of 1..%u, or not this connection's", message->agency,
                        ledger_news(service->config.ledger)->agencies);
         return;
     }
     size_t bad = handle_new_bets_check(service->bets, message->count, &fault);
     if (bad < message->count) {
-        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
+        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
                        bet_fault_text(fault));
         return;
     }
@@ -148,7 +147,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
                                message->offset, service->bets, message->count);
     request->is_at_ledger = status == STATUS_OK;
     if (status != STATUS_OK)
-        request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
+        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                        status_text(status));
 }
 
@@ -179,8 +178,8 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "NewBets cannot be unpacked");
         return false;
     }
-    struct request *request =
-        request_begin(session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_answer);
+    struct request *request = session_begin_request(
+        session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_answer);
     if (request == NULL) {
         session_give_up(session);
         return false;

@@ -5,14 +5,12 @@
 #include "session.h"
 #include "wire.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SPARES_MAX 256 /* unused requests that a service keeps */
 
-/* Ends the request: it leaves its session. */
-static void request_end(struct request *request)
+void request_end(struct request *request)
 {
     struct service *service = request->service;
     struct session *session = request->session;
@@ -36,25 +34,6 @@ static void request_end(struct request *request)
     }
     list_prepend(&service->spares, &request->node);
     service->spares_count++;
-}
-
-/* Answers a request that was refused and has a session, and ends it. */
-static void request_end_refused(struct request *request)
-{
-    request->op.received = request->session->received;
-    request->answer(request);
-    request_end(request);
-}
-
-/* Answers the first requests of the session, as long as they were refused. */
-static void request_answer_refused(struct session *session)
-{
-    while (!list_is_empty(&session->requests)) {
-        struct request *first = LIST_ITEM(session->requests.ring.next, struct request, node);
-        if (first->is_at_ledger)
-            return;
-        request_end_refused(first);
-    }
 }
 
 /* UNSPECIFIED: it is not known what became of the operation. */
@@ -89,32 +68,8 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
     return LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
 }
 
-static void request_on_done(struct ledger_op *op)
-{
-    struct request *request = (struct request *)op;
-    struct session *session = request->session;
-
-    if (ack_code_of(op->status) == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED) {
-        /* The link to the ledger was closed first. No code would be true, and no later answer may
-         * take the place of this one. */
-        request_end(request);
-        if (session != NULL)
-            session_abandon(session);
-        return;
-    }
-    if (session != NULL)
-        session_note_received(session, op->received);
-    request->answer(request);
-    session = request->session; /* NULL also when damaged winners have ended it */
-    request_end(request);
-    if (session == NULL)
-        return;
-    request_answer_refused(session);
-    session->events->progress(session->owner);
-}
-
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                              request_answer_cb answer)
+                              ledger_done_cb done, request_answer_cb answer)
 {
     struct service *service = session->service;
     struct list_node *spare = list_pop(&service->spares);
@@ -130,7 +85,7 @@ struct request *request_begin(struct session *session, uint32_t agency, size_t f
             return NULL;
     }
     *request = (struct request){
-        .op = {.done = request_on_done},
+        .op = {.done = done},
         .answer = answer,
         .service = service,
         .session = session,
@@ -145,27 +100,19 @@ struct request *request_begin(struct session *session, uint32_t agency, size_t f
     return request;
 }
 
-void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
+bool request_is_lost(const struct request *request)
 {
-    struct session *session = request->session;
-    va_list args;
+    return ack_code_of(request->op.status) == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED;
+}
 
+void request_set_refusal(struct request *request, Lottery__V1__AckCode code, const char *format,
+                         va_list args)
+{
     ASSERT(code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && !request->is_at_ledger);
     ASSERT(request->refusal == LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED);
     request->refusal = code;
-    session->refused++;
-    va_start(args, format);
+    request->session->refused++;
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
-    va_end(args);
-    if (session->outstanding > 1)
-        return; /* request_answer_refused() will */
-    if (session->agency != 0 && !session->knows_received) {
-        request->is_at_ledger = true;
-        ledger_ask(request->service->config.ledger, &request->op, session->agency);
-        return;
-    }
-    request_end_refused(request);
-    session_count_refusal(session);
 }
 
 Lottery__V1__AckCode request_code(struct request *request)

@@ -11,6 +11,7 @@
 #include "list.h"
 #include "lottery.pb-c.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,23 +47,27 @@ struct request {
     char detail[REQUEST_DETAIL_SIZE]; /* of the answer; empty for none */
 };
 
-/* Begins a request of an open session for a message whose frame has `frame_bytes` bytes. The caller
- * hands its `op` to the ledger, or refuses it; when its turn has come, `answer` is called once and
- * the request ends. NULL when there is no memory. */
+/* Begins a request of an open session for a message whose frame has `frame_bytes` bytes. `done` is
+ * that of its operation. NULL when there is no memory. */
 struct request *request_begin(struct session *session, uint32_t agency, size_t frame_bytes,
-                              request_answer_cb answer);
+                              ledger_done_cb done, request_answer_cb answer);
 
-/* Refuses a request instead of handing it to the ledger. Its Ack says how many bets of the
- * session's agency the ledger has, as it said last; the ledger is asked only if it never did. May
- * end the request, and close a session that has no agency and was refused too often. */
-void request_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Notes that the request is refused, and why; once, instead of handing it to the ledger. */
+void request_set_refusal(struct request *request, Lottery__V1__AckCode code, const char *format,
+                         va_list args) __attribute__((format(printf, 3, 0)));
+
+/* Does nobody know what became of the request, because the link to the ledger was closed first?
+ * Then no code would be true. */
+bool request_is_lost(const struct request *request);
 
 /* The code of the answer to a request whose operation has ended. Sets `detail` unless it is OK. */
 Lottery__V1__AckCode request_code(struct request *request);
 
 /* Sends an Ack as the answer, if the connection is still there. */
 void request_send_ack(const struct request *request, Lottery__V1__AckCode code);
+
+/* Ends the request: it leaves its session. */
+void request_end(struct request *request);
 
 /* The session of these requests is gone: those at the ledger will end without an answer, the others
  * end now. */

@@ -16,8 +16,8 @@
 #include "assertion.h"
 #include "log.h"
 #include "log_limit.h"
-#include "request.h"
 #include "service_internal.h"
+#include "session_internal.h"
 #include "wire.h"
 
 #include <string.h>
@@ -80,21 +80,88 @@ void session_abandon(struct session *session)
     session->events->finish(session->owner);
 }
 
-void session_note_received(struct session *session, uint64_t received)
-{
-    session->knows_received = true;
-    if (received > session->received) /* operations that failed may not say how many */
-        session->received = received;
-}
-
 /* Whoever sends messages but is no agency gets a few answers, which say what is wrong. */
-void session_count_refusal(struct session *session)
+static void session_count_refusal(struct session *session)
 {
     if (session->agency != 0 || session->state == SESSION_CLOSED ||
         ++session->refusals < SESSION_REFUSALS_MAX)
         return;
     session_close(session);
     session->events->finish(session->owner);
+}
+
+/* Answers a request that was refused and has a session, and ends it. */
+static void session_end_refused(struct request *request)
+{
+    request->op.received = request->session->received;
+    request->answer(request);
+    request_end(request);
+}
+
+/* Answers the first requests of the session, as long as they were refused. */
+static void session_answer_refused(struct session *session)
+{
+    while (!list_is_empty(&session->requests)) {
+        struct request *first = LIST_ITEM(session->requests.ring.next, struct request, node);
+        if (first->is_at_ledger)
+            return;
+        session_end_refused(first);
+    }
+}
+
+/* Notes how many bets of the session's agency the ledger has. */
+static void session_note_received(struct session *session, uint64_t received)
+{
+    session->knows_received = true;
+    if (received > session->received) /* operations that failed may not say how many */
+        session->received = received;
+}
+
+static void session_on_done(struct ledger_op *op)
+{
+    struct request *request = (struct request *)op;
+    struct session *session = request->session;
+
+    if (request_is_lost(request)) { /* no later answer may take the place of this one */
+        request_end(request);
+        if (session != NULL)
+            session_abandon(session);
+        return;
+    }
+    if (session != NULL)
+        session_note_received(session, op->received);
+    request->answer(request);
+    session = request->session; /* NULL also when damaged winners have ended it */
+    request_end(request);
+    if (session == NULL)
+        return;
+    session_answer_refused(session);
+    session->events->progress(session->owner);
+}
+
+struct request *session_begin_request(struct session *session, uint32_t agency, size_t frame_bytes,
+                                      request_answer_cb answer)
+{
+    return request_begin(session, agency, frame_bytes, session_on_done, answer);
+}
+
+void session_refuse(struct request *request, Lottery__V1__AckCode code, const char *format, ...)
+{
+    struct session *session = request->session;
+    va_list args;
+
+    va_start(args, format);
+    request_set_refusal(request, code, format, args);
+    va_end(args);
+    if (session->outstanding > 1)
+        return; /* session_answer_refused() will */
+    if (session->agency != 0 && !session->knows_received) {
+        request->is_at_ledger = true;
+        ledger_ask(session->service->config.ledger, &request->op, session->agency);
+        return;
+    }
+    session_end_refused(request);
+    session_count_refusal(session);
 }
 
 static void session_answer_malformed(struct request *request)
@@ -110,13 +177,13 @@ void session_malformed(struct session *session, const char *detail)
 
     if (session->state == SESSION_CLOSED)
         return;
-    request = request_begin(session, session->agency, 0, session_answer_malformed);
+    request = session_begin_request(session, session->agency, 0, session_answer_malformed);
     if (request == NULL) {
         session_give_up(session);
         return;
     }
     session_close(session);
-    request_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
+    session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
 }
 
 void session_wait(struct session *session)

@@ -88,11 +88,4 @@ void session_give_up(struct session *session);
 /* Closes the session at once: what is outstanding gets no answer. The agency will connect again. */
 void session_abandon(struct session *session);
 
-/* Notes how many bets of the session's agency the ledger has. */
-void session_note_received(struct session *session, uint64_t received);
-
-/* A message was refused, and its answer was sent: closes the session if it has no agency and this
- * was the last refusal that it gets. */
-void session_count_refusal(struct session *session);
-
 #endif
