@@ -3,7 +3,9 @@
 Every test has an honest agency on the same server, whose bets must be stored and acknowledged all the
 while.
 """
+import pathlib
 import random
+import re
 import resource
 import socket
 import struct
@@ -11,7 +13,8 @@ import threading
 import time
 import unittest
 
-from programs import Case, wait_until
+from flood import FloodProcess
+from programs import BIN, Case, wait_until
 from wire import HEADER, Closed, Peer, bet, frame, pb
 
 GONE = (Closed, ConnectionError)
@@ -223,6 +226,19 @@ class Behaviour(Hostile):
             peer.close()
         self.check_end()
 
+    def test_messages_of_no_agency(self):
+        """One that sends such messages now and then is cut off when the handshake takes too long, as if
+        it had sent nothing."""
+        with Peer(self.lottery.port, 9) as peer:
+            def send_one():
+                try:
+                    self.assertEqual(peer.bets([]).code, pb.ACK_CODE_UNKNOWN_AGENCY)
+                    time.sleep(0.3)
+                except GONE:
+                    pass
+            self.check_cut_off("no message in time", meanwhile=send_one)
+        self.check_end()
+
     def test_half_a_frame(self):
         """A frame that comes byte by byte and never ends."""
         with Peer(self.lottery.port, 2) as peer:
@@ -306,16 +322,26 @@ class Behaviour(Hostile):
         self.assertEqual(len(self.lottery.lines("sorteo", "success")), 1)
 
 
+def allow_descriptors(test, count):
+    """For this process and the programs that it starts, until the test ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count:
+        test.skipTest(f"only {hard} descriptors may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    test.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def memory_mib(pid, field):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{field}:\s+(\d+) kB", status, re.M)[1]) / 1024
+
+
 class IdleCrowd(Hostile):
     def test_a_crowd_of_idle_connections(self):
         """5,000 connections ask once and then stay open: beside them five agencies send their bets,
         finish and get their winners, and so does an agency that connects later."""
         crowd, agencies, bets = 5000, 5, 2000
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard < crowd + 200:
-            self.skipTest(f"only {hard} descriptors may be open here")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, crowd + 200), hard))
-        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        allow_descriptors(self, crowd + 200)
         server = self.server(agencies=agencies + 1, folder=self.folder / "crowd")
         peers = [Peer(server.port, agencies + 1, timeout=60) for _ in range(crowd)]
         for peer in peers:
@@ -339,6 +365,101 @@ class IdleCrowd(Hostile):
         for peer in peers:
             peer.close()
         self.assertEqual(server.stop(), 0)
+        self.check_end()
+
+
+class Garbage(Hostile):
+    """Crowds that send more than anybody takes."""
+    # What AddressSanitizer keeps of freed memory is not the server's.
+    settings = {"ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
+    bound_mib = 64
+
+    def setUp(self):
+        allow_descriptors(self, 5200)
+        super().setUp()
+
+    def workers(self):
+        return self.lottery.children()["worker"]
+
+    def flood(self, kind, count, per_second=100_000):
+        return FloodProcess(self.lottery.port, kind, count, per_second)
+
+    def wait_opened(self, flood, count):
+        wait_until(lambda: flood.counts().opened >= count, f"{count} connections", 120, 0.1)
+
+    def peaks(self, kind, count):
+        """The most memory that each worker has had, in MiB, once the connections have sent all that is
+        taken from them."""
+        with self.flood(kind, count) as flood:
+            self.wait_opened(flood, count)
+            self.check_honest(20)
+        wait_until(lambda: len(self.lottery.lines("accept_connections", "success")) ==
+                   len(self.lottery.lines("close_connection", "success")) + 1, "the end of all", 60, 0.1)
+        self.check_honest(1)
+        return [memory_mib(pid, "VmHWM") for pid in self.workers()]
+
+    def check_memory(self, kind):
+        """With six times as many connections a worker has no more memory than the bound, with as many
+        again not more than before, and after them it gives back what it had."""
+        before = {pid: memory_mib(pid, "RssAnon") for pid in self.workers()}
+        for count in (500, 3000):
+            for peak in self.peaks(kind, count):
+                self.assertLess(peak, self.bound_mib, (kind, count))
+        again = self.peaks(kind, 3000)
+        for peak in again:
+            self.assertLess(peak, self.bound_mib, kind)
+        self.assertEqual(sorted(before), sorted(self.workers()), "a worker has died")
+        if b"__asan_init" in (BIN / "lottery-server").read_bytes():
+            return  # its allocator decides when to give memory back
+        for pid, size in before.items():
+            wait_until(lambda: memory_mib(pid, "RssAnon") < size + 8, "memory given back", 20)
+
+    def test_memory_beside_zeros(self):
+        """64 KiB of zeros are 13,107 messages that name no agency."""
+        self.check_memory("zeros")
+        self.check_end()
+
+    def test_memory_beside_questions(self):
+        """So many questions of an agency all go to the ledger, and nobody reads the answers."""
+        self.check_memory("questions")
+        self.check_end()
+
+    def test_refused_too_often(self):
+        """Whoever names no agency gets eight answers; then the connection is closed."""
+        answers = self.answers_to(bytes(64 * 1024))
+        self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_UNKNOWN_AGENCY] * 8)
+        answers = self.answers_to(frame(3, pb.Finished(agency_id=9)) * 9)
+        self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_UNKNOWN_AGENCY] * 8)
+        with Peer(self.lottery.port, 2) as peer:
+            self.assertEqual(peer.received(), 0)
+            for _ in range(100):  # an agency's own connection stays open
+                self.assertEqual(peer.bets([], agency=9).code, pb.ACK_CODE_UNKNOWN_AGENCY)
+            self.assertEqual(peer.bets([bet()]).code, pb.ACK_CODE_OK)
+        self.check_end()
+
+    def test_agencies_beside_a_flood(self):
+        """5,000 connections of garbage of several kinds, replaced by up to 1,000 a second: five agencies
+        send their bets and get their winners meanwhile, and no worker needs much memory."""
+        crowd, agencies, bets = 5000, 5, 20000
+        server = self.server(agencies=agencies, folder=self.folder / "flooded", level="DEBUG",
+                             **self.settings)
+        programs = []
+        with FloodProcess(server.port, "mixed", crowd, 1000) as flood:
+            self.wait_opened(flood, crowd)
+            for i in range(1, agencies + 1):
+                file = self.folder / f"{i}.csv"
+                file.write_text("Ana,Paz,1,1999-03-17,7574\n" * i +
+                                "Eva,Gil,2,1999-03-17,1\n" * (bets - i))
+                programs.append(self.agency(i, server.port, file))
+            for i, program in enumerate(programs, 1):
+                self.assertEqual(program.wait(), 0)
+                line = program.lines("consulta_ganadores", "success")[0]
+                self.assertEqual(line.details["cant_ganadores"], str(i))
+            self.assertGreater(flood.counts().opened, crowd)
+            for pid in server.children()["worker"]:
+                self.assertLess(memory_mib(pid, "VmHWM"), self.bound_mib)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.bets()), agencies * bets)
         self.check_end()
 
 

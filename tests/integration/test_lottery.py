@@ -1,4 +1,5 @@
 """The lottery end to end: many agencies at once, the rules, one draw."""
+import datetime
 import unittest
 
 from programs import Case
@@ -89,6 +90,17 @@ class Rules(Case):
                 self.assertIn("bet 1:", ack.detail)
             self.assertEqual(peer.bets([bet(first="ñ" * 32, document="A1" * 8,
                                             birthdate="2000-02-29", number=0)]).received, 1)
+        self.assertEqual(len(server.bets()), 1)
+
+    def test_today_wherever_it_is_today(self):
+        """A birthdate may be today's date in the place where the day begins first. Agency and server,
+        wherever they are, agree."""
+        today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=14))).date()
+        server = self.server(agencies=1, TZ="XXX12")
+        for date, status in ((today + datetime.timedelta(days=2), 1), (today, 0)):
+            file = self.folder / "bets.csv"
+            file.write_text(f"Ana,Paz,1,{date},7574\n")
+            self.assertEqual(self.agency(1, server.port, file, TZ="XXX12").wait(), status)
         self.assertEqual(len(server.bets()), 1)
 
     def test_offsets(self):
