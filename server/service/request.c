@@ -140,8 +140,9 @@ void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
 
 void requests_drop(struct list *requests)
 {
-    for (struct list_node *node; (node = list_pop(requests)) != NULL;) {
+    LIST_FOR_EACH (node, requests) {
         struct request *request = LIST_ITEM(node, struct request, node);
+        list_remove(node);
         uint64_t received = request->session->received;
         request->session = NULL;
         if (request->is_at_ledger)
