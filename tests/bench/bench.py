@@ -16,6 +16,7 @@ import tempfile
 
 import dataset
 from databases import Databases
+from garbage import Crowd, Flooded, Honest
 from goals import judge
 from latency import Latency
 from memory import Peak, Waiting, Winners
@@ -23,7 +24,8 @@ from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Winners, Databases)
+SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Winners,
+            Honest, Crowd, Flooded, Databases)
 
 
 class Plan:
@@ -40,6 +42,7 @@ class Plan:
         self.agencies = arguments.agencies
         self.previous = arguments.previous
         self.winners = arguments.winners
+        self.crowd = arguments.crowd
 
     def dataset(self, bets):
         return dataset.make(self.folder, bets)
@@ -97,6 +100,8 @@ def parse_arguments():
                         help="connections of (g), default 10000")
     parser.add_argument("--previous", metavar="BIN", type=pathlib.Path,
                         help="bin folder of another release, for (b) and (e) in the same run")
+    parser.add_argument("--crowd", type=int, default=5000,
+                        help="connections of garbage of (m), and at most those of (l), default 5000")
     parser.add_argument("--winners", type=int, default=1_000_000,
                         help="winning bets of (j), default a million")
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / ".data" / "bench",

@@ -24,6 +24,12 @@ GOALS = [
     ("(f) seconds of a start, tenfold", lambda m: m["f_tenfold_start_s"], "<=", 0.1),
     ("(g) KiB per waiting connection", lambda m: m["g_kib_per_connection"], "<=", 8),
     ("(h) MiB of all server processes, peaks added", lambda m: m["h_server_mib"], "<=", 64),
+    ("(k) worst latency beside zeros, ms", lambda m: m["k_worst_ms"], "<=", 250),
+    ("(l) MiB of a worker, 3,000 connections of zeros", lambda m: m["l_zeros_3000_mib"], "<=", 64),
+    ("(l) MiB of a worker, 3,000 of questions", lambda m: m["l_questions_3000_mib"], "<=", 64),
+    ("(m) processor time beside garbage / alone",
+     lambda m: m["m_flooded_cpu_s"] / m["m_alone_cpu_s"], "<=", 1.5),
+    ("(m) MiB of a worker beside garbage", lambda m: m["m_flooded_worker_mib"], "<=", 64),
     ("(j) MiB of memory of the largest process, many winners", lambda m: m["j_process_mib"], "<=", 64),
 ]
 

@@ -22,7 +22,9 @@ FIGURES = {
     "d_small_floor_s", "d_small_ours_s", *LATENCIES, "f_start_s", "f_raffle_s", "f_wc_s", "f_cat_s",
     "f_tenfold_start_s", "f_tenfold_raffle_s", "f_tenfold_wc_s", "f_tenfold_cat_s", "g_idle_mib", "g_kib_per_connection", "h_agency_mib",
     "h_coordinator_mib", "h_ledger_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
-    "j_process_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
+    "j_process_mib", "k_median_ms", "k_worst_ms", "k_previous_worst_ms", "l_zeros_500_mib",
+    "l_zeros_3000_mib", "l_zeros_3000_after_mib", "l_questions_3000_mib", "l_previous_zeros_500_mib",
+    "m_alone_cpu_s", "m_flooded_cpu_s", "m_flooded_worker_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
 }
 
 
@@ -33,7 +35,7 @@ class Smoke(unittest.TestCase):
             file = pathlib.Path(folder) / "bench.json"
             result = subprocess.run(
                 [sys.executable, BENCH, "--rounds", str(ROUNDS), "--bets", "5000", "--large",
-                 "--messages", "40", "--agencies", "400", "--winners", "3000", "--previous", BIN, "--dir", folder, "--json", file],
+                 "--messages", "40", "--agencies", "400", "--winners", "3000", "--crowd", "60", "--previous", BIN, "--dir", folder, "--json", file],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
             self.assertEqual(result.returncode, 0, result.stderr)
             written = json.loads(file.read_text())
@@ -46,7 +48,7 @@ class Smoke(unittest.TestCase):
             self.assertNotEqual(f"{database}: not installed" in result.stderr,
                                 any(name.startswith(f"i_{database}") for name in samples), database)
         goals = [goal["goal"] for goal in written["goals"]]
-        for letter in "bcdefghj":
+        for letter in "bcdefghjklm":
             self.assertTrue(any(goal.startswith(f"({letter})") for goal in goals), letter)
         for name in FIGURES:
             self.assertRegex(result.stdout, rf"(?m)^{re.escape(name)} ")
