@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define STREAM_READ_SIZE (64 * 1024)              /* bytes that one read hands out at most */
+#define STREAM_READ_SIZE ((size_t)64 * 1024)      /* bytes that one read hands out at most */
 #define STREAM_LINGER_MAX (16 * STREAM_READ_SIZE) /* bytes; see stream_finish() */
 
 struct stream;
