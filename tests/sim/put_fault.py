@@ -38,12 +38,9 @@ FAULTS = {
     "winners_lost": [
         ("core->are_winners_right = false; /* until the coordinator has looked */", ";"),
     ],
-    # Of a frame that comes in pieces, only the low byte of its size is read.
+    # Of a frame that comes in pieces, only the header is taken away.
     "short_frame": [
-        (
-            "((size_t)reader->partial[1] | (size_t)reader->partial[2] << 8);",
-            "(size_t)reader->partial[1];",
-        ),
+        ("reader->kept_at += frame_size(out);", "reader->kept_at += FRAME_HEADER_SIZE;"),
     ],
     # A record that the store had no memory for still counts.
     "no_memory": [("    draw_undo(core->config.draw, record);\n    return (struct", "    return (struct")],
