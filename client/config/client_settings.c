@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct bets_format) == 4 * sizeof(uint32_t), "bets.*");
 
 static const struct setting settings[] = {
     {"id", "CLI_ID", SETTING_UINT, FIELD(id), 1, UINT32_MAX, NULL},
-    {"server.address", "CLI_SERVER_ADDRESS", SETTING_ADDRESS, FIELD(server_address), 0, 0, NULL},
+    {"server.address", "CLI_SERVER_ADDRESS", SETTING_ADDRESSES, FIELD(server_address), 0, 0, NULL},
     {"loop.amount", "CLI_LOOP_AMOUNT", SETTING_UINT, FIELD(loop_amount), 0, UINT32_MAX, NULL},
     {"loop.period", "CLI_LOOP_PERIOD", SETTING_DURATION, FIELD(loop_period), 0, 0, NULL},
     {"log.level", "CLI_LOG_LEVEL", SETTING_LEVEL, FIELD(log_level), 0, 0, NULL},

@@ -18,7 +18,7 @@ struct settings_sources; /* settings.h */
 
 struct client_settings {
     uint32_t id;               /* the agency, >= 1 */
-    char server_address[512];  /* host:port */
+    char server_address[512];  /* host:port, or several with commas in between */
     uint32_t loop_amount;      /* echo: messages */
     int64_t loop_period;       /* echo: ns from one message to the next */
     enum log_level log_level;  /* lowest level that is logged */

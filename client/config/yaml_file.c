@@ -41,17 +41,53 @@ static bool yaml_file_is_plain(const yaml_node_t *node)
     return strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
 }
 
+static enum status yaml_file_set(struct yaml_file_source *source, const yaml_node_t *key_node,
+                                 const char *key, const char *value)
+{
+    char place[SETTING_TEXT_SIZE + 32];
+
+    yaml_file_place(source, key_node, place, sizeof(place));
+    return settings_set(source->table, source->target, &source->seen, place, key, value,
+                        source->err);
+}
+
 static enum status yaml_file_set_scalar(struct yaml_file_source *source,
                                         const yaml_node_t *key_node, const char *key,
                                         const yaml_node_t *value)
 {
-    char place[SETTING_TEXT_SIZE + 32];
-
     if (!yaml_file_is_plain(value))
         return yaml_file_refuse(source, value, "a NUL byte in a value");
-    yaml_file_place(source, key_node, place, sizeof(place));
-    return settings_set(source->table, source->target, &source->seen, place, key,
-                        (const char *)value->data.scalar.value, source->err);
+    return yaml_file_set(source, key_node, key, (const char *)value->data.scalar.value);
+}
+
+/* Appends a value of a list, after a comma. */
+static enum status yaml_file_join(const struct yaml_file_source *source, const yaml_node_t *value,
+                                  char *out, size_t size)
+{
+    size_t used = strlen(out);
+
+    if (value->type != YAML_SCALAR_NODE || !yaml_file_is_plain(value))
+        return yaml_file_refuse(source, value, "a value in a list has to be a word or a number");
+    int added = snprintf(out + used, size - used, "%s%s", used > 0 ? "," : "",
+                         (const char *)value->data.scalar.value);
+    if (added < 0 || (size_t)added >= size - used)
+        return yaml_file_refuse(source, value, "the list is too long");
+    return STATUS_OK;
+}
+
+static enum status yaml_file_set_list(struct yaml_file_source *source, const yaml_node_t *key_node,
+                                      const char *key, const yaml_node_t *list)
+{
+    enum status status = STATUS_OK;
+    char text[SETTING_TEXT_SIZE] = "";
+
+    if (!settings_is_list(source->table, key))
+        return yaml_file_refuse(source, list, "a value has to be a word or a number");
+    for (const yaml_node_item_t *item = list->data.sequence.items.start;
+         status == STATUS_OK && item < list->data.sequence.items.top; item++)
+        status = yaml_file_join(source, yaml_document_get_node(source->document, *item), text,
+                                sizeof(text));
+    return status == STATUS_OK ? yaml_file_set(source, key_node, key, text) : status;
 }
 
 static enum status yaml_file_read_mapping(struct yaml_file_source *source,
@@ -74,6 +110,8 @@ static enum status yaml_file_read_pair(struct yaml_file_source *source,
         return yaml_file_refuse(source, key_node, "unknown key");
     if (value->type == YAML_SCALAR_NODE)
         return yaml_file_set_scalar(source, key_node, key, value);
+    if (value->type == YAML_SEQUENCE_NODE)
+        return yaml_file_set_list(source, key_node, key, value);
     if (value->type == YAML_MAPPING_NODE && depth < DEPTH_MAX)
         return yaml_file_read_mapping(source, value, key, depth + 1);
     return yaml_file_refuse(source, value, "a value has to be a word or a number");

@@ -61,7 +61,8 @@ void dialer_init(struct dialer *dialer, const struct dialer_config *config)
     dialer->delay_ms = config->delay_ms;
     dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MAX_PAUSE_MS, 0};
     dialer->progress_ms = clock_monotonic_ms();
-    bool is_address = value_address(config->address, dialer->host, sizeof(dialer->host), &port);
+    const char *list = config->address;
+    bool is_address = value_address_next(&list, dialer->host, sizeof(dialer->host), &port);
     ASSERT(is_address); /* it was checked when the setting was read */
     (void)snprintf(dialer->port, sizeof(dialer->port), "%u", port);
     (void)uv_timer_init(stream_hub_loop(config->hub), &dialer->timer);

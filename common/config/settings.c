@@ -39,9 +39,7 @@ static bool settings_set_text(const char *value, char *out)
 static bool settings_set_value(const struct setting *setting, void *target, const char *value)
 {
     void *slot = (char *)target + setting->offset;
-    char host[SETTING_TEXT_SIZE];
     uint64_t number;
-    uint16_t port;
 
     switch (setting->kind) {
     case SETTING_UINT:
@@ -62,8 +60,8 @@ static bool settings_set_value(const struct setting *setting, void *target, cons
     }
     case SETTING_CHOICE:
         return settings_set_choice(setting->choices, value, slot);
-    case SETTING_ADDRESS:
-        return value_address(value, host, sizeof(host), &port) && settings_set_text(value, slot);
+    case SETTING_ADDRESSES:
+        return value_is_address_list(value) && settings_set_text(value, slot);
     }
     return false;
 }
@@ -87,8 +85,9 @@ static void settings_describe(const struct setting *setting, char *out, size_t s
     case SETTING_CHOICE:
         (void)snprintf(out, size, "one of %s", setting->choices);
         return;
-    case SETTING_ADDRESS:
-        (void)snprintf(out, size, "host:port");
+    case SETTING_ADDRESSES:
+        (void)snprintf(out, size, "host:port, or up to %d of them with commas in between",
+                       VALUE_ADDRESSES_MAX);
         return;
     }
 }
@@ -132,6 +131,15 @@ enum status settings_set(const struct settings_table *table, void *target,
     }
     seen->bits |= bit;
     return settings_set_checked(setting, target, where, key, value, err);
+}
+
+bool settings_is_list(const struct settings_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->settings[i].key, key) == 0)
+            return table->settings[i].kind == SETTING_ADDRESSES;
+    }
+    return false;
 }
 
 enum status settings_read_environment(const struct settings_table *table, void *target,

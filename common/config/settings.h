@@ -25,7 +25,7 @@ enum setting_kind {
     SETTING_LEVEL,    /* enum log_level */
     SETTING_DURATION, /* int64_t nanoseconds, at least `min` milliseconds; Go's notation */
     SETTING_CHOICE,   /* uint32_t, the index in `choices` */
-    SETTING_ADDRESS   /* char[SETTING_TEXT_SIZE], host:port */
+    SETTING_ADDRESSES /* char[SETTING_TEXT_SIZE], host:port, or several with commas in between */
 };
 
 struct setting {
@@ -75,6 +75,9 @@ struct settings_seen {
 enum status settings_set(const struct settings_table *table, void *target,
                          struct settings_seen *seen, const char *where, const char *key,
                          const char *value, struct errbuf *err);
+
+/* Does the table have a setting `key` that takes a list? */
+bool settings_is_list(const struct settings_table *table, const char *key);
 
 /* Overwrites `target` with every variable of the table that is in the environment. Returns
  * STATUS_INVALID at the first bad value, and *err names its variable. */

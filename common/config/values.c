@@ -148,22 +148,68 @@ void value_duration_print(int64_t ns, char out[VALUE_DURATION_MAX])
     }
 }
 
-bool value_address(const char *text, char *host, size_t host_size, uint16_t *port)
+/* Where the last colon is; SIZE_MAX: nowhere. */
+static size_t value_last_colon(struct text text)
 {
-    const char *colon = strrchr(text, ':');
+    size_t at = text.size;
+
+    while (at > 0 && text.data[at - 1] != ':')
+        at--;
+    return at > 0 ? at - 1 : SIZE_MAX;
+}
+
+static bool value_address_part(struct text text, char *host, size_t host_size, uint16_t *port)
+{
+    size_t size = value_last_colon(text);
+    const char *begin = text.data;
     uint64_t number;
 
-    if (colon == NULL || !value_uint(text_of(colon + 1), 1, UINT16_MAX, &number))
+    if (size == SIZE_MAX || !value_uint((struct text){text.data + size + 1, text.size - size - 1},
+                                        1, UINT16_MAX, &number))
         return false;
-    size_t size = (size_t)(colon - text);
-    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
-        text++;
+    if (size >= 2 && begin[0] == '[' && begin[size - 1] == ']') {
+        begin++;
         size -= 2;
     }
     if (size == 0 || size >= host_size)
         return false;
-    memcpy(host, text, size);
+    memcpy(host, begin, size);
     host[size] = '\0';
     *port = (uint16_t)number;
     return true;
+}
+
+bool value_address(const char *text, char *host, size_t host_size, uint16_t *port)
+{
+    return value_address_part(text_of(text), host, host_size, port);
+}
+
+bool value_address_next(const char **list, char *host, size_t host_size, uint16_t *port)
+{
+    size_t size = strcspn(*list, ",");
+    const char *next = *list + size;
+
+    if (*next == ',') {
+        next += 1 + strspn(next + 1, " ");
+        if (*next == '\0')
+            return false;
+    }
+    if (!value_address_part((struct text){*list, size}, host, host_size, port))
+        return false;
+    *list = next;
+    return true;
+}
+
+bool value_is_address_list(const char *text)
+{
+    char host[VALUE_HOST_SIZE];
+    uint16_t port;
+
+    for (size_t i = 0; i < VALUE_ADDRESSES_MAX; i++) {
+        if (!value_address_next(&text, host, sizeof(host), &port))
+            return false;
+        if (*text == '\0')
+            return true;
+    }
+    return false;
 }

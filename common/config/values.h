@@ -28,4 +28,15 @@ void value_duration_print(int64_t ns, char out[VALUE_DURATION_MAX]);
  * be empty and is copied, NUL-terminated, into `host`; the port must be 1..65535. */
 bool value_address(const char *text, char *host, size_t host_size, uint16_t *port);
 
+#define VALUE_ADDRESSES_MAX 8 /* in a list */
+#define VALUE_HOST_SIZE 512   /* bytes of a host in a list at most, including its NUL */
+
+/* Takes the first address of a list, "host:port,host:port", where spaces may follow a comma, and
+ * moves *list to the next one, or to the end. False when it is no address, or when nothing follows
+ * its comma; then nothing is written. */
+bool value_address_next(const char **list, char *host, size_t host_size, uint16_t *port);
+
+/* Is the text a list of 1..VALUE_ADDRESSES_MAX addresses? */
+bool value_is_address_list(const char *text);
+
 #endif

@@ -272,10 +272,15 @@ static void test_errors_name_the_line(void **state)
                    "log.level: \"loud\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
     assert_refused(f, "mode: raffle\n", 1, "mode: \"raffle\" is not one of lottery|bet|echo");
     assert_refused(f, "server:\n  address: server\n", 2,
-                   "server.address: \"server\" is not host:port");
-    assert_refused(f, "server:\n  address: server:0\n", 2,
-                   "server.address: \"server:0\" is not host:port");
-    assert_refused(f, "server:\n  address: :80\n", 2, "server.address: \":80\" is not host:port");
+                   "server.address: \"server\" is not host:port, or up to 8 of them with commas in "
+                   "between");
+    assert_refused(
+        f, "server:\n  address: server:0\n", 2,
+        "server.address: \"server:0\" is not host:port, or up to 8 of them with commas in "
+        "between");
+    assert_refused(f, "server:\n  address: :80\n", 2,
+                   "server.address: \":80\" is not host:port, or up to 8 of them with commas in "
+                   "between");
     assert_refused(f, "bets:\n  file: ''\n", 2, "bets.file: \"\" is not a text of 1..511 bytes");
     assert_refused(f, "bets:\n  encoding: latin1\n", 2,
                    "bets.encoding: \"latin1\" is not one of "
@@ -328,6 +333,38 @@ static void test_given_twice(void **state)
     assert_refused(f, "log:\n  level: INFO\nid: 1\nlog:\n  level: INFO\n", 5,
                    "log.level: given twice");
     assert_refused(f, "log:\n  level: INFO\nlog.level: INFO\n", 3, "log.level: given twice");
+}
+
+/* Several addresses: with commas, or as a list; the setting has them with commas. */
+static void test_several_addresses(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "id: 1\nserver:\n  address: \"a:1, [::1]:2\"\n");
+    assert_string_equal(f->settings.server_address, "a:1, [::1]:2");
+    assert_loads(f, "id: 1\nserver:\n  address:\n    - a:1\n    - '[::1]:2'\n    - b:3\n");
+    assert_string_equal(f->settings.server_address, "a:1,[::1]:2,b:3");
+    assert_loads(f, "id: 1\nserver.address: ['a:1']\n");
+    assert_string_equal(f->settings.server_address, "a:1");
+    assert_refused(
+        f, "id: 1\nserver:\n  address: []\n", 3,
+        "server.address: \"\" is not host:port, or up to 8 of them with commas in between");
+    assert_refused(f, "id: 1\nserver:\n  address: [a:1, b]\n", 3,
+                   "server.address: \"a:1,b\" is not host:port, or up to 8 of them with commas in "
+                   "between");
+    assert_refused(f, "id: 1\nserver:\n  address:\n    - a:1\n    - [b:1]\n", 5,
+                   "a value in a list has to be a word or a number");
+}
+
+/* A list that is longer than a text may be is refused where it becomes too long. */
+static void test_long_list(void **state)
+{
+    struct fixture *f = *state;
+    char text[1200] = "id: 1\nserver.address:\n";
+
+    for (int i = 0; i < 6; i++)
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "- %0120d:1\n", i);
+    assert_refused(f, text, 7, "the list is too long");
 }
 
 /* A value is a word or a number; a group of settings is a mapping. */
@@ -528,6 +565,8 @@ int main(void)
         CASE(test_errors_name_the_line),
         CASE(test_durations),
         CASE(test_given_twice),
+        CASE(test_several_addresses),
+        CASE(test_long_list),
         CASE(test_wrong_kinds),
         CASE(test_deep_nesting),
         CASE(test_anchors_and_aliases),

@@ -27,7 +27,7 @@ static const struct setting settings[] = {
     {"level", "TEST_LEVEL", SETTING_LEVEL, FIELD(level), 0, 0, NULL},
     {"period", "TEST_PERIOD", SETTING_DURATION, FIELD(period), 10, 0, NULL},
     {"mode", "TEST_MODE", SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|bet|echo"},
-    {"address", "TEST_ADDRESS", SETTING_ADDRESS, FIELD(address), 0, 0, NULL},
+    {"address", "TEST_ADDRESS", SETTING_ADDRESSES, FIELD(address), 0, 0, NULL},
     {"any", "TEST_ANY", SETTING_UINT, FIELD(any), 0, UINT32_MAX, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
@@ -58,6 +58,9 @@ static void test_every_kind(void **state)
     assert_int_equal(settings_set(&table, &program, &seen, "f:5", "mode", "echo", &err), 0);
     assert_int_equal(settings_set(&table, &program, &seen, "f:6", "address", "b:2", &err), 0);
     assert_int_equal(settings_set(&table, &program, &seen, "f:7", "any", "4294967295", &err), 0);
+    assert_true(settings_is_list(&table, "address"));
+    assert_false(settings_is_list(&table, "folder"));
+    assert_false(settings_is_list(&table, "nonsense"));
     assert_int_equal(program.port, 65535);
     assert_int_equal(program.guard, 2);
     assert_string_equal(program.folder, "/var/lib");
@@ -97,8 +100,14 @@ static void test_bad_values(void **state)
         {"mode", "bets", "config:7: mode: \"bets\" is not one of lottery|bet|echo"},
         {"mode", "bet|echo", "config:7: mode: \"bet|echo\" is not one of lottery|bet|echo"},
         {"mode", "Echo", "config:7: mode: \"Echo\" is not one of lottery|bet|echo"},
-        {"address", "server", "config:7: address: \"server\" is not host:port"},
-        {"address", "server:0", "config:7: address: \"server:0\" is not host:port"},
+        {"address", "server",
+         "config:7: address: \"server\" is not host:port, or up to 8 of them with commas in "
+         "between"},
+        {"address", "a:1,",
+         "config:7: address: \"a:1,\" is not host:port, or up to 8 of them with commas in between"},
+        {"address", "server:0",
+         "config:7: address: \"server:0\" is not host:port, or up to 8 of them with commas in "
+         "between"},
     };
 
     (void)state;

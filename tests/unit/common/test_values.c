@@ -413,6 +413,46 @@ static void test_address_host_size(void **state)
     assert_string_equal(host, "server");
 }
 
+/* A list is taken address by address; spaces may follow a comma. */
+static void test_address_list(void **state)
+{
+    const char *list = "server:12345,[::1]:80, b:1";
+    char host[32];
+    uint16_t port;
+
+    (void)state;
+    assert_true(value_is_address_list(list));
+    assert_true(value_address_next(&list, host, sizeof(host), &port));
+    assert_string_equal(host, "server");
+    assert_int_equal(port, 12345);
+    assert_true(value_address_next(&list, host, sizeof(host), &port));
+    assert_string_equal(host, "::1");
+    assert_int_equal(port, 80);
+    assert_true(value_address_next(&list, host, sizeof(host), &port));
+    assert_string_equal(host, "b");
+    assert_int_equal(port, 1);
+    assert_string_equal(list, "");
+}
+
+/* Every item has to be an address, and there may be as many as the limit says. */
+static void test_address_list_refuses(void **state)
+{
+    static const char *const wrong[] = {
+        "", ",", "a:1,", "a:1, ", ",a:1", "a:1,,b:1", "a:1 ,b:1", "a:1,b", "a,b:1",
+    };
+    const char *most = "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8";
+    const char *more = "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        if (value_is_address_list(wrong[i]))
+            fail_msg("\"%s\" was accepted", wrong[i]);
+    }
+    assert_int_equal(VALUE_ADDRESSES_MAX, 8);
+    assert_true(value_is_address_list(most));
+    assert_false(value_is_address_list(more));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +468,8 @@ int main(void)
         cmocka_unit_test(test_address_splits),
         cmocka_unit_test(test_address_refuses),
         cmocka_unit_test(test_address_host_size),
+        cmocka_unit_test(test_address_list),
+        cmocka_unit_test(test_address_list_refuses),
     };
 
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
