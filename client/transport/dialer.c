@@ -194,10 +194,8 @@ static void dialer_try_address(struct dialer *dialer)
     dialer->end_status = STATUS_OK;
     dialer->end_detail = "";
     dialer->state = DIALER_CONNECTING;
-    if (stream_connect(dialer->stream, dialer->address->ai_addr) != STATUS_OK) {
-        dialer->end_detail = "cannot connect";
+    if (stream_connect(dialer->stream, dialer->address->ai_addr, &dialer->end_detail) != STATUS_OK)
         stream_close(dialer->stream);
-    }
 }
 
 static void dialer_on_resolved(uv_getaddrinfo_t *lookup, int code, struct addrinfo *addresses)

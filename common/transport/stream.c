@@ -154,7 +154,8 @@ static void stream_on_connect(uv_connect_t *request, int code)
                                code == 0 ? "" : uv_strerror(code));
 }
 
-enum status stream_connect(struct stream *stream, const struct sockaddr *address)
+enum status stream_connect(struct stream *stream, const struct sockaddr *address,
+                           const char **out_detail)
 {
     ASSERT(stream->state == STREAM_NEW && stream->ops == &stream_tcp_ops);
     int code =
@@ -162,7 +163,16 @@ enum status stream_connect(struct stream *stream, const struct sockaddr *address
 
     if (code == 0)
         stream->state = STREAM_CONNECTING;
+    else
+        *out_detail = uv_strerror(code);
     return status_from_uv(code);
+}
+
+void stream_hand_over(struct stream *stream, const struct stream_events *events, void *owner)
+{
+    ASSERT(stream->state == STREAM_OPEN && !stream->has_ended && stream_backlog(stream) == 0);
+    stream->events = events;
+    stream->owner = owner;
 }
 
 static void stream_end(struct stream *stream, int code)

@@ -73,8 +73,14 @@ enum status stream_open(struct stream *stream, int fd);
  * abstract socket name is open to everybody on the machine. */
 bool stream_is_own_user(int fd);
 
-/* Begins to connect a TCP stream; on_connect reports the outcome. */
-enum status stream_connect(struct stream *stream, const struct sockaddr *address);
+/* Begins to connect a TCP stream; on_connect reports the outcome. After a failure it is not called,
+ * and *out_detail is the reason, a static text. */
+enum status stream_connect(struct stream *stream, const struct sockaddr *address,
+                           const char **out_detail);
+
+/* Gives an open stream to another owner: from now on its events are called. Nothing may have been
+ * read or sent yet. */
+void stream_hand_over(struct stream *stream, const struct stream_events *events, void *owner);
 
 /* Start reading (again), or stop: unread data then stays in the kernel, and TCP slows the peer
  * down. After on_end, stream_finish or stream_close they do nothing and succeed. */
@@ -110,9 +116,9 @@ bool stream_is_closing(const struct stream *stream);
 /* Was stream_finish called? Also true once it is closing. */
 bool stream_is_finishing(const struct stream *stream);
 
-/* Makes the kernel probe a quiet connection, so that on_end is called if the peer's machine is
- * gone. For TCP, after open or connect. `idle_s` is how long the connection must be quiet before
- * the first probe, in seconds. */
+/* Makes the kernel probe a quiet connection, and give up one whose peer acknowledges nothing for
+ * two minutes, so that on_end is called if the peer's machine is gone. For TCP, after open or
+ * connect. `idle_s` is how long the connection must be quiet before the first probe, in seconds. */
 void stream_set_keepalive(struct stream *stream, unsigned idle_s);
 
 /* Has the peer reset the connection? For a stream that is not being read from, and so would not

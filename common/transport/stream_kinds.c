@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#define USER_TIMEOUT_MS (2 * 60 * 1000)
+
 static int tcp_init(uv_loop_t *loop, struct stream *stream)
 {
     return uv_tcp_init(loop, &stream->handle.tcp);
@@ -22,9 +24,18 @@ static void tcp_on_connected(struct stream *stream)
     (void)uv_tcp_nodelay(&stream->handle.tcp, 1);
 }
 
+/* Keepalive probes only a quiet connection. One with bytes on the way would be given up by the
+ * kernel after a quarter of an hour; the user timeout (RFC 5482) ends it sooner. It also counts
+ * while the peer does not read, so it is longer than the limits that both programs set by
+ * themselves: 20 and 30 seconds. */
 static void tcp_set_keepalive(struct stream *stream, unsigned idle_s)
 {
+    const unsigned timeout_ms = USER_TIMEOUT_MS;
+    int fd;
+
     (void)uv_tcp_keepalive(&stream->handle.tcp, 1, idle_s);
+    if (uv_fileno(&stream->handle.any, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
 
 static bool tcp_was_reset(const struct stream *stream)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -1066,10 +1067,12 @@ static void test_open_refused(void **state)
 static struct side *connect_side(struct fixture *f, int i, const struct sockaddr_in *address)
 {
     struct side *side = &f->sides[i];
+    const char *detail;
 
     assert_int_equal(stream_create_tcp(f->hub, &events, side, &side->stream), STATUS_OK);
     side->is_open = true;
-    assert_int_equal(stream_connect(side->stream, (const struct sockaddr *)address), STATUS_OK);
+    assert_int_equal(stream_connect(side->stream, (const struct sockaddr *)address, &detail),
+                     STATUS_OK);
     assert_int_equal(side->connects, 0);
     return side;
 }
@@ -1094,6 +1097,52 @@ static void test_connect(void **state)
     loop_until_count(&f->loop, &side->datas, 1, "data");
     assert_memory_equal(side->got, "pong", 4);
     assert_int_equal(side->connects, 1);
+}
+
+/* A connected stream that is given to another owner calls that one's events alone. */
+static void test_hand_over(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in address;
+    int listener = sockets_listen(&address);
+    struct side *first = connect_side(f, 0, &address);
+    struct side *second = &f->sides[1];
+
+    loop_until_count(&f->loop, &first->connects, 1, "connect");
+    f->peers[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(f->peers[0] >= 0);
+    assert_int_equal(close(listener), 0);
+    stream_hand_over(first->stream, &events, second);
+    second->stream = first->stream;
+    second->is_open = true;
+    first->is_open = false;
+    assert_int_equal(stream_read_start(second->stream), STATUS_OK);
+    sockets_write(f->peers[0], "pong", 4);
+    loop_until_count(&f->loop, &second->datas, 1, "data");
+    assert_memory_equal(second->got, "pong", 4);
+    stream_close(second->stream);
+    loop_until_count(&f->loop, &second->closes, 1, "close");
+    assert_int_equal(first->datas + first->closes, 0);
+}
+
+/* With keepalive, the kernel gives up a peer that acknowledges nothing, but not before the limits
+ * that the programs set themselves. */
+static void test_user_timeout(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in address;
+    int listener = sockets_listen(&address);
+    struct side *side = connect_side(f, 0, &address);
+    unsigned timeout_ms = 0;
+    socklen_t size = sizeof(timeout_ms);
+    int fd;
+
+    loop_until_count(&f->loop, &side->connects, 1, "connect");
+    assert_int_equal(close(listener), 0);
+    stream_set_keepalive(side->stream, 60);
+    assert_int_equal(uv_fileno(&side->stream->handle.any, &fd), 0);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size), 0);
+    assert_in_range(timeout_ms, 60000, 300000);
 }
 
 /* Nobody listens: reported once, with an error. The stream still has to be closed, for example in
@@ -1198,6 +1247,8 @@ int main(void)
         CASE(test_one_stream_after_another),
         CASE(test_open_refused),
         CASE(test_connect),
+        CASE(test_hand_over),
+        CASE(test_user_timeout),
         CASE(test_connect_refused),
         CASE(test_close_while_connecting),
         CASE(test_send_while_connecting),
