@@ -36,19 +36,18 @@ static void agency_on_delay(void *owner, uint64_t delay_ms)
         LOG_UINT("ms", delay_ms));
 }
 
-static void agency_on_retry(void *owner, const char *reason)
+static void agency_on_failed(void *owner, const char *reason)
 {
-    struct agency *agency = owner;
-
-    LOG(INFO, "connect", IN_PROGRESS, LOG_TEXT("server", dialer_host(&agency->dialer)),
-        LOG_TEXT("reason", reason));
+    agency_log_connect(owner, LOG_INFO, LOG_IN_PROGRESS, reason);
 }
 
 static void agency_on_open(void *owner)
 {
     struct agency *agency = owner;
 
-    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer_host(&agency->dialer)));
+    LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer_host(&agency->dialer)),
+        LOG_TEXT("address", dialer_address(&agency->dialer)),
+        LOG_TEXT("port", dialer_port(&agency->dialer)));
     agency->mode->on_open(agency);
 }
 
@@ -75,14 +74,21 @@ static void agency_on_closed(void *owner, enum status status, const char *detail
     agency->mode->on_closed(agency, detail);
 }
 
-static void agency_on_give_up(void *owner, const char *detail)
+static void agency_on_give_up(void *owner, bool is_connected, const char *reason)
 {
-    agency_fail(owner, "connect", detail);
+    struct agency *agency = owner;
+
+    if (is_connected) {
+        agency_fail(agency, agency->mode->action, reason);
+        return;
+    }
+    agency_log_connect(agency, LOG_ERROR, LOG_FAIL, reason);
+    agency_end(agency, AGENCY_EXIT_FAIL);
 }
 
 static const struct dialer_events agency_dialer_events = {
     .on_delay = agency_on_delay,
-    .on_retry = agency_on_retry,
+    .on_failed = agency_on_failed,
     .on_open = agency_on_open,
     .on_data = agency_on_data,
     .on_drain = agency_on_drain,
@@ -115,14 +121,16 @@ static bool agency_prepare(struct agency *agency)
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer, &(struct dialer_config){
-                                     .hub = agency->hub,
-                                     .address = settings->server_address,
-                                     .patience_ms = ms_of_ns(settings->connect_timeout),
-                                     .delay_ms = ms_of_ns(settings->start_delay),
-                                     .events = &agency_dialer_events,
-                                     .owner = agency,
-                                 });
+    dialer_init(&agency->dialer,
+                &(struct dialer_config){
+                    .hub = agency->hub,
+                    .addresses = settings->server_address,
+                    .patience_ms = ms_of_ns(settings->connect_timeout),
+                    .answer_ms = agency->mode->answer_ms,
+                    .delay_ms = ms_of_ns(settings->start_delay),
+                    .events = &agency_dialer_events,
+                    .owner = agency,
+                });
     const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
     const struct log_watch_config log = {.loop = &agency->loop};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK &&

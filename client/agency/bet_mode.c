@@ -5,8 +5,8 @@
  *
  * Failure modes: a bad bet: reported, nothing is sent. The connection breaks: connect again and
  * ask; if the server has one bet more than at our first question, ours was stored (only one client
- * at a time uses an id). The server's disk is full: try again after a pause. No answer for
- * ANSWER_MS: as if the connection had broken. No progress for too long, any other refusal: failure.
+ * at a time uses an id). The server's disk is full: try again after a pause. No answer in time, no
+ * progress for too long: see dialer.h. Any other refusal: failure.
  */
 #include "bet_mode.h"
 
@@ -32,7 +32,6 @@ struct bet_mode_state {
     struct answer_reader reader;
     struct batch batch; /* what was sent last */
     uv_timer_t pause;   /* before asking again */
-    uv_timer_t answer;  /* limits the wait for an answer */
     enum bet_stage stage;
     uint64_t first_received; /* the answer to the first question */
 };
@@ -61,19 +60,12 @@ static enum bet_fault bet_mode_read_environment(struct bet *bet)
     return other != BET_FAULT_NONE ? other : fault;
 }
 
-static void bet_mode_on_no_answer(uv_timer_t *timer)
-{
-    struct agency *agency = timer->data;
-
-    dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
-}
-
 static void bet_mode_send_batch(struct agency *agency)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
     batch_end(&self->batch);
-    (void)uv_timer_start(&self->answer, bet_mode_on_no_answer, ANSWER_MS, 0);
+    dialer_expect(&agency->dialer, PATIENCE_ANSWER);
     dialer_send(&agency->dialer, self->batch.frame, self->batch.size);
 }
 
@@ -107,6 +99,7 @@ static void bet_mode_done(struct agency *agency)
     (void)uv_timer_stop(&self->pause);
     LOG(INFO, "apuesta_enviada", SUCCESS, LOG_TEXT("dni", self->bet.document.data),
         LOG_UINT("numero", self->bet.number));
+    dialer_expect(&agency->dialer, PATIENCE_HELD);
     dialer_finish(&agency->dialer);
 }
 
@@ -134,10 +127,8 @@ static void bet_mode_try_later(struct agency *agency, const char *reason)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
-    if (dialer_is_patience_over(&agency->dialer)) {
-        agency_fail(agency, "apuesta_enviada", reason);
-        return;
-    }
+    dialer_expect(&agency->dialer, PATIENCE_RUNS);
+    dialer_note_failure(&agency->dialer, reason);
     LOG(WARNING, "apuesta_enviada", IN_PROGRESS, LOG_TEXT("reason", reason));
     (void)uv_timer_start(&self->pause, bet_mode_on_pause_over,
                          dialer_next_pause_ms(&agency->dialer), 0);
@@ -148,7 +139,6 @@ static bool bet_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
     struct agency *agency = owner;
     struct bet_mode_state *self = bet_mode_state(agency);
 
-    (void)uv_timer_stop(&self->answer);
     if (self->stage == BET_STAGE_DONE)
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected acknowledgement");
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
@@ -184,11 +174,7 @@ static void bet_mode_on_closed(struct agency *agency, const char *detail)
         return;
     }
     (void)uv_timer_stop(&self->pause);
-    (void)uv_timer_stop(&self->answer);
-    if (dialer_is_patience_over(&agency->dialer))
-        agency_fail(agency, "apuesta_enviada", detail);
-    else
-        agency_reconnect(agency, detail);
+    agency_reconnect(agency, detail);
 }
 
 static enum agency_exit bet_mode_start(struct agency *agency)
@@ -197,9 +183,7 @@ static enum agency_exit bet_mode_start(struct agency *agency)
 
     answer_reader_init(&self->reader, &bet_mode_handlers, agency);
     (void)uv_timer_init(&agency->loop, &self->pause);
-    (void)uv_timer_init(&agency->loop, &self->answer);
     self->pause.data = agency;
-    self->answer.data = agency;
     enum bet_fault fault = bet_mode_read_environment(&self->bet);
     if (fault != BET_FAULT_NONE) {
         LOG(ERROR, "apuesta_enviada", FAIL, LOG_UINT("client_id", agency->settings->id),
@@ -215,11 +199,12 @@ static void bet_mode_close(struct agency *agency)
     struct bet_mode_state *self = bet_mode_state(agency);
 
     uv_close((uv_handle_t *)&self->pause, NULL);
-    uv_close((uv_handle_t *)&self->answer, NULL);
     answer_reader_fini(&self->reader);
 }
 
 const struct mode bet_mode = {
+    .action = "apuesta_enviada",
+    .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct bet_mode_state),
     .start = bet_mode_start,
     .close = bet_mode_close,

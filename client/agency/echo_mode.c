@@ -3,10 +3,10 @@
  * Happy path: connect, send the line, collect the answer up to its newline, log it, finish; the
  * next message starts one period after this one did.
  *
- * Failure modes: no connection: tried again (dialer.h), until there was no progress for too long.
- * The server ends the connection before the answer is complete, answers something else, or does not
- * answer within ANSWER_MS: logged as failed, the loop goes on, and in the end the program exits
- * with status 1.
+ * Failure modes: no connection: tried again (dialer.h). The server ends the connection before the
+ * answer is complete, answers something else, or does not answer within ANSWER_MS: logged as
+ * failed, the loop goes on, and in the end the program exits with status 1. No right answer for too
+ * long, the pauses after failed messages included: the same, at once.
  */
 #include "echo_mode.h"
 
@@ -32,7 +32,7 @@ struct echo_mode_state {
     char answer[LINE_MAX_SIZE]; /* the part of the answer that has arrived */
     size_t answer_size;         /* bytes of it */
     enum echo_answer outcome;   /* of the current message */
-    uv_timer_t timer;           /* until the next message, or until the answer takes too long */
+    uv_timer_t timer;           /* until the next message */
     uint32_t number;            /* of the current message, from 1 */
     uint32_t failures;          /* messages without the right answer */
     uint64_t next_ms;           /* monotonic: when the next message is due */
@@ -79,19 +79,11 @@ static void echo_mode_on_due(uv_timer_t *timer)
     echo_mode_next_message(timer->data);
 }
 
-static void echo_mode_on_no_answer(uv_timer_t *timer)
-{
-    struct agency *agency = timer->data;
-
-    dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
-}
-
 static void echo_mode_on_open(struct agency *agency)
 {
     struct echo_mode_state *self = echo_mode_state(agency);
 
-    dialer_made_progress(&agency->dialer);
-    (void)uv_timer_start(&self->timer, echo_mode_on_no_answer, ANSWER_MS, 0);
+    dialer_expect(&agency->dialer, PATIENCE_ANSWER);
     dialer_send(&agency->dialer, self->line, strlen(self->line));
 }
 
@@ -102,12 +94,15 @@ static void echo_mode_take_answer(struct agency *agency)
 
     if (size == strlen(self->line) && memcmp(self->answer, self->line, size) == 0) {
         self->outcome = ECHO_ANSWER_RIGHT;
+        dialer_made_progress(&agency->dialer);
+        dialer_expect(&agency->dialer, PATIENCE_HELD); /* until the next message */
         while (size > 0 && isspace((unsigned char)self->answer[size - 1]))
             size--;
         LOG(INFO, "receive_message", SUCCESS, LOG_UINT("client_id", agency->settings->id),
             LOG_SIZED("msg", self->answer, size));
     } else {
         self->outcome = ECHO_ANSWER_DIFFERENT;
+        dialer_expect(&agency->dialer, PATIENCE_RUNS);
     }
     dialer_finish(&agency->dialer);
 }
@@ -150,6 +145,7 @@ static void echo_mode_on_closed(struct agency *agency, const char *detail)
 
     if (failure != NULL) {
         self->failures++;
+        dialer_note_failure(&agency->dialer, failure);
         LOG(ERROR, "receive_message", FAIL, LOG_UINT("client_id", agency->settings->id),
             LOG_TEXT("error", failure));
     }
@@ -175,6 +171,8 @@ static void echo_mode_close(struct agency *agency)
 }
 
 const struct mode echo_mode = {
+    .action = "receive_message",
+    .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct echo_mode_state),
     .start = echo_mode_start,
     .close = echo_mode_close,

@@ -6,9 +6,9 @@
  *
  * Failure modes: bad rows: their lines are named, nothing is sent. The connection breaks: connect
  * and ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the
- * answers to the other batches, ask again (after a pause), go on from there. Any other refusal, a
- * server that has more bets than the file, or no progress for too long: failure. No answer for
- * ANSWER_MS: as if the connection had broken.
+ * answers to the other batches, ask again (after a pause), go on from there. Any other refusal, or a
+ * server that has more bets than the file: failure. No answer in time, winners that stop halfway, no
+ * progress for too long: see dialer.h; only the wait for the draw has no limit.
  */
 #include "lottery_mode.h"
 
@@ -16,7 +16,6 @@
 #include "assertion.h"
 #include "batch.h"
 #include "bets_file.h"
-#include "clock.h"
 #include "log.h"
 #include "log_limit.h"
 #include "progress.h"
@@ -59,20 +58,21 @@ struct lottery_mode_state {
     struct answer_reader reader;
     struct batch batch; /* the one being filled, or the last one sent */
     uv_idle_t checker;  /* active in LOTTERY_STAGE_CHECKING */
-    uv_timer_t ticker;  /* progress line and patience */
+    uv_timer_t ticker;  /* progress line */
     uv_timer_t pause;   /* before asking again */
     struct progress progress;
     enum lottery_stage stage;
-    uint32_t in_flight; /* batches without an answer */
-    bool must_pause;    /* after draining */
-    bool has_position;  /* the server has said at least once how many bets it has */
-    uint64_t next_row;  /* the first row not sent yet */
-    uint64_t acked;     /* bets that the server has */
-    uint64_t winners;   /* received on this connection */
-    uint64_t told;      /* winners that were logged, on any connection */
-    bool is_written;    /* the file of winners is complete */
+    uint32_t in_flight;    /* batches without an answer */
+    bool must_pause;       /* after draining */
+    bool has_position;     /* the server has said at least once how many bets it has */
+    uint64_t next_row;     /* the first row not sent yet */
+    uint64_t acked;        /* bets that the server has */
+    uint64_t most_acked;   /* the highest `acked` so far */
+    uint64_t winners;      /* received on this connection */
+    uint64_t most_winners; /* the same, on any connection; those were logged */
+    bool has_winners;      /* some of them have come on this connection */
+    bool is_written;       /* the file of winners is complete */
     struct winners_file winners_file;
-    uint64_t heard_ms; /* monotonic: when bytes last arrived, or the connection opened */
 };
 
 static struct lottery_mode_state *lottery_mode_state(struct agency *agency)
@@ -100,6 +100,7 @@ static void lottery_mode_ask(struct agency *agency)
 
     self->stage = LOTTERY_STAGE_ASKING;
     self->in_flight = 0;
+    dialer_expect(&agency->dialer, PATIENCE_ANSWER);
     batch_begin(&self->batch, agency->settings->id, 0);
     lottery_mode_send_batch(agency);
 }
@@ -112,6 +113,8 @@ static void lottery_mode_send_finished(struct agency *agency)
     self->stage = LOTTERY_STAGE_FINISHING;
     progress_end(&self->progress);
     self->winners = 0;
+    self->has_winners = false;
+    dialer_expect(&agency->dialer, PATIENCE_HELD);
     size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file), frame);
     dialer_send(&agency->dialer, frame, size);
     LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
@@ -162,6 +165,20 @@ static void lottery_mode_send_more(struct agency *agency)
         lottery_mode_send_finished(agency);
 }
 
+/* Notes how many bets the server has. Only more than ever before are progress: a server that
+ * forgets, or one with a full disk, would be asked forever. */
+static void lottery_mode_note_acked(struct agency *agency, uint64_t received)
+{
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+
+    if (!self->has_position || received > self->most_acked) {
+        dialer_made_progress(&agency->dialer);
+        self->most_acked = received;
+    }
+    self->has_position = true;
+    self->acked = received;
+}
+
 /* Takes the server's answer: how many bets it has. */
 static void lottery_mode_take_position(struct agency *agency, uint64_t received)
 {
@@ -181,12 +198,8 @@ static void lottery_mode_take_position(struct agency *agency, uint64_t received)
         lottery_mode_fail_file(agency, &err);
         return;
     }
-    /* An answer alone is no progress: a server with a full disk would be asked forever. */
-    if (!self->has_position || received > self->acked)
-        dialer_made_progress(&agency->dialer);
-    self->has_position = true;
+    lottery_mode_note_acked(agency, received);
     progress_begin(&self->progress, received);
-    self->acked = received;
     self->next_row = received;
     self->stage = LOTTERY_STAGE_SENDING;
     lottery_mode_send_more(agency);
@@ -207,18 +220,26 @@ static void lottery_mode_ask_again(struct agency *agency)
     }
     self->must_pause = false;
     self->stage = LOTTERY_STAGE_PAUSING;
+    dialer_expect(&agency->dialer, PATIENCE_RUNS);
     (void)uv_timer_start(&self->pause, lottery_mode_on_pause_over,
                          dialer_next_pause_ms(&agency->dialer), 0);
 }
 
-static void lottery_mode_fail_refused(struct agency *agency, const Lottery__V1__Ack *ack)
+/* Writes why the server refused: the code, and what it says. */
+static void lottery_mode_describe(const Lottery__V1__Ack *ack, char *out, size_t size)
 {
     const ProtobufCEnumValue *code =
         protobuf_c_enum_descriptor_get_value(&lottery__v1__ack_code__descriptor, (int)ack->code);
+
+    (void)snprintf(out, size, "%s%s%s", code != NULL ? code->name : "unknown ack code",
+                   ack->detail[0] != '\0' ? ", " : "", ack->detail);
+}
+
+static void lottery_mode_fail_refused(struct agency *agency, const Lottery__V1__Ack *ack)
+{
     char reason[512];
 
-    (void)snprintf(reason, sizeof(reason), "%s%s%s", code != NULL ? code->name : "unknown ack code",
-                   ack->detail[0] != '\0' ? ", " : "", ack->detail);
+    lottery_mode_describe(ack, reason, sizeof(reason));
     agency_fail(agency, "apuestas_enviadas", reason);
 }
 
@@ -226,7 +247,10 @@ static void lottery_mode_fail_refused(struct agency *agency, const Lottery__V1__
 static void lottery_mode_drain(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
+    char reason[DIALER_REASON_SIZE];
 
+    lottery_mode_describe(ack, reason, sizeof(reason));
+    dialer_note_failure(&agency->dialer, reason);
     self->must_pause |= ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
     if (self->stage != LOTTERY_STAGE_DRAINING)
         LOG_LIMITED(LOG_BURST, WARNING, "apuestas_enviadas", IN_PROGRESS,
@@ -273,8 +297,7 @@ static void lottery_mode_take_ack(struct agency *agency, const Lottery__V1__Ack 
         lottery_mode_take_position(agency, ack->received);
         return;
     } else {
-        dialer_made_progress(&agency->dialer);
-        self->acked = ack->received;
+        lottery_mode_note_acked(agency, ack->received);
     }
     if (self->stage == LOTTERY_STAGE_SENDING)
         lottery_mode_send_more(agency);
@@ -294,10 +317,8 @@ static void lottery_mode_tell_winners(struct lottery_mode_state *self,
                                       const Lottery__V1__Winners *winners)
 {
     for (size_t i = 0; i < winners->n_documents; i++) {
-        if (self->winners + i < self->told)
-            continue;
-        LOG(DEBUG, "ganador", SUCCESS, LOG_TEXT("dni", winners->documents[i]));
-        self->told++;
+        if (self->winners + i >= self->most_winners)
+            LOG(DEBUG, "ganador", SUCCESS, LOG_TEXT("dni", winners->documents[i]));
     }
 }
 
@@ -335,6 +356,11 @@ static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *win
     if (self->winners_file.fd >= 0)
         status = lottery_mode_write_winners(self, winners, &err);
     self->winners += winners->n_documents;
+    self->has_winners = true;
+    if (self->winners > self->most_winners) {
+        dialer_made_progress(&agency->dialer);
+        self->most_winners = self->winners;
+    }
     if (status == STATUS_OK && winners->more)
         return true;
     progress_clear(&self->progress);
@@ -346,6 +372,7 @@ static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *win
         agency_fail(agency, "guardar_ganadores", err.text);
         return false;
     }
+    dialer_expect(&agency->dialer, PATIENCE_HELD);
     progress_sum_up(&self->progress, self->acked, self->winners);
     dialer_finish(&agency->dialer);
     return agency_is_reading(agency);
@@ -358,19 +385,24 @@ static const struct answer_handlers lottery_mode_handlers = {
 
 static void lottery_mode_on_open(struct agency *agency)
 {
-    struct lottery_mode_state *self = lottery_mode_state(agency);
-
-    answer_reader_fini(&self->reader); /* forgets the previous connection */
-    self->heard_ms = clock_monotonic_ms();
+    answer_reader_fini(&lottery_mode_state(agency)->reader); /* forgets the previous connection */
     lottery_mode_ask(agency);
+}
+
+/* After Finished: has the answer begun, but not ended? */
+static bool lottery_mode_is_owed_more(const struct lottery_mode_state *self)
+{
+    return self->has_winners || answer_reader_is_inside(&self->reader);
 }
 
 static void lottery_mode_on_data(struct agency *agency, const uint8_t *data, size_t size)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
 
-    self->heard_ms = clock_monotonic_ms();
     agency_read_answers(agency, &self->reader, data, size);
+    if (self->stage == LOTTERY_STAGE_FINISHING && agency_is_reading(agency))
+        dialer_expect(&agency->dialer,
+                      lottery_mode_is_owed_more(self) ? PATIENCE_ANSWER : PATIENCE_HELD);
 }
 
 static void lottery_mode_on_closed(struct agency *agency, const char *detail)
@@ -382,9 +414,6 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
         return;
     }
     (void)uv_timer_stop(&self->pause);
-    /* The wait for the draw may have been longer than connect.timeout. */
-    if (self->stage == LOTTERY_STAGE_FINISHING)
-        dialer_made_progress(&agency->dialer);
     self->stage = LOTTERY_STAGE_CONNECTING;
     agency_reconnect(agency, detail);
 }
@@ -429,29 +458,15 @@ static void lottery_mode_on_check(uv_idle_t *idle)
     lottery_mode_log_warnings(agency, findings);
     (void)uv_idle_stop(idle);
     self->stage = LOTTERY_STAGE_CONNECTING;
-    dialer_made_progress(&agency->dialer);
     dialer_connect(&agency->dialer);
-}
-
-/* Is an answer due from the server? The wait for the draw has no limit and does not count. */
-static bool lottery_mode_is_owed(const struct lottery_mode_state *self)
-{
-    return self->stage == LOTTERY_STAGE_ASKING || self->stage == LOTTERY_STAGE_SENDING ||
-           self->stage == LOTTERY_STAGE_DRAINING;
 }
 
 static void lottery_mode_on_tick(uv_timer_t *timer)
 {
-    struct agency *agency = timer->data;
-    struct lottery_mode_state *self = lottery_mode_state(agency);
+    struct lottery_mode_state *self = lottery_mode_state(timer->data);
 
     progress_show(&self->progress, self->acked, bets_file_rows(self->file),
                   stage_texts[self->stage]);
-    if ((lottery_mode_is_owed(self) || self->stage == LOTTERY_STAGE_PAUSING) &&
-        dialer_is_patience_over(&agency->dialer))
-        agency_fail(agency, "apuestas_enviadas", "the central does not answer");
-    else if (lottery_mode_is_owed(self) && clock_monotonic_ms() - self->heard_ms >= ANSWER_MS)
-        dialer_drop(&agency->dialer, STATUS_IO, "no answer in time");
 }
 
 /* Opens the file of bets, and already the one for the winners: if it cannot be written, that is
@@ -490,7 +505,8 @@ static enum agency_exit lottery_mode_start(struct agency *agency)
     if (!lottery_mode_open_files(agency))
         return AGENCY_EXIT_FAIL;
     (void)uv_idle_start(&self->checker, lottery_mode_on_check);
-    (void)uv_timer_start(&self->ticker, lottery_mode_on_tick, TICK_MS, TICK_MS);
+    if (self->progress.is_on)
+        (void)uv_timer_start(&self->ticker, lottery_mode_on_tick, TICK_MS, TICK_MS);
     return AGENCY_EXIT_OK;
 }
 
@@ -515,6 +531,8 @@ static void lottery_mode_close(struct agency *agency)
 }
 
 const struct mode lottery_mode = {
+    .action = "apuestas_enviadas",
+    .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct lottery_mode_state),
     .start = lottery_mode_start,
     .close = lottery_mode_close,

@@ -44,10 +44,26 @@ void agency_succeed(struct agency *agency)
     agency_end(agency, AGENCY_EXIT_OK);
 }
 
+void agency_log_connect(const struct agency *agency, enum log_level level, enum log_result result,
+                        const char *reason)
+{
+    const struct dialer *dialer = &agency->dialer;
+    struct log_field fields[5] = {LOG_UINT("client_id", agency->settings->id),
+                                  LOG_TEXT("server", dialer_host(dialer))};
+    size_t count = 2;
+
+    if (!log_enabled(level))
+        return;
+    if (dialer_address(dialer)[0] != '\0') /* otherwise the name was not found */
+        fields[count++] = LOG_TEXT("address", dialer_address(dialer));
+    fields[count++] = LOG_TEXT("port", dialer_port(dialer));
+    fields[count++] = LOG_TEXT("reason", reason);
+    log_write(level, "connect", result, fields, count);
+}
+
 void agency_reconnect(struct agency *agency, const char *reason)
 {
-    LOG(INFO, "connect", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
-        LOG_TEXT("reason", reason));
+    agency_log_connect(agency, LOG_INFO, LOG_IN_PROGRESS, reason);
     dialer_connect_later(&agency->dialer);
 }
 

@@ -9,6 +9,7 @@
 #include "answer_reader.h"
 #include "client_settings.h"
 #include "dialer.h"
+#include "log.h"
 #include "log_watch.h"
 #include "stop_signals.h"
 
@@ -21,7 +22,9 @@ struct agency;
 
 /* What one mode does. The events are those of the dialer (dialer.h). */
 struct mode {
-    size_t state_size; /* bytes of the mode's struct; agency.state points to it, zeroed at first */
+    const char *action; /* the log's name of what it does with the server */
+    uint64_t answer_ms; /* how long an answer of the server may take */
+    size_t state_size;  /* bytes of the mode's struct; agency.state points to it, zeroed at first */
     /* Begins the work. If it returns anything but AGENCY_EXIT_OK, the program ends with that
      * status; the reason has been logged. */
     enum agency_exit (*start)(struct agency *agency);
@@ -57,6 +60,10 @@ void agency_fail(struct agency *agency, const char *action, const char *reason);
 /* Ends the agency with AGENCY_EXIT_OK, after a log line. To be called when the last connection was
  * closed as planned. */
 void agency_succeed(struct agency *agency);
+
+/* Logs that connecting, or a connection, failed: where, and why. */
+void agency_log_connect(const struct agency *agency, enum log_level level, enum log_result result,
+                        const char *reason);
 
 /* Logs why a connection ended before the work was done, and connects again after a pause. */
 void agency_reconnect(struct agency *agency, const char *reason);

@@ -56,6 +56,11 @@ void answer_reader_fini(struct answer_reader *reader)
     frame_reader_fini(&reader->frames);
 }
 
+bool answer_reader_is_inside(const struct answer_reader *reader)
+{
+    return frame_reader_is_inside(&reader->frames);
+}
+
 enum status answer_reader_feed(struct answer_reader *reader, const uint8_t *data, size_t size)
 {
     struct answer_feed feed = {reader->handlers, reader->owner, false};

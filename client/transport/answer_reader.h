@@ -32,6 +32,9 @@ void answer_reader_init(struct answer_reader *reader, const struct answer_handle
  * connections. */
 void answer_reader_fini(struct answer_reader *reader);
 
+/* Is an answer incomplete: has it begun but not ended? */
+bool answer_reader_is_inside(const struct answer_reader *reader);
+
 /* Takes the next `size` bytes and calls a handler for each answer that they complete.
  * STATUS_STOPPED when a handler returned false; STATUS_MALFORMED when the bytes are not an expected
  * answer; STATUS_NOMEM. After anything but STATUS_OK this connection cannot go on. */

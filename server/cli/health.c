@@ -61,11 +61,13 @@ static void health_on_retry(void *owner, const char *reason)
     health_end(health);
 }
 
-static void health_on_give_up(void *owner, const char *detail)
+/* Never called: the check has a limit of its own. */
+static void health_on_give_up(void *owner, bool is_connected, const char *reason)
 {
     struct health *health = owner;
 
-    errbuf_set(&health->err, "%s", detail);
+    (void)is_connected;
+    errbuf_set(&health->err, "%s", reason);
     health_end(health);
 }
 
@@ -146,7 +148,7 @@ static void health_run(struct health *health, const char *address)
         return;
     }
     dialer_init(&health->dialer, &(struct dialer_config){.hub = health->hub,
-                                                         .address = address,
+                                                         .addresses = address,
                                                          .events = &health_events,
                                                          .owner = health});
     (void)uv_timer_init(&health->loop, &health->timeout);

@@ -296,6 +296,7 @@ class Case(unittest.TestCase):
                     "CLI_MODE": mode, "CLI_LOG_LEVEL": level, **environment}
         if file is not None:
             settings["CLI_BETS_FILE"] = str(file)
+        settings = {key: value for key, value in settings.items() if value is not None}
         program = Program("lottery-agency", [], settings, self.folder)
         self.programs.append(program)
         return program
