@@ -55,7 +55,7 @@ struct worker {
     struct errbuf failure; /* why it cannot go on; empty: it can */
 };
 
-static void worker_on_conn_gone(void *owner, struct in_addr ip)
+static void worker_on_conn_gone(void *owner, struct in6_addr ip)
 {
     struct worker *worker = owner;
 

@@ -13,16 +13,16 @@
 #include "log.h"
 #include "log_limit.h"
 
-#include <arpa/inet.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CHECK_MS 1000
 #define QUIET_MS 1000        /* longer than a health check of a server that answers */
 #define STRANGERS_BURST 2000 /* connections that are logged although their peers are unknown */
-#define CROWD 16 /* connections whose memory is worth giving back */
+#define CROWD 16             /* connections whose memory is worth giving back */
 
 static struct conn *conn_of(struct list_node *node)
 {
@@ -31,7 +31,7 @@ static struct conn *conn_of(struct list_node *node)
 
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE])
 {
-    return inet_ntop(AF_INET, &conn->ip, out, CONN_IP_SIZE);
+    return peer_ip_print(&conn->ip, out);
 }
 
 static void conn_tell_accepted(struct conn *conn)
@@ -76,14 +76,17 @@ static void conn_tell_closed(const struct conn *conn, const char *reason)
 }
 
 /* Does the socket's peer have an address of our own machine? */
-static bool conn_socket_is_from_here(int fd, struct in_addr ip)
+static bool conn_socket_is_from_here(int fd, const struct in6_addr *ip)
 {
-    struct sockaddr_in own = {0};
+    struct sockaddr_storage own = {0};
     socklen_t size = sizeof(own);
 
-    if (ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET)
+    if (peer_ip_is_loopback(ip))
         return true;
-    return getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.sin_addr.s_addr == ip.s_addr;
+    if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
+        return false;
+    struct in6_addr own_ip = peer_ip_of(&own);
+    return memcmp(&own_ip, ip, sizeof(own_ip)) == 0;
 }
 
 /* When half of a crowd has gone, its memory goes back to the system: the C library keeps what is
@@ -137,7 +140,7 @@ void conn_set_close(struct conn_set *set)
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
-enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
+enum status conn_accept(struct conn_set *set, int fd, struct in6_addr ip)
 {
     const struct conn_ops *ops = set->config.ops;
     struct conn *conn = calloc(1, ops->size);
@@ -156,7 +159,7 @@ enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip)
     if (set->count > set->peak)
         set->peak = set->count;
     conn->since_ms = clock_monotonic_ms();
-    conn->is_from_here = !log_enabled(LOG_DEBUG) && conn_socket_is_from_here(fd, ip);
+    conn->is_from_here = !log_enabled(LOG_DEBUG) && conn_socket_is_from_here(fd, &ip);
     if (!conn->is_from_here)
         conn_tell_stranger(conn);
     status = stream_open(conn->stream, fd);

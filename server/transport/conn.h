@@ -7,10 +7,10 @@
 #define LOTTERY_CONN_H
 
 #include "list.h"
+#include "peer_ip.h"
 #include "status.h"
 #include "stream.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +35,7 @@ struct conn_set_config {
     struct stream_hub *hub;
     void *context; /* what the connections share; its type depends on their ops */
     /* A connection is gone; `ip` is where it came from. */
-    void (*on_gone)(void *owner, struct in_addr ip);
+    void (*on_gone)(void *owner, struct in6_addr ip);
     void *owner;
 };
 
@@ -52,14 +52,14 @@ struct conn {
     struct stream *stream;
     struct conn_set *set;
     struct list_node in_set;
-    struct in_addr ip;
+    struct in6_addr ip;
     bool is_told;      /* the log says that it was accepted, and will say that it is closed */
     bool is_from_here; /* from our own machine, so that it may be a health check, see conn_heard();
                           not noted where the log has lines of level DEBUG */
     uint64_t since_ms; /* monotonic: when it was accepted */
 };
 
-#define CONN_IP_SIZE INET_ADDRSTRLEN
+#define CONN_IP_SIZE PEER_IP_SIZE
 
 /* Makes the set empty and starts its timer. */
 void conn_set_init(struct conn_set *set, const struct conn_set_config *config);
@@ -73,7 +73,7 @@ void conn_set_close(struct conn_set *set);
 /* Takes over the accepted socket `fd` (and closes it on failure) and starts the conversation.
  * on_gone is called once for each call of this function, when the connection is gone; after a
  * failure that may be before this returns. */
-enum status conn_accept(struct conn_set *set, int fd, struct in_addr ip);
+enum status conn_accept(struct conn_set *set, int fd, struct in6_addr ip);
 
 /* The peer has said something. Logs that the connection was accepted, if that was left open:
  * because it comes from our own machine, and the health check, which does so every few seconds,

@@ -15,7 +15,6 @@
 #include "log.h"
 #include "log_limit.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -28,9 +27,13 @@
 #define BURST 64 /* accepted per turn of the loop, so that it can also serve its connections */
 #define REFUSAL_LOG_MS 1000
 
+/* Of a connection that could not be accepted: 0.0.0.0. */
+static const struct in6_addr unknown = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
 static void listener_on_readable(uv_poll_t *poll, int status, int events);
 
-static void listener_log_refusal(struct listener *listener, struct in_addr ip, const char *reason)
+static void listener_log_refusal(struct listener *listener, const struct in6_addr *ip,
+                                 const char *reason)
 {
     uint64_t now = clock_monotonic_ms();
     char text[CONN_IP_SIZE];
@@ -38,9 +41,8 @@ static void listener_log_refusal(struct listener *listener, struct in_addr ip, c
     listener->refusals++;
     if (listener->logged_refusal_ms != 0 && now - listener->logged_refusal_ms < REFUSAL_LOG_MS)
         return;
-    LOG(WARNING, "accept_connections", FAIL,
-        LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))), LOG_TEXT("reason", reason),
-        LOG_UINT("refused", listener->refusals));
+    LOG(WARNING, "accept_connections", FAIL, LOG_TEXT("ip", peer_ip_print(ip, text)),
+        LOG_TEXT("reason", reason), LOG_UINT("refused", listener->refusals));
     listener->logged_refusal_ms = now;
     listener->refusals = 0;
 }
@@ -65,12 +67,12 @@ static void listener_shed(struct listener *listener, int error)
             (void)close(fd);
     }
     listener_open_reserve(listener);
-    listener_log_refusal(listener, (struct in_addr){0}, strerror(error));
+    listener_log_refusal(listener, &unknown, strerror(error));
     if (listener->reserve_fd < 0)
         listener_rest(listener, REST_MS);
 }
 
-static const char *listener_limit_reached(const struct listener_config *config, struct in_addr ip)
+static const char *listener_limit_reached(const struct listener_config *config, struct in6_addr ip)
 {
     if (scoreboard_connections(config->scoreboard) >= config->max_connections)
         return "too many connections";
@@ -79,14 +81,14 @@ static const char *listener_limit_reached(const struct listener_config *config, 
     return NULL;
 }
 
-static void listener_take(struct listener *listener, int fd, struct in_addr ip)
+static void listener_take(struct listener *listener, int fd, struct in6_addr ip)
 {
     const struct listener_config *config = &listener->config;
     const char *limit = listener_limit_reached(config, ip);
 
     if (limit != NULL) {
         (void)close(fd);
-        listener_log_refusal(listener, ip, limit);
+        listener_log_refusal(listener, &ip, limit);
         return;
     }
     scoreboard_add(config->scoreboard, config->worker, ip);
@@ -94,7 +96,7 @@ static void listener_take(struct listener *listener, int fd, struct in_addr ip)
     if (status != STATUS_OK) {
         char text[CONN_IP_SIZE];
         LOG_LIMITED(LOG_BURST, ERROR, "accept_connections", FAIL,
-                    LOG_TEXT("ip", inet_ntop(AF_INET, &ip, text, sizeof(text))),
+                    LOG_TEXT("ip", peer_ip_print(&ip, text)),
                     LOG_TEXT("reason", status_text(status)));
     }
 }
@@ -104,13 +106,13 @@ static void listener_leave_to_others(struct listener *listener);
 /* Accepts one. Returns whether there may be another. */
 static bool listener_accept_one(struct listener *listener)
 {
-    struct sockaddr_in from = {0};
+    struct sockaddr_storage from = {0};
     socklen_t size = sizeof(from);
 
     int fd =
         accept4(listener->config.fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        listener_take(listener, fd, from.sin_addr);
+        listener_take(listener, fd, peer_ip_of(&from));
         return true;
     }
     switch (errno) {
@@ -124,7 +126,7 @@ static bool listener_accept_one(struct listener *listener)
     case EAGAIN:
         return false;
     default: /* the connection stays in the queue; it must not keep the loop busy */
-        listener_log_refusal(listener, from.sin_addr, strerror(errno));
+        listener_log_refusal(listener, &unknown, strerror(errno));
         listener_leave_to_others(listener);
         return false;
     }
@@ -211,7 +213,7 @@ void listener_close(struct listener *listener)
     LOG(INFO, "close_listener", SUCCESS, LOG_UINT("worker", listener->config.worker));
 }
 
-void listener_gone(struct listener *listener, struct in_addr ip)
+void listener_gone(struct listener *listener, struct in6_addr ip)
 {
     scoreboard_remove(listener->config.scoreboard, listener->config.worker, ip);
 }

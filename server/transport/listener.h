@@ -44,6 +44,6 @@ enum status listener_start(struct listener *listener, uv_loop_t *loop,
 void listener_close(struct listener *listener);
 
 /* A connection that was accepted is gone; `ip` is where it came from. */
-void listener_gone(struct listener *listener, struct in_addr ip);
+void listener_gone(struct listener *listener, struct in6_addr ip);
 
 #endif

@@ -1,5 +1,7 @@
 #include "scoreboard.h"
 
+#include "peer_ip.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
@@ -32,20 +34,20 @@ void scoreboard_clear(struct scoreboard *scoreboard, uint32_t worker)
 }
 
 /* Multiplicative hashing; the high bits are the well-mixed ones. */
-static uint32_t bucket_of(struct in_addr ip)
+static size_t bucket_of(struct in6_addr ip)
 {
-    return (ntohl(ip.s_addr) * UINT32_C(2654435761)) >> 20;
+    return (size_t)((peer_ip_key(&ip) * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
 }
 
-_Static_assert(SCOREBOARD_BUCKETS == 1 << (32 - 20), "bucket_of gives 12 bits");
+_Static_assert(SCOREBOARD_BUCKETS == 1 << (64 - 52), "bucket_of gives 12 bits");
 
-void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, struct in_addr ip)
+void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip)
 {
     atomic_fetch_add(&scoreboard->row[worker].connections, 1);
     atomic_fetch_add(&scoreboard->row[worker].from_bucket[bucket_of(ip)], 1);
 }
 
-void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, struct in_addr ip)
+void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip)
 {
     atomic_fetch_sub(&scoreboard->row[worker].connections, 1);
     atomic_fetch_sub(&scoreboard->row[worker].from_bucket[bucket_of(ip)], 1);
@@ -60,7 +62,7 @@ uint32_t scoreboard_connections(const struct scoreboard *scoreboard)
     return sum;
 }
 
-uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, struct in_addr ip)
+uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, struct in6_addr ip)
 {
     uint32_t sum = 0;
 

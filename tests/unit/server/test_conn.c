@@ -25,7 +25,7 @@ struct fixture {
     unsigned checks;
     unsigned stops;
     unsigned gones;
-    struct in_addr last_gone;
+    struct in6_addr last_gone;
     enum status start_status; /* what start() returns for the next ones */
 };
 
@@ -52,7 +52,7 @@ static void on_stop(struct conn *conn)
 static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
                                     on_stop};
 
-static void on_gone(void *owner, struct in_addr ip)
+static void on_gone(void *owner, struct in6_addr ip)
 {
     struct fixture *f = owner;
 
@@ -97,9 +97,14 @@ static int end(void **state)
     return 0;
 }
 
-static struct in_addr ip_of(int i)
+static struct in6_addr ip_of(int i)
 {
-    return (struct in_addr){.s_addr = htonl(0x0a000001 + (uint32_t)i)};
+    return peer_ip_of_v4((struct in_addr){.s_addr = htonl(0x0a000001 + (uint32_t)i)});
+}
+
+static void assert_last_gone(const struct fixture *f, struct in6_addr ip)
+{
+    assert_memory_equal(&f->last_gone, &ip, sizeof(ip));
 }
 
 static enum status accept_one(struct fixture *f, int i)
@@ -139,7 +144,7 @@ static void test_come_and_go(void **state)
         assert_int_equal(close(f->others[gone]), 0);
         f->others[gone] = -1;
         loop_until_count(&f->loop, &f->gones, i + 1, "on_gone");
-        assert_int_equal(f->last_gone.s_addr, ip_of(gone).s_addr);
+        assert_last_gone(f, ip_of(gone));
         assert_int_equal(f->set.count, PEERS - 1 - i);
     }
 }
@@ -200,7 +205,7 @@ static void test_no_memory(void **state)
         assert_int_equal(fcntl(fds[0], F_GETFD), -1);
         assert_int_equal(f->set.count, 0);
         assert_int_equal(f->gones, i + 1);
-        assert_int_equal(f->last_gone.s_addr, ip_of((int)i).s_addr);
+        assert_last_gone(f, ip_of((int)i));
         loop_until(&f->loop, other_has_ended, &f->others[i], "the end");
     }
     assert_int_equal(f->starts, 0);

@@ -51,7 +51,7 @@ static void on_check(struct conn *conn, uint64_t now_ms)
 static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
                                     NULL};
 
-static void on_gone(void *owner, struct in_addr ip)
+static void on_gone(void *owner, struct in6_addr ip)
 {
     struct fixture *f = owner;
 
@@ -157,8 +157,9 @@ static void test_accepts(void **state)
         (void)connect_from(f, i);
         loop_until_count(&f->loop, &f->starts, i, "a connection");
         assert_int_equal(scoreboard_connections(f->scoreboard), i);
-        assert_int_equal(
-            scoreboard_connections_from(f->scoreboard, (struct in_addr){htonl(0x7f000000 + i)}), 1);
+        assert_int_equal(scoreboard_connections_from(
+                             f->scoreboard, peer_ip_of_v4((struct in_addr){htonl(0x7f000000 + i)})),
+                         1);
     }
     assert_int_equal(close(f->clients[1]), 0);
     f->clients[1] = -1;
@@ -167,8 +168,9 @@ static void test_accepts(void **state)
         loop_turn(&f->loop);
     }
     assert_int_equal(scoreboard_connections(f->scoreboard), 2);
-    assert_int_equal(
-        scoreboard_connections_from(f->scoreboard, (struct in_addr){htonl(0x7f000002)}), 0);
+    assert_int_equal(scoreboard_connections_from(
+                         f->scoreboard, peer_ip_of_v4((struct in_addr){htonl(0x7f000002)})),
+                     0);
 }
 
 /* While another worker has fewer connections, it is that worker's turn. */

@@ -65,7 +65,7 @@ static const struct ledger_news *news(const struct ledger *ledger)
 
 static const struct ledger_backend backend = {.ask = ask_ledger, .backlog = backlog, .news = news};
 
-static void on_gone(void *owner, struct in_addr ip)
+static void on_gone(void *owner, struct in6_addr ip)
 {
     (void)ip;
     ((struct fixture *)owner)->gone++;
@@ -104,7 +104,7 @@ static int begin(void **state)
     sockets_pair_tcp(fds, 0);
     f->other = fds[1];
     f->accepted++;
-    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
+    assert_int_equal(conn_accept(&f->conns, fds[0], in6addr_any), STATUS_OK);
     *state = f;
     return 0;
 }
@@ -572,7 +572,7 @@ static void test_refused_socket(void **state)
     sockets_pair_tcp(fds, 0);
     assert_int_equal(close(fds[0]), 0); /* the number of no descriptor any more */
     f->accepted++;
-    assert_int_not_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
+    assert_int_not_equal(conn_accept(&f->conns, fds[0], in6addr_any), STATUS_OK);
     loop_until_count(&f->loop, &f->gone, 1, "on_gone");
     assert_int_equal(f->conns.count, 1);
     assert_int_equal(close(fds[1]), 0);

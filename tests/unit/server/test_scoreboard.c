@@ -1,5 +1,6 @@
 /* The scoreboard: connections of all workers, in shared memory. */
 #include "cmocka_all.h"
+#include "peer_ip.h"
 #include "scoreboard.h"
 
 #include <arpa/inet.h>
@@ -8,9 +9,9 @@
 
 #define WORKERS 3
 
-static struct in_addr ip_of(uint32_t number)
+static struct in6_addr ip_of(uint32_t number)
 {
-    return (struct in_addr){.s_addr = htonl(number)};
+    return peer_ip_of_v4((struct in_addr){.s_addr = htonl(number)});
 }
 
 static int begin(void **state)
@@ -47,6 +48,24 @@ static void test_counts(void **state)
     scoreboard_remove(scoreboard, 2, ip_of(0x7f000001));
     assert_int_equal(scoreboard_connections(scoreboard), 8);
     assert_int_equal(scoreboard_connections_from(scoreboard, ip_of(0x7f000001)), 5);
+}
+
+/* An address of IPv6 shares the limit with those of its /64, and with no others. */
+static void test_ipv6(void **state)
+{
+    struct scoreboard *scoreboard = *state;
+    struct in6_addr ips[3];
+
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2::1", &ips[0]), 1);
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2:3:4:5:6", &ips[1]), 1);
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:3::1", &ips[2]), 1);
+    scoreboard_add(scoreboard, 0, ips[0]);
+    scoreboard_add(scoreboard, 1, ips[1]);
+    scoreboard_add(scoreboard, 1, ips[2]);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ips[0]), 2);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ips[2]), 1);
+    scoreboard_remove(scoreboard, 0, ips[1]);
+    assert_int_equal(scoreboard_connections_from(scoreboard, ips[1]), 1);
 }
 
 /* A worker that died has no connections any more, and the others keep theirs. */
@@ -127,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_counts),
+        CASE(test_ipv6),
         CASE(test_clear),
         CASE(test_fewest_of_others),
         CASE(test_shared_between_processes),
