@@ -4,6 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "log_output.h"
+#include "resolve.h"
 #include "server_settings.h"
 #include "settings.h"
 #include "signals.h"
@@ -44,6 +45,23 @@ static int server_fail_settings(const char *reason)
     LOG(CRITICAL, "config", FAIL, LOG_TEXT("reason", reason));
     log_output_finish(LOG_NO_LIMIT);
     return EXIT_USAGE;
+}
+
+/* Looks SERVER_IP up; the log shows what was set. */
+static int server_run(const struct server_settings *settings)
+{
+    struct server_settings resolved = *settings;
+    struct errbuf err = {{0}};
+
+    enum status status = resolve_listen_ip(&resolved, &err);
+    if (status == STATUS_STOPPED) {
+        LOG(INFO, "exit", SUCCESS);
+        return EXIT_SUCCESS;
+    }
+    if (status != STATUS_OK)
+        return server_fail_settings(err.text);
+    server_settings_log(settings);
+    return supervisor_run(&resolved);
 }
 
 /* What the command line says. */
@@ -126,8 +144,7 @@ int main(int argc, char **argv)
     log_set_level(settings.log_level);
     if (command_line.is_health)
         return health_ask(&settings);
-    server_settings_log(&settings);
-    status = supervisor_run(&settings);
+    status = server_run(&settings);
     log_output_finish(LOG_NO_LIMIT);
     return status;
 }

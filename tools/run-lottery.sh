@@ -27,7 +27,7 @@ SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$ag
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
     > "$run/server.log" 2>&1 &
 server=$!
-until port=$(sed -n 's/.*action: listen | result: success | port: //p' "$run/server.log") && [ -n "$port" ]; do
+until port=$(sed -n 's/.*action: listen | result: success | port: \([0-9]*\).*/\1/p' "$run/server.log") && [ -n "$port" ]; do
     kill -0 $server 2>/dev/null || {
         cat "$run/server.log"
         exit 1

@@ -12,11 +12,12 @@
 #include "errbuf.h"
 #include "wire.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TIMEOUT_S 2
+#define HEALTH_ADDRESS_SIZE 544
 #define TIMEOUT_MS (UINT64_C(1000) * TIMEOUT_S)
 
 struct health {
@@ -124,15 +125,12 @@ static const struct dialer_events health_events = {
     .on_give_up = health_on_give_up,
 };
 
-/* The address where the server listens. If SERVER_IP is a name, the server listens everywhere, and
- * this is loopback. */
+/* Where the server listens. If that is everywhere, this is loopback. */
 static void health_address(const struct server_settings *settings, char *out, size_t size)
 {
-    struct in_addr ip;
+    const char *ip = strcmp(settings->ip, SERVER_IP_ALL) == 0 ? "127.0.0.1" : settings->ip;
 
-    (void)snprintf(out, size, "%s:%u",
-                   inet_pton(AF_INET, settings->ip, &ip) == 1 ? settings->ip : "127.0.0.1",
-                   settings->port);
+    (void)snprintf(out, size, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip, settings->port);
 }
 
 static void health_run(struct health *health, const char *address)
@@ -162,7 +160,7 @@ static void health_run(struct health *health, const char *address)
 int health_ask(const struct server_settings *settings)
 {
     static struct health health; /* big, and asked once in a process */
-    char address[64];
+    char address[HEALTH_ADDRESS_SIZE];
 
     health.mode = settings->mode;
     health.is_open = false;

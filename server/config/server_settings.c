@@ -7,6 +7,7 @@
 #include <ini.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "text setting");
@@ -40,7 +41,8 @@ static const struct settings_table table = {settings, sizeof(settings) / sizeof(
 
 static const struct server_settings defaults = {
     .port = 12345,
-    .ip = "server",
+    .ip = "server", /* SERVER_IP_ALL */
+    .ip_place = "default",
     .listen_backlog = 5,
     .log_level = LOG_INFO,
     .mode = SERVER_MODE_LOTTERY,
@@ -112,6 +114,8 @@ static int server_settings_on_setting(void *context, const char *section, const 
     } else {
         source->status =
             settings_set(&table, source->target, &source->seen, where, name, value, source->err);
+        if (strcmp(name, "SERVER_IP") == 0)
+            (void)snprintf(source->target->ip_place, sizeof(source->target->ip_place), "%s", where);
     }
     return 1;
 }
@@ -152,6 +156,8 @@ enum status server_settings_load(const struct settings_sources *sources,
     enum status status = server_settings_read_file(sources, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
+    if (getenv("SERVER_IP") != NULL)
+        (void)snprintf(loaded.ip_place, sizeof(loaded.ip_place), "environment");
     if (status == STATUS_OK)
         status = settings_read_arguments(&table, &loaded, sources, err);
     if (status == STATUS_OK)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define SERVER_AGENCIES_MAX 10000
+#define SERVER_IP_ALL "server" /* the default of SERVER_IP: all addresses */
 
 /* In the order of the choices that the table of settings has. */
 enum server_mode { SERVER_MODE_LOTTERY, SERVER_MODE_ECHO };
@@ -19,7 +20,8 @@ struct settings_sources; /* settings.h */
 
 struct server_settings {
     uint32_t port;            /* TCP port; 0 = any free one, which the log shows */
-    char ip[512];             /* IPv4 address to listen on; any other text = on all addresses */
+    char ip[512];             /* the address to listen on, or its name; "server" = all addresses */
+    char ip_place[544];       /* where that was set: "file:line", "environment" or "default" */
     uint32_t listen_backlog;  /* connections that may wait to be accepted */
     enum log_level log_level; /* lowest level that is logged */
     enum server_mode mode;    /* the lottery or echo */

@@ -6,15 +6,22 @@
 #include "server_settings.h"
 #include "status.h"
 
+#include <netinet/in.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* Opens the TCP socket where agencies connect: on the address SERVER_IP, or on all addresses when
- * that is a name. *out_port is the real port, also when the setting is 0 and the kernel picks one.
- * The socket is non-blocking. */
-enum status socket_listen(const struct server_settings *settings, int *out_fd, uint16_t *out_port,
-                          struct errbuf *err);
+/* Where a socket listens. */
+struct listen_address {
+    char ip[INET6_ADDRSTRLEN]; /* "::": all addresses, IPv4 as well */
+    uint16_t port;             /* the real one, also when the setting is 0 */
+};
+
+/* Opens the TCP socket where agencies connect: on the address SERVER_IP, as resolve_listen_ip()
+ * leaves it. On all addresses means IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. The
+ * socket is non-blocking. */
+enum status socket_listen(const struct server_settings *settings, int *out_fd,
+                          struct listen_address *out, struct errbuf *err);
 
 /* Opens the Unix socket where workers and coordinator reach the ledger. Its name is abstract and
  * picked by the kernel, so no file is left over whichever process dies. The socket is non-blocking.

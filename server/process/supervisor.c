@@ -46,9 +46,9 @@ struct supervisor {
     struct data_dir data_dir; /* locked, if is_data_open */
     char data_path[PATH_MAX]; /* of data_dir, resolved */
     struct ledger_child ledger;
-    int signal_fd; /* where our signals arrive */
-    int listen_fd; /* where agencies connect; -1 = not yet */
-    uint16_t port; /* of listen_fd */
+    int signal_fd;                 /* where our signals arrive */
+    int listen_fd;                 /* where agencies connect; -1 = not yet */
+    struct listen_address address; /* of listen_fd */
     struct roles roles;
 };
 
@@ -95,7 +95,7 @@ static void supervisor_close(struct supervisor *self)
 {
     if (self->listen_fd >= 0) {
         (void)close(self->listen_fd);
-        LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->port));
+        LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->address.port));
     }
     ledger_child_fini(&self->ledger);
     if (self->is_data_open)
@@ -121,11 +121,12 @@ static void supervisor_serve(struct supervisor *self)
 {
     struct errbuf err = {{0}};
 
-    if (socket_listen(self->settings, &self->listen_fd, &self->port, &err) != STATUS_OK) {
+    if (socket_listen(self->settings, &self->listen_fd, &self->address, &err) != STATUS_OK) {
         supervisor_fail(self, err.text);
         return;
     }
-    LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->port));
+    LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->address.port),
+        LOG_TEXT("ip", self->address.ip));
     roles_listen(&self->roles, self->listen_fd);
     self->is_serving = true;
 }

@@ -3,7 +3,9 @@
 #include "sockets.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,16 +18,28 @@ static struct server_settings settings_of(const char *ip, uint32_t port)
     return settings;
 }
 
-static int listen_at(const char *ip, uint16_t *port)
+static int listen_at(const char *ip, struct listen_address *address)
 {
     struct server_settings settings = settings_of(ip, 0);
     struct errbuf err = {{0}};
     int fd = -1;
 
-    assert_int_equal(socket_listen(&settings, &fd, port, &err), STATUS_OK);
+    assert_int_equal(socket_listen(&settings, &fd, address, &err), STATUS_OK);
     assert_true(fd >= 0);
-    assert_int_not_equal(*port, 0);
+    assert_int_not_equal(address->port, 0);
     return fd;
+}
+
+static bool has_ipv6(void)
+{
+    const struct sockaddr_in6 address = {.sin6_family = AF_INET6,
+                                         .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+
+    if (fd >= 0)
+        assert_int_equal(close(fd), 0);
+    return has;
 }
 
 /* The socket is non-blocking, because workers share it, and is closed on exec. */
@@ -34,15 +48,6 @@ static void assert_flags(int fd)
     assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
     assert_int_equal(accept(fd, NULL, NULL), -1); /* returns at once */
-}
-
-static in_addr_t bound_ip(int fd)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof(address);
-
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    return ntohl(address.sin_addr.s_addr);
 }
 
 /* Connects, and checks that the listening socket gets the connection. */
@@ -58,30 +63,95 @@ static void assert_reached(int listener, const struct sockaddr *address, socklen
     assert_int_equal(close(fd), 0);
 }
 
-/* The server listens on the given address, or on all addresses if it is a name. */
+static void assert_reached_at(int listener, const char *ip, uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1) {
+        assert_reached(listener, (const struct sockaddr *)&v4, sizeof(v4));
+        return;
+    }
+    assert_int_equal(inet_pton(AF_INET6, ip, &v6.sin6_addr), 1);
+    assert_reached(listener, (const struct sockaddr *)&v6, sizeof(v6));
+}
+
+/* The server listens on the given address, or on all of both kinds with the default, and says which
+ * it is. */
 static void test_tcp(void **state)
 {
     static const struct {
         const char *ip;
-        in_addr_t bound;
+        const char *bound;
+        const char *also; /* it is reached there, too */
     } cases[] = {
-        {"127.0.0.1", INADDR_LOOPBACK},
-        {"server", INADDR_ANY},
-        {"0.0.0.0", INADDR_ANY},
-        {"", INADDR_ANY},
+        {"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+        {"0.0.0.0", "0.0.0.0", "127.0.0.2"},
+        {"server", "::", "127.0.0.1"},
+        {"server", "::", "::1"},
+        {"::", "::", "127.0.0.1"},
+        {"::1", "::1", "::1"},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint16_t port = 0;
-        int fd = listen_at(cases[i].ip, &port);
-        const struct sockaddr_in address = {.sin_family = AF_INET,
-                                            .sin_port = htons(port),
-                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct listen_address address = {"", 0};
+        if (cases[i].bound[0] == ':' && !has_ipv6())
+            continue;
+        int fd = listen_at(cases[i].ip, &address);
         assert_flags(fd);
-        assert_int_equal(bound_ip(fd), cases[i].bound);
-        assert_reached(fd, (const struct sockaddr *)&address, sizeof(address));
+        assert_string_equal(address.ip, cases[i].bound);
+        assert_reached_at(fd, cases[i].also, address.port);
         assert_int_equal(close(fd), 0);
+    }
+}
+
+static bool is_without_ipv6; /* socket() refuses it */
+
+int __real_socket(int family, int type, int protocol);
+int __wrap_socket(int family, int type, int protocol);
+
+int __wrap_socket(int family, int type, int protocol)
+{
+    if (family == AF_INET6 && is_without_ipv6) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    return __real_socket(family, type, protocol);
+}
+
+/* On a machine without IPv6 the default is all addresses of IPv4; an address of IPv6 is refused. */
+static void test_tcp_without_ipv6(void **state)
+{
+    struct server_settings settings = settings_of("::1", 0);
+    struct listen_address address = {"", 0};
+    struct errbuf err = {{0}};
+    int out = -1;
+
+    (void)state;
+    is_without_ipv6 = true;
+    int fd = listen_at("server", &address);
+    assert_string_equal(address.ip, "0.0.0.0");
+    assert_reached_at(fd, "127.0.0.1", address.port);
+    assert_int_equal(socket_listen(&settings, &out, &address, &err), STATUS_IO);
+    assert_string_equal(err.text, "socket: Address family not supported by protocol");
+    is_without_ipv6 = false;
+    assert_int_equal(close(fd), 0);
+}
+
+/* What is not an address does not mean all addresses. */
+static void test_tcp_no_address(void **state)
+{
+    static const char *const wrong[] = {"", "127.0.0.256", "localhost", "::1 ", "[::1]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct server_settings settings = settings_of(wrong[i], 0);
+        struct listen_address address = {"", 0};
+        struct errbuf err = {{0}};
+        int out = -1;
+        assert_int_equal(socket_listen(&settings, &out, &address, &err), STATUS_INVALID);
+        assert_int_equal(out, -1);
     }
 }
 
@@ -90,13 +160,13 @@ static void test_tcp(void **state)
 static void test_tcp_refused(void **state)
 {
     struct errbuf err = {{0}};
-    uint16_t port = 0;
-    uint16_t unused = 0;
+    struct listen_address address = {"", 0};
+    struct listen_address unused = {"", 0};
     int out = -1;
 
     (void)state;
-    int fd = listen_at("127.0.0.1", &port);
-    struct server_settings settings = settings_of("127.0.0.1", port);
+    int fd = listen_at("127.0.0.1", &address);
+    struct server_settings settings = settings_of("127.0.0.1", address.port);
     assert_int_equal(socket_listen(&settings, &out, &unused, &err), STATUS_IO);
     assert_string_equal(err.text, "bind: Address already in use");
     assert_int_equal(close(fd), 0);
@@ -109,17 +179,15 @@ static void test_tcp_refused(void **state)
 /* The port can be bound again although a connection of the previous socket is in TIME_WAIT. */
 static void test_tcp_again(void **state)
 {
+    struct listen_address address = {"", 0};
     struct errbuf err = {{0}};
-    uint16_t port = 0;
 
     (void)state;
-    int fd = listen_at("127.0.0.1", &port);
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    assert_reached(fd, (const struct sockaddr *)&address, sizeof(address)); /* we close first */
+    int fd = listen_at("127.0.0.1", &address);
+    assert_reached_at(fd, "127.0.0.1", address.port); /* we close first */
     assert_int_equal(close(fd), 0);
-    struct server_settings settings = settings_of("127.0.0.1", port);
-    assert_int_equal(socket_listen(&settings, &fd, &port, &err), STATUS_OK);
+    struct server_settings settings = settings_of("127.0.0.1", address.port);
+    assert_int_equal(socket_listen(&settings, &fd, &address, &err), STATUS_OK);
     assert_int_equal(close(fd), 0);
 }
 
@@ -173,7 +241,7 @@ static void test_no_descriptor(void **state)
     struct errbuf err = {{0}};
     struct rlimit limit;
     socklen_t size = 0;
-    uint16_t port = 0;
+    struct listen_address listening = {"", 0};
     int fds[2];
     int fd = -1;
 
@@ -181,7 +249,7 @@ static void test_no_descriptor(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    enum status tcp = socket_listen(&settings, &fd, &port, &err);
+    enum status tcp = socket_listen(&settings, &fd, &listening, &err);
     struct errbuf unix_err = {{0}};
     enum status local = socket_listen_unix(&fd, &address, &size, &unix_err);
     struct errbuf pair_err = {{0}};
@@ -199,9 +267,14 @@ static void test_no_descriptor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),       cmocka_unit_test(test_tcp_refused),
-        cmocka_unit_test(test_tcp_again), cmocka_unit_test(test_unix),
-        cmocka_unit_test(test_pair),      cmocka_unit_test(test_no_descriptor),
+        cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_tcp_without_ipv6),
+        cmocka_unit_test(test_tcp_no_address),
+        cmocka_unit_test(test_tcp_refused),
+        cmocka_unit_test(test_tcp_again),
+        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_no_descriptor),
     };
 
     return cmocka_run_group_tests_name("server_sockets", tests, NULL, NULL);
