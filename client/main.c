@@ -119,7 +119,12 @@ int main(int argc, char **argv)
         return client_check(command_line.checked, &command_line.sources);
     stop_signals_block();
     log_output_open();
-    if (client_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
+    enum status loaded = client_settings_load(&command_line.sources, &settings, &err);
+    if (loaded == STATUS_STOPPED) { /* by a signal, while the file kept us waiting */
+        LOG(INFO, "exit", SUCCESS);
+        return AGENCY_EXIT_OK;
+    }
+    if (loaded != STATUS_OK)
         return client_fail_settings(err.text);
     log_set_level(settings.log_level);
     client_settings_log(&settings);

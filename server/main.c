@@ -47,6 +47,13 @@ static int server_fail_settings(const char *reason)
     return EXIT_USAGE;
 }
 
+/* A signal came while a file or a name service kept us waiting. */
+static int server_stop_early(void)
+{
+    LOG(INFO, "exit", SUCCESS);
+    return EXIT_SUCCESS;
+}
+
 /* Looks SERVER_IP up; the log shows what was set. */
 static int server_run(const struct server_settings *settings)
 {
@@ -54,10 +61,8 @@ static int server_run(const struct server_settings *settings)
     struct errbuf err = {{0}};
 
     enum status status = resolve_listen_ip(&resolved, &err);
-    if (status == STATUS_STOPPED) {
-        LOG(INFO, "exit", SUCCESS);
-        return EXIT_SUCCESS;
-    }
+    if (status == STATUS_STOPPED)
+        return server_stop_early();
     if (status != STATUS_OK)
         return server_fail_settings(err.text);
     server_settings_log(settings);
@@ -139,8 +144,9 @@ int main(int argc, char **argv)
     if (!command_line.is_health)
         signals_init(); /* a signal during the start stops the server after the start */
     log_output_open();
-    if (server_settings_load(&command_line.sources, &settings, &err) != STATUS_OK)
-        return server_fail_settings(err.text);
+    enum status loaded = server_settings_load(&command_line.sources, &settings, &err);
+    if (loaded != STATUS_OK)
+        return loaded == STATUS_STOPPED ? server_stop_early() : server_fail_settings(err.text);
     log_set_level(settings.log_level);
     if (command_line.is_health)
         return health_ask(&settings);

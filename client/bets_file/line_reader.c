@@ -39,7 +39,7 @@ static enum status line_reader_open_decoder(struct line_reader *reader, enum bet
 static enum status line_reader_open_file(struct line_reader *reader, const char *path,
                                          struct errbuf *err)
 {
-    reader->fd = open(path, O_RDONLY | O_CLOEXEC);
+    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe would block */
     if (reader->fd < 0 || fstat(reader->fd, &reader->info) < 0)
         return line_reader_fail_errno(path, err);
     if (!S_ISREG(reader->info.st_mode)) { /* it is read twice, and from the middle */

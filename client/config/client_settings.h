@@ -33,7 +33,8 @@ struct client_settings {
 
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID
  * with "file:line: key: reason", or the same with "environment" or "command line" for the place, in
- * *err, or STATUS_IO when the file cannot be read. Blocks on the file. */
+ * *err, or STATUS_IO when the file cannot be read. STATUS_STOPPED: see config_file_read(), which it
+ * blocks in. */
 enum status client_settings_load(const struct settings_sources *sources,
                                  struct client_settings *out, struct errbuf *err);
 

@@ -1,8 +1,10 @@
 #include "yaml_file.h"
 
-#include <errno.h>
+#include "config_file.h"
+
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -155,45 +157,27 @@ static enum status yaml_file_read_document(struct yaml_file_source *source, yaml
     return status;
 }
 
-/* Tries to read a byte: a directory can be opened but not read, and libyaml would not say why. */
-static enum status yaml_file_check_readable(FILE *file, const char *path, struct errbuf *err)
-{
-    int byte = getc(file);
-
-    if (byte == EOF && ferror(file)) {
-        errbuf_set(err, "%s: %s", path, strerror(errno));
-        return STATUS_IO;
-    }
-    if (byte != EOF)
-        (void)ungetc(byte, file);
-    return STATUS_OK;
-}
-
 enum status yaml_file_read(const struct settings_sources *sources,
                            const struct settings_table *table, void *target, struct errbuf *err)
 {
     const char *path = sources->path;
     struct yaml_file_source source = {.path = path, .table = table, .target = target, .err = err};
     yaml_parser_t parser;
-    enum status status = STATUS_NOMEM;
+    size_t size = 0;
+    char *text = NULL;
 
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        if (errno == ENOENT && !sources->must_file_exist)
-            return STATUS_OK;
-        errbuf_set(err, "%s: %s", path, strerror(errno));
-        return STATUS_IO;
-    }
+    enum status status = config_file_read(path, sources->must_file_exist, &text, &size, err);
+    if (status != STATUS_OK)
+        return status == STATUS_NOTFOUND ? STATUS_OK : status;
     if (yaml_parser_initialize(&parser) == 0) {
+        status = STATUS_NOMEM;
         errbuf_set(err, "%s: %s", path, status_text(status));
-        goto err_after_open;
+        goto err_after_read;
     }
-    status = yaml_file_check_readable(file, path, err);
-    yaml_parser_set_input_file(&parser, file);
-    if (status == STATUS_OK)
-        status = yaml_file_read_document(&source, &parser);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+    status = yaml_file_read_document(&source, &parser);
     yaml_parser_delete(&parser);
-err_after_open:
-    (void)fclose(file);
+err_after_read:
+    free(text);
     return status;
 }

@@ -1,9 +1,9 @@
 #include "server_settings.h"
 
 #include "clock.h"
+#include "config_file.h"
 #include "settings.h"
 
-#include <errno.h>
 #include <ini.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -125,26 +125,28 @@ static enum status server_settings_read_file(const struct settings_sources *sour
 {
     const char *path = sources->path;
     struct ini_source source = {.path = path, .target = out, .err = err};
+    size_t size = 0;
+    char *text = NULL;
 
-    source.file = fopen(path, "re");
+    enum status status = config_file_read(path, sources->must_file_exist, &text, &size, err);
+    if (status != STATUS_OK)
+        return status == STATUS_NOTFOUND ? STATUS_OK : status;
+    source.file = fmemopen(text, size, "r");
     if (source.file == NULL) {
-        if (errno == ENOENT && !sources->must_file_exist)
-            return STATUS_OK;
-        errbuf_set(err, "%s: %s", path, strerror(errno));
-        return STATUS_IO;
+        errbuf_set(err, "%s: %s", path, status_text(STATUS_NOMEM));
+        free(text);
+        return STATUS_NOMEM;
     }
     /* Reading ends at the first line that our handler refuses. After a line that inih itself does
      * not understand it reads on, and returns the number of the first such line. */
     int bad_line =
         ini_parse_stream(server_settings_read_line, &source, server_settings_on_setting, &source);
-    if (source.status == STATUS_OK && ferror(source.file)) {
-        errbuf_set(err, "%s: %s", path, strerror(errno));
-        source.status = STATUS_IO;
-    } else if (bad_line > 0 && (source.status == STATUS_OK || (unsigned)bad_line < source.line)) {
+    if (bad_line > 0 && (source.status == STATUS_OK || (unsigned)bad_line < source.line)) {
         errbuf_set(err, "%s:%d: neither [section] nor KEY = value", path, bad_line);
         source.status = STATUS_INVALID;
     }
     (void)fclose(source.file);
+    free(text);
     return source.status;
 }
 

@@ -39,8 +39,8 @@ struct server_settings {
 
 /* Fills *out from the defaults, the file, the environment and the command line. Returns
  * STATUS_INVALID with "file:line: KEY: reason", or the same with "environment" or "command line"
- * for the place, in *err, or STATUS_IO when the file cannot be read; then *out is unchanged. Blocks
- * on the file. */
+ * for the place, in *err, or STATUS_IO when the file cannot be read; then *out is unchanged.
+ * STATUS_STOPPED: see config_file_read(), which it blocks in. */
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err);
 

@@ -48,6 +48,32 @@ class Stopping(Case):
             return agency
         self.check_stops(begin, connections=0, files=1)
 
+    def test_a_named_pipe_as_settings(self):
+        """Nobody writes into it: SIGTERM and SIGINT end the wait, with the line about the end."""
+        os.mkfifo(self.folder / "config.yaml")
+
+        def begin():
+            agency = self.agency(1, free_port(), self.write_rows(1))
+            descriptors = pathlib.Path(f"/proc/{agency.process.pid}/fd")
+            wait_until(lambda: any(os.path.realpath(fd).endswith("config.yaml")
+                                   for fd in descriptors.iterdir()), "the pipe to be open")
+            return agency
+        self.check_stops(begin, connections=0, files=0)
+
+    def test_settings_from_a_pipe(self):
+        """Whoever writes into it later is read."""
+        os.mkfifo(self.folder / "config.yaml")
+        agency = self.agency(1, free_port(), self.write_rows(1))
+        (self.folder / "config.yaml").write_text("batch.maxAmount: 77\n")
+        agency.wait_line("config", "success", batch_max_amount=77)
+
+    def test_a_named_pipe_as_bets(self):
+        """Refused, as it could not be read twice; without waiting for a writer."""
+        os.mkfifo(self.folder / "bets.csv")
+        agency = self.agency(1, free_port(), self.folder / "bets.csv")
+        self.assertEqual(agency.wait(STOP_SECONDS), 1, agency.output())
+        self.assertIn("not a regular file", agency.lines("leer_apuestas", "fail")[0].text)
+
     def test_no_server(self):
         """Between two attempts to connect, in every mode."""
         for mode, files in (("lottery", 1), ("bet", 0), ("echo", 0)):

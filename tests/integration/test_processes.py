@@ -1,11 +1,12 @@
 """The server's processes: how they share connections, are restarted, and stop."""
 import os
+import pathlib
 import signal
 import subprocess
 import time
 import unittest
 
-from programs import BIN, Case, available_cpus, connections_of, wait_until
+from programs import BIN, Case, Program, available_cpus, connections_of, wait_until
 from wire import Closed, Peer, bet, pb
 
 
@@ -155,6 +156,20 @@ class Stopping(Case):
         self.assertEqual(len(server.lines("close_connection", "success")), connections)
         self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
         self.assertEqual([pid for pid in children if os.path.exists(f"/proc/{pid}")], [])
+
+    def test_a_named_pipe_as_settings(self):
+        """Nobody writes into it: SIGTERM and SIGINT end the wait."""
+        os.mkfifo(self.folder / "config.ini")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = Program("lottery-server", [], {}, self.folder)
+            self.programs.append(server)
+            descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")
+            wait_until(lambda: any(os.path.realpath(fd).endswith("config.ini")
+                                   for fd in descriptors.iterdir()), "the pipe to be open")
+            server.signal(number)
+            self.assertEqual(server.wait(5), 0, server.output())
+            self.assertEqual([line.text.split(" action: ")[1] for line in server.lines()],
+                             ["exit | result: success"])
 
     def test_idle(self):
         """There was never a connection."""
