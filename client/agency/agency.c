@@ -24,8 +24,30 @@
 
 static void agency_on_stop(void *context)
 {
+    struct agency *agency = context;
+
     log_output_stop();
-    agency_end(context, AGENCY_EXIT_OK);
+    if (agency->is_ending)
+        return;
+    agency->was_stopped = true;
+    agency->extent = agency->mode->extent(agency);
+    agency_end(agency, AGENCY_EXIT_OK);
+}
+
+/* After a signal it says how much was sent. */
+static void agency_log_exit(const struct agency *agency)
+{
+    const struct mode_extent *extent = &agency->extent;
+
+    if (agency->exit_status != AGENCY_EXIT_OK)
+        LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency->exit_status));
+    else if (!agency->was_stopped)
+        LOG(INFO, "exit", SUCCESS);
+    else if (extent->total == MODE_EXTENT_UNKNOWN)
+        LOG(INFO, "exit", SUCCESS, LOG_UINT("sent", extent->sent));
+    else
+        LOG(INFO, "exit", SUCCESS, LOG_UINT("sent", extent->sent),
+            LOG_UINT("total", extent->total));
 }
 
 static void agency_on_delay(void *owner, uint64_t delay_ms)
@@ -166,10 +188,7 @@ int agency_run(const struct client_settings *settings)
     bool is_clean = agency_clean_up(&agency);
     if (agency.exit_status != AGENCY_EXIT_OK)
         log_tell_hidden_failure(); /* before the next one takes its place */
-    if (agency.exit_status == AGENCY_EXIT_OK)
-        LOG(INFO, "exit", SUCCESS);
-    else
-        LOG(ERROR, "exit", FAIL, LOG_INT("status", (int)agency.exit_status));
+    agency_log_exit(&agency);
     log_limits_tell();
     log_output_finish(LOG_NO_LIMIT);
     if (!is_clean)

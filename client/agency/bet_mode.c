@@ -202,12 +202,25 @@ static void bet_mode_close(struct agency *agency)
     answer_reader_fini(&self->reader);
 }
 
+/* A bet that was sent without an answer may have been stored. */
+static struct mode_extent bet_mode_extent(const struct agency *agency)
+{
+    const struct bet_mode_state *self = agency->state;
+
+    if (self->stage == BET_STAGE_SENDING || self->stage == BET_STAGE_ASKING_AGAIN)
+        LOG(WARNING, "apuesta_enviada", IN_PROGRESS,
+            LOG_TEXT("reason",
+                     "stopped before the answer: whether the bet is stored is not known"));
+    return (struct mode_extent){self->stage == BET_STAGE_DONE ? 1 : 0, 1};
+}
+
 const struct mode bet_mode = {
     .action = "apuesta_enviada",
     .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct bet_mode_state),
     .start = bet_mode_start,
     .close = bet_mode_close,
+    .extent = bet_mode_extent,
     .on_open = bet_mode_on_open,
     .on_data = bet_mode_on_data,
     .on_closed = bet_mode_on_closed,

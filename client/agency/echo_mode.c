@@ -34,6 +34,7 @@ struct echo_mode_state {
     enum echo_answer outcome;   /* of the current message */
     uv_timer_t timer;           /* until the next message */
     uint32_t number;            /* of the current message, from 1 */
+    uint32_t successes;         /* messages with the right answer */
     uint32_t failures;          /* messages without the right answer */
     uint64_t next_ms;           /* monotonic: when the next message is due */
 };
@@ -94,6 +95,7 @@ static void echo_mode_take_answer(struct agency *agency)
 
     if (size == strlen(self->line) && memcmp(self->answer, self->line, size) == 0) {
         self->outcome = ECHO_ANSWER_RIGHT;
+        self->successes++;
         dialer_made_progress(&agency->dialer);
         dialer_expect(&agency->dialer, PATIENCE_HELD); /* until the next message */
         while (size > 0 && isspace((unsigned char)self->answer[size - 1]))
@@ -170,12 +172,20 @@ static void echo_mode_close(struct agency *agency)
     uv_close((uv_handle_t *)&echo_mode_state(agency)->timer, NULL);
 }
 
+static struct mode_extent echo_mode_extent(const struct agency *agency)
+{
+    const struct echo_mode_state *self = agency->state;
+
+    return (struct mode_extent){self->successes, agency->settings->loop_amount};
+}
+
 const struct mode echo_mode = {
     .action = "receive_message",
     .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct echo_mode_state),
     .start = echo_mode_start,
     .close = echo_mode_close,
+    .extent = echo_mode_extent,
     .on_open = echo_mode_on_open,
     .on_data = echo_mode_on_data,
     .on_closed = echo_mode_on_closed,

@@ -530,12 +530,22 @@ static void lottery_mode_close(struct agency *agency)
             LOG_UINT("cantidad", self->winners));
 }
 
+static struct mode_extent lottery_mode_extent(const struct agency *agency)
+{
+    const struct lottery_mode_state *self = agency->state;
+
+    if (self->stage == LOTTERY_STAGE_CHECKING)
+        return (struct mode_extent){0, MODE_EXTENT_UNKNOWN};
+    return (struct mode_extent){self->acked, bets_file_rows(self->file)};
+}
+
 const struct mode lottery_mode = {
     .action = "apuestas_enviadas",
     .answer_ms = ANSWER_MS,
     .state_size = sizeof(struct lottery_mode_state),
     .start = lottery_mode_start,
     .close = lottery_mode_close,
+    .extent = lottery_mode_extent,
     .on_open = lottery_mode_on_open,
     .on_data = lottery_mode_on_data,
     .on_drain = lottery_mode_send_more,

@@ -20,6 +20,15 @@
 
 struct agency;
 
+#define MODE_EXTENT_UNKNOWN UINT64_MAX
+
+/* How much of a mode's work is done: bets that the server has acknowledged, or messages that it has
+ * answered. */
+struct mode_extent {
+    uint64_t sent;
+    uint64_t total; /* MODE_EXTENT_UNKNOWN: the file is still being checked */
+};
+
 /* What one mode does. The events are those of the dialer (dialer.h). */
 struct mode {
     const char *action; /* the log's name of what it does with the server */
@@ -30,6 +39,8 @@ struct mode {
     enum agency_exit (*start)(struct agency *agency);
     /* Closes what the mode opened; none of its functions is called afterwards. */
     void (*close)(struct agency *agency);
+    /* How far the work is, for the log when a signal ends it. */
+    struct mode_extent (*extent)(const struct agency *agency);
     void (*on_open)(struct agency *agency);
     void (*on_data)(struct agency *agency, const uint8_t *data, size_t size);
     void (*on_drain)(struct agency *agency); /* NULL: not needed */
@@ -48,6 +59,8 @@ struct agency {
     uv_timer_t grace;             /* limits how long the end waits for a name lookup */
     enum agency_exit exit_status; /* valid once is_ending */
     bool is_ending;               /* agency_end was called */
+    bool was_stopped;             /* by a signal, before the work was done */
+    struct mode_extent extent;    /* at that time */
 };
 
 /* Ends the agency, whose work is done or has failed: closes everything, and the program ends with

@@ -22,15 +22,16 @@ class Stopping(Case):
         path.write_text("Ana,Paz,30904465,1999-03-17,7574\r\n" * count)
         return path
 
-    def check_stops(self, begin, connections, files):
-        """`begin` brings an agency to the moment in question; then it gets the signal."""
+    def check_stops(self, begin, connections, files, extent=r" \| sent: 0 \| total: \d+"):
+        """`begin` brings an agency to the moment in question; then it gets the signal. `extent` is a
+        pattern of what the last line says about how much was sent."""
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number):
                 agency = begin()
                 agency.signal(number)
                 self.assertEqual(agency.wait(STOP_SECONDS), 0, agency.output())
-                self.assertEqual(agency.lines()[-1].text.split(" action: ")[1],
-                                 "exit | result: success")
+                self.assertRegex(agency.lines()[-1].text.split(" action: ")[1],
+                                 rf"^exit \| result: success{extent}$")
                 self.assertEqual(len(agency.lines("close_connection", "success")), connections)
                 self.assertEqual(len(agency.lines("close_file", "success")), files)
                 self.assertEqual([line.text for line in agency.lines() if line.result == "fail"],
@@ -46,7 +47,7 @@ class Stopping(Case):
             wait_until(lambda: any(os.path.realpath(fd) == str(path.resolve())
                                    for fd in descriptors.iterdir()), "the file to be open")
             return agency
-        self.check_stops(begin, connections=0, files=1)
+        self.check_stops(begin, connections=0, files=1, extent=r" \| sent: 0")
 
     def test_a_named_pipe_as_settings(self):
         """Nobody writes into it: SIGTERM and SIGINT end the wait, with the line about the end."""
@@ -58,7 +59,7 @@ class Stopping(Case):
             wait_until(lambda: any(os.path.realpath(fd).endswith("config.yaml")
                                    for fd in descriptors.iterdir()), "the pipe to be open")
             return agency
-        self.check_stops(begin, connections=0, files=0)
+        self.check_stops(begin, connections=0, files=0, extent="")
 
     def test_settings_from_a_pipe(self):
         """Whoever writes into it later is read."""
@@ -95,8 +96,9 @@ class Stopping(Case):
             with self.subTest(mode):
                 self.check_stops(begin, connections=0, files=files)
 
-    def check_stops_with_server(self, converse, files=1, count=100, **settings):
+    def check_stops_with_server(self, converse, files=1, count=100, sent=0, **settings):
         """`converse` is the server's part until the moment in question."""
+        total = {"bet": 1, "echo": 5}.get(settings.get("mode"), count)
         with FakeServer() as fake:
             callers = []
 
@@ -105,7 +107,8 @@ class Stopping(Case):
                 callers.append(fake.accept())
                 converse(callers[-1])
                 return agency
-            self.check_stops(begin, connections=1, files=files)
+            self.check_stops(begin, connections=1, files=files,
+                             extent=rf" \| sent: {sent} \| total: {total}")
             for caller in callers:
                 with self.assertRaises(GONE):
                     while True:
@@ -123,7 +126,7 @@ class Stopping(Case):
             caller.answer(0)
             caller.read_bets()
             caller.answer(2)
-        self.check_stops_with_server(converse, count=20_000, CLI_BATCH_MAXAMOUNT="2")
+        self.check_stops_with_server(converse, count=20_000, sent="[02]", CLI_BATCH_MAXAMOUNT="2")
 
     def test_a_server_that_does_not_read(self):
         """The batches are stuck in the sockets."""
@@ -147,7 +150,7 @@ class Stopping(Case):
             caller.read_question()
             caller.answer(100)
             caller.read_finished()
-        self.check_stops_with_server(converse)
+        self.check_stops_with_server(converse, sent=100)
 
     def test_between_winners(self):
         """More of them are still to come."""
@@ -156,7 +159,7 @@ class Stopping(Case):
             caller.answer(100)
             caller.read_finished()
             caller.send_winners(["1"], more=True)
-        self.check_stops_with_server(converse)
+        self.check_stops_with_server(converse, sent=100)
 
     def test_one_bet(self):
         """The bet is sent and not acknowledged."""
@@ -165,6 +168,7 @@ class Stopping(Case):
             caller.answer(0)
             caller.read_bets()
         self.check_stops_with_server(converse, files=0, mode="bet", **BET)
+        self.assertIn("not known", self.programs[0].lines("apuesta_enviada", "in_progress")[0].text)
 
     def test_echo_without_answer(self):
         """The message is sent."""
@@ -179,7 +183,7 @@ class Stopping(Case):
             agency.wait_line("receive_message", "success")
             wait_until(lambda: connections_of(agency.process.pid, None) == 0, "its end")
             return agency
-        self.check_stops(begin, connections=0, files=0)
+        self.check_stops(begin, connections=0, files=0, extent=r" \| sent: 1 \| total: 5")
 
     def test_repeated_signals(self):
         """Further signals change nothing."""
@@ -202,7 +206,7 @@ class Stopping(Case):
             agency = self.agency(1, server.port, path)
             agency.wait_line("apuestas_enviadas", "success")
             return agency
-        self.check_stops(begin, connections=1, files=1)
+        self.check_stops(begin, connections=1, files=1, extent=r" \| sent: 1000 \| total: 1000")
         self.assertEqual(len(server.bets()), 1000)
 
 
