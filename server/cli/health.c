@@ -15,9 +15,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TIMEOUT_S 2
 #define HEALTH_ADDRESS_SIZE 544
+#define CLOSING_TURNS 10 /* of the loop, more than closing everything needs */
 #define TIMEOUT_MS (UINT64_C(1000) * TIMEOUT_S)
 
 struct health {
@@ -28,6 +30,7 @@ struct health {
     uv_timer_t timeout; /* for the whole check */
     bool is_open;       /* there is a connection */
     bool is_healthy;    /* the expected answer has arrived */
+    bool is_stuck;      /* a lookup of the name goes on, in a thread that cannot be ended */
     struct errbuf err;  /* why it is not healthy */
 };
 
@@ -36,6 +39,7 @@ static void health_end(struct health *health)
     dialer_close(&health->dialer);
     stream_hub_close(health->hub);
     uv_close((uv_handle_t *)&health->timeout, NULL);
+    uv_stop(&health->loop); /* it would wait for a lookup */
 }
 
 /* To ask how many bets an agency has goes the same way as to store some. */
@@ -154,7 +158,9 @@ static void health_run(struct health *health, const char *address)
     (void)uv_timer_start(&health->timeout, health_on_timeout, TIMEOUT_MS, 0);
     dialer_connect(&health->dialer);
     (void)uv_run(&health->loop, UV_RUN_DEFAULT);
-    (void)uv_loop_close(&health->loop);
+    for (int i = 0; i < CLOSING_TURNS; i++)
+        (void)uv_run(&health->loop, UV_RUN_NOWAIT);
+    health->is_stuck = uv_loop_close(&health->loop) != 0;
 }
 
 int health_ask(const struct server_settings *settings)
@@ -165,6 +171,7 @@ int health_ask(const struct server_settings *settings)
     health.mode = settings->mode;
     health.is_open = false;
     health.is_healthy = false;
+    health.is_stuck = false;
     health.err.text[0] = '\0';
     /* When the server is gone, write returns an error; the signal would end the process. */
     (void)signal(SIGPIPE, SIG_IGN);
@@ -176,5 +183,7 @@ int health_ask(const struct server_settings *settings)
     if (health.is_healthy)
         return 0;
     (void)fprintf(stderr, "lottery-server: %s: %s\n", address, health.err.text);
+    if (health.is_stuck)
+        _exit(1); /* exit() would wait for libuv's lookup thread */
     return 1;
 }

@@ -82,6 +82,16 @@ class ServerIp(Case):
         self.assertLess(time.monotonic() - since, 5)
         self.assertEqual([line.action for line in server.lines()], ["exit"])
 
+    def test_health_while_the_name_is_looked_up(self):
+        """The check says so after its two seconds, and does not wait for the name service."""
+        since = time.monotonic()
+        result = subprocess.run([BIN / "lottery-server", "--health"], cwd=self.folder, text=True,
+                                timeout=30, capture_output=True, env=environment_with({
+                                    "SERVER_IP": "slow.test", **self.names("slow.test=wait")}))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("slow.test:12345: no connection within 2 s", result.stderr)
+        self.assertLess(time.monotonic() - since, 10)
+
     def names(self, table):
         library = os.environ.get("LOTTERY_FAKE_NAMES", "")
         if not pathlib.Path(library).is_file():
