@@ -38,10 +38,8 @@ FAULTS = {
     "winners_lost": [
         ("core->are_winners_right = false; /* until the coordinator has looked */", ";"),
     ],
-    # Of a frame that comes in pieces, only the header is taken away.
-    "short_frame": [
-        ("reader->kept_at += frame_size(out);", "reader->kept_at += FRAME_HEADER_SIZE;"),
-    ],
+    # Of the beginning of a frame, the last byte is forgotten.
+    "short_frame": [(".kept_end = size, .kept_capacity", ".kept_end = size - 1, .kept_capacity")],
     # A record that the store had no memory for still counts.
     "no_memory": [("    draw_undo(core->config.draw, record);\n    return (struct", "    return (struct")],
     # The fault that this design was made against: everybody hears that an agency has finished

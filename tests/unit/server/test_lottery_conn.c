@@ -180,7 +180,7 @@ static int accept_another(struct fixture *f)
 
     sockets_pair_tcp(fds, 0);
     f->accepted++;
-    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in_addr){0}), STATUS_OK);
+    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in6_addr){{{0}}}), STATUS_OK);
     return fds[1];
 }
 
