@@ -54,7 +54,7 @@ WORKER = (
 LEDGER = (
     (r"server/ledger/(ledger_process|link|message|region)", "link"),
     (r"server/ledger/|server/lottery/draw", "decide"),
-    (r"server/store/crc32c", "checksum"),
+    (r"common/base/crc32c", "checksum"),
     (r"server/store/", "write"),
     (r"common/base/log", "log"),
 )

@@ -1,6 +1,6 @@
 /* little_endian.h - numbers as they lie in the files: little endian, at any address. */
-#ifndef LOTTERY_STORE_LITTLE_ENDIAN_H
-#define LOTTERY_STORE_LITTLE_ENDIAN_H
+#ifndef LOTTERY_LITTLE_ENDIAN_H
+#define LOTTERY_LITTLE_ENDIAN_H
 
 #include <endian.h>
 #include <stdint.h>
