@@ -1,7 +1,7 @@
 """Reads a profile of callgrind: how many instructions each of our functions took.
 
 It is for profiles taken with --separate-callers, where the name of a function is followed by those of
-its callers: memcpy'put_name'bets_csv_format. The cost of a library counts for the nearest of our
+its callers: memcpy'put_name'bet_lines_format. The cost of a library counts for the nearest of our
 functions that called it. The format: https://valgrind.org/docs/manual/cl-format.html
 """
 import collections

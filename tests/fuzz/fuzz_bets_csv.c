@@ -74,9 +74,9 @@ static void format_and_parse(struct fuzz_input input)
             fuzz_text_free(bet->last_name);
         }
     }
-    char *text = malloc(count * BETS_CSV_LINE_MAX + 1);
+    char *text = malloc(count * BET_LINE_MAX + 1);
     FUZZ_CHECK(text != NULL);
-    size_t size = bets_csv_format(reading.agency, bets, count, text);
+    size_t size = bet_lines_format(reading.agency, bets, count, text);
     FUZZ_CHECK(bets_csv_parse(text, size, compare, &reading, &bad_at) == STATUS_OK);
     FUZZ_CHECK(reading.count == count);
     free(text);

@@ -344,10 +344,10 @@ static bool note_message(struct connection *from, Lottery__V1__AckCode code, boo
 /* Checks that the ledger received the lines of the bets that the model read. */
 static void check_handed_in(size_t before, size_t count, uint32_t agency)
 {
-    char *lines = malloc(count * BETS_CSV_LINE_MAX + 1);
+    char *lines = malloc(count * BET_LINE_MAX + 1);
 
     FUZZ_CHECK(lines != NULL);
-    size_t size = count == 0 ? 0 : bets_csv_format(agency, bets, count, lines);
+    size_t size = count == 0 ? 0 : bet_lines_format(agency, bets, count, lines);
     FUZZ_CHECK(ledger.used - before == size);
     FUZZ_CHECK(size == 0 || memcmp(ledger.lines + before, lines, size) == 0);
     free(lines);

@@ -44,11 +44,11 @@ static enum status append(struct ledger *ledger, struct ledger_op *op, uint32_t 
     op->offset = offset;
     op->count = (uint32_t)count;
     op->at = self->used;
-    reserve(self, count * BETS_CSV_LINE_MAX);
+    reserve(self, count * BET_LINE_MAX);
     /* The service must only hand in valid bets. */
     for (size_t i = 0; i < count; i++)
         FUZZ_CHECK(bet_check(&bets[i], FUZZ_TODAY) == BET_FAULT_NONE);
-    op->size = (uint32_t)bets_csv_format(agency, bets, count, self->lines + self->used);
+    op->size = (uint32_t)bet_lines_format(agency, bets, count, self->lines + self->used);
     self->used += op->size;
     hand_in(self, op, APPEND, agency);
     return STATUS_OK;

@@ -1,95 +1,10 @@
 #include "bets_csv.h"
 
-#include "assertion.h"
 #include "csv_line.h"
-#include "word.h"
 
 #include <string.h>
 
 #define FIELDS 6
-
-static char *bets_csv_put_uint(char *out, uint32_t value)
-{
-    char digits[10];
-    size_t count = 0;
-
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (count > 0)
-        *out++ = digits[--count];
-    return out;
-}
-
-static char *bets_csv_put_text(char *out, struct text text)
-{
-    memcpy(out, text.data, text.size);
-    return out + text.size;
-}
-
-static bool bets_csv_word_needs_quotes(uint64_t word)
-{
-    return (word_find(word, ',') | word_find(word, '"')) != 0;
-}
-
-/* Does the text contain a comma or a double quote? */
-static bool bets_csv_needs_quotes(struct text text)
-{
-    const char *p = text.data;
-    const char *end = p + text.size;
-
-    for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-        if (bets_csv_word_needs_quotes(word_load(p)))
-            return true;
-    }
-    return p < end && bets_csv_word_needs_quotes(word_load_part(p, (size_t)(end - p), ' '));
-}
-
-/* Only names can need quotes: no other field of a valid bet contains a comma or a double quote. */
-static char *bets_csv_put_name(char *out, struct text name)
-{
-    if (!bets_csv_needs_quotes(name))
-        return bets_csv_put_text(out, name);
-    *out++ = '"';
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '"')
-            *out++ = '"';
-        *out++ = name.data[i];
-    }
-    *out++ = '"';
-    return out;
-}
-
-size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out)
-{
-    char *at = out;
-    char agency_text[11];
-    struct text id = {agency_text, 0};
-
-    /* "agency," is the same on every line of a batch. */
-    char *end = bets_csv_put_uint(agency_text, agency);
-    *end++ = ',';
-    id.size = (size_t)(end - agency_text);
-
-    for (size_t i = 0; i < count; i++) {
-        const struct bet *bet = &bets[i];
-        at = bets_csv_put_text(at, id);
-        at = bets_csv_put_name(at, bet->first_name);
-        *at++ = ',';
-        at = bets_csv_put_name(at, bet->last_name);
-        *at++ = ',';
-        at = bets_csv_put_text(at, bet->document);
-        *at++ = ',';
-        at = bets_csv_put_text(at, bet->birthdate);
-        *at++ = ',';
-        at = bets_csv_put_uint(at, bet->number);
-        *at++ = '\r';
-        *at++ = '\n';
-    }
-    ASSERT((size_t)(at - out) <= count * BETS_CSV_LINE_MAX);
-    return (size_t)(at - out);
-}
 
 size_t bets_csv_skip(const void *text, size_t size, uint32_t count)
 {
@@ -210,7 +125,7 @@ size_t bets_csv_parse_number(const char *text, size_t size, uint32_t *out)
 
     if (newline == NULL || newline == text || newline[-1] != '\r')
         return 0;
-    /* As bets_csv_format writes it, a comma and one to four digits: read backwards. */
+    /* As bet_lines_format writes it, a comma and one to four digits: read backwards. */
     const char *p = newline - 1;
     uint32_t value = 0;
     uint32_t weight = 1;

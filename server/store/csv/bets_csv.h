@@ -1,27 +1,17 @@
-/* bets_csv.h - bets as the text of bets.csv. Pure: bytes in, bytes out.
+/* bets_csv.h - reads the text of bets.csv, whose lines bet_line.h describes and writes. Pure: bytes
+ * in, bytes out.
  *
- * A line is `agency,first_name,last_name,document,birthdate,number` and ends with CRLF. It is
- * quoted as Python's csv.writer does by default: a field that contains a comma or a double quote is
- * put in double quotes, and each double quote inside it is doubled. No field of a valid bet
- * contains a line break, so a line feed always ends a line.
+ * No field of a valid bet contains a line break, so a line feed always ends a line.
  */
 #ifndef LOTTERY_BETS_CSV_H
 #define LOTTERY_BETS_CSV_H
 
 #include "bet.h"
+#include "bet_line.h"
 #include "status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* The longest line, in bytes: an agency of ten digits, two names that consist of double quotes
- * (each doubled, and two around them), document, birthdate, number, five commas, CRLF. */
-#define BETS_CSV_LINE_MAX                                                                          \
-    (10 + 2 * (2 * BET_NAME_MAX + 2) + BET_DOCUMENT_MAX + BET_BIRTHDATE_SIZE + 4 + 5 + 2)
-
-/* Writes the lines of `count` valid bets of `agency` to `out`, which must have
- * count * BETS_CSV_LINE_MAX bytes. Returns how many bytes it wrote. */
-size_t bets_csv_format(uint32_t agency, const struct bet *bets, size_t count, char *out);
 
 /* The size in bytes of the first `count` lines of a text; `size` when it has no more of them. */
 size_t bets_csv_skip(const void *text, size_t size, uint32_t count);

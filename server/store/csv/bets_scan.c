@@ -35,12 +35,12 @@ struct scan {
     uint64_t bets; /* lines that were read */
     size_t carry;  /* bytes before `chunk` that begin a line which ends in it */
     /* The bytes of `carry`; the byte before the part's first chunk is read to the end of it. */
-    char before[BETS_CSV_LINE_MAX];
+    char before[BET_LINE_MAX];
     char chunk[BETS_CHUNK_SIZE];
 };
 
 /* The text of a scan is one run of bytes from `before` to the end of `chunk`. */
-_Static_assert(offsetof(struct scan, chunk) == offsetof(struct scan, before) + BETS_CSV_LINE_MAX,
+_Static_assert(offsetof(struct scan, chunk) == offsetof(struct scan, before) + BET_LINE_MAX,
                "before and chunk are not neighbours");
 
 static char *bets_scan_chunk(struct scan *scan)
@@ -204,7 +204,7 @@ static enum status bets_scan_last_line(struct scan *scan)
 {
     char *chunk = bets_scan_chunk(scan);
     uint64_t left = scan->config->extent->size - scan->end;
-    size_t size = left < BETS_CSV_LINE_MAX ? (size_t)left : BETS_CSV_LINE_MAX;
+    size_t size = left < BET_LINE_MAX ? (size_t)left : BET_LINE_MAX;
 
     if (scan->carry == 0)
         return STATUS_OK;

@@ -51,7 +51,7 @@ static const struct store_backend csv_backend = {
     .close = store_csv_close,
 };
 
-const struct store_encoding store_csv_encoding = {BETS_CSV_LINE_MAX, bets_csv_format};
+const struct store_encoding store_csv_encoding = {BET_LINE_MAX, bet_lines_format};
 
 /* Opens both files, with `mode` O_RDWR or O_RDONLY. *journal_fd stays -1 when there is none and the
  * folder may be new. */

@@ -132,11 +132,11 @@ static void test_lines_like_python(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char out[BETS_CSV_LINE_MAX + 1];
+        char out[BET_LINE_MAX + 1];
         size_t bad_at;
         struct bet bet = make_bet(cases[i].first_name, cases[i].last_name, cases[i].document,
                                   cases[i].birthdate, cases[i].number);
-        size_t size = bets_csv_format(cases[i].agency, &bet, 1, out);
+        size_t size = bet_lines_format(cases[i].agency, &bet, 1, out);
         out[size] = '\0';
         assert_string_equal(out, cases[i].line);
         assert_int_equal(parse(out, size, &bad_at), STATUS_OK);
@@ -145,11 +145,11 @@ static void test_lines_like_python(void **state)
     }
 }
 
-/* The longest possible line is exactly BETS_CSV_LINE_MAX bytes long. */
+/* The longest possible line is exactly BET_LINE_MAX bytes long. */
 static void test_longest_line(void **state)
 {
     char quotes[BET_NAME_MAX + 1];
-    char fresh[BETS_CSV_LINE_MAX] = {0};
+    char fresh[BET_LINE_MAX] = {0};
 
     (void)state;
     memset(quotes, '"', BET_NAME_MAX);
@@ -157,8 +157,8 @@ static void test_longest_line(void **state)
     struct bet bet = make_bet(quotes, quotes, "ABCDEFGHIJKLMNOP", "1999-03-17", 9999);
     assert_int_equal(bet_check(&bet, 20240821), BET_FAULT_NONE);
     struct guarded out = guarded_copy(fresh, sizeof(fresh));
-    size_t size = bets_csv_format(UINT32_MAX, &bet, 1, (char *)out.bytes);
-    assert_int_equal(size, BETS_CSV_LINE_MAX);
+    size_t size = bet_lines_format(UINT32_MAX, &bet, 1, (char *)out.bytes);
+    assert_int_equal(size, BET_LINE_MAX);
     size_t bad_at;
     assert_int_equal(bets_csv_parse((char *)out.bytes, size, on_bet, &receiver, &bad_at),
                      STATUS_OK);
@@ -188,7 +188,7 @@ static void test_nothing(void **state)
     size_t bad_at = 4711;
 
     (void)state;
-    assert_int_equal(bets_csv_format(1, NULL, 0, out), 0);
+    assert_int_equal(bet_lines_format(1, NULL, 0, out), 0);
     assert_int_equal(out[0], 'x');
     assert_int_equal(bets_csv_parse(out, 0, on_bet, &receiver, &bad_at), STATUS_OK);
     assert_int_equal(bets_csv_parse(NULL, 0, on_bet, &receiver, &bad_at), STATUS_OK);
@@ -224,7 +224,7 @@ static void test_round_trip(void **state)
     static struct bet bets[MANY];
     static uint32_t agencies[MANY];
     static const char alphabet[] = "0123456789ABCXYZabcxyz";
-    char *text = malloc((size_t)MANY * BETS_CSV_LINE_MAX);
+    char *text = malloc((size_t)MANY * BET_LINE_MAX);
     struct prng prng = {6};
     size_t size = 0;
     size_t bad_at;
@@ -245,7 +245,7 @@ static void test_round_trip(void **state)
         bet->number = prng_below(&prng, BET_NUMBER_MAX + 1);
         assert_int_equal(bet_check(bet, 20240821), BET_FAULT_NONE);
         agencies[i] = prng_next(&prng) >> prng_below(&prng, 32);
-        size += bets_csv_format(agencies[i], bet, 1, text + size);
+        size += bet_lines_format(agencies[i], bet, 1, text + size);
     }
     assert_int_equal(parse(text, size, &bad_at), STATUS_OK);
     assert_int_equal(receiver.count, MANY);
@@ -262,14 +262,14 @@ static void test_batch_is_its_lines(void **state)
         make_bet("a,b", "c\"d", "22", "2000-01-01", 22),
         make_bet("x", "y", "333", "2001-12-31", 333),
     };
-    char whole[3 * BETS_CSV_LINE_MAX];
-    char parts[3 * BETS_CSV_LINE_MAX];
+    char whole[3 * BET_LINE_MAX];
+    char parts[3 * BET_LINE_MAX];
     size_t size = 0;
 
     (void)state;
     for (size_t i = 0; i < 3; i++)
-        size += bets_csv_format(77, &bets[i], 1, parts + size);
-    assert_int_equal(bets_csv_format(77, bets, 3, whole), size);
+        size += bet_lines_format(77, &bets[i], 1, parts + size);
+    assert_int_equal(bet_lines_format(77, bets, 3, whole), size);
     assert_memory_equal(whole, parts, size);
 }
 
@@ -365,12 +365,12 @@ static void test_cut_anywhere(void **state)
         make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
         make_bet("x", "y", "333", "2001-12-31", 333),
     };
-    char text[3 * BETS_CSV_LINE_MAX];
+    char text[3 * BET_LINE_MAX];
     size_t ends[4] = {0};
 
     (void)state;
     for (size_t i = 0; i < 3; i++)
-        ends[i + 1] = ends[i] + bets_csv_format(9, &bets[i], 1, text + ends[i]);
+        ends[i + 1] = ends[i] + bet_lines_format(9, &bets[i], 1, text + ends[i]);
     for (size_t size = 0; size <= ends[3]; size++) {
         size_t bad_at = 4711;
         size_t whole = 0;
@@ -392,8 +392,8 @@ static void test_any_byte_changed(void **state)
 {
     const struct bet bets[] = {make_bet("a,b\"", "c\"d,", "22", "2000-01-01", 22),
                                make_bet("x", "y", "333", "2001-12-31", 333)};
-    char text[2 * BETS_CSV_LINE_MAX];
-    size_t size = bets_csv_format(9, bets, 2, text);
+    char text[2 * BET_LINE_MAX];
+    size_t size = bet_lines_format(9, bets, 2, text);
 
     (void)state;
     for (size_t at = 0; at < size; at++) {

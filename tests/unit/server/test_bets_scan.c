@@ -84,8 +84,8 @@ static void add(struct fixture *f, uint32_t agency, const char *name, uint32_t n
     (void)snprintf(document, sizeof(document), "%" PRIu64, f->bets);
     const struct bet bet = {text_of(name), text_of("Paz"), text_of(document), text_of("1999-03-17"),
                             number};
-    assert_true(f->size + BETS_CSV_LINE_MAX <= f->capacity);
-    f->size += bets_csv_format(agency, &bet, 1, f->text + f->size);
+    assert_true(f->size + BET_LINE_MAX <= f->capacity);
+    f->size += bet_lines_format(agency, &bet, 1, f->text + f->size);
     f->bets++;
     if (number != WINNER)
         return;
@@ -210,12 +210,12 @@ static void pad_to(struct fixture *f, size_t target)
     char name[BET_NAME_MAX + 1];
 
     while (f->size < target) {
-        char line[BETS_CSV_LINE_MAX];
+        char line[BET_LINE_MAX];
         size_t rest = target - f->size;
         (void)snprintf(name, sizeof(name), "%" PRIu64, f->bets); /* as long as the document */
         const struct bet bet = {text_of("n"), text_of("Paz"), text_of(name), text_of("1999-03-17"),
                                 12};
-        size_t bare = bets_csv_format(1, &bet, 1, line);
+        size_t bare = bet_lines_format(1, &bet, 1, line);
         size_t size = rest > 3 * bare ? bare : rest > bare + 60 ? rest / 2 : rest;
         assert_true(size >= bare && size - bare < BET_NAME_MAX);
         memset(name, 'n', size - bare + 1);

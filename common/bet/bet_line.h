@@ -1,0 +1,24 @@
+/* bet_line.h - a bet as a line of bets.csv. Pure: bytes out, no I/O.
+ *
+ * A line is `agency,first_name,last_name,document,birthdate,number` and ends with CRLF. It is
+ * quoted as Python's csv.writer does by default: a field that contains a comma or a double quote is
+ * put in double quotes, and each double quote inside it is doubled.
+ */
+#ifndef LOTTERY_BET_LINE_H
+#define LOTTERY_BET_LINE_H
+
+#include "bet.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The longest line, in bytes: an agency of ten digits, two names that consist of double quotes
+ * (each doubled, and two around them), document, birthdate, number, five commas, CRLF. */
+#define BET_LINE_MAX                                                                               \
+    (10 + 2 * (2 * BET_NAME_MAX + 2) + BET_DOCUMENT_MAX + BET_BIRTHDATE_SIZE + 4 + 5 + 2)
+
+/* Writes the lines of `count` valid bets of `agency` to `out`, which must have
+ * count * BET_LINE_MAX bytes. Returns how many bytes it wrote. */
+size_t bet_lines_format(uint32_t agency, const struct bet *bets, size_t count, char *out);
+
+#endif
