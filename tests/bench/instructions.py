@@ -47,7 +47,7 @@ WORKER = (
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),
-    (r"server/store/csv/bets_csv|common/base/word\.h:bets_csv_", "format"),
+    (r"common/bet/bet_line|common/base/word\.h:bet_line_", "format"),
     (r"server/ledger/", "link"),
     (r"common/base/log", "log"),
 )
