@@ -322,7 +322,7 @@ const ProtobufCMessageDescriptor lottery__v1__bet__descriptor =
   (ProtobufCMessageInit) lottery__v1__bet__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[3] =
+static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[4] =
 {
   {
     "agency_id",
@@ -360,16 +360,29 @@ static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[3
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "checksum",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__NewBets, checksum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__new_bets__field_indices_by_name[] = {
   0,   /* field[0] = agency_id */
   2,   /* field[2] = bets */
+  3,   /* field[3] = checksum */
   1,   /* field[1] = offset */
 };
 static const ProtobufCIntRange lottery__v1__new_bets__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor lottery__v1__new_bets__descriptor =
 {
@@ -379,14 +392,14 @@ const ProtobufCMessageDescriptor lottery__v1__new_bets__descriptor =
   "Lottery__V1__NewBets",
   "lottery.v1",
   sizeof(Lottery__V1__NewBets),
-  3,
+  4,
   lottery__v1__new_bets__field_descriptors,
   lottery__v1__new_bets__field_indices_by_name,
   1,  lottery__v1__new_bets__number_ranges,
   (ProtobufCMessageInit) lottery__v1__new_bets__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[3] =
+static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[5] =
 {
   {
     "code",
@@ -424,16 +437,42 @@ static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[3] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "checksum",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Ack, checksum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stored",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Ack, stored),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__ack__field_indices_by_name[] = {
+  3,   /* field[3] = checksum */
   0,   /* field[0] = code */
   2,   /* field[2] = detail */
   1,   /* field[1] = received */
+  4,   /* field[4] = stored */
 };
 static const ProtobufCIntRange lottery__v1__ack__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor lottery__v1__ack__descriptor =
 {
@@ -443,14 +482,14 @@ const ProtobufCMessageDescriptor lottery__v1__ack__descriptor =
   "Lottery__V1__Ack",
   "lottery.v1",
   sizeof(Lottery__V1__Ack),
-  3,
+  5,
   lottery__v1__ack__field_descriptors,
   lottery__v1__ack__field_indices_by_name,
   1,  lottery__v1__ack__number_ranges,
   (ProtobufCMessageInit) lottery__v1__ack__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[2] =
+static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[3] =
 {
   {
     "agency_id",
@@ -476,15 +515,28 @@ static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "checksum",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Finished, checksum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__finished__field_indices_by_name[] = {
   0,   /* field[0] = agency_id */
+  2,   /* field[2] = checksum */
   1,   /* field[1] = total */
 };
 static const ProtobufCIntRange lottery__v1__finished__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor lottery__v1__finished__descriptor =
 {
@@ -494,7 +546,7 @@ const ProtobufCMessageDescriptor lottery__v1__finished__descriptor =
   "Lottery__V1__Finished",
   "lottery.v1",
   sizeof(Lottery__V1__Finished),
-  2,
+  3,
   lottery__v1__finished__field_descriptors,
   lottery__v1__finished__field_indices_by_name,
   1,  lottery__v1__finished__number_ranges,
@@ -597,7 +649,7 @@ const ProtobufCEnumDescriptor lottery__v1__opcode__descriptor =
   lottery__v1__opcode__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue lottery__v1__ack_code__enum_values_by_number[9] =
+static const ProtobufCEnumValue lottery__v1__ack_code__enum_values_by_number[10] =
 {
   { "ACK_CODE_UNSPECIFIED", "LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED", 0 },
   { "ACK_CODE_OK", "LOTTERY__V1__ACK_CODE__ACK_CODE_OK", 1 },
@@ -608,12 +660,14 @@ static const ProtobufCEnumValue lottery__v1__ack_code__enum_values_by_number[9] 
   { "ACK_CODE_INCOMPLETE", "LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE", 6 },
   { "ACK_CODE_MALFORMED", "LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED", 7 },
   { "ACK_CODE_STORAGE_ERROR", "LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR", 8 },
+  { "ACK_CODE_CONTENT_MISMATCH", "LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH", 9 },
 };
 static const ProtobufCIntRange lottery__v1__ack_code__value_ranges[] = {
-{0, 0},{0, 9}
+{0, 0},{0, 10}
 };
-static const ProtobufCEnumValueIndex lottery__v1__ack_code__enum_values_by_name[9] =
+static const ProtobufCEnumValueIndex lottery__v1__ack_code__enum_values_by_name[10] =
 {
+  { "ACK_CODE_CONTENT_MISMATCH", 9 },
   { "ACK_CODE_DRAW_CLOSED", 4 },
   { "ACK_CODE_INCOMPLETE", 6 },
   { "ACK_CODE_INVALID_BET", 2 },
@@ -631,9 +685,9 @@ const ProtobufCEnumDescriptor lottery__v1__ack_code__descriptor =
   "AckCode",
   "Lottery__V1__AckCode",
   "lottery.v1",
-  9,
+  10,
   lottery__v1__ack_code__enum_values_by_number,
-  9,
+  10,
   lottery__v1__ack_code__enum_values_by_name,
   1,
   lottery__v1__ack_code__value_ranges,

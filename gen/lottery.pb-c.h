@@ -64,7 +64,11 @@ typedef enum _Lottery__V1__AckCode {
   /*
    * nothing of the batch was stored, try again later
    */
-  LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR = 8
+  LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR = 8,
+  /*
+   * the central has other bets of this agency than `checksum` says
+   */
+  LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOTTERY__V1__ACK_CODE)
 } Lottery__V1__AckCode;
 
@@ -112,10 +116,14 @@ struct  Lottery__V1__NewBets
   uint64_t offset;
   size_t n_bets;
   Lottery__V1__Bet **bets;
+  /*
+   * of the `offset` bets before this batch
+   */
+  ProtobufCBinaryData checksum;
 };
 #define LOTTERY__V1__NEW_BETS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__new_bets__descriptor) \
-    , 0, 0, 0,NULL }
+    , 0, 0, 0,NULL, {0,NULL} }
 
 
 /*
@@ -133,10 +141,18 @@ struct  Lottery__V1__Ack
    * for people
    */
   char *detail;
+  /*
+   * of these `received` bets
+   */
+  ProtobufCBinaryData checksum;
+  /*
+   * how many bets of this batch were added now
+   */
+  uint32_t stored;
 };
 #define LOTTERY__V1__ACK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__ack__descriptor) \
-    , LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
+    , LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0 }
 
 
 /*
@@ -147,10 +163,14 @@ struct  Lottery__V1__Finished
   ProtobufCMessage base;
   uint32_t agency_id;
   uint64_t total;
+  /*
+   * of all of them
+   */
+  ProtobufCBinaryData checksum;
 };
 #define LOTTERY__V1__FINISHED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__finished__descriptor) \
-    , 0, 0 }
+    , 0, 0, {0,NULL} }
 
 
 /*

@@ -7,6 +7,7 @@
 #define NEW_BETS_AGENCY KEY(1, 0)
 #define NEW_BETS_OFFSET KEY(2, 0)
 #define NEW_BETS_BETS KEY(3, 2)
+#define NEW_BETS_CHECKSUM KEY(4, 2)
 #define BET_FIRST_NAME KEY(1, 2)
 #define BET_LAST_NAME KEY(2, 2)
 #define BET_DOCUMENT KEY(3, 2)
@@ -65,6 +66,14 @@ uint8_t *bet_encode(const struct bet *bet, uint8_t *out)
         out = bet_codec_put_varint(out, bet->number);
     }
     return out;
+}
+
+uint8_t *new_bets_checksum_encode(uint32_t checksum, uint8_t *out)
+{
+    *out++ = NEW_BETS_CHECKSUM;
+    *out++ = (uint8_t)BETS_CHECKSUM_SIZE;
+    little_put32(out, checksum);
+    return out + BETS_CHECKSUM_SIZE;
 }
 
 /* The bytes that are left to read. Every function that reads checks first that there are enough. */
@@ -156,6 +165,21 @@ static bool take_bet(struct reader *reader, struct bet *bet)
     return true;
 }
 
+/* Reads the checksum; it may be missing. An empty one is not encoded, so it is not expected here.
+ */
+static bool take_checksum(struct reader *reader, struct bets_checksum *out)
+{
+    size_t size;
+
+    *out = (struct bets_checksum){0, false};
+    if (!take_key(reader, NEW_BETS_CHECKSUM))
+        return true;
+    if (!take_length(reader, &size) || size == 0 || !bets_checksum_read(reader->at, size, out))
+        return false;
+    reader->at += size;
+    return true;
+}
+
 bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, struct bet *bets)
 {
     struct reader reader = {body, body + size};
@@ -166,10 +190,10 @@ bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, str
         !take_number(&reader, NEW_BETS_OFFSET, UINT64_MAX, &out->offset))
         return false;
     out->agency = (uint32_t)agency;
-    while (reader.at < reader.end) {
+    while (reader.at < reader.end && *reader.at == NEW_BETS_BETS) {
         if (!take_bet(&reader, &bets[out->count]))
             return false;
         out->count++;
     }
-    return true;
+    return take_checksum(&reader, &out->checksum) && reader.at == reader.end;
 }

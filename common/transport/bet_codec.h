@@ -11,6 +11,7 @@
 #define LOTTERY_BET_CODEC_H
 
 #include "bet.h"
+#include "bets_checksum.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,14 +21,21 @@
 struct new_bets {
     uint64_t offset;
     uint32_t agency;
-    size_t count; /* bets */
+    size_t count;                  /* bets */
+    struct bets_checksum checksum; /* of the `offset` bets before them */
 };
+
+#define NEW_BETS_CHECKSUM_SIZE (2 + BETS_CHECKSUM_SIZE) /* bytes of the encoded field */
 
 /* Bytes of a valid bet as an item of NewBets.bets: key, length, message. */
 size_t bet_encoded_size(const struct bet *bet);
 
 /* Writes a valid bet as an item of NewBets.bets: bet_encoded_size() bytes. Returns their end. */
 uint8_t *bet_encode(const struct bet *bet, uint8_t *out);
+
+/* Writes NewBets.checksum, which comes after the bets: NEW_BETS_CHECKSUM_SIZE bytes. Returns their
+ * end. */
+uint8_t *new_bets_checksum_encode(uint32_t checksum, uint8_t *out);
 
 /* Reads a NewBets. The bets' texts point into `body`; `bets` has space for size / 2 bets, as an
  * empty one takes two bytes. Returns false when it is not encoded as bet_encode and protobuf-c

@@ -32,6 +32,9 @@ static bool reads(const uint8_t *body, size_t size, const Lottery__V1__NewBets *
     FUZZ_CHECK(message != NULL);
     FUZZ_CHECK(head.agency == message->agency_id && head.offset == message->offset);
     FUZZ_CHECK(head.count == message->n_bets);
+    FUZZ_CHECK(message->checksum.len == (head.checksum.is_given ? BETS_CHECKSUM_SIZE : 0));
+    if (head.checksum.is_given)
+        FUZZ_CHECK(head.checksum.value == little_get32(message->checksum.data));
     for (size_t i = 0; i < head.count; i++)
         check_bet(&bets[i], message->bets[i]);
     return true;
@@ -53,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (packed_size <= BODY_MAX && message->base.n_unknown_fields == 0) {
         (void)lottery__v1__new_bets__pack(message, packed);
         Lottery__V1__NewBets *again = lottery__v1__new_bets__unpack(NULL, packed_size, packed);
-        bool is_plain = message->offset <= INT64_MAX;
+        bool is_plain = message->offset <= INT64_MAX &&
+                        (message->checksum.len == 0 || message->checksum.len == BETS_CHECKSUM_SIZE);
         for (size_t i = 0; i < message->n_bets; i++)
             is_plain = is_plain && message->bets[i]->base.n_unknown_fields == 0;
         FUZZ_CHECK(reads(packed, packed_size, again) || !is_plain);

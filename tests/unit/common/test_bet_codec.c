@@ -55,6 +55,7 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
     static struct sample samples[MAX_BETS];
     Lottery__V1__Bet *bets[MAX_BETS];
     Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+    uint8_t checksum[] = {(uint8_t)prng_next(prng), 0, 0xff, (uint8_t)prng_next(prng)};
 
     message.agency_id = (uint32_t)numbers[prng_below(prng, 5)];
     message.offset = numbers[prng_below(prng, 6)];
@@ -66,6 +67,8 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
             samples[i].message.last_name[0] = '\0'; /* an empty field is left out */
         bets[i] = &samples[i].message;
     }
+    if (prng_below(prng, 2) == 0)
+        message.checksum = (ProtobufCBinaryData){sizeof(checksum), checksum};
     return lottery__v1__new_bets__pack(&message, out);
 }
 
@@ -74,6 +77,13 @@ static void assert_text(struct text ours, const char *theirs)
     /* Compares also the bytes after a NUL byte within the text. */
     assert_memory_equal(ours.data, theirs, ours.size);
     assert_int_equal(theirs[ours.size], '\0');
+}
+
+static void assert_checksum(const struct bets_checksum *ours, const ProtobufCBinaryData *theirs)
+{
+    assert_int_equal(theirs->len, ours->is_given ? BETS_CHECKSUM_SIZE : 0);
+    if (ours->is_given)
+        assert_int_equal(ours->value, little_get32(theirs->data));
 }
 
 /* If the codec can read the message, checks that protobuf-c reads the same. Returns whether it can.
@@ -91,6 +101,7 @@ static bool assert_agree(const uint8_t *bytes, size_t size)
         assert_int_equal(head.agency, theirs->agency_id);
         assert_true(head.offset == theirs->offset);
         assert_int_equal(head.count, theirs->n_bets);
+        assert_checksum(&head.checksum, &theirs->checksum);
         for (size_t i = 0; i < head.count; i++) {
             assert_text(bets[i].first_name, theirs->bets[i]->first_name);
             assert_text(bets[i].last_name, theirs->bets[i]->last_name);
@@ -119,10 +130,11 @@ static void test_schema(void **state)
     const ProtobufCMessageDescriptor *bet = &lottery__v1__bet__descriptor;
 
     (void)state;
-    assert_int_equal(batch->n_fields, 3);
+    assert_int_equal(batch->n_fields, 4);
     assert_field(batch, 0, 1, PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_LABEL_NONE);
     assert_field(batch, 1, 2, PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_LABEL_NONE);
     assert_field(batch, 2, 3, PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_LABEL_REPEATED);
+    assert_field(batch, 3, 4, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_LABEL_NONE);
     assert_int_equal(bet->n_fields, 5);
     for (unsigned i = 0; i < 4; i++)
         assert_field(bet, i, i + 1, PROTOBUF_C_TYPE_STRING, PROTOBUF_C_LABEL_NONE);
@@ -194,6 +206,26 @@ static void test_decode_damaged(void **state)
     assert_true(refused > 1000);
 }
 
+/* The checksum is written as protobuf-c writes it. */
+static void test_encode_checksum(void **state)
+{
+    static const uint32_t values[] = {0, 1, 0x80, 0x01020304, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+        uint8_t bytes[BETS_CHECKSUM_SIZE];
+        uint8_t theirs[16];
+        uint8_t ours[NEW_BETS_CHECKSUM_SIZE];
+
+        little_put32(bytes, values[i]);
+        message.checksum = (ProtobufCBinaryData){sizeof(bytes), bytes};
+        assert_int_equal(lottery__v1__new_bets__pack(&message, theirs), sizeof(ours));
+        assert_ptr_equal(new_bets_checksum_encode(values[i], ours), ours + sizeof(ours));
+        assert_memory_equal(ours, theirs, sizeof(ours));
+    }
+}
+
 /* Encodings that protobuf-c reads but never writes are left to it. */
 static void test_left_to_protobuf(void **state)
 {
@@ -203,7 +235,22 @@ static void test_left_to_protobuf(void **state)
         size_t size;
     } cases[] = {
 #define CASE(what, bytes) {what, bytes, sizeof(bytes) - 1}
-        CASE("an unknown field", "\x08\x01\x20\x01"),
+        CASE("an unknown field", "\x08\x01\x78\x01"),
+        CASE("a checksum that is a number", "\x08\x01\x20\x01"),
+        CASE("an empty checksum", "\x08\x01\x22\x00"),
+        CASE("a checksum of three bytes", "\x08\x01\x22\x03"
+                                          "abc"),
+        CASE("a checksum of five bytes", "\x08\x01\x22\x05"
+                                         "abcde"),
+        CASE("half a checksum", "\x08\x01\x22\x04"
+                                "ab"),
+        CASE("a checksum twice", "\x22\x04"
+                                 "abcd"
+                                 "\x22\x04"
+                                 "abcd"),
+        CASE("bets after the checksum", "\x22\x04"
+                                        "abcd"
+                                        "\x1a\x00"),
         CASE("fields out of order", "\x10\x01\x08\x01"),
         CASE("a field twice", "\x08\x01\x08\x02"),
         CASE("a number in more bytes than it needs", "\x08\x81\x00"),
@@ -231,9 +278,9 @@ static void test_left_to_protobuf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schema),           cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_decode),           cmocka_unit_test(test_decode_damaged),
-        cmocka_unit_test(test_left_to_protobuf),
+        cmocka_unit_test(test_schema),          cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_decode),          cmocka_unit_test(test_decode_damaged),
+        cmocka_unit_test(test_encode_checksum), cmocka_unit_test(test_left_to_protobuf),
     };
 
     return cmocka_run_group_tests_name("bet_codec", tests, NULL, NULL);
