@@ -22,6 +22,7 @@
     XX(CLOSED, "no more bets are taken")                                                           \
     XX(UNKNOWN_AGENCY, "unknown agency")                                                           \
     XX(INCOMPLETE, "total differs from what was received")                                         \
+    XX(MISMATCH, "other bets than the central has")                                                \
     XX(UNCERTAIN, "what is on disk is not known")                                                  \
     XX(GONE, "the data directory is gone")
 

@@ -33,8 +33,9 @@ static enum status core_append(struct ledger_core *core, struct operation *opera
                                const struct message *message)
 {
     const struct message_append *append = &message->append;
-    struct draw_record record = {.type = DRAW_BETS,
-                                 .bets = {append->agency, append->count, append->offset}};
+    struct draw_record record = {
+        .type = DRAW_BETS,
+        .bets = {.agency = append->agency, .count = append->count, .offset = append->offset}};
     struct draw_outcome outcome =
         core_decide(core, &record, operation->peer->region + append->at, append->size);
 

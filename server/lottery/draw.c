@@ -28,6 +28,26 @@ uint64_t draw_received(const struct draw *draw, uint32_t agency)
     return of != NULL ? of->received : 0;
 }
 
+uint32_t draw_checksum(const struct draw *draw, uint32_t agency)
+{
+    const struct draw_agency *of = agency_of(draw, agency);
+
+    return of != NULL ? of->checksum : 0;
+}
+
+uint32_t draw_known(const struct draw *draw, const struct draw_bets *bets)
+{
+    uint64_t received = draw_received(draw, bets->agency);
+    uint64_t known = received > bets->offset ? received - bets->offset : 0;
+
+    return known < bets->count ? (uint32_t)known : bets->count;
+}
+
+bool draw_agrees(const struct draw *draw, uint32_t agency, const struct bets_checksum *claimed)
+{
+    return !claimed->is_given || claimed->value == draw_checksum(draw, agency);
+}
+
 bool draw_is_due(const struct draw *draw)
 {
     return draw->phase == DRAW_OPEN && draw->agencies > 0 && draw->finished == draw->agencies;
@@ -76,22 +96,25 @@ static enum status apply_agencies(struct draw *draw, uint32_t agencies)
 static enum status apply_bets(struct draw *draw, struct draw_bets *bets, struct draw_agency *agency,
                               struct draw_outcome *outcome)
 {
-    uint64_t known;
+    uint32_t known = draw_known(draw, bets);
 
     if (bets->offset > agency->received)
         return STATUS_GAP;
-    known = agency->received - bets->offset;
-    if (known >= bets->count) {
-        outcome->known = bets->count;
+    if (!draw_agrees(draw, bets->agency, &bets->claimed))
+        return STATUS_MISMATCH;
+    if (known == bets->count) {
+        outcome->known = known;
         return STATUS_OK;
     }
     if (draw->phase != DRAW_OPEN || agency->has_finished)
         return STATUS_CLOSED;
-    outcome->known = (uint32_t)known;
+    outcome->known = known;
     outcome->is_recorded = true;
     bets->offset = agency->received;
-    bets->count -= (uint32_t)known;
+    bets->count -= known;
+    bets->checksum_before = agency->checksum;
     agency->received += bets->count;
+    agency->checksum = bets->checksum;
     draw->bets += bets->count;
     return STATUS_OK;
 }
@@ -101,6 +124,8 @@ static enum status apply_finished(struct draw *draw, const struct draw_finished 
 {
     if (finished->total != agency->received)
         return STATUS_INCOMPLETE;
+    if (!draw_agrees(draw, finished->agency, &finished->claimed))
+        return STATUS_MISMATCH;
     if (agency->has_finished)
         return STATUS_OK;
     if (draw->phase != DRAW_OPEN)
@@ -196,6 +221,7 @@ static void undo_bets(struct draw *draw, const struct draw_bets *bets)
     ASSERT(agency != NULL);
     ASSERT(agency->received == bets->offset + bets->count);
     agency->received = bets->offset;
+    agency->checksum = bets->checksum_before;
     draw->bets -= bets->count;
 }
 

@@ -16,6 +16,7 @@
 #ifndef LOTTERY_DRAW_H
 #define LOTTERY_DRAW_H
 
+#include "bets_checksum.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -52,13 +53,17 @@ struct draw_opened {
 
 struct draw_bets {
     uint32_t agency;
-    uint32_t count;  /* bets in the batch; at least 1 */
-    uint64_t offset; /* bets of the agency that come before it */
+    uint32_t count;               /* bets in the batch; at least 1 */
+    uint64_t offset;              /* bets of the agency that come before it */
+    struct bets_checksum claimed; /* what the agency says of the bets that are known */
+    uint32_t checksum;            /* of the agency's bets up to the end of the batch */
+    uint32_t checksum_before;     /* of those that were known; set by draw_apply */
 };
 
 struct draw_finished {
     uint32_t agency;
-    uint64_t total; /* bets that the agency has sent */
+    uint64_t total;               /* bets that the agency has sent */
+    struct bets_checksum claimed; /* what it says of them */
 };
 
 struct draw_closed {
@@ -91,6 +96,7 @@ struct draw_record {
 
 struct draw_agency {
     uint64_t received; /* bets of it that count */
+    uint32_t checksum; /* of these; see bets_checksum.h */
     bool has_finished;
 };
 
@@ -112,6 +118,7 @@ struct draw {
  * CLOSED          bets: new ones of an agency that has finished, or in a draw that is not open;
  *                 drawn: another outcome is there already; all but bets: out of turn
  * INCOMPLETE      finished: total differs from what was received
+ * MISMATCH        bets, finished: what the agency says of its bets is not what they are
  * UNKNOWN_AGENCY  id outside 1..N
  * INVALID         closed: the agencies have not all finished; agencies: N does not grow; drawn: not
  *                 the number of this draw
@@ -141,6 +148,15 @@ bool draw_is_same_outcome(const struct draw_drawn *a, const struct draw_drawn *b
 
 /* Bets of the agency that count; 0 if there is no such agency. */
 uint64_t draw_received(const struct draw *draw, uint32_t agency);
+
+/* The checksum of these bets; 0 if there is no such agency. */
+uint32_t draw_checksum(const struct draw *draw, uint32_t agency);
+
+/* How many of the first bets of a batch are known already: 0..count. */
+uint32_t draw_known(const struct draw *draw, const struct draw_bets *bets);
+
+/* Are the agency's bets those that it says? True also if it says nothing. */
+bool draw_agrees(const struct draw *draw, uint32_t agency, const struct bets_checksum *claimed);
 
 /* Is it time to close: are there agencies, and have all of them finished? */
 bool draw_is_due(const struct draw *draw);

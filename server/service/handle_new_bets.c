@@ -162,7 +162,10 @@ static bool handle_new_bets_unpack(struct service *service, const uint8_t *body,
         lottery__v1__new_bets__unpack(&arena->allocator, size, body);
     if (message == NULL)
         return false;
-    *out = (struct new_bets){message->offset, message->agency_id, message->n_bets};
+    *out = (struct new_bets){
+        .offset = message->offset, .agency = message->agency_id, .count = message->n_bets};
+    if (!bets_checksum_read(message->checksum.data, message->checksum.len, &out->checksum))
+        return false;
     for (size_t i = 0; i < message->n_bets; i++)
         service->bets[i] = bet_from_message(message->bets[i]);
     return true;

@@ -48,6 +48,8 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
         return LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED;
     case STATUS_UNKNOWN_AGENCY:
         return LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
+    case STATUS_MISMATCH:
+        return LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH;
     case STATUS_INCOMPLETE:
         return LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE;
     case STATUS_NOMEM:

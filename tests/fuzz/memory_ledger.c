@@ -80,7 +80,8 @@ static void keep_lines(struct memory_ledger *self, const struct ledger_op *op, u
 /* Decides about an append or a finish. */
 static void decide(struct memory_ledger *self, struct ledger_op *op)
 {
-    struct draw_record record = {.type = DRAW_FINISHED, .finished = {op->agency, op->total}};
+    struct draw_record record = {.type = DRAW_FINISHED,
+                                 .finished = {.agency = op->agency, .total = op->total}};
 
     if (op->kind == APPEND) {
         record.type = DRAW_BETS;

@@ -160,7 +160,8 @@ enum status store_fixture_add_record(struct store_fixture *self, struct draw_rec
 enum status store_fixture_add(struct store_fixture *self, uint32_t agency, uint64_t offset,
                               size_t count)
 {
-    struct draw_record record = {.type = DRAW_BETS, .bets = {agency, (uint32_t)count, offset}};
+    struct draw_record record = {
+        .type = DRAW_BETS, .bets = {.agency = agency, .count = (uint32_t)count, .offset = offset}};
 
     self->last = draw_apply(&self->draw, &record);
     if (!self->last.is_recorded)
@@ -207,7 +208,8 @@ static enum status commit_record(struct store_fixture *self, struct draw_record 
 enum status store_fixture_finish(struct store_fixture *self, uint32_t agency, uint64_t total)
 {
     return commit_record(self,
-                         (struct draw_record){.type = DRAW_FINISHED, .finished = {agency, total}});
+                         (struct draw_record){.type = DRAW_FINISHED,
+                                              .finished = {.agency = agency, .total = total}});
 }
 
 enum status store_fixture_end_draw(struct store_fixture *self)

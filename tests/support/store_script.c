@@ -48,7 +48,8 @@ static enum status add(struct store_fixture *f, const struct script_step *step)
             f, (struct draw_record){.type = DRAW_CLOSING, .closed = {.by = DRAW_BY_ALL_FINISHED}});
     if (step->count == 0)
         return store_fixture_add_record(
-            f, (struct draw_record){.type = DRAW_FINISHED, .finished = {step->agency, received}});
+            f, (struct draw_record){.type = DRAW_FINISHED,
+                                    .finished = {.agency = step->agency, .total = received}});
     return store_fixture_add(f, step->agency, received, step->count);
 }
 

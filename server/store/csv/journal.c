@@ -132,13 +132,15 @@ static void journal_get_body(const uint8_t *body, struct journal_record *out)
         out->draw.agencies = little_get32(body);
         break;
     case DRAW_BETS:
-        out->draw.bets = (struct draw_bets){little_get32(body + 16), little_get32(body + 20),
-                                            little_get64(body)};
+        out->draw.bets = (struct draw_bets){.agency = little_get32(body + 16),
+                                            .count = little_get32(body + 20),
+                                            .offset = little_get64(body)};
         out->lines = (struct journal_lines){little_get64(body + 8), little_get32(body + 24),
                                             little_get32(body + 28)};
         break;
     case DRAW_FINISHED:
-        out->draw.finished = (struct draw_finished){little_get32(body + 8), little_get64(body)};
+        out->draw.finished =
+            (struct draw_finished){.agency = little_get32(body + 8), .total = little_get64(body)};
         break;
     case DRAW_CLOSING:
         journal_get_closed(body, &out->draw.closed);
@@ -304,7 +306,8 @@ static void journal_get_agencies(const uint8_t *at, struct draw *draw)
     const uint8_t *has_finished = at + (size_t)draw->agencies * 8;
 
     for (uint32_t i = 1; i <= draw->agencies; i++, at += 8) {
-        draw->agency[i] = (struct draw_agency){little_get64(at), has_finished[i - 1] != 0};
+        draw->agency[i] = (struct draw_agency){.received = little_get64(at),
+                                               .has_finished = has_finished[i - 1] != 0};
         draw->bets += draw->agency[i].received;
         draw->finished += draw->agency[i].has_finished;
     }

@@ -19,15 +19,44 @@ static struct draw_record agencies(uint32_t count)
     return (struct draw_record){.type = DRAW_AGENCIES, .agencies = count};
 }
 
+/* Stands for the checksum of the agency's first `count` bets. */
+static uint32_t sum_of(uint32_t agency, uint64_t count)
+{
+    return count > 0 ? agency * 1000 + (uint32_t)count : 0;
+}
+
 static struct draw_record bets(uint32_t agency, uint64_t offset, uint32_t count)
 {
     return (struct draw_record){.type = DRAW_BETS,
-                                .bets = {.agency = agency, .count = count, .offset = offset}};
+                                .bets = {.agency = agency,
+                                         .count = count,
+                                         .offset = offset,
+                                         .checksum = sum_of(agency, offset + count)}};
+}
+
+/* The same, from an agency that says of the bets that are known that their checksum is `claimed`.
+ */
+static struct draw_record bets_after(uint32_t agency, uint64_t offset, uint32_t count,
+                                     uint32_t claimed)
+{
+    struct draw_record record = bets(agency, offset, count);
+
+    record.bets.claimed = (struct bets_checksum){claimed, true};
+    return record;
 }
 
 static struct draw_record finished(uint32_t agency, uint64_t total)
 {
-    return (struct draw_record){.type = DRAW_FINISHED, .finished = {agency, total}};
+    return (struct draw_record){.type = DRAW_FINISHED,
+                                .finished = {.agency = agency, .total = total}};
+}
+
+static struct draw_record finished_with(uint32_t agency, uint64_t total, uint32_t claimed)
+{
+    struct draw_record record = finished(agency, total);
+
+    record.finished.claimed = (struct bets_checksum){claimed, true};
+    return record;
 }
 
 static struct draw_record closing(void)
@@ -66,6 +95,7 @@ static void assert_same(const struct draw *a, const struct draw *b)
     assert_int_equal(a->bets, b->bets);
     for (uint32_t i = 1; i <= a->agencies; i++) {
         assert_int_equal(a->agency[i].received, b->agency[i].received);
+        assert_int_equal(a->agency[i].checksum, b->agency[i].checksum);
         assert_int_equal(a->agency[i].has_finished, b->agency[i].has_finished);
     }
     assert_true(is_same_closed(&a->closed, &b->closed));
@@ -260,6 +290,64 @@ static void test_finished(void **state)
     draw_fini(&draw);
 }
 
+/* What an agency says of the bets that are known is compared, whatever else there is to say. */
+static void test_content(void **state)
+{
+    struct draw draw;
+
+    (void)state;
+    begin(&draw);
+    assert_int_equal(draw_checksum(&draw, 1), sum_of(1, 4));
+    assert_int_equal(draw_checksum(&draw, 2), 0);
+    assert_int_equal(draw_checksum(&draw, AGENCIES + 1), 0);
+    assert_accepted(&draw, bets_after(2, 0, 1, 0));
+    assert_refused(&draw, bets_after(3, 0, 1, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 4, 1, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 2, 9, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 0, 4, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 5, 1, 5), STATUS_GAP);
+    assert_known(&draw, bets_after(1, 0, 4, sum_of(1, 4)));
+    assert_accepted(&draw, bets_after(1, 3, 3, sum_of(1, 4)));
+    assert_int_equal(draw_checksum(&draw, 1), sum_of(1, 6));
+    assert_refused(&draw, finished_with(1, 6, 5), STATUS_MISMATCH);
+    assert_refused(&draw, finished_with(1, 5, 5), STATUS_INCOMPLETE);
+    assert_accepted(&draw, finished_with(1, 6, sum_of(1, 6)));
+    assert_known(&draw, finished_with(1, 6, sum_of(1, 6)));
+    assert_refused(&draw, finished_with(1, 6, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 6, 1, 5), STATUS_MISMATCH);
+    assert_refused(&draw, bets_after(1, 6, 1, sum_of(1, 6)), STATUS_CLOSED);
+    assert_known(&draw, finished(1, 6));
+    draw_fini(&draw);
+}
+
+static uint32_t known(const struct draw *draw, struct draw_record record)
+{
+    return draw_known(draw, &record.bets);
+}
+
+/* How much of a batch is known, and whether what is said agrees, can be asked before. */
+static void test_questions(void **state)
+{
+    const struct bets_checksum nothing = {5, false};
+    const struct bets_checksum right = {sum_of(1, 4), true};
+    const struct bets_checksum wrong = {5, true};
+    struct draw draw;
+
+    (void)state;
+    begin(&draw);
+    assert_int_equal(known(&draw, bets(1, 0, 3)), 3);
+    assert_int_equal(known(&draw, bets(1, 0, 4)), 4);
+    assert_int_equal(known(&draw, bets(1, 1, 9)), 3);
+    assert_int_equal(known(&draw, bets(1, 4, 1)), 0);
+    assert_int_equal(known(&draw, bets(1, UINT64_MAX, 1)), 0);
+    assert_int_equal(known(&draw, bets(AGENCIES + 1, 0, 1)), 0);
+    assert_true(draw_agrees(&draw, 1, &nothing));
+    assert_true(draw_agrees(&draw, 1, &right));
+    assert_false(draw_agrees(&draw, 1, &wrong));
+    assert_false(draw_agrees(&draw, 2, &right));
+    draw_fini(&draw);
+}
+
 /* The draw is closed when all have finished, and fixes what counts. */
 static void test_closed(void **state)
 {
@@ -445,7 +533,8 @@ static bool model_takes(struct model *model, const struct draw_record *r)
     case DRAW_BETS: {
         unsigned count = is_known ? model_count(model, a) : 0;
         if (model->phase != 1 || !is_known || model->is_done[a] || r->bets.offset > count ||
-            r->bets.offset + r->bets.count <= count)
+            r->bets.offset + r->bets.count <= count ||
+            (r->bets.claimed.is_given && r->bets.claimed.value != sum_of(a, count)))
             return false;
         for (uint64_t i = r->bets.offset; i < r->bets.offset + r->bets.count; i++)
             model->has_bet[a][i] = true;
@@ -453,7 +542,10 @@ static bool model_takes(struct model *model, const struct draw_record *r)
     }
     case DRAW_FINISHED:
         return model->phase == 1 && is_known && !model->is_done[a] &&
-               r->finished.total == model_count(model, a) && (model->is_done[a] = true);
+               r->finished.total == model_count(model, a) &&
+               (!r->finished.claimed.is_given ||
+                r->finished.claimed.value == sum_of(a, r->finished.total)) &&
+               (model->is_done[a] = true);
     case DRAW_CLOSING:
         return model->phase == 1 && model_all_done(model) && (model->phase = 2, true);
     case DRAW_DRAWING:
@@ -470,6 +562,7 @@ static void assert_like_model(const struct draw *draw, const struct model *model
     assert_int_equal(draw->agencies, model->n);
     for (unsigned i = 1; i <= model->n; i++) {
         assert_int_equal(draw->agency[i].received, model_count(model, i));
+        assert_int_equal(draw->agency[i].checksum, sum_of(i, model_count(model, i)));
         assert_int_equal(draw->agency[i].has_finished, model->is_done[i]);
         bets_of_all += model_count(model, i);
     }
@@ -483,6 +576,9 @@ static struct draw_record random_record(struct prng *prng, const struct draw *dr
     uint32_t agency = prng_below(prng, MODEL_AGENCIES + 2);
     uint64_t received = draw_received(draw, agency);
     uint64_t near = received + prng_below(prng, 4);
+    struct bets_checksum claimed = {sum_of(agency, received) + prng_below(prng, 8) / 7,
+                                    prng_below(prng, 2) == 0};
+    struct draw_record record;
 
     switch (prng_below(prng, 12)) {
     case 0:
@@ -497,10 +593,14 @@ static struct draw_record random_record(struct prng *prng, const struct draw *dr
     case 5:
     case 6:
     case 7:
-        return finished(agency, prng_below(prng, 4) > 0 ? received : near);
+        record = finished(agency, prng_below(prng, 4) > 0 ? received : near);
+        record.finished.claimed = claimed;
+        return record;
     default:
         near -= near > 2 ? 2 : near;
-        return bets(agency, near < MODEL_BETS - 8 ? near : 0, 1 + prng_below(prng, 6));
+        record = bets(agency, near < MODEL_BETS - 8 ? near : 0, 1 + prng_below(prng, 6));
+        record.bets.claimed = claimed;
+        return record;
     }
 }
 
@@ -565,7 +665,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_opened),       cmocka_unit_test(test_no_agencies),
         cmocka_unit_test(test_agencies),     cmocka_unit_test(test_bets),
-        cmocka_unit_test(test_finished),     cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_finished),     cmocka_unit_test(test_content),
+        cmocka_unit_test(test_questions),    cmocka_unit_test(test_closed),
         cmocka_unit_test(test_closed_early), cmocka_unit_test(test_drawn),
         cmocka_unit_test(test_unknown_type), cmocka_unit_test(test_undo),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_histories),

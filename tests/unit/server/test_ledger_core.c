@@ -206,7 +206,7 @@ static void finish(struct fixture *f, unsigned peer, uint32_t agency, uint64_t t
 {
     struct message message = {.kind = MESSAGE_FINISH};
 
-    message.finish = (struct draw_finished){agency, total};
+    message.finish = (struct draw_finished){.agency = agency, .total = total};
     hand_in(f, peer, &message);
 }
 

@@ -183,10 +183,12 @@ static void add_batch(struct fixture *f, unsigned index)
         f->winners_count++;
     }
     size_t size = store_csv_encoding.encode(agency, bets, BATCH, lines);
-    record(f,
-           (struct draw_record){.type = DRAW_BETS,
-                                .bets = {agency, BATCH, draw_received(&f->draw, agency)}},
-           lines, size);
+    record(
+        f,
+        (struct draw_record){
+            .type = DRAW_BETS,
+            .bets = {.agency = agency, .count = BATCH, .offset = draw_received(&f->draw, agency)}},
+        lines, size);
     free(lines);
 }
 
@@ -205,8 +207,9 @@ static void make_folder(struct fixture *f, unsigned batches, bool is_closed)
         add_batch(f, i);
     for (uint32_t agency = 1; agency <= AGENCIES && is_closed; agency++)
         record(f,
-               (struct draw_record){.type = DRAW_FINISHED,
-                                    .finished = {agency, draw_received(&f->draw, agency)}},
+               (struct draw_record){
+                   .type = DRAW_FINISHED,
+                   .finished = {.agency = agency, .total = draw_received(&f->draw, agency)}},
                NULL, 0);
     if (is_closed)
         record(f,

@@ -318,7 +318,8 @@ static void keeps_many_agencies(void **state)
         if (i % 2 == 0)
             assert_int_equal(
                 store_fixture_add_record(
-                    &f, (struct draw_record){.type = DRAW_FINISHED, .finished = {i, 1 + i % 3}}),
+                    &f, (struct draw_record){.type = DRAW_FINISHED,
+                                             .finished = {.agency = i, .total = 1 + i % 3}}),
                 STATUS_OK);
         if (i % 5 == 0)
             assert_int_equal(store_fixture_commit(&f), STATUS_OK);
