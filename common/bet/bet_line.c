@@ -58,16 +58,19 @@ static char *bet_line_put_name(char *out, struct text name)
     return out;
 }
 
+size_t bet_line_put_agency(uint32_t agency, char *out)
+{
+    char *end = bet_line_put_uint(out, agency);
+
+    *end++ = ',';
+    return (size_t)(end - out);
+}
+
 size_t bet_lines_format(uint32_t agency, const struct bet *bets, size_t count, char *out)
 {
     char *at = out;
-    char agency_text[11];
-    struct text id = {agency_text, 0};
-
-    /* "agency," is the same on every line of a batch. */
-    char *end = bet_line_put_uint(agency_text, agency);
-    *end++ = ',';
-    id.size = (size_t)(end - agency_text);
+    char agency_text[BET_LINE_AGENCY_MAX]; /* the same on every line of a batch */
+    struct text id = {agency_text, bet_line_put_agency(agency, agency_text)};
 
     for (size_t i = 0; i < count; i++) {
         const struct bet *bet = &bets[i];

@@ -17,6 +17,12 @@
 #define BET_LINE_MAX                                                                               \
     (10 + 2 * (2 * BET_NAME_MAX + 2) + BET_DOCUMENT_MAX + BET_BIRTHDATE_SIZE + 4 + 5 + 2)
 
+#define BET_LINE_AGENCY_MAX 11 /* bytes of ten digits and a comma */
+
+/* Writes what each line of the agency begins with, its id and a comma, to `out`, which must have
+ * BET_LINE_AGENCY_MAX bytes. Returns how many bytes it wrote. */
+size_t bet_line_put_agency(uint32_t agency, char *out);
+
 /* Writes the lines of `count` valid bets of `agency` to `out`, which must have
  * count * BET_LINE_MAX bytes. Returns how many bytes it wrote. */
 size_t bet_lines_format(uint32_t agency, const struct bet *bets, size_t count, char *out);
