@@ -107,8 +107,8 @@ static void resolve_child(const char *name, int fd, pid_t parent)
     if (answer.code == 0 && !resolve_take(list, AF_INET, answer.ip) &&
         !resolve_take(list, AF_INET6, answer.ip))
         answer.ip[0] = '\0';
-    (void)write(fd, &answer, sizeof(answer));
-    _exit(0);
+    /* Less than a pipe takes at once; an incomplete answer counts for none. */
+    _exit(write(fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer) ? 0 : 1);
 }
 
 /* Waits until the pipe has something, or until a signal to stop. */
