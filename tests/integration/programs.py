@@ -2,6 +2,7 @@
 
 Every process is stopped by its pid, whatever happens. LOTTERY_BIN says where the programs are.
 """
+import contextlib
 import csv
 import datetime
 import os
@@ -118,6 +119,15 @@ def children_of(pid):
                 pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def open_files_of(pid):
+    """What the process's descriptors are open on. One may be closed while we look."""
+    names = set()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.add(os.readlink(fd))
+    return names
 
 
 def connections_of(pid, states=("01",)):

@@ -1,11 +1,10 @@
 """SIGTERM and SIGINT to an agency at every moment of its work: it closes everything, status 0."""
 import os
-import pathlib
 import signal
 import unittest
 
 from fake_server import FakeServer, free_port
-from programs import Case, connections_of, wait_until
+from programs import Case, connections_of, open_files_of, wait_until
 from wire import Closed, pb
 
 GONE = (Closed, ConnectionError)
@@ -43,9 +42,8 @@ class Stopping(Case):
 
         def begin():
             agency = self.agency(1, free_port(), path)
-            descriptors = pathlib.Path(f"/proc/{agency.process.pid}/fd")
-            wait_until(lambda: any(os.path.realpath(fd) == str(path.resolve())
-                                   for fd in descriptors.iterdir()), "the file to be open")
+            wait_until(lambda: str(path.resolve()) in open_files_of(agency.process.pid),
+                       "the file to be open")
             return agency
         self.check_stops(begin, connections=0, files=1, extent=r" \| sent: 0")
 
@@ -55,9 +53,9 @@ class Stopping(Case):
 
         def begin():
             agency = self.agency(1, free_port(), self.write_rows(1))
-            descriptors = pathlib.Path(f"/proc/{agency.process.pid}/fd")
-            wait_until(lambda: any(os.path.realpath(fd).endswith("config.yaml")
-                                   for fd in descriptors.iterdir()), "the pipe to be open")
+            wait_until(lambda: any(name.endswith("config.yaml")
+                                   for name in open_files_of(agency.process.pid)),
+                       "the pipe to be open")
             return agency
         self.check_stops(begin, connections=0, files=0, extent="")
 

@@ -6,7 +6,8 @@ import subprocess
 import time
 import unittest
 
-from programs import BIN, Case, Program, available_cpus, connections_of, wait_until
+from programs import (BIN, Case, Program, available_cpus, connections_of, open_files_of,
+                      wait_until)
 from wire import Closed, Peer, bet, pb
 
 
@@ -163,9 +164,9 @@ class Stopping(Case):
         for number in (signal.SIGTERM, signal.SIGINT):
             server = Program("lottery-server", [], {}, self.folder)
             self.programs.append(server)
-            descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")
-            wait_until(lambda: any(os.path.realpath(fd).endswith("config.ini")
-                                   for fd in descriptors.iterdir()), "the pipe to be open")
+            wait_until(lambda: any(name.endswith("config.ini")
+                                   for name in open_files_of(server.process.pid)),
+                       "the pipe to be open")
             server.signal(number)
             self.assertEqual(server.wait(5), 0, server.output())
             self.assertEqual([line.text.split(" action: ")[1] for line in server.lines()],
