@@ -143,16 +143,15 @@ static bool agency_prepare(struct agency *agency)
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer,
-                &(struct dialer_config){
-                    .hub = agency->hub,
-                    .addresses = settings->server_address,
-                    .patience_ms = ms_of_ns(settings->connect_timeout),
-                    .answer_ms = agency->mode->answer_ms,
-                    .delay_ms = ms_of_ns(settings->start_delay),
-                    .events = &agency_dialer_events,
-                    .owner = agency,
-                });
+    dialer_init(&agency->dialer, &(struct dialer_config){
+                                     .hub = agency->hub,
+                                     .addresses = settings->server_address,
+                                     .patience_ms = ms_of_ns(settings->connect_timeout),
+                                     .answer_ms = agency->mode->answer_ms,
+                                     .delay_ms = ms_of_ns(settings->start_delay),
+                                     .events = &agency_dialer_events,
+                                     .owner = agency,
+                                 });
     const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
     const struct log_watch_config log = {.loop = &agency->loop};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK &&

@@ -1,12 +1,17 @@
 /* Mode bet: sends the one bet that the environment describes.
  *
- * Happy path: read and check the bet; connect; ask how many bets the agency has; send ours after
- * them; its Ack ends the work. Others of the agency may follow, so there is no Finished.
+ * Happy path: read and check the bet; connect; ask how many bets the agency has, and which; send
+ * ours after them; an Ack that says that it was stored ends the work. Others of the agency may
+ * follow, so there is no Finished.
  *
- * Failure modes: a bad bet: reported, nothing is sent. The connection breaks: connect again and
- * ask; if the server has one bet more than at our first question, ours was stored (only one client
- * at a time uses an id). The server's disk is full: try again after a pause. No answer in time, no
- * progress for too long: see dialer.h. Any other refusal: failure.
+ * Failure modes: a bad bet: reported, nothing is sent. Another client of the agency was faster: ask
+ * again, and go after its bets. The connection breaks before the answer: connect again and ask. If
+ * the agency has at most one bet more than before, ours is sent once more to the same place: the
+ * answer tells whether it was stored now, or another one is there. In all other cases it is not
+ * known whether ours is stored, and that is what the agency says. The server's disk is full: try
+ * again after a pause. No answer in time, no progress for too long: see dialer.h. Any other
+ * refusal: failure. A server that says nothing of checksums is believed to have stored ours when it
+ * has more bets than before.
  */
 #include "bet_mode.h"
 
@@ -21,10 +26,11 @@
 #define ANSWER_MS 20000
 
 enum bet_stage {
-    BET_STAGE_ASKING_FIRST, /* how many bets the agency has; never answered so far */
-    BET_STAGE_ASKING_AGAIN, /* the same: our bet may have been stored since */
-    BET_STAGE_SENDING,      /* our bet was sent on this connection */
-    BET_STAGE_DONE          /* our bet is stored */
+    BET_STAGE_ASKING,  /* how many bets the agency has; ours is not among them */
+    BET_STAGE_SENDING, /* our bet was sent on this connection */
+    BET_STAGE_LOST,    /* asking again: our bet was sent, and the answer is lost */
+    BET_STAGE_TESTING, /* our bet was sent to the same place again, to see what is there */
+    BET_STAGE_DONE     /* our bet is stored */
 };
 
 struct bet_mode_state {
@@ -33,7 +39,8 @@ struct bet_mode_state {
     struct batch batch; /* what was sent last */
     uv_timer_t pause;   /* before asking again */
     enum bet_stage stage;
-    uint64_t first_received; /* the answer to the first question */
+    uint64_t before;               /* the agency's bets when we asked last, before ours was sent */
+    struct bets_checksum checksum; /* of these, if the server says so */
 };
 
 static struct bet_mode_state *bet_mode_state(struct agency *agency)
@@ -70,22 +77,22 @@ static void bet_mode_send_batch(struct agency *agency)
 }
 
 /* Sends NewBets without bets: how many bets does the agency have? */
-static void bet_mode_ask(struct agency *agency)
+static void bet_mode_ask(struct agency *agency, enum bet_stage stage)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
-    if (self->stage != BET_STAGE_ASKING_FIRST)
-        self->stage = BET_STAGE_ASKING_AGAIN;
-    batch_begin(&self->batch, agency->settings->id, 0);
+    self->stage = stage;
+    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true});
     bet_mode_send_batch(agency);
 }
 
-static void bet_mode_send_bet(struct agency *agency, uint64_t offset)
+/* Sends our bet, to come after those that there were. */
+static void bet_mode_send_bet(struct agency *agency, enum bet_stage stage)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
-    self->stage = BET_STAGE_SENDING;
-    batch_begin(&self->batch, agency->settings->id, offset);
+    self->stage = stage;
+    batch_begin(&self->batch, agency->settings->id, self->before, self->checksum);
     bool is_added = batch_add(&self->batch, &self->bet);
     ASSERT(is_added); /* one always fits */
     bet_mode_send_batch(agency);
@@ -103,30 +110,77 @@ static void bet_mode_done(struct agency *agency)
     dialer_finish(&agency->dialer);
 }
 
-/* Takes the server's answer: how many bets the agency has. */
-static void bet_mode_take_position(struct agency *agency, uint64_t received)
+static void bet_mode_fail_unknown(struct agency *agency)
+{
+    agency_fail(agency, "apuesta_enviada",
+                "the answer was lost: whether the bet is stored is not known");
+}
+
+/* Our bet is not stored: asks for its place once more. Somebody has made progress. */
+static void bet_mode_go_after(struct agency *agency)
+{
+    dialer_made_progress(&agency->dialer);
+    bet_mode_ask(agency, BET_STAGE_ASKING);
+}
+
+/* Takes the answer to a question: which bets the agency has. */
+static void bet_mode_take_position(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
+    struct bets_checksum checksum;
 
-    if (self->stage == BET_STAGE_ASKING_FIRST) {
-        self->first_received = received;
-        dialer_made_progress(&agency->dialer);
+    if (!bets_checksum_read(ack->checksum.data, ack->checksum.len, &checksum)) {
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "a checksum of another size");
+        return;
     }
-    if (received > self->first_received)
+    if (self->stage == BET_STAGE_ASKING) {
+        dialer_made_progress(&agency->dialer);
+        self->before = ack->received;
+        self->checksum = checksum;
+        bet_mode_send_bet(agency, BET_STAGE_SENDING);
+    } else if (ack->received > self->before && !checksum.is_given) {
         bet_mode_done(agency);
+    } else if (ack->received == self->before || ack->received == self->before + 1) {
+        /* The one that was sent before may still be on its way. */
+        bet_mode_send_bet(agency, BET_STAGE_TESTING);
+    } else {
+        bet_mode_fail_unknown(agency);
+    }
+}
+
+/* Takes the answer to our bet. */
+static void bet_mode_take_outcome(struct agency *agency, const Lottery__V1__Ack *ack)
+{
+    const struct bet_mode_state *self = bet_mode_state(agency);
+
+    if (ack->stored > 0 || !self->checksum.is_given)
+        bet_mode_done(agency);
+    else if (self->stage == BET_STAGE_TESTING) /* it is one like ours, and may be ours */
+        bet_mode_fail_unknown(agency);
     else
-        bet_mode_send_bet(agency, received);
+        bet_mode_go_after(agency);
+}
+
+/* What to ask when a bet that was sent was refused for now. */
+static enum bet_stage bet_mode_next_question(const struct bet_mode_state *self)
+{
+    return self->stage == BET_STAGE_ASKING || self->stage == BET_STAGE_SENDING ? BET_STAGE_ASKING
+                                                                               : BET_STAGE_LOST;
 }
 
 static void bet_mode_on_pause_over(uv_timer_t *timer)
 {
-    bet_mode_ask(timer->data);
+    const struct bet_mode_state *self = bet_mode_state(timer->data);
+
+    bet_mode_ask(timer->data, self->stage);
 }
 
 static void bet_mode_try_later(struct agency *agency, const char *reason)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
+    /* Nothing was stored now; but if an earlier answer was lost, that is still so. */
+    self->stage = bet_mode_next_question(self);
     dialer_expect(&agency->dialer, PATIENCE_RUNS);
     dialer_note_failure(&agency->dialer, reason);
     LOG(WARNING, "apuesta_enviada", IN_PROGRESS, LOG_TEXT("reason", reason));
@@ -138,17 +192,20 @@ static bool bet_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
 {
     struct agency *agency = owner;
     struct bet_mode_state *self = bet_mode_state(agency);
+    bool is_about_bet = self->stage == BET_STAGE_SENDING || self->stage == BET_STAGE_TESTING;
 
-    if (self->stage == BET_STAGE_DONE)
+    if (self->stage == BET_STAGE_DONE || uv_is_active((const uv_handle_t *)&self->pause))
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected acknowledgement");
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
         bet_mode_try_later(agency, ack->detail);
+    else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH && is_about_bet)
+        bet_mode_go_after(agency);
     else if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         agency_fail(agency, "apuesta_enviada", ack->detail);
-    else if (self->stage == BET_STAGE_SENDING)
-        bet_mode_done(agency);
+    else if (is_about_bet)
+        bet_mode_take_outcome(agency, ack);
     else
-        bet_mode_take_position(agency, ack->received);
+        bet_mode_take_position(agency, ack);
     return agency_is_reading(agency);
 }
 
@@ -156,8 +213,10 @@ static const struct answer_handlers bet_mode_handlers = {.on_ack = bet_mode_on_a
 
 static void bet_mode_on_open(struct agency *agency)
 {
-    answer_reader_fini(&bet_mode_state(agency)->reader); /* forgets the previous connection */
-    bet_mode_ask(agency);
+    struct bet_mode_state *self = bet_mode_state(agency);
+
+    answer_reader_fini(&self->reader); /* forgets the previous connection */
+    bet_mode_ask(agency, self->stage == BET_STAGE_ASKING ? BET_STAGE_ASKING : BET_STAGE_LOST);
 }
 
 static void bet_mode_on_data(struct agency *agency, const uint8_t *data, size_t size)
@@ -207,7 +266,7 @@ static struct mode_extent bet_mode_extent(const struct agency *agency)
 {
     const struct bet_mode_state *self = agency->state;
 
-    if (self->stage == BET_STAGE_SENDING || self->stage == BET_STAGE_ASKING_AGAIN)
+    if (self->stage != BET_STAGE_ASKING && self->stage != BET_STAGE_DONE)
         LOG(WARNING, "apuesta_enviada", IN_PROGRESS,
             LOG_TEXT("reason",
                      "stopped before the answer: whether the bet is stored is not known"));

@@ -1,14 +1,16 @@
 /* Mode lottery: sends the bets in the agency's file, then Finished, and receives its winners.
  *
  * Happy path: check the whole file; connect; ask how many bets the server has and go to that row;
- * keep a window of batches in flight; when all are acknowledged, send Finished; count the winners
- * as they arrive, and write them to a file if the settings name one.
+ * keep a window of batches in flight, each with the checksum of the rows before it; when all are
+ * acknowledged, send Finished; count the winners as they arrive, and write them to a file if the
+ * settings name one.
  *
  * Failure modes: bad rows: their lines are named, nothing is sent. The connection breaks: connect
  * and ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the
- * answers to the other batches, ask again (after a pause), go on from there. Any other refusal, or a
- * server that has more bets than the file: failure. No answer in time, winners that stop halfway, no
- * progress for too long: see dialer.h; only the wait for the draw has no limit.
+ * answers to the other batches, ask again (after a pause), go on from there. The server has other
+ * bets of this agency than the file, or more; any other refusal: failure. No answer in time,
+ * winners that stop halfway, no progress for too long: see dialer.h; only the wait for the draw has
+ * no limit.
  */
 #include "lottery_mode.h"
 
@@ -34,6 +36,7 @@ enum lottery_stage {
     LOTTERY_STAGE_CHECKING,   /* the file */
     LOTTERY_STAGE_CONNECTING, /* or connecting again */
     LOTTERY_STAGE_ASKING,     /* how many bets the server has */
+    LOTTERY_STAGE_SEEKING,    /* the row that comes after them */
     LOTTERY_STAGE_SENDING,    /* bets */
     LOTTERY_STAGE_DRAINING,   /* a batch was refused: waits for the answers to the others */
     LOTTERY_STAGE_PAUSING,    /* before asking again */
@@ -46,6 +49,7 @@ static const char *const stage_texts[] = {
     [LOTTERY_STAGE_CHECKING] = "checking the file",
     [LOTTERY_STAGE_CONNECTING] = "connecting",
     [LOTTERY_STAGE_ASKING] = "asking for the position",
+    [LOTTERY_STAGE_SEEKING] = "comparing with the central",
     [LOTTERY_STAGE_SENDING] = "sending",
     [LOTTERY_STAGE_DRAINING] = "sending",
     [LOTTERY_STAGE_PAUSING] = "the central's disk",
@@ -57,21 +61,23 @@ struct lottery_mode_state {
     struct bets_file *file; /* owned; NULL = not open */
     struct answer_reader reader;
     struct batch batch; /* the one being filled, or the last one sent */
-    uv_idle_t checker;  /* active in LOTTERY_STAGE_CHECKING */
+    uv_idle_t checker;  /* active in LOTTERY_STAGE_CHECKING and LOTTERY_STAGE_SEEKING */
     uv_timer_t ticker;  /* progress line */
     uv_timer_t pause;   /* before asking again */
     struct progress progress;
     enum lottery_stage stage;
-    uint32_t in_flight;    /* batches without an answer */
-    bool must_pause;       /* after draining */
-    bool has_position;     /* the server has said at least once how many bets it has */
-    uint64_t next_row;     /* the first row not sent yet */
-    uint64_t acked;        /* bets that the server has */
-    uint64_t most_acked;   /* the highest `acked` so far */
-    uint64_t winners;      /* received on this connection */
-    uint64_t most_winners; /* the same, on any connection; those were logged */
-    bool has_winners;      /* some of them have come on this connection */
-    bool is_written;       /* the file of winners is complete */
+    uint32_t in_flight;           /* batches without an answer */
+    bool must_pause;              /* after draining */
+    bool has_position;            /* the server has said at least once how many bets it has */
+    uint64_t next_row;            /* the first row not sent yet */
+    uint64_t acked;               /* bets that the server has */
+    uint64_t most_acked;          /* the highest `acked` so far */
+    uint64_t agreed;              /* rows that both are known to have alike */
+    struct bets_checksum servers; /* of its `acked` bets, in LOTTERY_STAGE_SEEKING */
+    uint64_t winners;             /* received on this connection */
+    uint64_t most_winners;        /* the same, on any connection; those were logged */
+    bool has_winners;             /* some of them have come on this connection */
+    bool is_written;              /* the file of winners is complete */
     struct winners_file winners_file;
 };
 
@@ -101,8 +107,14 @@ static void lottery_mode_ask(struct agency *agency)
     self->stage = LOTTERY_STAGE_ASKING;
     self->in_flight = 0;
     dialer_expect(&agency->dialer, PATIENCE_ANSWER);
-    batch_begin(&self->batch, agency->settings->id, 0);
+    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true});
     lottery_mode_send_batch(agency);
+}
+
+/* Of the rows before the current one. */
+static struct bets_checksum lottery_mode_checksum(const struct lottery_mode_state *self)
+{
+    return (struct bets_checksum){bets_file_checksum(self->file), true};
 }
 
 static void lottery_mode_send_finished(struct agency *agency)
@@ -115,7 +127,8 @@ static void lottery_mode_send_finished(struct agency *agency)
     self->winners = 0;
     self->has_winners = false;
     dialer_expect(&agency->dialer, PATIENCE_HELD);
-    size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file), frame);
+    size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file),
+                                     lottery_mode_checksum(self), frame);
     dialer_send(&agency->dialer, frame, size);
     LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
         LOG_UINT("cantidad", self->acked));
@@ -128,7 +141,7 @@ static enum status lottery_mode_fill_batch(struct agency *agency, struct errbuf 
     enum status status = STATUS_OK;
     struct bet bet;
 
-    batch_begin(&self->batch, agency->settings->id, self->next_row);
+    batch_begin(&self->batch, agency->settings->id, self->next_row, lottery_mode_checksum(self));
     while (self->batch.count < agency->settings->batch_max_amount) {
         status = bets_file_peek(self->file, &bet, err);
         if (status != STATUS_OK || !batch_add(&self->batch, &bet))
@@ -179,30 +192,78 @@ static void lottery_mode_note_acked(struct agency *agency, uint64_t received)
     self->acked = received;
 }
 
-/* Takes the server's answer: how many bets it has. */
-static void lottery_mode_take_position(struct agency *agency, uint64_t received)
+/* The server has other bets of this agency than the file: some row after those that are known to be
+ * alike, among its `received` ones. */
+static void lottery_mode_fail_content(struct agency *agency, uint64_t received)
+{
+    const struct lottery_mode_state *self = lottery_mode_state(agency);
+    char reason[256];
+
+    (void)snprintf(reason, sizeof(reason),
+                   "CONTENT_MISMATCH, the central has other bets of agency %" PRIu32
+                   " than this file, somewhere in its bets %" PRIu64 " to %" PRIu64
+                   ": another program sends as this agency, or the file is not the one that was "
+                   "sent before",
+                   agency->settings->id, self->agreed + 1, received);
+    agency_fail(agency, "apuestas_enviadas", reason);
+}
+
+/* The row after the server's bets is reached. */
+static void lottery_mode_compare(struct agency *agency)
+{
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+
+    if (self->servers.is_given && self->servers.value != bets_file_checksum(self->file)) {
+        lottery_mode_fail_content(agency, self->acked);
+        return;
+    }
+    if (self->servers.is_given)
+        self->agreed = self->acked;
+    self->next_row = self->acked;
+    self->stage = LOTTERY_STAGE_SENDING;
+    dialer_expect(&agency->dialer, PATIENCE_ANSWER);
+    lottery_mode_send_more(agency);
+}
+
+static void lottery_mode_on_seek(uv_idle_t *idle)
+{
+    struct agency *agency = idle->data;
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+    struct errbuf err = {{0}};
+    bool is_done = false;
+
+    if (bets_file_seek(self->file, self->acked, &is_done, &err) != STATUS_OK) {
+        (void)uv_idle_stop(idle);
+        lottery_mode_fail_file(agency, &err);
+    } else if (is_done) {
+        (void)uv_idle_stop(idle);
+        lottery_mode_compare(agency);
+    }
+}
+
+/* Takes the server's answer: how many bets it has, and which. */
+static void lottery_mode_take_position(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
     uint64_t rows = bets_file_rows(self->file);
-    struct errbuf err = {{0}};
 
-    if (received > rows) {
+    if (!bets_checksum_read(ack->checksum.data, ack->checksum.len, &self->servers)) {
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "a checksum of another size");
+        return;
+    }
+    if (ack->received > rows) {
         char reason[128];
         (void)snprintf(reason, sizeof(reason),
                        "the central has %" PRIu64 " bets of this agency, the file only %" PRIu64,
-                       received, rows);
+                       ack->received, rows);
         agency_fail(agency, "apuestas_enviadas", reason);
         return;
     }
-    if (bets_file_seek(self->file, received, &err) != STATUS_OK) {
-        lottery_mode_fail_file(agency, &err);
-        return;
-    }
-    lottery_mode_note_acked(agency, received);
-    progress_begin(&self->progress, received);
-    self->next_row = received;
-    self->stage = LOTTERY_STAGE_SENDING;
-    lottery_mode_send_more(agency);
+    lottery_mode_note_acked(agency, ack->received);
+    progress_begin(&self->progress, ack->received);
+    self->stage = LOTTERY_STAGE_SEEKING;
+    dialer_expect(&agency->dialer, PATIENCE_HELD); /* it is us who have to do something */
+    (void)uv_idle_start(&self->checker, lottery_mode_on_seek);
 }
 
 static void lottery_mode_on_pause_over(uv_timer_t *timer)
@@ -270,6 +331,7 @@ static bool lottery_mode_expects_ack(const struct lottery_mode_state *self)
         return self->in_flight > 0;
     case LOTTERY_STAGE_CHECKING:
     case LOTTERY_STAGE_CONNECTING:
+    case LOTTERY_STAGE_SEEKING:
     case LOTTERY_STAGE_PAUSING:
     case LOTTERY_STAGE_DONE:
         break;
@@ -290,14 +352,19 @@ static void lottery_mode_take_ack(struct agency *agency, const Lottery__V1__Ack 
     if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR ||
         ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP) {
         lottery_mode_drain(agency, ack);
+    } else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH) {
+        lottery_mode_fail_content(agency, ack->received);
+        return;
     } else if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK) {
         lottery_mode_fail_refused(agency, ack);
         return;
     } else if (self->stage == LOTTERY_STAGE_ASKING) {
-        lottery_mode_take_position(agency, ack->received);
+        lottery_mode_take_position(agency, ack);
         return;
     } else {
         lottery_mode_note_acked(agency, ack->received);
+        if (ack->stored > 0) /* so the server had nothing else before them */
+            self->agreed = ack->received;
     }
     if (self->stage == LOTTERY_STAGE_SENDING)
         lottery_mode_send_more(agency);
@@ -414,6 +481,7 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
         return;
     }
     (void)uv_timer_stop(&self->pause);
+    (void)uv_idle_stop(&self->checker);
     self->stage = LOTTERY_STAGE_CONNECTING;
     agency_reconnect(agency, detail);
 }
@@ -478,8 +546,8 @@ static bool lottery_mode_open_files(struct agency *agency)
     const char *action = "leer_apuestas";
     struct errbuf err = {{0}};
 
-    enum status status =
-        bets_file_open(settings->bets_file, &settings->bets_format, &self->file, &err);
+    enum status status = bets_file_open(settings->bets_file, &settings->bets_format, settings->id,
+                                        &self->file, &err);
     if (status == STATUS_OK && settings->winners_file[0] != '\0') {
         action = "guardar_ganadores";
         status = winners_file_init(&self->winners_file, settings->winners_file, &err);

@@ -3,7 +3,9 @@
  * Nearly every row is one line without quotes that is a valid bet; it is used where it lies in the
  * line reader's block. Any other row goes to the row parser, which decides whether it is valid; so
  * do all rows with another delimiter than a comma. While the file is checked, the position of every
- * CHECK_ROWS-th row is noted as a mark, so that any row can be found again.
+ * CHECK_ROWS-th row is noted as a mark, so that any row can be found again. The checksum of the
+ * rows is computed on the second reading alone, and noted at the marks: a row further on is reached
+ * from the last mark that has one.
  */
 #include "bets_file.h"
 
@@ -14,6 +16,7 @@
 #include "file_kind.h"
 #include "line_reader.h"
 #include "row_advice.h"
+#include "row_checksum.h"
 #include "row_parser.h"
 
 #include <inttypes.h>
@@ -22,6 +25,11 @@
 #include <unistd.h>
 
 #define CHECK_ROWS 4096 /* rows that one call checks, and from one mark to the next */
+
+struct bets_mark {
+    struct line_position at; /* where a row begins */
+    uint32_t checksum;       /* of the rows before it, if it is one of those that have it */
+};
 
 struct bets_file {
     uint32_t today;            /* for the rules: YYYYMMDD */
@@ -33,14 +41,20 @@ struct bets_file {
     uint64_t faults;           /* bad rows */
     uint32_t advised;          /* bit i: the advice i was given */
     struct bets_findings findings;
-    bool is_checked;             /* all rows keep the rules, while the file does not change */
-    bool has_row;                /* `bet` is the current row */
-    uint64_t next_row;           /* the number of the current row */
-    uint64_t rows;               /* found by the check */
-    struct bet bet;              /* the current row */
-    struct line_position *marks; /* of every CHECK_ROWS-th row */
+    bool is_checked;   /* all rows keep the rules, while the file does not change */
+    bool has_row;      /* `bet` is the current row */
+    uint64_t next_row; /* the number of the current row */
+    uint64_t rows;     /* found by the check */
+    struct bet bet;    /* the current row */
+    bool is_seeking;   /* on the way to `sought_row` */
+    uint64_t sought_row;
+    struct text plain_number; /* of the current row, if it is a plain line; otherwise empty */
+    struct row_checksum checksum;
+    struct bets_mark *marks; /* of every CHECK_ROWS-th row */
     size_t marks_count;
     size_t marks_capacity;
+    size_t marks_summed;   /* the first of them, which have a checksum */
+    uint64_t unsummed_row; /* of the first mark without one */
     struct row_parser parser;
     struct line_reader lines;
 };
@@ -58,7 +72,7 @@ static char bets_file_delimiter(const struct bets_format *format)
     return ',';
 }
 
-enum status bets_file_open(const char *path, const struct bets_format *format,
+enum status bets_file_open(const char *path, const struct bets_format *format, uint32_t agency,
                            struct bets_file **out, struct errbuf *err)
 {
     struct bets_file *file = calloc(1, sizeof(*file));
@@ -70,6 +84,9 @@ enum status bets_file_open(const char *path, const struct bets_format *format,
     }
     file->today = clock_today();
     file->format = *format;
+    row_checksum_init(&file->checksum, agency);
+    file->marks_summed = 1; /* before the first row there is nothing */
+    file->unsummed_row = CHECK_ROWS;
     /* The first line may begin with a byte order mark. */
     file->plain_from = format->delimiter == BETS_DELIMITER_COMMA ? 1 : UINT64_MAX;
     status = line_reader_open(&file->lines, path, format->encoding, err);
@@ -131,6 +148,7 @@ static bool bets_file_take_plain_line(struct bets_file *file)
     if (fault != BET_FAULT_NONE)
         return false;
     line_reader_skip(&file->lines, size);
+    file->plain_number = fields[ROW_FIELDS - 1];
     return true;
 }
 
@@ -240,6 +258,7 @@ static enum status bets_file_take_row(struct bets_file *file, struct errbuf *err
 {
     enum status status;
 
+    file->plain_number.size = 0;
     do
         status = row_parser_read(&file->parser, &file->lines, err);
     while (status == STATUS_OK && bets_file_is_before_bets(file));
@@ -260,11 +279,35 @@ enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbu
     return STATUS_OK;
 }
 
+/* The current row is the first with a mark that has no checksum yet. */
+static void bets_file_sum_mark(struct bets_file *file)
+{
+    if (file->marks_summed < file->marks_count)
+        file->marks[file->marks_summed++].checksum = row_checksum_value(&file->checksum);
+    file->unsummed_row = (uint64_t)file->marks_summed * CHECK_ROWS;
+}
+
+/* Adds the current row to the checksum. As a plain line it lies there as bets.csv has it, unless
+ * its number has needless zeros. */
+static void bets_file_sum_row(struct bets_file *file)
+{
+    struct text number = file->plain_number;
+    const char *begin = file->bet.first_name.data;
+
+    if (number.size == 1 || (number.size > 1 && number.data[0] != '0'))
+        row_checksum_add_plain(&file->checksum,
+                               (struct text){begin, (size_t)(number.data + number.size - begin)});
+    else
+        row_checksum_add(&file->checksum, &file->bet);
+}
+
 void bets_file_advance(struct bets_file *file)
 {
     ASSERT(file->has_row);
+    bets_file_sum_row(file);
     file->has_row = false;
-    file->next_row++;
+    if (++file->next_row == file->unsummed_row)
+        bets_file_sum_mark(file);
 }
 
 /* Adds a mark: the place where a row begins. */
@@ -272,7 +315,7 @@ static enum status bets_file_add_mark(struct bets_file *file, struct line_positi
                                       struct errbuf *err)
 {
     if (file->marks_count == file->marks_capacity) {
-        struct line_position *grown =
+        struct bets_mark *grown =
             array_grow(file->marks, &file->marks_capacity, file->marks_count + 1, sizeof(*grown));
         if (grown == NULL) {
             errbuf_set(err, "%s: %s", file->lines.path, status_text(STATUS_NOMEM));
@@ -280,7 +323,7 @@ static enum status bets_file_add_mark(struct bets_file *file, struct line_positi
         }
         file->marks = grown;
     }
-    file->marks[file->marks_count++] = place;
+    file->marks[file->marks_count++] = (struct bets_mark){.at = place};
     return STATUS_OK;
 }
 
@@ -423,25 +466,51 @@ uint64_t bets_file_rows(const struct bets_file *file)
     return file->rows;
 }
 
-enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err)
+/* Goes to the last mark before the row of which the checksum is known. */
+static enum status bets_file_start_seek(struct bets_file *file, uint64_t row, struct errbuf *err)
 {
-    struct bet bet;
+    size_t mark = (size_t)(row / CHECK_ROWS);
 
-    ASSERT(file->is_checked && row <= file->rows);
-    enum status status = line_reader_seek(&file->lines, file->marks[row / CHECK_ROWS], err);
+    if (mark >= file->marks_summed)
+        mark = file->marks_summed - 1;
+    file->is_seeking = false;
+    enum status status = line_reader_seek(&file->lines, file->marks[mark].at, err);
     if (status != STATUS_OK)
         return status;
     if (row_parser_restart(&file->parser) != STATUS_OK) {
         errbuf_set(err, "%s: %s", file->lines.path, status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
-    file->next_row = row / CHECK_ROWS * CHECK_ROWS;
+    row_checksum_restart(&file->checksum, file->marks[mark].checksum);
+    file->next_row = (uint64_t)mark * CHECK_ROWS;
     file->has_row = false;
-    while (file->next_row < row) {
-        status = bets_file_peek(file, &bet, err);
-        if (status != STATUS_OK)
-            return status;
-        bets_file_advance(file);
-    }
+    file->is_seeking = true;
+    file->sought_row = row;
     return STATUS_OK;
+}
+
+enum status bets_file_seek(struct bets_file *file, uint64_t row, bool *out_done, struct errbuf *err)
+{
+    enum status status = STATUS_OK;
+    struct bet bet;
+
+    ASSERT(file->is_checked && row <= file->rows);
+    if (!file->is_seeking || file->sought_row != row)
+        status = bets_file_start_seek(file, row, err);
+    for (int i = 0; status == STATUS_OK && i < CHECK_ROWS && file->next_row < row; i++) {
+        status = bets_file_peek(file, &bet, err);
+        if (status == STATUS_OK)
+            bets_file_advance(file);
+    }
+    if (status != STATUS_OK)
+        return status;
+    file->is_seeking = file->next_row < row;
+    *out_done = !file->is_seeking;
+    return STATUS_OK;
+}
+
+uint32_t bets_file_checksum(struct bets_file *file)
+{
+    ASSERT(file->is_checked && !file->is_seeking);
+    return row_checksum_value(&file->checksum);
 }

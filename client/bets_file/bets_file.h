@@ -34,9 +34,9 @@ struct bets_findings {
         warnings[BETS_FILE_WARNINGS_MAX]; /* about what is valid, but looks like a mistake */
 };
 
-/* Opens the file, which is written in this format; `path` and `format` are copied. The caller
- * closes it. */
-enum status bets_file_open(const char *path, const struct bets_format *format,
+/* Opens the file of an agency's bets, which is written in this format; `path` and `format` are
+ * copied. The caller closes it. */
+enum status bets_file_open(const char *path, const struct bets_format *format, uint32_t agency,
                            struct bets_file **out, struct errbuf *err);
 
 /* Closes it. NULL is fine. */
@@ -54,8 +54,15 @@ const struct bets_findings *bets_file_findings(const struct bets_file *file);
 /* Rows in the file; known once it is checked. */
 uint64_t bets_file_rows(const struct bets_file *file);
 
-/* Goes to the row with that number, 0..rows, of a checked file. Blocks on the file. */
-enum status bets_file_seek(struct bets_file *file, uint64_t row, struct errbuf *err);
+/* Goes to the row with that number, 0..rows, of a checked file, or nearer to it: by a few thousand
+ * rows at most, so that a loop can run in between; to be called again until *out_done. Blocks on
+ * the file. */
+enum status bets_file_seek(struct bets_file *file, uint64_t row, bool *out_done,
+                           struct errbuf *err);
+
+/* The checksum of the bets before the current row (bets_checksum.h). The file is checked, and no
+ * seek is half done. */
+uint32_t bets_file_checksum(struct bets_file *file);
 
 /* The bet at the current row; its texts are valid until the next call.
  * STATUS_NOTFOUND after the last row. STATUS_INVALID when the file has changed since the check.

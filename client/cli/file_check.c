@@ -21,7 +21,7 @@ int file_check(const char *path, const struct client_settings *settings)
     struct errbuf err = {{0}};
     bool is_done = false;
 
-    enum status status = bets_file_open(path, &settings->bets_format, &file, &err);
+    enum status status = bets_file_open(path, &settings->bets_format, settings->id, &file, &err);
     if (status != STATUS_OK) {
         (void)puts(err.text);
         return EXIT_FAILURE;

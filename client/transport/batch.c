@@ -4,7 +4,8 @@
 #include "lottery.pb-c.h"
 
 /* An encoded message may be written in pieces: the other fields here, then bet by bet. */
-void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset)
+void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
+                 struct bets_checksum checksum)
 {
     Lottery__V1__NewBets head;
 
@@ -14,13 +15,15 @@ void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset)
     batch->size =
         FRAME_HEADER_SIZE + lottery__v1__new_bets__pack(&head, batch->frame + FRAME_HEADER_SIZE);
     batch->count = 0;
+    batch->checksum = checksum;
 }
 
 bool batch_add(struct batch *batch, const struct bet *bet)
 {
     size_t size = bet_encoded_size(bet);
+    size_t end = FRAME_MAX_SIZE - (batch->checksum.is_given ? NEW_BETS_CHECKSUM_SIZE : 0);
 
-    if (size > FRAME_MAX_SIZE - batch->size)
+    if (size > end - batch->size)
         return false;
     (void)bet_encode(bet, batch->frame + batch->size);
     batch->size += size;
@@ -30,6 +33,10 @@ bool batch_add(struct batch *batch, const struct bet *bet)
 
 void batch_end(struct batch *batch)
 {
+    if (batch->checksum.is_given)
+        batch->size =
+            (size_t)(new_bets_checksum_encode(batch->checksum.value, batch->frame + batch->size) -
+                     batch->frame);
     frame_header_write(batch->frame, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS,
                        batch->size - FRAME_HEADER_SIZE);
 }

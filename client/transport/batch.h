@@ -3,6 +3,7 @@
 #define LOTTERY_BATCH_H
 
 #include "bet.h"
+#include "bets_checksum.h"
 #include "frame.h"
 
 #include <stdbool.h>
@@ -12,10 +13,13 @@ struct batch {
     uint8_t frame[FRAME_MAX_SIZE]; /* header and body; complete after batch_end */
     size_t size;                   /* bytes of the frame so far */
     uint32_t count;                /* bets in it */
+    struct bets_checksum checksum; /* of the bets before it */
 };
 
-/* Begins a batch of bets that follow the first `offset` bets of `agency`. */
-void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset);
+/* Begins a batch of bets that follow the first `offset` bets of `agency`, of which `checksum` is.
+ */
+void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
+                 struct bets_checksum checksum);
 
 /* Adds a valid bet. Returns false, and adds nothing, when the frame has no room for it; an empty
  * batch has room for any valid bet. */

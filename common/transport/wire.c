@@ -16,36 +16,58 @@ size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
     return FRAME_HEADER_SIZE + body_size;
 }
 
-size_t wire_pack_ack(Lottery__V1__AckCode code, uint64_t received, const char *detail,
-                     uint8_t out[FRAME_MAX_SIZE])
+/* The field's value, in `bytes`. */
+static ProtobufCBinaryData wire_checksum(const struct bets_checksum *checksum,
+                                         uint8_t bytes[BETS_CHECKSUM_SIZE])
 {
-    Lottery__V1__Ack ack;
-    char text[DETAIL_MAX + 1];
-
-    lottery__v1__ack__init(&ack);
-    ack.code = code;
-    ack.received = received;
-    if (detail != NULL) {
-        size_t size = strnlen(detail, DETAIL_MAX);
-        /* Never cut within a UTF-8 sequence: readers of proto3 strings refuse the whole message. */
-        if (detail[size] != '\0') {
-            while (size > 0 && ((unsigned char)detail[size] & 0xc0) == 0x80)
-                size--;
-        }
-        memcpy(text, detail, size);
-        text[size] = '\0';
-        ack.detail = text;
-    }
-    return wire_pack(LOTTERY__V1__OPCODE__OPCODE_ACK, &ack.base, out);
+    if (!checksum->is_given)
+        return (ProtobufCBinaryData){0, NULL};
+    little_put32(bytes, checksum->value);
+    return (ProtobufCBinaryData){BETS_CHECKSUM_SIZE, bytes};
 }
 
-size_t wire_pack_finished(uint32_t agency, uint64_t total, uint8_t out[FRAME_MAX_SIZE])
+/* Copies the text, cut to DETAIL_MAX bytes, but never within a UTF-8 sequence: readers of proto3
+ * strings refuse the whole message. */
+static void wire_cut_detail(const char *detail, char out[DETAIL_MAX + 1])
+{
+    size_t size = strnlen(detail, DETAIL_MAX);
+
+    if (detail[size] != '\0') {
+        while (size > 0 && ((unsigned char)detail[size] & 0xc0) == 0x80)
+            size--;
+    }
+    memcpy(out, detail, size);
+    out[size] = '\0';
+}
+
+size_t wire_pack_ack(const struct wire_ack *ack, uint8_t out[FRAME_MAX_SIZE])
+{
+    Lottery__V1__Ack message;
+    uint8_t checksum[BETS_CHECKSUM_SIZE];
+    char detail[DETAIL_MAX + 1];
+
+    lottery__v1__ack__init(&message);
+    message.code = ack->code;
+    message.received = ack->received;
+    message.checksum = wire_checksum(&ack->checksum, checksum);
+    message.stored = ack->stored;
+    if (ack->detail != NULL) {
+        wire_cut_detail(ack->detail, detail);
+        message.detail = detail;
+    }
+    return wire_pack(LOTTERY__V1__OPCODE__OPCODE_ACK, &message.base, out);
+}
+
+size_t wire_pack_finished(uint32_t agency, uint64_t total, struct bets_checksum checksum,
+                          uint8_t out[FRAME_MAX_SIZE])
 {
     Lottery__V1__Finished finished;
+    uint8_t bytes[BETS_CHECKSUM_SIZE];
 
     lottery__v1__finished__init(&finished);
     finished.agency_id = agency;
     finished.total = total;
+    finished.checksum = wire_checksum(&checksum, bytes);
     return wire_pack(LOTTERY__V1__OPCODE__OPCODE_FINISHED, &finished.base, out);
 }
 

@@ -2,6 +2,7 @@
 #ifndef LOTTERY_WIRE_H
 #define LOTTERY_WIRE_H
 
+#include "bets_checksum.h"
 #include "frame.h"
 #include "lottery.pb-c.h"
 
@@ -10,12 +11,21 @@
 size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
                  uint8_t out[FRAME_MAX_SIZE]);
 
-/* Packs an Ack. `detail` is borrowed, NULL for none, and cut to 256 bytes. Never returns 0. */
-size_t wire_pack_ack(Lottery__V1__AckCode code, uint64_t received, const char *detail,
-                     uint8_t out[FRAME_MAX_SIZE]);
+/* What an Ack says. */
+struct wire_ack {
+    Lottery__V1__AckCode code;
+    uint64_t received;
+    const char *detail; /* borrowed; NULL: none; cut to 256 bytes */
+    struct bets_checksum checksum;
+    uint32_t stored;
+};
 
-/* Packs a Finished. Never returns 0. */
-size_t wire_pack_finished(uint32_t agency, uint64_t total, uint8_t out[FRAME_MAX_SIZE]);
+/* Packs an Ack. Never returns 0. */
+size_t wire_pack_ack(const struct wire_ack *ack, uint8_t out[FRAME_MAX_SIZE]);
+
+/* Packs a Finished; `checksum` is of the `total` bets. Never returns 0. */
+size_t wire_pack_finished(uint32_t agency, uint64_t total, struct bets_checksum checksum,
+                          uint8_t out[FRAME_MAX_SIZE]);
 
 /* The bytes that a nested message of `body_size` bytes takes in its parent, for field numbers up to
  * 15: tag, length, body. */

@@ -25,11 +25,15 @@ typedef void (*ledger_done_cb)(struct ledger_op *op);
  * `done` runs; done() may free it. */
 struct ledger_op {
     ledger_done_cb done;
+    /* What the agency says of its bets, if anything: append, ask: of those before `offset`; finish:
+     * of all `total`. */
+    struct bets_checksum claimed;
 
     /* The outcome, for done(): the statuses of struct draw_outcome, or
      * NOSPACE, IO, NOMEM  nothing was stored; the caller may try again */
     enum status status;
     uint64_t received; /* append, ask, finish: bets of the agency that count now */
+    uint32_t checksum; /* append, ask, finish: of these; see bets_checksum.h */
     uint32_t stored;   /* append: bets that it added; fewer than given if some were known */
     uint64_t total;    /* finish: as it was submitted */
 
@@ -38,7 +42,7 @@ struct ledger_op {
     size_t cost;     /* bytes that it adds to the backlog */
     void *bytes;     /* encoded bets that wait for room, or NULL; owned */
     uint64_t at;     /* where the encoded bets lie in the region */
-    uint64_t offset; /* append: bets before this batch */
+    uint64_t offset; /* append, ask: as it was submitted */
     uint32_t size;   /* bytes of the encoded bets */
     uint32_t agency;
     uint32_t count; /* bets in the batch */
@@ -60,7 +64,7 @@ struct ledger_news {
 struct ledger_backend {
     enum status (*append)(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
                           uint64_t offset, const struct bet *bets, size_t count);
-    void (*ask)(struct ledger *ledger, struct ledger_op *op, uint32_t agency);
+    void (*ask)(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t offset);
     void (*finish)(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t total);
     size_t (*backlog)(const struct ledger *ledger);
     const struct ledger_news *(*news)(const struct ledger *ledger);
@@ -81,10 +85,12 @@ static inline enum status ledger_append(struct ledger *ledger, struct ledger_op 
     return ledger->backend->append(ledger, op, agency, offset, bets, count);
 }
 
-/* Asks how many bets of the agency count. Of an unknown agency none do: that is OK as well. */
-static inline void ledger_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+/* Asks how many bets of the agency count. Of an unknown agency none do: that is OK as well. What
+ * the agency says is compared if it is of as many bets, `offset`, as count. */
+static inline void ledger_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                              uint64_t offset)
 {
-    ledger->backend->ask(ledger, op, agency);
+    ledger->backend->ask(ledger, op, agency, offset);
 }
 
 /* Records that the agency has sent `total` bets and will send no more. Repeating it succeeds. */

@@ -39,13 +39,17 @@ static void client_fill(const struct ledger_client *client, const struct ledger_
                                                   .count = op->count,
                                                   .offset = op->offset,
                                                   .at = op->at,
-                                                  .size = op->size};
+                                                  .size = op->size,
+                                                  .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_ASK:
-        message->agency = op->agency;
+        message->ask = (struct message_ask){.agency = op->agency,
+                                            .offset = op->offset,
+                                            .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_FINISH:
-        message->finish = (struct draw_finished){.agency = op->agency, .total = op->total};
+        message->finish = (struct message_finish){
+            .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_OPEN_WINNERS:
         message->count = op->count;

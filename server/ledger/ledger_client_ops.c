@@ -77,10 +77,12 @@ static enum status client_append(struct ledger *ledger, struct ledger_op *op, ui
     return STATUS_OK;
 }
 
-static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                       uint64_t offset)
 {
     op->kind = MESSAGE_ASK;
     op->agency = agency;
+    op->offset = offset;
     op->bytes = NULL;
     client_submit(client_of(ledger), op, 0);
 }

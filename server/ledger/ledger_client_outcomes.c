@@ -45,6 +45,7 @@ static bool client_on_outcome(struct ledger_client *client, const struct message
         region_free(&client->region, op->at, op->size);
     op->status = op->kind == KIND_STOPPED ? STATUS_STOPPED : (enum status)outcome->status;
     op->received = outcome->received;
+    op->checksum = outcome->checksum;
     op->stored = outcome->stored;
     client_begin_batch(client);
     op->done(op);

@@ -6,6 +6,7 @@
  * have been decided by what is now taken back. A sync fails, or the folder is gone: the process
  * ends. A peer has closed meanwhile: its outcomes are dropped.
  */
+#include "ledger_core_decide.h"
 #include "ledger_core_news.h"
 #include "ledger_core_peers.h"
 #include "ledger_core_state.h"
@@ -25,7 +26,7 @@ static void core_take_back(struct ledger_core *core, enum status status)
         struct operation *operation = &core->operations[i];
         operation->status = status;
         operation->stored = 0;
-        operation->received = draw_received(core->config.draw, operation->agency);
+        core_note_agency(core, operation);
     }
 }
 
@@ -68,8 +69,10 @@ static void core_answer(struct ledger_core *core, struct operation *operation)
     if (core->has_failed)
         return;
     struct message message = {.kind = MESSAGE_OUTCOME};
-    message.outcome = (struct message_outcome){
-        .status = operation->status, .stored = operation->stored, .received = operation->received};
+    message.outcome = (struct message_outcome){.status = operation->status,
+                                               .stored = operation->stored,
+                                               .received = operation->received,
+                                               .checksum = operation->checksum};
     core->config.events->send(core->config.owner, peer->context, &message, fds, count);
 }
 

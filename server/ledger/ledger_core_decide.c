@@ -1,25 +1,18 @@
 #include "ledger_core_decide.h"
 
+#include "crc32c.h"
 #include "ledger_core_store.h"
 
-/* Applies `record` and hands it to the store; `bets` are those of all the batch, `size` bytes.
- * DAMAGED: the batch has fewer bets than its record says. */
+/* Applies `record` and hands it to the store; `bets` are those of the batch that are not known,
+ * `size` bytes. */
 static struct draw_outcome core_decide(struct ledger_core *core, struct draw_record *record,
                                        const char *bets, size_t size)
 {
     struct draw_outcome outcome = draw_apply(core->config.draw, record);
-    enum status status = STATUS_OK;
 
     if (!outcome.is_recorded)
         return outcome;
-    if (outcome.known > 0) {
-        size_t known = store_skip(core->config.store, bets, size, outcome.known);
-        status = known < size ? STATUS_OK : STATUS_DAMAGED;
-        bets += known;
-        size -= known;
-    }
-    if (status == STATUS_OK)
-        status = store_append(core->config.store, record, bets, size);
+    enum status status = store_append(core->config.store, record, bets, size);
     if (status == STATUS_OK) {
         core->records[core->records_count++] = *record;
         core->bytes += size;
@@ -29,17 +22,42 @@ static struct draw_outcome core_decide(struct ledger_core *core, struct draw_rec
     return (struct draw_outcome){.status = status};
 }
 
+/* Completes the record of a batch, of whose `size` bytes the first `known` are known: what its
+ * sender says of the known bets, and the checksum of all of them. What a batch says that ends
+ * before the last known bet, or begins after it, cannot be compared with anything. */
+static void core_add_checksums(const struct ledger_core *core, struct draw_bets *bets,
+                               const struct message_append *append, const char *bytes, size_t known)
+{
+    const struct draw *draw = core->config.draw;
+    bool is_comparable = draw_received(draw, bets->agency) == bets->offset + draw_known(draw, bets);
+
+    bets->claimed = message_to_claim(&append->claimed);
+    bets->claimed.is_given &= is_comparable;
+    if (bets->claimed.is_given)
+        bets->claimed.value = crc32c(bets->claimed.value, bytes, known);
+    bets->checksum = crc32c(draw_checksum(draw, bets->agency), bytes + known, append->size - known);
+}
+
+/* DAMAGED: the batch has fewer bets than it says. */
 static enum status core_append(struct ledger_core *core, struct operation *operation,
                                const struct message *message)
 {
     const struct message_append *append = &message->append;
+    const char *bytes = operation->peer->region + append->at;
     struct draw_record record = {
         .type = DRAW_BETS,
         .bets = {.agency = append->agency, .count = append->count, .offset = append->offset}};
-    struct draw_outcome outcome =
-        core_decide(core, &record, operation->peer->region + append->at, append->size);
+    uint32_t known_bets = draw_known(core->config.draw, &record.bets);
+    size_t known = append->size;
 
     operation->agency = append->agency;
+    if (known_bets < append->count) {
+        known = store_skip(core->config.store, bytes, append->size, known_bets);
+        if (known == append->size)
+            return STATUS_DAMAGED;
+    }
+    core_add_checksums(core, &record.bets, append, bytes, known);
+    struct draw_outcome outcome = core_decide(core, &record, bytes + known, append->size - known);
     if (outcome.is_recorded)
         operation->stored = append->count - outcome.known;
     return outcome.status;
@@ -48,17 +66,25 @@ static enum status core_append(struct ledger_core *core, struct operation *opera
 static enum status core_ask(struct ledger_core *core, struct operation *operation,
                             const struct message *message)
 {
-    (void)core;
-    operation->agency = message->agency;
-    return STATUS_OK;
+    const struct message_ask *ask = &message->ask;
+    const struct draw *draw = core->config.draw;
+    struct bets_checksum claimed = message_to_claim(&ask->claimed);
+
+    operation->agency = ask->agency;
+    claimed.is_given &= ask->offset == draw_received(draw, ask->agency);
+    return draw_agrees(draw, ask->agency, &claimed) ? STATUS_OK : STATUS_MISMATCH;
 }
 
 static enum status core_finish(struct ledger_core *core, struct operation *operation,
                                const struct message *message)
 {
-    struct draw_record record = {.type = DRAW_FINISHED, .finished = message->finish};
+    const struct message_finish *finish = &message->finish;
+    struct draw_record record = {.type = DRAW_FINISHED,
+                                 .finished = {.agency = finish->agency,
+                                              .total = finish->total,
+                                              .claimed = message_to_claim(&finish->claimed)}};
 
-    operation->agency = message->finish.agency;
+    operation->agency = finish->agency;
     return core_decide(core, &record, NULL, 0).status;
 }
 
@@ -133,6 +159,12 @@ static enum status core_lose_winners(struct ledger_core *core, struct operation 
     return core->config.draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
 }
 
+void core_note_agency(const struct ledger_core *core, struct operation *operation)
+{
+    operation->received = draw_received(core->config.draw, operation->agency);
+    operation->checksum = draw_checksum(core->config.draw, operation->agency);
+}
+
 void core_judge(struct ledger_core *core, struct operation *operation,
                 const struct message *message)
 {
@@ -149,5 +181,5 @@ void core_judge(struct ledger_core *core, struct operation *operation,
     };
 
     operation->status = judges[message->kind](core, operation, message);
-    operation->received = draw_received(core->config.draw, operation->agency);
+    core_note_agency(core, operation);
 }

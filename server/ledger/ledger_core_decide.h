@@ -11,4 +11,7 @@
 void core_judge(struct ledger_core *core, struct operation *operation,
                 const struct message *message);
 
+/* Keeps in *operation what the draw has of its agency now. */
+void core_note_agency(const struct ledger_core *core, struct operation *operation);
+
 #endif

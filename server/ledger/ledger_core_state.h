@@ -36,6 +36,7 @@ struct operation {
     uint32_t agency;    /* append, ask, finish */
     enum status status; /* until the commit has failed */
     uint32_t stored;    /* append: bets that it added; open_winners: files */
+    uint32_t checksum;  /* of the agency's bets */
     uint64_t received;  /* of the agency */
 };
 

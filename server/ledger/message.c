@@ -2,8 +2,8 @@
 
 static bool message_is_append(const struct message_append *append, uint64_t region_size)
 {
-    return append->count > 0 && append->size >= append->count && append->size <= region_size &&
-           append->at <= region_size - append->size;
+    return append->count > 0 && append->claimed.is_given <= 1 && append->size >= append->count &&
+           append->size <= region_size && append->at <= region_size - append->size;
 }
 
 bool message_is_request(const struct message *message, uint64_t region_size)
@@ -18,7 +18,9 @@ bool message_is_request(const struct message *message, uint64_t region_size)
     case MESSAGE_DRAW:
         return message->draw.is_new <= 1;
     case MESSAGE_ASK:
+        return message->ask.claimed.is_given <= 1;
     case MESSAGE_FINISH:
+        return message->finish.claimed.is_given <= 1;
     case MESSAGE_CLOSE_DRAW:
     case MESSAGE_WINNERS_LOST:
         return true;
@@ -33,6 +35,16 @@ bool message_is_answer(const struct message *message)
         return message->outcome.status < STATUS_COUNT;
     return message->kind == MESSAGE_NEWS && message->news.phase <= DRAW_DRAWN &&
            message->news.has_winners <= 1;
+}
+
+struct message_claim message_from_claim(const struct bets_checksum *claimed)
+{
+    return (struct message_claim){claimed->value, claimed->is_given};
+}
+
+struct bets_checksum message_to_claim(const struct message_claim *claimed)
+{
+    return (struct bets_checksum){claimed->value, claimed->is_given != 0};
 }
 
 void message_from_news(const struct ledger_news *news, struct message *message)

@@ -37,12 +37,31 @@ enum message_kind {
     MESSAGE_NEWS
 };
 
+/* A struct bets_checksum, as it can be checked. */
+struct message_claim {
+    uint32_t value;
+    uint32_t is_given; /* 0 or 1 */
+};
+
 struct message_append {
     uint32_t agency;
-    uint32_t count;  /* bets */
-    uint64_t offset; /* bets of the agency that come before */
-    uint64_t at;     /* where in the region the encoded bets lie */
-    uint32_t size;   /* how many bytes they are */
+    uint32_t count;               /* bets */
+    uint64_t offset;              /* bets of the agency that come before */
+    uint64_t at;                  /* where in the region the encoded bets lie */
+    uint32_t size;                /* how many bytes they are */
+    struct message_claim claimed; /* of the `offset` bets */
+};
+
+struct message_ask {
+    uint32_t agency;
+    struct message_claim claimed; /* of the first `offset` bets */
+    uint64_t offset;
+};
+
+struct message_finish {
+    uint32_t agency;
+    struct message_claim claimed; /* of all bets */
+    uint64_t total;
 };
 
 struct message_draw {
@@ -58,6 +77,7 @@ struct message_outcome {
     uint32_t status; /* enum status */
     uint32_t stored;
     uint64_t received;
+    uint32_t checksum; /* of the `received` bets */
 };
 
 /* Without the kind, which comes before it: exactly 60 bytes. */
@@ -86,8 +106,8 @@ struct message {
             union {
                 uint64_t region_size; /* HELLO: bytes; 0: no region */
                 struct message_append append;
-                uint32_t agency; /* ASK */
-                struct draw_finished finish;
+                struct message_ask ask;
+                struct message_finish finish;
                 struct message_draw draw;
                 struct message_outcome outcome;
             };
@@ -103,6 +123,10 @@ bool message_is_request(const struct message *message, uint64_t region_size);
 
 /* May a client use this message of the ledger? */
 bool message_is_answer(const struct message *message);
+
+/* What an agency says of its bets, in a message and back. */
+struct message_claim message_from_claim(const struct bets_checksum *claimed);
+struct bets_checksum message_to_claim(const struct message_claim *claimed);
 
 /* The news as a message, and back; *message was checked. */
 void message_from_news(const struct ledger_news *news, struct message *message);

@@ -55,7 +55,9 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
     arena_reset(arena);
     const Lottery__V1__Finished *message =
         lottery__v1__finished__unpack(&arena->allocator, size, body);
-    if (message == NULL) {
+    struct bets_checksum claimed;
+    if (message == NULL ||
+        !bets_checksum_read(message->checksum.data, message->checksum.len, &claimed)) {
         session_malformed(session, "Finished cannot be unpacked");
         return false;
     }
@@ -65,6 +67,7 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         session_give_up(session);
         return false;
     }
+    request->op.claimed = claimed;
     if (session_claim_agency(session, message->agency_id)) {
         request->is_at_ledger = true;
         ledger_finish(session->service->config.ledger, &request->op, message->agency_id,

@@ -138,7 +138,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     }
     if (message->count == 0) {
         request->is_at_ledger = true;
-        ledger_ask(service->config.ledger, &request->op, message->agency);
+        ledger_ask(service->config.ledger, &request->op, message->agency, message->offset);
         return;
     }
     enum status status = handle_new_bets_note(request, service->bets);
@@ -188,6 +188,7 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
         return false;
     }
     request->count = (uint32_t)message.count;
+    request->op.claimed = message.checksum;
     handle_new_bets_submit(session, request, &message);
     return session->state != SESSION_CLOSED;
 }

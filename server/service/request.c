@@ -131,12 +131,19 @@ Lottery__V1__AckCode request_code(struct request *request)
 void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
 {
     struct session *session = request->session;
-    const char *detail = request->detail[0] != '\0' ? request->detail : NULL;
+    const struct ledger_op *op = &request->op;
+    struct wire_ack ack = {.code = code, .received = op->received};
     uint8_t frame[FRAME_MAX_SIZE];
 
     if (session == NULL)
         return;
-    size_t size = wire_pack_ack(code, request->op.received, detail, frame);
+    if (request->detail[0] != '\0')
+        ack.detail = request->detail;
+    if (op->claimed.is_given) { /* else it is answered as before there were checksums */
+        ack.checksum = (struct bets_checksum){op->checksum, true};
+        ack.stored = op->stored;
+    }
+    size_t size = wire_pack_ack(&ack, frame);
     session->events->send(session->owner, frame, size);
 }
 

@@ -94,6 +94,7 @@ static void session_count_refusal(struct session *session)
 static void session_end_refused(struct request *request)
 {
     request->op.received = request->session->received;
+    request->op.checksum = request->session->checksum;
     request->answer(request);
     request_end(request);
 }
@@ -109,12 +110,14 @@ static void session_answer_refused(struct session *session)
     }
 }
 
-/* Notes how many bets of the session's agency the ledger has. */
-static void session_note_received(struct session *session, uint64_t received)
+/* Notes which bets of the session's agency the ledger has. */
+static void session_note_received(struct session *session, const struct ledger_op *op)
 {
     session->knows_received = true;
-    if (received > session->received) /* operations that failed may not say how many */
-        session->received = received;
+    if (op->received > session->received) { /* operations that failed may not say how many */
+        session->received = op->received;
+        session->checksum = op->checksum;
+    }
 }
 
 static void session_on_done(struct ledger_op *op)
@@ -129,7 +132,7 @@ static void session_on_done(struct ledger_op *op)
         return;
     }
     if (session != NULL)
-        session_note_received(session, op->received);
+        session_note_received(session, op);
     request->answer(request);
     session = request->session; /* NULL also when damaged winners have ended it */
     request_end(request);
@@ -157,7 +160,7 @@ void session_refuse(struct request *request, Lottery__V1__AckCode code, const ch
         return; /* session_answer_refused() will */
     if (session->agency != 0 && !session->knows_received) {
         request->is_at_ledger = true;
-        ledger_ask(session->service->config.ledger, &request->op, session->agency);
+        ledger_ask(session->service->config.ledger, &request->op, session->agency, 0);
         return;
     }
     session_end_refused(request);

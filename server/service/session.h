@@ -47,6 +47,7 @@ struct session {
     uint64_t sent_bytes;      /* of their documents: where the next one begins */
     uint32_t agency;          /* 0 until the first message names one */
     uint64_t received;        /* bets of the agency, as the ledger said last */
+    uint32_t checksum;        /* of these */
     bool knows_received;      /* it has said so */
     uint32_t refusals;        /* refused messages as long as there is no agency */
     uint64_t owed;            /* Finished messages to answer with the winners */

@@ -1,5 +1,6 @@
 /* store_encoding.h - how a backend wants the bets of a batch: the workers encode them, the store
- * writes them as they are. */
+ * writes them as they are. The checksum of an agency's bets (bets_checksum.h) is over what is
+ * encoded, so every backend wants the lines of bets.csv. */
 #ifndef LOTTERY_STORE_ENCODING_H
 #define LOTTERY_STORE_ENCODING_H
 

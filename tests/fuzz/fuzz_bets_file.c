@@ -3,7 +3,9 @@
  *
  * An input that ends with FORMAT_MARK and a byte is the file before these two; the byte says how it
  * is written. Any other input is a file in the usual format, which may be empty. */
+#include "bet_line.h"
 #include "bets_file.h"
+#include "crc32c.h"
 #include "fuzz.h"
 #include "row_advice.h"
 
@@ -221,6 +223,13 @@ static void free_wanted(struct wanted *wanted)
     }
 }
 
+static uint32_t add_line(uint32_t checksum, const struct bet *bet)
+{
+    char line[BET_LINE_MAX];
+
+    return crc32c(checksum, line, bet_lines_format(1, bet, 1, line));
+}
+
 static void check_bet(struct bets_file *file, const struct bet *wanted)
 {
     struct errbuf err;
@@ -239,10 +248,18 @@ static void check_rows(struct bets_file *file, const struct wanted *wanted, size
 {
     struct errbuf err;
     struct bet bet;
+    uint32_t checksum = 0;
 
-    FUZZ_CHECK(bets_file_seek(file, from, &err) == STATUS_OK);
-    for (size_t row = from; row < wanted->count; row++)
+    for (bool is_done = false; !is_done;)
+        FUZZ_CHECK(bets_file_seek(file, from, &is_done, &err) == STATUS_OK);
+    for (size_t row = 0; row < from; row++)
+        checksum = add_line(checksum, &wanted->bets[row]);
+    FUZZ_CHECK(bets_file_checksum(file) == checksum);
+    for (size_t row = from; row < wanted->count; row++) {
         check_bet(file, &wanted->bets[row]);
+        checksum = add_line(checksum, &wanted->bets[row]);
+    }
+    FUZZ_CHECK(bets_file_checksum(file) == checksum);
     FUZZ_CHECK(bets_file_peek(file, &bet, &err) == STATUS_NOTFOUND);
 }
 
@@ -269,7 +286,7 @@ static void check_file(const char *path, const struct wanted *wanted)
     bool is_done = false;
     enum status status = STATUS_OK;
 
-    FUZZ_CHECK(bets_file_open(path, &wanted->format, &file, &err) == STATUS_OK);
+    FUZZ_CHECK(bets_file_open(path, &wanted->format, 1, &file, &err) == STATUS_OK);
     while (status == STATUS_OK && !is_done)
         status = bets_file_check(file, &is_done, &err);
     FUZZ_CHECK(status == (wanted->is_bad ? STATUS_INVALID : STATUS_OK));

@@ -129,14 +129,18 @@ static void tame(struct message *message)
         message->append.count = 1 + message->append.count % 8;
         message->append.offset %= 16;
         message->append.at %= REGION / 2;
+        message->append.claimed.is_given %= 2;
         message->append.size = message->append.count + message->append.size % 64;
         break;
     case MESSAGE_ASK:
-        message->agency %= AGENCIES + 2;
+        message->ask.agency %= AGENCIES + 2;
+        message->ask.offset %= 16;
+        message->ask.claimed.is_given %= 2;
         break;
     case MESSAGE_FINISH:
         message->finish.agency %= AGENCIES + 2;
         message->finish.total %= 32;
+        message->finish.claimed.is_given %= 2;
         break;
     case MESSAGE_OPEN_WINNERS:
         message->count = 2 + message->count % 4;

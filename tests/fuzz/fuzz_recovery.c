@@ -245,6 +245,7 @@ static void check_same(const struct found *a, const struct found *b)
     FUZZ_CHECK(a->draw.drawn.winners == b->draw.drawn.winners);
     for (uint32_t i = 1; i <= a->draw.agencies; i++)
         FUZZ_CHECK(a->draw.agency[i].received == b->draw.agency[i].received &&
+                   a->draw.agency[i].checksum == b->draw.agency[i].checksum &&
                    a->draw.agency[i].has_finished == b->draw.agency[i].has_finished);
 }
 

@@ -90,6 +90,7 @@ static Lottery__V1__AckCode code_of(enum status status)
         {STATUS_GAP, LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP},
         {STATUS_CLOSED, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED},
         {STATUS_INCOMPLETE, LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE},
+        {STATUS_MISMATCH, LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH},
         {STATUS_NOSPACE, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR},
     };
 
@@ -280,6 +281,11 @@ static Lottery__V1__AckCode claim(struct connection *connection, uint32_t agency
     return LEDGER_DECIDES;
 }
 
+static bool is_checksum(const ProtobufCBinaryData *field)
+{
+    return field->len == 0 || field->len == BETS_CHECKSUM_SIZE;
+}
+
 /* Returns the code of the answer to a NewBets and leaves its bets in `bets`. */
 static Lottery__V1__AckCode judge_bets(struct connection *connection, const struct frame *frame,
                                        size_t *count)
@@ -288,7 +294,7 @@ static Lottery__V1__AckCode judge_bets(struct connection *connection, const stru
         lottery__v1__new_bets__unpack(&arena.allocator, frame->body_size, frame->body);
 
     *count = 0;
-    if (message == NULL)
+    if (message == NULL || !is_checksum(&message->checksum))
         return MALFORMED;
     Lottery__V1__AckCode code = claim(connection, message->agency_id);
     for (size_t i = 0; code == LEDGER_DECIDES && i < message->n_bets; i++) {
@@ -313,7 +319,9 @@ static Lottery__V1__AckCode judge(struct connection *connection, const struct fr
         return MALFORMED;
     const Lottery__V1__Finished *message =
         lottery__v1__finished__unpack(&arena.allocator, frame->body_size, frame->body);
-    return message == NULL ? MALFORMED : claim(connection, message->agency_id);
+    return message == NULL || !is_checksum(&message->checksum)
+               ? MALFORMED
+               : claim(connection, message->agency_id);
 }
 
 /* The message will be answered with `code`, or as the ledger decides. Returns whether it is the

@@ -53,7 +53,8 @@ static char *string_of(struct text text)
 }
 
 /* Packs the first `count` bets as one NewBets; 0 when that does not fit into a frame. */
-static size_t pack(uint32_t agency, uint64_t offset, size_t count, uint8_t out[FRAME_MAX_SIZE])
+static size_t pack(uint32_t agency, uint64_t offset, const struct bets_checksum *checksum,
+                   size_t count, uint8_t out[FRAME_MAX_SIZE])
 {
     static Lottery__V1__Bet messages[BETS_MAX];
     static Lottery__V1__Bet *pointers[BETS_MAX];
@@ -64,6 +65,10 @@ static size_t pack(uint32_t agency, uint64_t offset, size_t count, uint8_t out[F
     new_bets.offset = offset;
     new_bets.n_bets = count;
     new_bets.bets = pointers;
+    uint8_t bytes[BETS_CHECKSUM_SIZE];
+    little_put32(bytes, checksum->value);
+    if (checksum->is_given)
+        new_bets.checksum = (ProtobufCBinaryData){sizeof(bytes), bytes};
     for (size_t i = 0; i < count; i++) {
         lottery__v1__bet__init(&messages[i]);
         messages[i].first_name = string_of(bets[i].first_name);
@@ -85,15 +90,16 @@ static void check_batch(struct fuzz_input *input)
     size_t count = take_bets(input);
     size_t added = 0;
 
-    batch_begin(&batch, agency, offset);
+    const struct bets_checksum checksum = {(uint32_t)offset, agency % 2 == 1};
+    batch_begin(&batch, agency, offset, checksum);
     while (added < count && batch_add(&batch, &bets[added]))
         added++;
     batch_end(&batch);
     FUZZ_CHECK(batch.count == added);
-    FUZZ_CHECK(pack(agency, offset, added, wanted) == batch.size);
+    FUZZ_CHECK(pack(agency, offset, &checksum, added, wanted) == batch.size);
     FUZZ_CHECK(memcmp(batch.frame, wanted, batch.size) == 0);
     if (added < count)
-        FUZZ_CHECK(pack(agency, offset, added + 1, wanted) == 0);
+        FUZZ_CHECK(pack(agency, offset, &checksum, added + 1, wanted) == 0);
     free_bets(count);
 }
 
@@ -108,10 +114,17 @@ static void check_ack(struct fuzz_input *input)
     /* The text is repeated, so that it can be longer than the detail of an Ack. */
     for (size_t i = 0; i < 2; i++)
         (void)strncat(detail, start.data, start.size);
-    size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, received, detail, bytes);
+    const struct wire_ack said = {.code = LOTTERY__V1__ACK_CODE__ACK_CODE_OK,
+                                  .received = received,
+                                  .detail = detail,
+                                  .checksum = {(uint32_t)received, received % 3 == 0},
+                                  .stored = (uint32_t)(received >> 32)};
+    size_t size = wire_pack_ack(&said, bytes);
     FUZZ_CHECK(frame_decode(bytes, size, &frame) == FRAME_OK && frame_size(&frame) == size);
     Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame.body_size, frame.body);
-    FUZZ_CHECK(ack != NULL && ack->received == received);
+    FUZZ_CHECK(ack != NULL && ack->received == received && ack->stored == said.stored);
+    FUZZ_CHECK(ack->checksum.len == (said.checksum.is_given ? BETS_CHECKSUM_SIZE : 0));
+    FUZZ_CHECK(ack->checksum.len == 0 || little_get32(ack->checksum.data) == said.checksum.value);
     FUZZ_CHECK(strncmp(ack->detail, detail, strlen(ack->detail)) == 0);
     FUZZ_CHECK(strlen(ack->detail) <= 256);
     if (utf8_is_printable(text_of(detail))) {

@@ -1,6 +1,7 @@
 #include "memory_ledger.h"
 
 #include "bets_csv.h"
+#include "crc32c.h"
 #include "fuzz.h"
 #include "winner_files.h"
 
@@ -54,8 +55,9 @@ static enum status append(struct ledger *ledger, struct ledger_op *op, uint32_t 
     return STATUS_OK;
 }
 
-static void ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t offset)
 {
+    op->offset = offset;
     hand_in(from_ledger(ledger), op, ASK, agency);
 }
 
@@ -65,28 +67,61 @@ static void finish(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
     hand_in(from_ledger(ledger), op, FINISH, agency);
 }
 
-/* Appends the lines of the new bets of a batch to those that are stored. */
-static void keep_lines(struct memory_ledger *self, const struct ledger_op *op, uint32_t known)
+/* Where the lines of a batch begin that are not known. */
+static char *skip_known(const struct memory_ledger *self, const struct ledger_op *op,
+                        uint32_t known)
 {
     char *from = self->lines + op->at;
-    char *end = from + op->size;
+    const char *end = from + op->size;
 
     for (; known > 0; known--)
         from = (char *)memchr(from, '\n', (size_t)(end - from)) + 1;
-    memmove(self->lines + self->size, from, (size_t)(end - from));
-    self->size += (size_t)(end - from);
+    return from;
+}
+
+/* Appends the lines of the new bets of a batch to those that are stored. */
+static void keep_lines(struct memory_ledger *self, const struct ledger_op *op, uint32_t known)
+{
+    const char *from = skip_known(self, op, known);
+    size_t size = (size_t)(self->lines + op->at + op->size - from);
+
+    memmove(self->lines + self->size, from, size);
+    self->size += size;
+}
+
+static void add_checksums(const struct memory_ledger *self, const struct ledger_op *op,
+                          struct draw_bets *batch)
+{
+    const char *text = self->lines + op->at;
+    uint32_t known = draw_known(&self->draw, batch);
+    size_t known_size = (size_t)(skip_known(self, op, known) - text);
+
+    batch->claimed = op->claimed;
+    batch->claimed.value = crc32c(op->claimed.value, text, known_size);
+    batch->claimed.is_given &= draw_received(&self->draw, op->agency) == batch->offset + known;
+    batch->checksum =
+        crc32c(draw_checksum(&self->draw, op->agency), text + known_size, op->size - known_size);
+}
+
+static void decide_question(const struct memory_ledger *self, struct ledger_op *op)
+{
+    if (op->offset == draw_received(&self->draw, op->agency) &&
+        !draw_agrees(&self->draw, op->agency, &op->claimed))
+        op->status = STATUS_MISMATCH;
 }
 
 /* Decides about an append or a finish. */
 static void decide(struct memory_ledger *self, struct ledger_op *op)
 {
-    struct draw_record record = {.type = DRAW_FINISHED,
-                                 .finished = {.agency = op->agency, .total = op->total}};
+    struct draw_record record = {
+        .type = DRAW_FINISHED,
+        .finished = {.agency = op->agency, .total = op->total, .claimed = op->claimed}};
 
     if (op->kind == APPEND) {
         record.type = DRAW_BETS;
         record.bets =
             (struct draw_bets){.agency = op->agency, .count = op->count, .offset = op->offset};
+        add_checksums(self, op, &record.bets);
     }
     struct draw_outcome outcome = draw_apply(&self->draw, &record);
     op->status = outcome.status;
@@ -106,9 +141,12 @@ const struct ledger_op *memory_ledger_decide(struct memory_ledger *self)
     struct ledger_op *op = LIST_ITEM(self->ops.ring.next, struct ledger_op, node);
     op->status = STATUS_OK;
     op->stored = 0;
-    if (op->kind != ASK)
+    if (op->kind == ASK)
+        decide_question(self, op);
+    else
         decide(self, op);
     op->received = draw_received(&self->draw, op->agency);
+    op->checksum = draw_checksum(&self->draw, op->agency);
     self->news.finished = self->draw.finished;
     return op;
 }

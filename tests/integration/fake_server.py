@@ -11,8 +11,8 @@ class Caller(Peer):
         self.socket = connection
         self.buffer = b""
 
-    def answer(self, received=0, code=pb.ACK_CODE_OK, detail=""):
-        self.send(pb.OPCODE_ACK, pb.Ack(code=code, received=received, detail=detail))
+    def answer(self, received=0, code=pb.ACK_CODE_OK, detail="", **fields):
+        self.send(pb.OPCODE_ACK, pb.Ack(code=code, received=received, detail=detail, **fields))
 
     def read_question(self):
         """NewBets without bets, the first message of every connection."""

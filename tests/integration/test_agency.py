@@ -9,7 +9,7 @@ import unittest
 from fake_server import FakeServer, free_port
 from frame_proxy import FrameProxy
 from programs import BIN, Case, read_original, wait_until
-from wire import FRAME_MAX, Closed, Peer, frame, pb
+from wire import Closed, FRAME_MAX, Peer, checksum, frame, pb
 
 ROW = "Ana,Paz,30904465,1999-03-17,7574"
 GONE = (Closed, ConnectionError)
@@ -18,6 +18,11 @@ GONE = (Closed, ConnectionError)
 def rows(count, number=1):
     """Rows with different documents."""
     return [f"Ana,Paz,{i:08},1999-03-17,{number}" for i in range(count)]
+
+
+def lines_checksum(count, number=1, agency=1):
+    """Of these rows, as the central has them."""
+    return checksum(f"{agency},{row}\r\n".encode() for row in rows(count, number))
 
 
 class AgencyCase(Case):
@@ -243,7 +248,8 @@ class Conversation(AgencyCase):
             self.assertEqual(batches[0].bets[0].document, "00000007")
             for received in (17, 27, 37, 47, 50):
                 caller.answer(received)
-            self.assertEqual(caller.read_finished(), pb.Finished(agency_id=1, total=50))
+            self.assertEqual(caller.read_finished(),
+                             pb.Finished(agency_id=1, total=50, checksum=lines_checksum(50)))
             caller.send_winners(["1", "2"], more=True)
             caller.send_winners([], more=True)
             caller.send_winners(["2"])
@@ -293,15 +299,25 @@ class Conversation(AgencyCase):
             self.assertEqual(self.winners_of(agency), 0)
         self.assertEqual([line.text for line in agency.lines() if line.result == "fail"], [])
 
-    def test_one_bet_stored_after_all(self):
-        """An answer that comes within the pause after a refusal counts: the bet is done, and is not
-        asked about again."""
+    def test_one_bet_refused_for_now(self):
+        """A full disk: nothing was stored, so it asks again after a pause and sends it once more. An
+        answer to nothing, meanwhile, ends the connection."""
         agency = self.agency(1, self.fake.port, mode="bet", CLI_CONNECT_TIMEOUT="6s", **Modes.BET)
         with self.fake.accept() as caller:
             caller.read_question()
             caller.answer()
             caller.read_bets()
             caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "not now")
+            caller.read_question()
+            caller.answer()
+            caller.read_bets()
+            caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "not now")
+            caller.answer(1)
+        with self.fake.accept() as caller:
+            caller.read_question()
+            caller.answer()
+            caller.read_bets()
+            self.assertEqual(agency.lines("apuesta_enviada", "success"), [])
             caller.answer(1)
             self.assertEqual(agency.wait(), 0)
         self.assertEqual(len(agency.lines("apuesta_enviada", "success")), 1)

@@ -31,6 +31,31 @@ MESSAGES = {pb.OPCODE_NEW_BETS: pb.NewBets, pb.OPCODE_ACK: pb.Ack,
             pb.OPCODE_FINISHED: pb.Finished, pb.OPCODE_WINNERS: pb.Winners}
 
 
+def _crc32c_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _crc32c_table()
+
+
+def crc32c(data, crc=0):
+    """The CRC-32C of RFC 3720; `crc` is that of what comes before."""
+    crc ^= 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def checksum(lines):
+    """The field of a message: of these lines of bets.csv."""
+    return crc32c(b"".join(lines)).to_bytes(4, "little")
+
+
 def frame(opcode, body=b""):
     """One frame around a body: bytes, or a message."""
     if not isinstance(body, bytes):

@@ -24,7 +24,7 @@ FAULTS = {
         ),
     ],
     # A torn batch of the first release counts.
-    "old_torn": [(" && crc != record->data_crc)\n", " && false)\n")],
+    "old_torn": [(" && crcs[0] != record->data_crc)\n", " && false)\n")],
     # Without space for a new journal, the one of the first release goes on.
     "old_goes_on": [
         (

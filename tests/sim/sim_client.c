@@ -25,13 +25,17 @@ static struct message message_of(const struct sim_client *client, const struct l
                                                  .count = op->count,
                                                  .offset = op->offset,
                                                  .at = op->at % SIM_REGION_SIZE,
-                                                 .size = op->size};
+                                                 .size = op->size,
+                                                 .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_ASK:
-        message.agency = op->agency;
+        message.ask = (struct message_ask){.agency = op->agency,
+                                           .offset = op->offset,
+                                           .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_FINISH:
-        message.finish = (struct draw_finished){.agency = op->agency, .total = op->total};
+        message.finish = (struct message_finish){
+            .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_OPEN_WINNERS:
         message.count = op->count;
@@ -80,9 +84,11 @@ static enum status client_append(struct ledger *ledger, struct ledger_op *op, ui
     return STATUS_OK;
 }
 
-static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void client_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                       uint64_t offset)
 {
     op->agency = agency;
+    op->offset = offset;
     submit(client_of(ledger), op, MESSAGE_ASK);
 }
 
@@ -170,6 +176,7 @@ static void end_first(struct sim_client *client, const struct message_outcome *o
     op->status = op->kind == KIND_STOPPED ? STATUS_STOPPED : (enum status)outcome->status;
     op->received = outcome->received;
     op->stored = outcome->stored;
+    op->checksum = outcome->checksum;
     op->done(op);
 }
 

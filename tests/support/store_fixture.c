@@ -2,6 +2,7 @@
 
 #include "bets_csv.h"
 #include "cmocka_all.h"
+#include "crc32c.h"
 #include "fault_file_ops.h"
 #include "log.h"
 #include "tmpdir.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define AGENCIES_MAX 10000
 
 const char *const folder_names[FOLDER_FILES] = {"bets.csv", "bets.journal", WINNERS_NAME,
                                                 WINNERS_INDEX_NAME};
@@ -54,6 +57,35 @@ static void close_all(struct store_fixture *self)
     data_dir_close(&self->data_dir);
 }
 
+bool store_fixture_has_damaged_bets;
+
+/* What was recovered has the checksums of the lines that are there. */
+static void check_checksums(const struct store_fixture *self)
+{
+    static uint32_t sums[AGENCIES_MAX + 1]; /* not allocated: tests without memory come here */
+    char path[512];
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+
+    if (store_fixture_has_damaged_bets)
+        return;
+    assert_true(self->draw.agencies <= AGENCIES_MAX);
+    memset(sums, 0, ((size_t)self->draw.agencies + 1) * sizeof(*sums));
+    (void)snprintf(path, sizeof(path), "%s/" BETS_NAME, self->dir);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while ((size = getline(&line, &capacity, file)) > 0) {
+        unsigned long agency = strtoul(line, NULL, 10);
+        assert_true(agency >= 1 && agency <= self->draw.agencies);
+        sums[agency] = crc32c(sums[agency], line, (size_t)size);
+    }
+    for (uint32_t i = 1; i <= self->draw.agencies; i++)
+        assert_int_equal(draw_checksum(&self->draw, i), sums[i]);
+    (void)fclose(file);
+    free(line);
+}
+
 enum status store_fixture_open(struct store_fixture *self, const char *dir,
                                const struct file_ops *ops, const struct commit_limits *limits,
                                uint32_t agencies)
@@ -73,7 +105,9 @@ enum status store_fixture_open(struct store_fixture *self, const char *dir,
         (void)store_fixture_add_record(self, opened);
         status = store_fixture_commit(self);
     }
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        check_checksums(self);
+    else
         close_all(self);
     return status;
 }
@@ -162,18 +196,21 @@ enum status store_fixture_add(struct store_fixture *self, uint32_t agency, uint6
 {
     struct draw_record record = {
         .type = DRAW_BETS, .bets = {.agency = agency, .count = (uint32_t)count, .offset = offset}};
-
-    self->last = draw_apply(&self->draw, &record);
-    if (!self->last.is_recorded)
-        return self->last.status;
-    /* Allocated by the C library, so that tests without memory do not fail here. */
+    uint32_t known = draw_known(&self->draw, &record.bets);
     char *lines = NULL;
+
+    /* Allocated by the C library, so that tests without memory do not fail here. */
     if (posix_memalign((void **)&lines, 16, count * store_csv_encoding.bet_max) != 0)
         return STATUS_NOMEM;
     size_t size =
         store_csv_encoding.encode(agency, store_fixture_bets(agency, offset, count), count, lines);
-    size_t skip = self->last.known > 0 ? store_skip(self->store, lines, size, self->last.known) : 0;
-    return add(self, &record, lines, skip, size);
+    size_t skip = known > 0 ? store_skip(self->store, lines, size, known) : 0;
+    record.bets.checksum = crc32c(draw_checksum(&self->draw, agency), lines + skip, size - skip);
+    self->last = draw_apply(&self->draw, &record);
+    if (self->last.is_recorded)
+        return add(self, &record, lines, skip, size);
+    free(lines);
+    return self->last.status;
 }
 
 enum status store_fixture_commit(struct store_fixture *self)

@@ -39,6 +39,10 @@ struct store_fixture {
 int store_fixture_setup(void **state);
 int store_fixture_teardown(void **state);
 
+/* Set while bets.csv may be damaged before the checkpoint, which no opening notices: then what is
+ * recovered need not have the checksums of its lines. */
+extern bool store_fixture_has_damaged_bets;
+
 /* Opens folder and store, and opens the draw if it is new. `limits` NULL: the usual ones. On
  * failure nothing stays open. */
 enum status store_fixture_open(struct store_fixture *self, const char *dir,

@@ -228,7 +228,7 @@ bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t 
 }
 
 /* The body of a checkpoint: numbers, the bodies of `closed` and `drawn`, the checksums, then of
- * each agency how many bets it has, and then whether it has finished. */
+ * each agency how many bets it has, their checksum, and then whether it has finished. */
 enum {
     AT_BETS = AT_BODY, /* u64: size of bets.csv */
     AT_BETS_CRC = AT_BETS + 8,
@@ -243,7 +243,8 @@ enum {
 static size_t journal_size_of_checkpoint(uint64_t bets, uint64_t agencies)
 {
     return AT_TABLES + journal_round_up((size_t)(bets / BETS_CHUNK_SIZE) * 4) +
-           (size_t)agencies * 8 + journal_round_up((size_t)agencies);
+           (size_t)agencies * 8 + journal_round_up((size_t)agencies * 4) +
+           journal_round_up((size_t)agencies);
 }
 
 enum status journal_encode_checkpoint(const struct draw *draw, const struct bets_extent *extent,
@@ -274,6 +275,9 @@ enum status journal_encode_checkpoint(const struct draw *draw, const struct bets
     at += journal_round_up(chunks * 4);
     for (uint32_t i = 1; i <= draw->agencies; i++, at += 8)
         little_put64(at, draw->agency[i].received);
+    for (uint32_t i = 0; i < draw->agencies; i++)
+        little_put32(at + (size_t)i * 4, draw->agency[i + 1].checksum);
+    at += journal_round_up((size_t)draw->agencies * 4);
     for (uint32_t i = 1; i <= draw->agencies; i++)
         *at++ = draw->agency[i].has_finished;
     journal_seal_fixed(record, size, mark);
@@ -303,13 +307,16 @@ size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp)
 
 static void journal_get_agencies(const uint8_t *at, struct draw *draw)
 {
-    const uint8_t *has_finished = at + (size_t)draw->agencies * 8;
+    const uint8_t *checksum = at + (size_t)draw->agencies * 8;
+    const uint8_t *has_finished = checksum + journal_round_up((size_t)draw->agencies * 4);
 
-    for (uint32_t i = 1; i <= draw->agencies; i++, at += 8) {
-        draw->agency[i] = (struct draw_agency){.received = little_get64(at),
-                                               .has_finished = has_finished[i - 1] != 0};
-        draw->bets += draw->agency[i].received;
-        draw->finished += draw->agency[i].has_finished;
+    for (uint32_t i = 0; i < draw->agencies; i++) {
+        struct draw_agency *agency = &draw->agency[i + 1];
+        *agency = (struct draw_agency){.received = little_get64(at + (size_t)i * 8),
+                                       .checksum = little_get32(checksum + (size_t)i * 4),
+                                       .has_finished = has_finished[i] != 0};
+        draw->bets += agency->received;
+        draw->finished += agency->has_finished;
     }
 }
 

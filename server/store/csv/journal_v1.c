@@ -115,7 +115,8 @@ static enum status v1_take_bets(struct recovery *self, const struct record *reco
 {
     uint64_t size = self->extent.size;
     uint32_t extent_crc = self->extent.crc;
-    uint32_t crc = 0;
+    /* Of these bytes, and of the agency's bets. */
+    uint32_t crcs[] = {0, draw_checksum(self->draw, record->agency)};
     uint64_t known = draw_received(self->draw, record->agency);
     struct draw_record bets = {
         .type = DRAW_BETS,
@@ -131,10 +132,11 @@ static enum status v1_take_bets(struct recovery *self, const struct record *reco
                           "record that does not continue its agency");
         return STATUS_OK;
     }
-    enum status status = recovery_follow_bets(self, record->data_size, &crc, err);
+    enum status status = recovery_follow_bets(self, record->data_size, crcs, 2, err);
     if (status != STATUS_OK)
         return status;
-    if (!recovery_is_at_end(self) && crc != record->data_crc)
+    bets.bets.checksum = crcs[1];
+    if (!recovery_is_at_end(self) && crcs[0] != record->data_crc)
         recovery_mark_end(self, BETS_NAME, size, "checksum mismatch in the batch");
     if (!recovery_is_at_end(self) && !draw_apply(self->draw, &bets).is_recorded)
         recovery_mark_end(self, JOURNAL_NAME, record->at, "bets that the draw does not accept");

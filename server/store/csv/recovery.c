@@ -8,12 +8,14 @@
  */
 #include "recovery.h"
 
+#include "crc32c.h"
 #include "journal_file.h"
 #include "journal_v1.h"
 
-/* Follows the lines of a record: do they continue bets.csv, and are they what they were? */
+/* Follows the lines of a record: do they continue bets.csv, and are they what they were? *checksum,
+ * that of their agency's bets, goes on over them. */
 static enum status recovery_take_lines(struct recovery *self, const struct journal_record *record,
-                                       struct errbuf *err)
+                                       uint32_t *checksum, struct errbuf *err)
 {
     const uint8_t *bytes = NULL;
     size_t got = 0;
@@ -30,8 +32,10 @@ static enum status recovery_take_lines(struct recovery *self, const struct journ
                                &bytes, &got, err);
         if (status == STATUS_OK && bets_extent_append(&self->extent, bytes, got) != STATUS_OK)
             status = file_fail(err, BETS_NAME, STATUS_NOMEM);
+        if (status == STATUS_OK)
+            *checksum = crc32c(*checksum, bytes, got);
     } else {
-        status = recovery_follow_bets(self, record->lines.size, NULL, err);
+        status = recovery_follow_bets(self, record->lines.size, checksum, 1, err);
     }
     if (status == STATUS_OK && !recovery_is_at_end(self) && self->extent.crc != record->lines.crc)
         recovery_mark_end(self, record->has_lines ? JOURNAL_NAME : BETS_NAME,
@@ -57,7 +61,8 @@ static enum status recovery_take_record(struct recovery *self, const struct jour
     struct draw_outcome outcome = {.status = STATUS_INVALID};
 
     if (applied.type == DRAW_BETS) {
-        enum status status = recovery_take_lines(self, record, err);
+        applied.bets.checksum = draw_checksum(self->draw, applied.bets.agency);
+        enum status status = recovery_take_lines(self, record, &applied.bets.checksum, err);
         if (status != STATUS_OK)
             return status;
     }

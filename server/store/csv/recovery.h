@@ -73,8 +73,8 @@ enum status recovery_look(struct recovery *self, uint64_t at, size_t size, const
                           size_t *got, struct errbuf *err);
 
 /* Follows the next `size` bytes of bets.csv, unless they are missing: then the valid part ends.
- * *crc, unless it is NULL, goes on over them. */
-enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *crc,
+ * Each of the `count` checksums goes on over them. */
+enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *crcs, size_t count,
                                  struct errbuf *err);
 
 /* The valid part ends here, and why. */

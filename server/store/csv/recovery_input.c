@@ -67,7 +67,7 @@ bool recovery_is_at_end(const struct recovery *self)
     return self->reason.text[0] != '\0';
 }
 
-enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *crc,
+enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *crcs, size_t count,
                                  struct errbuf *err)
 {
     uint8_t *piece = malloc(RECOVERY_WINDOW);
@@ -88,8 +88,8 @@ enum status recovery_follow_bets(struct recovery *self, size_t size, uint32_t *c
             recovery_mark_end(self, BETS_NAME, self->extent.size, "bets missing");
             break;
         }
-        if (crc != NULL)
-            *crc = crc32c(*crc, piece, got);
+        for (size_t i = 0; i < count; i++)
+            crcs[i] = crc32c(crcs[i], piece, got);
         size -= got;
         self->bytes_done += got;
         status = recovery_pause(self, err);

@@ -78,8 +78,10 @@ static void add(struct fixture *f, const uint8_t *frame, size_t size)
 static void add_ack(struct fixture *f, uint64_t received)
 {
     uint8_t frame[FRAME_MAX_SIZE];
+    const struct wire_ack ack = {
+        .code = LOTTERY__V1__ACK_CODE__ACK_CODE_OK, .received = received, .detail = ""};
 
-    add(f, frame, wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, received, "", frame));
+    add(f, frame, wire_pack_ack(&ack, frame));
 }
 
 static void add_winners(struct fixture *f, const char *text, bool more)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct bets_checksum nothing = {0, false};
+
 static struct bet make_bet(const char *first, const char *last, const char *document,
                            uint32_t number)
 {
@@ -38,7 +40,7 @@ static void test_question(void **state)
     struct batch batch;
 
     (void)state;
-    batch_begin(&batch, 3, 0);
+    batch_begin(&batch, 3, 0, nothing);
     batch_end(&batch);
     Lottery__V1__NewBets *message = unpack(&batch);
     assert_int_equal(message->agency_id, 3);
@@ -59,7 +61,7 @@ static void test_head(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct batch batch;
-        batch_begin(&batch, cases[i].agency, cases[i].offset);
+        batch_begin(&batch, cases[i].agency, cases[i].offset, nothing);
         assert_true(batch_add(&batch, &bet));
         batch_end(&batch);
         Lottery__V1__NewBets *message = unpack(&batch);
@@ -67,6 +69,33 @@ static void test_head(void **state)
         assert_true(message->offset == cases[i].offset);
         lottery__v1__new_bets__free_unpacked(message, NULL);
     }
+}
+
+/* The checksum comes after the bets, and the frame keeps room for it. */
+static void test_checksum(void **state)
+{
+    const struct bet bet = make_bet("Ana", "Paz", "1", 0);
+    struct batch without;
+    struct batch batch;
+
+    (void)state;
+    batch_begin(&without, 1, 7, nothing);
+    batch_begin(&batch, 1, 7, (struct bets_checksum){0x01020304, true});
+    while (batch_add(&without, &bet))
+        continue;
+    while (batch_add(&batch, &bet))
+        continue;
+    batch_end(&without);
+    batch_end(&batch);
+    assert_true(batch.size <= FRAME_MAX_SIZE && without.size <= FRAME_MAX_SIZE);
+    assert_in_range(without.count - batch.count, 0, 1);
+    Lottery__V1__NewBets *message = unpack(&batch);
+    assert_int_equal(message->checksum.len, BETS_CHECKSUM_SIZE);
+    assert_memory_equal(message->checksum.data, "\x04\x03\x02\x01", 4);
+    lottery__v1__new_bets__free_unpacked(message, NULL);
+    message = unpack(&without);
+    assert_int_equal(message->checksum.len, 0);
+    lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
 /* The decoded bets are the same, field by field, in order. */
@@ -82,7 +111,7 @@ static void test_bets_come_out_as_they_went_in(void **state)
     struct batch batch;
 
     (void)state;
-    batch_begin(&batch, 1, 5);
+    batch_begin(&batch, 1, 5, nothing);
     for (size_t i = 0; i < 3; i++)
         assert_true(batch_add(&batch, &bets[i]));
     batch_end(&batch);
@@ -114,7 +143,7 @@ static void test_same_bytes_as_the_generated_code(void **state)
         name[size] = '\0';
         const struct bet short_one = make_bet(name, "b", "30904465", 7574);
         const struct bet long_one = make_bet(name, longest, "30904465", 7574);
-        batch_begin(&batch, 2, 3);
+        batch_begin(&batch, 2, 3, nothing);
         assert_true(batch_add(&batch, &short_one));
         assert_true(batch_add(&batch, &long_one));
         batch_end(&batch);
@@ -129,7 +158,7 @@ static void test_same_bytes_as_the_generated_code(void **state)
 /* Fills the frame with copies of a bet; returns how many bytes stay free. */
 static size_t fill(struct batch *batch, uint64_t offset, const struct bet *bet)
 {
-    batch_begin(batch, 1, offset);
+    batch_begin(batch, 1, offset, nothing);
     while (batch_add(batch, bet))
         continue;
     return FRAME_MAX_SIZE - batch->size;
@@ -148,14 +177,14 @@ static void test_frame_filled_to_the_byte(void **state)
     (void)state;
     /* The name may grow by the bytes that some bets leave free, less the size of the shortest bet.
      */
-    batch_begin(&probe, 1, 0);
+    batch_begin(&probe, 1, 0, nothing);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));
     size_t min = probe.size - empty;
     assert_true(batch_add(&probe, &bet));
     size_t usual = probe.size - empty - min;
 
-    batch_begin(&batch, 1, 0);
+    batch_begin(&batch, 1, 0, nothing);
     while (FRAME_MAX_SIZE - batch.size >= usual + min)
         assert_true(batch_add(&batch, &bet));
     size_t grow = FRAME_MAX_SIZE - batch.size - min;
@@ -191,7 +220,7 @@ static void test_one_bet_always_fits(void **state)
     memset(name, 'x', BET_NAME_MAX);
     name[BET_NAME_MAX] = '\0';
     const struct bet bet = make_bet(name, name, "1234567890123456", 9999);
-    batch_begin(&batch, UINT32_MAX, UINT64_MAX);
+    batch_begin(&batch, UINT32_MAX, UINT64_MAX, nothing);
     assert_true(batch_add(&batch, &bet));
 }
 
@@ -209,7 +238,7 @@ static void test_random_bets(void **state)
         struct batch batch;
         size_t sum = 0;
         size_t head;
-        batch_begin(&batch, 1 + prng_next(&prng), prng_next(&prng));
+        batch_begin(&batch, 1 + prng_next(&prng), prng_next(&prng), nothing);
         head = batch.size;
         for (bool has_room = true; has_room;) {
             size_t size = 1 + prng_below(&prng, BET_NAME_MAX);
@@ -249,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_question),
+        cmocka_unit_test(test_checksum),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_bets_come_out_as_they_went_in),
         cmocka_unit_test(test_same_bytes_as_the_generated_code),

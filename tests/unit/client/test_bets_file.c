@@ -2,8 +2,10 @@
  *
  * Each test writes a file of its own; the clock is a fake one, so that "today" is known.
  */
+#include "bet_line.h"
 #include "bets_file.h"
 #include "cmocka_all.h"
+#include "crc32c.h"
 #include "fake_clock.h"
 #include "tmpdir.h"
 
@@ -60,6 +62,16 @@ static void write_file(const struct fixture *f, const char *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
+/* Seeks until it is there. */
+static enum status seek(struct fixture *f, uint64_t row)
+{
+    enum status status = STATUS_OK;
+
+    for (bool is_done = false; status == STATUS_OK && !is_done;)
+        status = bets_file_seek(f->file, row, &is_done, &f->err);
+    return status;
+}
+
 /* Opens the file again and checks it to its end. */
 static enum status check(struct fixture *f)
 {
@@ -68,7 +80,7 @@ static enum status check(struct fixture *f)
     bets_file_close(f->file);
     f->file = NULL;
     errbuf_set(&f->err, "%s", "");
-    enum status status = bets_file_open(f->path, &f->format, &f->file, &f->err);
+    enum status status = bets_file_open(f->path, &f->format, 1, &f->file, &f->err);
     while (status == STATUS_OK && !is_done)
         status = bets_file_check(f->file, &is_done, &f->err);
     return status;
@@ -86,7 +98,7 @@ static void assert_rows(struct fixture *f, const char *text, uint64_t rows)
     if (check_bytes(f, text, strlen(text)) != STATUS_OK)
         fail_msg("\"%s\": %s", text, f->err.text);
     assert_int_equal(bets_file_rows(f->file), rows);
-    assert_int_equal(bets_file_seek(f->file, 0, &f->err), STATUS_OK);
+    assert_int_equal(seek(f, 0), STATUS_OK);
 }
 
 static void assert_refused_bytes(struct fixture *f, const char *bytes, size_t size, unsigned line,
@@ -405,8 +417,12 @@ static void write_many(const struct fixture *f)
     for (int i = 0; i < MANY_ROWS; i++) {
         if (i % 7 == 0)
             assert_true(fputs("\r\n", file) >= 0);
-        assert_true(fprintf(file, "Ana %d,\"Paz, %d\",%08d,1999-03-17,%d\r\n", i, i, i, i % 10000) >
-                    0);
+        if (i % 3 == 0)
+            (void)fprintf(file, "Ana %d,\"Paz, %d\",%08d,1999-03-17,%d\r\n", i, i, i, i % 10000);
+        else if (i % 3 == 1)
+            (void)fprintf(file, "Ana %d,Paz %d,%08d,1999-03-17,%05d\n", i, i, i, i % 10000);
+        else
+            (void)fprintf(file, "Ana %d,Paz %d,%08d,1999-03-17,%d\r\n", i, i, i, i % 10000);
     }
     assert_int_equal(fclose(file), 0);
 }
@@ -418,9 +434,65 @@ static void assert_row(struct fixture *f, int i)
     char document[32];
 
     (void)snprintf(first, sizeof(first), "Ana %d", i);
-    (void)snprintf(last, sizeof(last), "Paz, %d", i);
+    (void)snprintf(last, sizeof(last), i % 3 == 0 ? "Paz, %d" : "Paz %d", i);
     (void)snprintf(document, sizeof(document), "%08d", i);
     assert_next(f, first, last, document, "1999-03-17", (uint32_t)i % 10000);
+}
+
+/* The checksum of the first rows that write_many() has written. */
+static uint32_t sum_of_many(int count)
+{
+    char texts[3][32];
+    char line[BET_LINE_MAX];
+    uint32_t sum = 0;
+
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(texts[0], sizeof(texts[0]), "Ana %d", i);
+        (void)snprintf(texts[1], sizeof(texts[1]), i % 3 == 0 ? "Paz, %d" : "Paz %d", i);
+        (void)snprintf(texts[2], sizeof(texts[2]), "%08d", i);
+        const struct bet bet = {text_of(texts[0]), text_of(texts[1]), text_of(texts[2]),
+                                text_of("1999-03-17"), (uint32_t)i % 10000};
+        sum = crc32c(sum, line, bet_lines_format(1, &bet, 1, line));
+    }
+    return sum;
+}
+
+/* The checksum is that of the lines that the server has, from whichever row one comes. */
+static void test_checksum(void **state)
+{
+    static const int rows[] = {0, 2 * CHECK_ROWS + 5, 1, CHECK_ROWS, MANY_ROWS, CHECK_ROWS + 1, 7};
+    struct fixture *f = *state;
+
+    write_many(f);
+    assert_int_equal(check(f), STATUS_OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(seek(f, (uint64_t)rows[i]), STATUS_OK);
+        assert_int_equal(bets_file_checksum(f->file), sum_of_many(rows[i]));
+        if (rows[i] == MANY_ROWS)
+            continue;
+        assert_row(f, rows[i]);
+        assert_int_equal(bets_file_checksum(f->file), sum_of_many(rows[i] + 1));
+    }
+}
+
+/* A seek goes on in steps, and another one may begin before it has ended. */
+static void test_seek_in_steps(void **state)
+{
+    struct fixture *f = *state;
+    bool is_done = true;
+    int steps = 0;
+
+    write_many(f);
+    assert_int_equal(check(f), STATUS_OK);
+    assert_int_equal(bets_file_seek(f->file, MANY_ROWS, &is_done, &f->err), STATUS_OK);
+    assert_false(is_done);
+    assert_int_equal(seek(f, 3), STATUS_OK);
+    assert_row(f, 3);
+    for (is_done = false; !is_done; steps++)
+        assert_int_equal(bets_file_seek(f->file, MANY_ROWS - 1, &is_done, &f->err), STATUS_OK);
+    assert_in_range(steps, 1, MANY_ROWS / CHECK_ROWS + 1);
+    assert_row(f, MANY_ROWS - 1);
+    assert_at_end(f);
 }
 
 /* The reader can seek to any row, back and forth: around marks, at both ends, and after the last.
@@ -435,13 +507,13 @@ static void test_seek(void **state)
     assert_int_equal(check(f), STATUS_OK);
     assert_int_equal(bets_file_rows(f->file), MANY_ROWS);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(bets_file_seek(f->file, (uint64_t)rows[i], &f->err), STATUS_OK);
+        assert_int_equal(seek(f, (uint64_t)rows[i]), STATUS_OK);
         for (int row = rows[i]; row < rows[i] + 10 && row < MANY_ROWS; row++)
             assert_row(f, row);
     }
-    assert_int_equal(bets_file_seek(f->file, MANY_ROWS, &f->err), STATUS_OK);
+    assert_int_equal(seek(f, MANY_ROWS), STATUS_OK);
     assert_at_end(f);
-    assert_int_equal(bets_file_seek(f->file, 0, &f->err), STATUS_OK);
+    assert_int_equal(seek(f, 0), STATUS_OK);
     for (int row = 0; row < MANY_ROWS; row++)
         assert_row(f, row);
     assert_at_end(f);
@@ -460,9 +532,9 @@ static void test_seek_at_a_mark(void **state)
         assert_int_equal(fclose(file), 0);
         assert_int_equal(check(f), STATUS_OK);
         assert_int_equal(bets_file_rows(f->file), rows);
-        assert_int_equal(bets_file_seek(f->file, (uint64_t)rows, &f->err), STATUS_OK);
+        assert_int_equal(seek(f, (uint64_t)rows), STATUS_OK);
         assert_at_end(f);
-        assert_int_equal(bets_file_seek(f->file, (uint64_t)rows - 1, &f->err), STATUS_OK);
+        assert_int_equal(seek(f, (uint64_t)rows - 1), STATUS_OK);
         assert_next(f, "Ana", "Paz", "30904465", "1999-03-17", 7574);
         assert_at_end(f);
     }
@@ -492,7 +564,7 @@ static void test_changed_file(void **state)
 
     assert_rows(f, ROW "\n" ROW "\n", 2);
     write_file(f, ROW "\n", strlen(ROW "\n"));
-    assert_int_equal(bets_file_seek(f->file, 0, &f->err), STATUS_INVALID);
+    assert_int_equal(seek(f, 0), STATUS_INVALID);
     (void)snprintf(expected, sizeof(expected), "%s: changed while it was being sent", f->path);
     assert_string_equal(f->err.text, expected);
 }
@@ -505,7 +577,7 @@ static void test_check_in_steps(void **state)
     int calls = 0;
 
     write_many(f);
-    assert_int_equal(bets_file_open(f->path, &f->format, &f->file, &f->err), STATUS_OK);
+    assert_int_equal(bets_file_open(f->path, &f->format, 1, &f->file, &f->err), STATUS_OK);
     while (!is_done) {
         assert_int_equal(bets_file_check(f->file, &is_done, &f->err), STATUS_OK);
         calls++;
@@ -527,13 +599,29 @@ static void test_close_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_line_ends),    CASE(test_no_row),          CASE(test_one_row),
-        CASE(test_blank_lines),  CASE(test_byte_order_mark), CASE(test_names),
-        CASE(test_numbers),      CASE(test_bad_rows),        CASE(test_fields),
-        CASE(test_quotes),       CASE(test_nul_byte),        CASE(test_huge_field),
-        CASE(test_longest_row),  CASE(test_no_such_file),    CASE(test_unopenable_file),
-        CASE(test_seek),         CASE(test_seek_at_a_mark),  CASE(test_peek_stays),
-        CASE(test_changed_file), CASE(test_check_in_steps),  cmocka_unit_test(test_close_nothing),
+        CASE(test_line_ends),
+        CASE(test_no_row),
+        CASE(test_one_row),
+        CASE(test_blank_lines),
+        CASE(test_byte_order_mark),
+        CASE(test_names),
+        CASE(test_numbers),
+        CASE(test_bad_rows),
+        CASE(test_fields),
+        CASE(test_quotes),
+        CASE(test_nul_byte),
+        CASE(test_huge_field),
+        CASE(test_longest_row),
+        CASE(test_no_such_file),
+        CASE(test_unopenable_file),
+        CASE(test_seek),
+        CASE(test_seek_in_steps),
+        CASE(test_checksum),
+        CASE(test_seek_at_a_mark),
+        CASE(test_peek_stays),
+        CASE(test_changed_file),
+        CASE(test_check_in_steps),
+        cmocka_unit_test(test_close_nothing),
     };
 
     return cmocka_run_group_tests_name("bets_file", tests, NULL, NULL);

@@ -26,7 +26,7 @@ static enum status check(const char *dir, const char *text, uint64_t *rows)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     assert_int_equal(close(fd), 0);
-    assert_int_equal(bets_file_open(path, &format, &file, &err), STATUS_OK);
+    assert_int_equal(bets_file_open(path, &format, 1, &file, &err), STATUS_OK);
     enum status status = bets_file_check(file, &is_done, &err);
     assert_true(status != STATUS_OK || is_done);
     *rows = bets_file_rows(file);

@@ -241,12 +241,10 @@ static void test_without_id(void **state)
     struct fixture *f = *state;
 
     settings_file_write(&f->file, "bets.header: skip\n", strlen("bets.header: skip\n"));
-    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err),
-                     STATUS_OK);
+    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err), STATUS_OK);
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     settings_file_write(&f->file, "id: 0\n", strlen("id: 0\n"));
-    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err),
-                     STATUS_INVALID);
+    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err), STATUS_INVALID);
 }
 
 /* An error has the file, the line, the key and the reason. */

@@ -115,25 +115,36 @@ static void test_pack_at_the_limit(void **state)
     }
 }
 
-/* An Ack has its three fields, up to the largest count; without detail that text is empty. */
+/* An Ack has its fields, up to the largest numbers; without detail that text is empty. */
 static void test_ack(void **state)
 {
     uint8_t out[FRAME_MAX_SIZE];
 
     (void)state;
-    for (int code = 0; code <= 8; code++) {
-        size_t size =
-            wire_pack_ack((Lottery__V1__AckCode)code, UINT64_MAX - (unsigned)code, "why", out);
+    for (int code = 0; code <= 9; code++) {
+        const struct wire_ack said = {.code = (Lottery__V1__AckCode)code,
+                                      .received = UINT64_MAX - (unsigned)code,
+                                      .detail = "why",
+                                      .checksum = {UINT32_MAX - (unsigned)code, true},
+                                      .stored = UINT32_MAX};
+        size_t size = wire_pack_ack(&said, out);
         Lottery__V1__Ack *ack = unpack_ack(out, size);
+        assert_int_equal(ack->checksum.len, BETS_CHECKSUM_SIZE);
+        assert_int_equal(little_get32(ack->checksum.data), UINT32_MAX - (unsigned)code);
+        assert_int_equal(ack->stored, UINT32_MAX);
         assert_int_equal(ack->code, code);
         assert_true(ack->received == UINT64_MAX - (unsigned)code);
         assert_string_equal(ack->detail, "why");
         lottery__v1__ack__free_unpacked(ack, NULL);
     }
-    size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0, NULL, out);
+    const struct wire_ack said = {.code = LOTTERY__V1__ACK_CODE__ACK_CODE_OK};
+    size_t size = wire_pack_ack(&said, out);
+    assert_int_equal(size, FRAME_HEADER_SIZE + 2); /* what is not said takes no byte */
     Lottery__V1__Ack *ack = unpack_ack(out, size);
     assert_true(ack->received == 0);
     assert_string_equal(ack->detail, "");
+    assert_int_equal(ack->checksum.len, 0);
+    assert_int_equal(ack->stored, 0);
     lottery__v1__ack__free_unpacked(ack, NULL);
 }
 
@@ -148,8 +159,9 @@ static void test_ack_detail_is_cut(void **state)
         memset(detail, 'x', length);
         detail[length] = '\0';
         struct guarded guarded = guarded_copy(detail, length + 1);
-        size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 1,
-                                    (const char *)guarded.bytes, out);
+        const struct wire_ack said = {.code = LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED,
+                                      .detail = (const char *)guarded.bytes};
+        size_t size = wire_pack_ack(&said, out);
         guarded_free(&guarded);
         Lottery__V1__Ack *ack = unpack_ack(out, size);
         assert_int_equal(strlen(ack->detail), length < DETAIL_MAX ? length : DETAIL_MAX);
@@ -174,7 +186,9 @@ static void test_ack_detail_keeps_utf8_whole(void **state)
             detail[before + (sizeof(detail) - 1 - before) / width * width] = '\0';
             size_t kept =
                 before >= DETAIL_MAX ? DETAIL_MAX : before + (DETAIL_MAX - before) / width * width;
-            size_t size = wire_pack_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, detail, out);
+            const struct wire_ack said = {.code = LOTTERY__V1__ACK_CODE__ACK_CODE_OK,
+                                          .detail = detail};
+            size_t size = wire_pack_ack(&said, out);
             Lottery__V1__Ack *ack = unpack_ack(out, size);
             assert_int_equal(strlen(ack->detail), kept);
             assert_memory_equal(ack->detail, detail, kept);
@@ -189,18 +203,24 @@ static void test_finished(void **state)
     static const struct {
         uint32_t agency;
         uint64_t total;
-    } cases[] = {{0, 0}, {1, 78697}, {UINT32_MAX, UINT64_MAX}};
+        struct bets_checksum checksum;
+    } cases[] = {
+        {0, 0, {0, false}}, {1, 78697, {0, true}}, {UINT32_MAX, UINT64_MAX, {UINT32_MAX, true}}};
     uint8_t out[FRAME_MAX_SIZE];
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        size_t size = wire_pack_finished(cases[i].agency, cases[i].total, out);
+        size_t size = wire_pack_finished(cases[i].agency, cases[i].total, cases[i].checksum, out);
         struct frame frame = only_frame(out, size, LOTTERY__V1__OPCODE__OPCODE_FINISHED);
         Lottery__V1__Finished *finished =
             lottery__v1__finished__unpack(NULL, frame.body_size, frame.body);
         assert_non_null(finished);
         assert_int_equal(finished->agency_id, cases[i].agency);
         assert_true(finished->total == cases[i].total);
+        struct bets_checksum checksum;
+        assert_true(bets_checksum_read(finished->checksum.data, finished->checksum.len, &checksum));
+        assert_int_equal(checksum.is_given, cases[i].checksum.is_given);
+        assert_int_equal(checksum.value, cases[i].checksum.value);
         lottery__v1__finished__free_unpacked(finished, NULL);
     }
 }

@@ -7,6 +7,7 @@
 #include "prng.h"
 
 #include "cmocka_all.h"
+#include "crc32c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define AGENCIES 3
+#define LINE_MAX_SIZE 24
 #define NUMBER 7574
 #define PEERS 3
 #define REGION 4096
@@ -182,40 +184,81 @@ static void hand_in(struct fixture *f, unsigned peer, const struct message *mess
     assert_true(ledger_core_message(f->core, f->peers[peer].peer, message));
 }
 
-static void append(struct fixture *f, unsigned peer, uint32_t agency, uint64_t offset,
-                   uint32_t count)
+/* The lines of an agency's bets are made of their numbers. Returns the size. */
+static size_t put_line(uint32_t agency, uint64_t bet, char out[LINE_MAX_SIZE])
+{
+    return (size_t)snprintf(out, LINE_MAX_SIZE, "%uD%u\n", agency, (unsigned)bet);
+}
+
+/* The checksum of the agency's first `count` bets. */
+static uint32_t sum_of(uint32_t agency, uint64_t count)
+{
+    char line[LINE_MAX_SIZE];
+    uint32_t sum = 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        sum = crc32c(sum, line, put_line(agency, i, line));
+    return sum;
+}
+
+/* Hands in a batch of an agency that says that the checksum of the bets before it is `claimed`. */
+static void append_after(struct fixture *f, unsigned peer, uint32_t agency, uint64_t offset,
+                         uint32_t count, struct message_claim claimed)
 {
     static uint64_t at; /* each batch at another place */
     struct message message = {.kind = MESSAGE_APPEND};
-    char line[24];
+    char line[LINE_MAX_SIZE];
     size_t size = 0;
 
     if (at > REGION - 512)
         at = 0;
     for (uint32_t i = 0; i < count; i++) {
-        int length = snprintf(line, sizeof(line), "%uD%u\n", agency, (unsigned)(offset + i));
-        memcpy(f->peers[peer].region + at + size, line, (size_t)length);
-        size += (size_t)length;
+        size_t length = put_line(agency, offset + i, line);
+        memcpy(f->peers[peer].region + at + size, line, length);
+        size += length;
     }
-    message.append = (struct message_append){agency, count, offset, at, (uint32_t)size};
+    message.append = (struct message_append){.agency = agency,
+                                             .count = count,
+                                             .offset = offset,
+                                             .at = at,
+                                             .size = (uint32_t)size,
+                                             .claimed = claimed};
     at += size;
+    hand_in(f, peer, &message);
+}
+
+static void append(struct fixture *f, unsigned peer, uint32_t agency, uint64_t offset,
+                   uint32_t count)
+{
+    append_after(f, peer, agency, offset, count, (struct message_claim){0});
+}
+
+static void finish_with(struct fixture *f, unsigned peer, uint32_t agency, uint64_t total,
+                        struct message_claim claimed)
+{
+    struct message message = {.kind = MESSAGE_FINISH};
+
+    message.finish = (struct message_finish){.agency = agency, .total = total, .claimed = claimed};
     hand_in(f, peer, &message);
 }
 
 static void finish(struct fixture *f, unsigned peer, uint32_t agency, uint64_t total)
 {
-    struct message message = {.kind = MESSAGE_FINISH};
+    finish_with(f, peer, agency, total, (struct message_claim){0});
+}
 
-    message.finish = (struct draw_finished){.agency = agency, .total = total};
+static void ask_with(struct fixture *f, unsigned peer, uint32_t agency, uint64_t offset,
+                     struct message_claim claimed)
+{
+    struct message message = {.kind = MESSAGE_ASK};
+
+    message.ask = (struct message_ask){.agency = agency, .offset = offset, .claimed = claimed};
     hand_in(f, peer, &message);
 }
 
 static void ask(struct fixture *f, unsigned peer, uint32_t agency)
 {
-    struct message message = {.kind = MESSAGE_ASK};
-
-    message.agency = agency;
-    hand_in(f, peer, &message);
+    ask_with(f, peer, agency, 0, (struct message_claim){0});
 }
 
 static void close_draw(struct fixture *f, unsigned peer)
@@ -474,13 +517,14 @@ static void test_bad_messages(void **state)
     struct fixture *f = *state;
     struct message message = {.kind = MESSAGE_APPEND};
 
-    message.append = (struct message_append){1, 1, 0, REGION - 1, 2};
+    message.append = (struct message_append){.agency = 1, .count = 1, .at = REGION - 1, .size = 2};
     assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
     append(f, 1, 2, 0, 2);
     (void)memcpy(f->peers[0].region, "2D0\n2D1\n", 8); /* two bets that are known, and no third */
-    message.append = (struct message_append){2, 3, 0, 0, 8};
+    message.append = (struct message_append){.agency = 2, .count = 3, .size = 8};
     assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
-    message.append = (struct message_append){2, 3, 1, 0, 3}; /* not even one */
+    message.append =
+        (struct message_append){.agency = 2, .count = 3, .offset = 1, .size = 3}; /* not even one */
     assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
     message = (struct message){.kind = MESSAGE_OUTCOME};
     assert_false(ledger_core_message(f->core, f->peers[0].peer, &message));
@@ -766,6 +810,54 @@ static void test_winners_lost(void **state)
     assert_int_equal(f->tells_count, 2); /* the supervisor knows */
 }
 
+/* What an agency says of its bets is compared where both know them, and the outcome says what is
+ * there. */
+static void test_content(void **state)
+{
+    struct fixture *f = *state;
+    const struct message_claim wrong = {4711, 1};
+    const struct message_claim nothing = {0, 1};
+    const struct message_claim first = {sum_of(1, 1), 1};
+    const struct message_claim all = {sum_of(1, 3), 1};
+
+    append_after(f, 0, 1, 0, 2, nothing);
+    ask_with(f, 0, 1, 2, (struct message_claim){sum_of(1, 2), 1});
+    ask_with(f, 0, 1, 2, wrong);
+    ask_with(f, 0, 1, 1, wrong); /* of fewer bets than there are: nobody knows */
+    append_after(f, 0, 1, 2, 1, wrong);
+    append_after(f, 0, 1, 1, 2, wrong);
+    append_after(f, 0, 1, 1, 1, wrong);
+    append_after(f, 0, 1, 0, 1, wrong); /* ends before the last known bet */
+    append_after(f, 0, 1, 3, 1, wrong);
+    append_after(f, 0, 1, 1, 2, first);
+    append_after(f, 0, 1, 1, 2, first); /* again */
+    finish_with(f, 0, 1, 3, wrong);
+    finish_with(f, 0, 1, 2, wrong);
+    finish_with(f, 0, 1, 3, all);
+    finish_with(f, 0, 1, 3, wrong);
+    finish_with(f, 0, 9, 0, nothing);
+    ledger_core_commit(f->core);
+    static const struct {
+        enum status status;
+        uint64_t received;
+    } expected[] = {
+        {STATUS_OK, 2},         {STATUS_OK, 2},
+        {STATUS_MISMATCH, 2},   {STATUS_OK, 2},
+        {STATUS_MISMATCH, 2},   {STATUS_MISMATCH, 2},
+        {STATUS_MISMATCH, 2},   {STATUS_OK, 2},
+        {STATUS_GAP, 2},        {STATUS_OK, 3},
+        {STATUS_OK, 3},         {STATUS_MISMATCH, 3},
+        {STATUS_INCOMPLETE, 3}, {STATUS_OK, 3},
+        {STATUS_MISMATCH, 3},   {STATUS_UNKNOWN_AGENCY, 0},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct message_outcome outcome = next_outcome(&f->peers[0]);
+        assert_int_equal(outcome.status, expected[i].status);
+        assert_int_equal(outcome.received, expected[i].received);
+        assert_int_equal(outcome.checksum, sum_of(1, expected[i].received));
+    }
+}
+
 /* The settings against the record. */
 static void test_settings(void **state)
 {
@@ -817,18 +909,22 @@ struct model {
 };
 
 static enum status model_apply(struct model *model, bool is_bets, uint32_t agency, uint64_t number,
-                               uint32_t count)
+                               uint32_t count, bool is_right)
 {
     uint64_t *received = &model->received[agency];
 
     if (agency < 1 || agency > AGENCIES)
         return STATUS_UNKNOWN_AGENCY;
+    if (!is_bets && !is_right && number == *received)
+        return STATUS_MISMATCH;
     if (!is_bets) {
         model->has_finished[agency] |= number == *received;
         return number == *received ? STATUS_OK : STATUS_INCOMPLETE;
     }
     if (number > *received)
         return STATUS_GAP;
+    if (!is_right && number + count >= *received)
+        return STATUS_MISMATCH;
     if (number + count > *received && model->has_finished[agency])
         return STATUS_CLOSED;
     if (number + count > *received)
@@ -857,11 +953,14 @@ static size_t random_group(struct fixture *f, struct prng *prng, struct model *m
         uint64_t number = model->received[of->agency] + prng_below(prng, 8);
         number = number < 4 ? 0 : number - 4;
         bool is_bets = prng_below(prng, 30) != 0;
+        bool is_right = prng_below(prng, 8) != 0;
+        struct message_claim claimed = {sum_of(of->agency, number) + !is_right,
+                                        !is_right || prng_below(prng, 2) == 0};
         if (is_bets)
-            append(f, of->peer, of->agency, number, bets);
+            append_after(f, of->peer, of->agency, number, bets, claimed);
         else
-            finish(f, of->peer, of->agency, number);
-        of->status = model_apply(model, is_bets, of->agency, number, bets);
+            finish_with(f, of->peer, of->agency, number, claimed);
+        of->status = model_apply(model, is_bets, of->agency, number, bets, is_right);
         of->received = model->received[of->agency];
     }
     return count;
@@ -904,8 +1003,11 @@ static void test_random(void **state)
                 expect(f, expected[i].peer, fails ? STATUS_NOSPACE : expected[i].status,
                        fails ? before.received[expected[i].agency] : expected[i].received);
         }
-        for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        for (uint32_t agency = 1; agency <= AGENCIES; agency++) {
             assert_int_equal(draw_received(&f->draw, agency), model.received[agency]);
+            assert_int_equal(draw_checksum(&f->draw, agency),
+                             sum_of(agency, model.received[agency]));
+        }
     }
 }
 
@@ -923,6 +1025,7 @@ int main(void)
         CASE(test_bad_messages),
         CASE(test_close),
         CASE(test_full_group),
+        CASE(test_content),
         CASE(test_news),
         CASE(test_closing),
         CASE(test_closing_fails),

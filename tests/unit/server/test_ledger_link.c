@@ -219,7 +219,7 @@ static void on_done(struct ledger_op *op)
     done_count++;
     done_last = op;
     if (call->next != NULL)
-        ledger_ask(call->f->ledger, &call->next->op, 77);
+        ledger_ask(call->f->ledger, &call->next->op, 77, 0);
     if (call->closes) {
         ledger_client_close(call->f->client);
         call->f->client = NULL;
@@ -270,7 +270,7 @@ static void submit(struct fixture *f, struct call *call, unsigned i)
     }
     prepare(f, call);
     if (i % 3 == 1)
-        ledger_ask(f->ledger, &call->op, i);
+        ledger_ask(f->ledger, &call->op, i, 0);
     else
         ledger_finish(f->ledger, &call->op, 1, i);
 }
@@ -283,7 +283,7 @@ static void check_message(struct fixture *f, unsigned i)
         check_append(f, &message, i, 1 + i % 4);
     } else if (i % 3 == 1) {
         assert_int_equal(message.kind, MESSAGE_ASK);
-        assert_int_equal(message.agency, i);
+        assert_int_equal(message.ask.agency, i);
     } else {
         assert_int_equal(message.kind, MESSAGE_FINISH);
         assert_int_equal(message.finish.total, i);
@@ -392,13 +392,13 @@ static void test_in_flight(void **state)
     start(f, NULL);
     for (uint32_t i = 0; i < MESSAGE_IN_FLIGHT + MORE; i++) {
         prepare(f, &calls[i]);
-        ledger_ask(f->ledger, &calls[i].op, i);
+        ledger_ask(f->ledger, &calls[i].op, i, 0);
     }
     greet(f, false);
     for (unsigned quiet = 0; quiet < 20; quiet++) {
         loop_turn(&f->loop);
         while (receive_now(f, &message, &fd)) {
-            assert_int_equal(message.agency, received++);
+            assert_int_equal(message.ask.agency, received++);
             quiet = 0;
         }
     }
@@ -406,7 +406,7 @@ static void test_in_flight(void **state)
     for (unsigned i = 0; i < 10; i++)
         answer(f, STATUS_OK, i);
     for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(receive(f).agency, received++);
+        assert_int_equal(receive(f).ask.agency, received++);
     loop_turn(&f->loop);
     assert_false(receive_now(f, &message, &fd));
     ledger_client_close(f->client); /* ends the others with STOPPED */
@@ -437,10 +437,10 @@ static void test_nonsense(void **state)
     hang_up(f);
     done_count = 0;
     prepare(f, &call);
-    ledger_ask(f->ledger, &call.op, 5);
+    ledger_ask(f->ledger, &call.op, 5, 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         greet(f, false);
-        assert_int_equal(receive(f).agency, 5);
+        assert_int_equal(receive(f).ask.agency, 5);
         send_bytes(f, &bad[i], sizeof(bad[i]));
         int old = f->raw;
         loop_until(&f->loop, has_link, f, "next link");
@@ -471,7 +471,7 @@ static void test_in_pieces(void **state)
     done_count = 0;
     start(f, NULL);
     prepare(f, &call);
-    ledger_ask(f->ledger, &call.op, 1);
+    ledger_ask(f->ledger, &call.op, 1, 0);
     greet(f, false);
     for (size_t i = 0; i < sizeof(messages); i++) {
         assert_int_equal(f->news, i >= MESSAGE_SIZE);
@@ -497,8 +497,8 @@ static void test_within_done(void **state)
     calls[0].next = &calls[2];
     calls[1].next = &calls[3];
     calls[1].closes = true;
-    ledger_ask(f->ledger, &calls[0].op, 1);
-    ledger_ask(f->ledger, &calls[1].op, 2);
+    ledger_ask(f->ledger, &calls[0].op, 1, 0);
+    ledger_ask(f->ledger, &calls[1].op, 2, 0);
     greet(f, false);
     for (unsigned i = 0; i < 3; i++)
         answer(f, STATUS_OK, i);
@@ -524,7 +524,7 @@ static void test_files_are_lost(void **state)
     start(f, NULL);
     for (unsigned i = 0; i < 3; i++)
         prepare(f, &calls[i]);
-    ledger_ask(f->ledger, &calls[0].op, 1);
+    ledger_ask(f->ledger, &calls[0].op, 1, 0);
     ledger_client_open_winners(f->client, &calls[1].op, 3);
     ledger_client_draw(f->client, &calls[2].op, &drawn, true);
     greet(f, false);
@@ -561,13 +561,13 @@ static void test_nobody_listens(void **state)
     done_count = 0;
     start(f, NULL);
     prepare(f, &call);
-    ledger_ask(f->ledger, &call.op, 6);
+    ledger_ask(f->ledger, &call.op, 6, 0);
     for (unsigned i = 0; i < 3; i++)
         (void)uv_run(&f->loop, UV_RUN_ONCE); /* an attempt each */
     assert_int_equal(done_count, 0);
     listen_now(f);
     greet(f, false);
-    assert_int_equal(receive(f).agency, 6);
+    assert_int_equal(receive(f).ask.agency, 6);
 }
 
 /* The ledger's end of a link that the fixture does not have. */
@@ -593,7 +593,7 @@ static void drop_without_memory(struct fixture *f, struct call *asks, unsigned c
     alloc_fault_after(0);
     for (unsigned i = 0; i < count; i++) {
         prepare(f, &asks[i]);
-        ledger_ask(f->ledger, &asks[i].op, i);
+        ledger_ask(f->ledger, &asks[i].op, i, 0);
     }
     assert_true(alloc_fault_end());
 }
@@ -700,12 +700,12 @@ static enum link_verdict on_messages(void *owner, const struct message *messages
 
     assert_true(count <= LINK_READ_MESSAGES);
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(messages[i].agency, side->received++);
+        assert_int_equal(messages[i].ask.agency, side->received++);
     assert_false(link_take_fds(side->link, &fd, 2));
     if (link_take_fds(side->link, &fd, 1)) {
         struct stat stat;
         assert_int_equal(fstat(fd, &stat), 0);
-        assert_int_equal(stat.st_size, messages[count - 1].agency);
+        assert_int_equal(stat.st_size, messages[count - 1].ask.agency);
         assert_int_equal(stat.st_size % EACH, 0);
         assert_int_equal(close(fd), 0);
         side->fds++;
@@ -750,13 +750,13 @@ static void send_next(struct side *side)
 {
     struct message message = {.kind = MESSAGE_ASK};
 
-    message.agency = side->sent++;
-    if (message.agency % EACH != 0) {
+    message.ask.agency = side->sent++;
+    if (message.ask.agency % EACH != 0) {
         assert_int_equal(link_send(side->link, &message), STATUS_OK);
         return;
     }
     int fd = memfd_create("test", MFD_CLOEXEC);
-    assert_int_equal(ftruncate(fd, message.agency), 0);
+    assert_int_equal(ftruncate(fd, message.ask.agency), 0);
     assert_int_equal(link_send_fds(side->link, &message, &fd, 1), STATUS_OK);
 }
 

@@ -315,7 +315,7 @@ static void test_operations(void **state)
     assert_int_equal(call.op.received, 15);
     assert_int_equal(append(f, first, &call, AGENCIES + 1, 0, 1), STATUS_UNKNOWN_AGENCY);
     call = (struct call){.op.done = on_done};
-    ledger_ask(second, &call.op, 1);
+    ledger_ask(second, &call.op, 1, 0);
     assert_true(ledger_backlog(second) > 0);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.received, 15);
@@ -525,7 +525,7 @@ static void test_descriptors(void **state)
         call = (struct call){.op.done = on_files};
         behind = (struct call){.op.done = on_done};
         ledger_client_open_winners(f->clients[0].client, &call.op, counts[i]);
-        ledger_ask(ledger, &behind.op, 1);
+        ledger_ask(ledger, &behind.op, 1, 0);
         wait_for(f, &behind.is_done);
         assert_true(call.is_done);
         assert_int_equal(call.op.status, STATUS_OK);

@@ -42,8 +42,10 @@ struct fixture {
     unsigned gone;
 };
 
-static void ask_ledger(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void ask_ledger(struct ledger *ledger, struct ledger_op *op, uint32_t agency,
+                       uint64_t offset)
 {
+    (void)offset;
     struct fixture *f = (struct fixture *)ledger;
 
     (void)agency;

@@ -117,8 +117,9 @@ static enum status fake_append(struct ledger *ledger, struct ledger_op *op, uint
     return STATUS_OK;
 }
 
-static void fake_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void fake_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t offset)
 {
+    op->offset = offset;
     (void)take(ledger, ASK, op, agency);
 }
 

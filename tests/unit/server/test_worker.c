@@ -81,9 +81,10 @@ static void submit(struct ledger *ledger, struct ledger_op *op)
     client->ops[client->submitted++] = op;
 }
 
-static void fake_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency)
+static void fake_ask(struct ledger *ledger, struct ledger_op *op, uint32_t agency, uint64_t offset)
 {
     (void)agency;
+    (void)offset;
     submit(ledger, op);
 }
 
@@ -420,7 +421,7 @@ static void test_winners(void **state)
     uint8_t frame[FRAME_MAX_SIZE];
 
     for (open_failures = 0; open_failures < 2; open_failures++) {
-        size_t size = wire_pack_finished(1, 0, frame);
+        size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
         start(f);
         (void)tell(f, NEWS);
         sockets_write(f->agency, frame, size);
@@ -447,7 +448,7 @@ static void test_winners_are_lost(void **state)
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         unsigned lost = statuses[i] != STATUS_IO;
-        size_t size = wire_pack_finished(1, 0, frame);
+        size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
         open_failures = 3;
         open_status = statuses[i];
         start(f);
@@ -482,7 +483,7 @@ static void test_winners_are_damaged_later(void **state)
 {
     struct fixture *f = *state;
     uint8_t frame[FRAME_MAX_SIZE];
-    size_t size = wire_pack_finished(1, 0, frame);
+    size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
 
     read_failures = 1;
     start(f);
