@@ -1,7 +1,9 @@
 #include "sim_agency.h"
 
+#include "bets_checksum.h"
 #include "frame.h"
 #include "sim_bets.h"
+#include "sim_content.h"
 #include "sim_ledger.h"
 #include "sim_random.h"
 #include "sim_trace.h"
@@ -67,11 +69,13 @@ static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count
     message.offset = offset;
     message.n_bets = count;
     message.bets = pointers;
+    struct sim_sent sent = {.offset = offset, .count = count};
+    uint8_t checksum[BETS_CHECKSUM_SIZE];
+    message.checksum = sim_content_say(agency, offset, checksum, &sent);
     SIM_TRACE("agency %u sends %u bets from %u", agency->id, count, (unsigned)offset);
     if (count > 0 && offset + count <= agency->bets && offset + count > agency->base)
         agency->ends[offset + count - agency->base] = true;
-    send_message(agency, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &message.base,
-                 (struct sim_sent){.offset = offset, .count = count});
+    send_message(agency, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &message.base, sent);
 }
 
 static void send_finished(struct sim_agency *agency, uint64_t total)
@@ -80,9 +84,11 @@ static void send_finished(struct sim_agency *agency, uint64_t total)
 
     message.agency_id = agency->id;
     message.total = total;
+    struct sim_sent sent = {.is_finished = true, .total = total};
+    uint8_t checksum[BETS_CHECKSUM_SIZE];
+    message.checksum = sim_content_say(agency, total, checksum, &sent);
     SIM_TRACE("agency %u sends Finished %u", agency->id, (unsigned)total);
-    send_message(agency, LOTTERY__V1__OPCODE__OPCODE_FINISHED, &message.base,
-                 (struct sim_sent){.is_finished = true, .total = total});
+    send_message(agency, LOTTERY__V1__OPCODE__OPCODE_FINISHED, &message.base, sent);
 }
 
 static uint32_t batch_size(const struct sim_agency *agency, uint64_t offset)
@@ -216,6 +222,8 @@ static void take_refusal(struct sim_agency *agency, const struct sim_sent *sent,
         is_allowed = !sent->is_known;
     else if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
         is_allowed = true;
+    else if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH)
+        is_allowed = sent->is_content_wrong;
     else if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED)
         is_allowed = sent->offset + sent->count > agency->bets;
     if (!is_allowed)
@@ -236,6 +244,7 @@ static void take_ack(struct sim_agency *agency, const uint8_t *body, size_t size
     if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY && ack->received < sent.acked)
         sim_fail("agency %u had %u bets acked, and is told that %u count", agency->id,
                  (unsigned)sent.acked, (unsigned)ack->received);
+    sim_content_check(agency, &sent, ack);
     if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         take_ack_ok(agency, &sent, ack->received);
     else

@@ -22,10 +22,12 @@ struct sim_conn;
 struct sim_sent {
     bool is_finished;
     uint64_t offset;
-    uint64_t total; /* of a Finished */
-    uint32_t count; /* bets; 0: asks */
-    uint64_t acked; /* when it was sent */
-    bool is_known;  /* is the agency one of those of the server that it was sent to? */
+    uint64_t total;        /* of a Finished */
+    uint32_t count;        /* bets; 0: asks */
+    uint64_t acked;        /* when it was sent */
+    bool is_known;         /* is the agency one of those of the server that it was sent to? */
+    bool says_content;     /* it has a checksum */
+    bool is_content_wrong; /* which is not that of the bets */
 };
 
 struct sim_agency {
