@@ -416,6 +416,63 @@ static void hold_draw(struct fixture *f)
     assert_int_equal(service_send_winners(f->service, &err), STATUS_OK);
 }
 
+static bool send_content(struct side *side, uint32_t agency, const void *checksum, size_t size)
+{
+    Lottery__V1__NewBets message;
+    uint8_t body[FRAME_BODY_MAX];
+
+    lottery__v1__new_bets__init(&message);
+    message.agency_id = agency;
+    message.offset = 3;
+    message.checksum = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)checksum};
+    size_t body_size = lottery__v1__new_bets__pack(&message, body);
+    return dispatch_message(&side->session, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, body, body_size);
+}
+
+/* The next answer must be this Ack; `content` is 0 if it says nothing of the bets. */
+static void assert_content(struct side *side, Lottery__V1__AckCode code, uint32_t content,
+                           uint32_t stored)
+{
+    struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_ACK);
+    Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, frame.body_size, frame.body);
+    struct bets_checksum checksum;
+
+    assert_non_null(ack);
+    assert_int_equal(ack->code, code);
+    assert_true(bets_checksum_read(ack->checksum.data, ack->checksum.len, &checksum));
+    assert_int_equal(checksum.is_given, content != 0);
+    assert_int_equal(checksum.value, content);
+    assert_int_equal(ack->stored, stored);
+    lottery__v1__ack__free_unpacked(ack, NULL);
+}
+
+/* What an agency says of its bets reaches the ledger, and only who says something is told. */
+static void test_content(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    assert_true(send_content(side, 2, "\x01\x02\x03\x04", 4));
+    assert_true(send_content(side, 2, "", 0));
+    assert_true(send_content(side, 2, "\x01\x02\x03\x04", 4));
+    assert_true(f->fake.taken[0].op->claimed.is_given);
+    assert_int_equal(f->fake.taken[0].op->claimed.value, 0x04030201);
+    assert_int_equal(f->fake.taken[0].op->offset, 3);
+    assert_false(f->fake.taken[1].op->claimed.is_given);
+    for (int i = 0; i < 3; i++) {
+        f->fake.taken[i].op->checksum = 0xabcd;
+        end_op(f, i < 2 ? STATUS_OK : STATUS_MISMATCH, 7, 0);
+    }
+    assert_content(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0xabcd, 0);
+    assert_content(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 0, 0);
+    assert_content(side, LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH, 0xabcd, 0);
+    assert_true(send_content(side, 1, "\x01\x02\x03\x04", 4)); /* refused without the ledger */
+    assert_content(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0xabcd, 0);
+    assert_int_equal(f->fake.count, 3);
+    assert_false(send_content(side, 2, "abc", 3));
+    assert_content(side, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 0, 0);
+}
+
 /* A batch reaches the ledger unchanged, and is answered once the ledger has ended it. */
 static void test_batch(void **state)
 {
@@ -1331,6 +1388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_batch),
+        CASE(test_content),
         CASE(test_question),
         CASE(test_codes),
         CASE(test_invalid_bets),
