@@ -2,7 +2,7 @@
 
 #include "assertion.h"
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint64_t shorter_of(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -18,11 +18,11 @@ uint64_t patience_count(struct patience *patience, uint64_t now_ms)
 {
     ASSERT(now_ms >= patience->counted_ms);
     uint64_t passed_ms = now_ms - patience->counted_ms;
-    uint64_t step_ms = smaller(passed_ms, PATIENCE_STEP_MS);
+    uint64_t step_ms = shorter_of(passed_ms, PATIENCE_STEP_MS);
 
     patience->counted_ms = now_ms;
     if (patience->wait == PATIENCE_HELD) {
-        patience->spent_ms -= smaller(patience->spent_ms, passed_ms);
+        patience->spent_ms -= shorter_of(patience->spent_ms, passed_ms);
         return step_ms;
     }
     patience->spent_ms += step_ms;
@@ -66,7 +66,7 @@ static uint64_t patience_left(uint64_t limit_ms, uint64_t counted_ms)
 {
     if (limit_ms == 0)
         return PATIENCE_TICK_MS;
-    return limit_ms > counted_ms ? smaller(limit_ms - counted_ms, PATIENCE_TICK_MS) : 1;
+    return limit_ms > counted_ms ? shorter_of(limit_ms - counted_ms, PATIENCE_TICK_MS) : 1;
 }
 
 uint64_t patience_next_ms(const struct patience *patience)
@@ -79,5 +79,5 @@ uint64_t patience_next_ms(const struct patience *patience)
         return patience->limit_ms > 0 ? left : 0;
     if (patience->limit_ms == 0 && patience->answer_ms == 0)
         return 0;
-    return smaller(left, patience_left(patience->answer_ms, patience->silent_ms));
+    return shorter_of(left, patience_left(patience->answer_ms, patience->silent_ms));
 }
