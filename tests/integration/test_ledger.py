@@ -99,9 +99,7 @@ class Dying(LedgerCase):
         is_over.set()
         killer.join()
         for peer in peers:
-            for number in range(batches):
-                ack = peer.ack()
-                self.assertEqual((ack.code, ack.received), (pb.ACK_CODE_OK, (number + 1) * each))
+            self.check_acks([peer.ack() for _ in range(batches)], each)
         for peer in peers:
             self.assertEqual(peer.winners(), [f"{peer.agency}{i:05}"
                                               for i in range(0, batches * each, 50)])
@@ -113,6 +111,17 @@ class Dying(LedgerCase):
         self.assert_one_draw(server)
         self.assertIn(f"draw: closed, {agencies} agencies, winning number {WINNER}\n",
                       self.check(server))
+
+    def check_acks(self, acks, each):
+        """There is one for each batch, in order. The next ledger knows the batches that the killed one
+        stored without saying so: it answers the first of them with the number of all its bets."""
+        self.assertEqual({ack.code for ack in acks}, {pb.ACK_CODE_OK})
+        received = [ack.received for ack in acks]
+        self.assertEqual(received, sorted(received))
+        for number, count in enumerate(received, start=1):
+            self.assertEqual(count % each, 0)
+            self.assertGreaterEqual(count, number * each)
+        self.assertEqual(received[-1], len(acks) * each)
 
     def test_killed_between_the_record_and_the_line(self):
         """The ledger is killed right when the winners have their names: the record of the draw is being
