@@ -194,11 +194,16 @@ static bool lottery_conn_has_room_again(const struct lottery_conn *conn)
             conn->has_more);
 }
 
+/* Reads from the peer, maybe again. Its time begins, because until now it could not send anything;
+ * only that of the handshake runs on. */
 static void lottery_conn_read(struct lottery_conn *conn)
 {
     if (conn->state == LOTTERY_CONN_READING)
         return;
     lottery_conn_set_state(conn, LOTTERY_CONN_READING);
+    conn->frame_ms = clock_monotonic_ms();
+    if (conn->session.agency != 0)
+        conn->heard_ms = conn->frame_ms;
     if (stream_read_start(conn->base.stream) != STATUS_OK)
         lottery_conn_close(conn, "cannot read");
 }

@@ -20,6 +20,7 @@
 #define TURN_MESSAGES 64 /* taken from one connection in a turn of the loop */
 #define OUTSTANDING_MAX 1024
 #define REFUSED_MAX 64
+#define BACKLOG_MAX ((size_t)16 * 1024)
 #define RESTS_MAX ((size_t)4 * 1024 * 1024)
 #define MUCH ((size_t)64 * 1024 * 1024) /* more than the ledger's backlog may be */
 #define LIMIT_MS 60000                  /* every limit of time */
@@ -143,6 +144,17 @@ static void ask_as(struct fixture *f, uint32_t agency)
     question.agency_id = agency;
     size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
     sockets_write(f->other, frame, size);
+}
+
+/* Goes on after the first byte of a question. */
+static void ask_rest(struct fixture *f)
+{
+    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    question.agency_id = 1;
+    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
+    sockets_write(f->other, frame + 1, size - 1);
 }
 
 /* Asks many times with one write. */
@@ -546,6 +558,108 @@ static void test_no_limit_while_others_wait(void **state)
     assert_limits_run(f);
 }
 
+/* Puts a connection in the place of the first one. It is a Unix socket, which holds a fixed number
+ * of bytes; a TCP socket that is full may also drop what acknowledges its own bytes. */
+static const struct conn *use_small_buffers(struct fixture *f)
+{
+    int fds[2];
+
+    assert_int_equal(close(f->other), 0);
+    loop_until_count(&f->loop, &f->gone, 1, "on_gone");
+    f->gone = 0;
+    sockets_pair_unix(fds, 4096);
+    f->other = fds[1];
+    assert_int_equal(conn_accept(&f->conns, fds[0], in6addr_any), STATUS_OK);
+    return LIST_ITEM(f->conns.conns.ring.next, struct conn, in_set);
+}
+
+/* The next messages are taken, reach the ledger, and are answered. */
+static void answer_all(struct fixture *f)
+{
+    some_turns(f);
+    end_operations(f);
+    f->taken = f->ended = 0;
+    some_turns(f);
+}
+
+/* Asks on and on, and reads no answer, until the next one would be too much. Then asks once more,
+ * with the first byte of another question. Returns how many it asked before that one. */
+static unsigned ask_until_held(struct fixture *f, const struct conn *conn)
+{
+    size_t answer = 0;
+    unsigned asked = 0;
+
+    for (size_t backlog = 0; backlog + answer < BACKLOG_MAX; asked++) {
+        ask(f);
+        answer_all(f);
+        answer = stream_backlog(conn->stream) - backlog;
+        backlog += answer;
+    }
+    ask(f);
+    sockets_write(f->other, (const uint8_t *)"\0", 1);
+    answer_all(f);
+    assert_true(stream_backlog(conn->stream) >= BACKLOG_MAX);
+    return asked + 1;
+}
+
+/* Reads all answers; returns how many there are. */
+static unsigned read_answers(struct fixture *f, const struct conn *conn)
+{
+    uint8_t answers[64 * 1024];
+    size_t size = 0;
+    size_t read_now;
+    bool has_ended = false;
+
+    do {
+        some_turns(f);
+        read_now = sockets_read(f->other, answers + size, sizeof(answers) - size, &has_ended);
+        size += read_now;
+    } while (read_now > 0 || stream_backlog(conn->stream) > 0);
+    assert_false(has_ended);
+    return count_frames(answers, size);
+}
+
+/* A peer that reads no answers is not read from, and cut off in the end. */
+static void test_answers_that_are_not_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct conn *conn = use_small_buffers(f);
+
+    (void)ask_until_held(f, conn);
+    assert_not_read(f, 0);
+    assert_limits_run(f);
+}
+
+/* When it has read them all, it is read from again. The rest of a frame that had begun may take the
+ * whole time again: nobody wanted to read it. */
+static void test_answers_that_are_read_late(void **state)
+{
+    struct fixture *f = *state;
+    const struct conn *conn = use_small_buffers(f);
+
+    unsigned asked = ask_until_held(f, conn);
+    fake_clock.now_ms += LIMIT_MS - 1;
+    check(f);
+    assert_open(f);
+    assert_int_equal(read_answers(f, conn), asked);
+    assert_limits_run(f);
+}
+
+/* And what it has sent in between is taken. */
+static void test_questions_while_held(void **state)
+{
+    struct fixture *f = *state;
+    const struct conn *conn = use_small_buffers(f);
+
+    unsigned asked = ask_until_held(f, conn);
+    ask_rest(f);
+    assert_not_read(f, 0);
+    assert_int_equal(read_answers(f, conn), asked);
+    wait_for_messages(f, 2);
+    end_operations(f);
+    assert_int_equal(read_answers(f, conn), 2);
+}
+
 /* The link to the ledger was closed before the outcome came: the agency gets no answer, only the
  * end of the connection. */
 static void test_lost_outcome(void **state)
@@ -598,6 +712,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_limit_while_paused, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_no_limit_while_others_wait, begin, end),
+        cmocka_unit_test_setup_teardown(test_answers_that_are_not_read, begin, end),
+        cmocka_unit_test_setup_teardown(test_answers_that_are_read_late, begin, end),
+        cmocka_unit_test_setup_teardown(test_questions_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_outcome, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
     };
