@@ -8,6 +8,24 @@
  * also between two messages of one read, the rest stays in the frame reader. Of one read that is
  * not much while few connections keep a rest; while many do, all are read from in small pieces.
  *
+ * States, and what ends each of them:
+ *
+ *   READING  a read brings more messages than belong in a turn (READY), fills the connection
+ *            (HELD), or finds no room in the worker (PAUSED); the peer ends its side (ENDED)
+ *   READY    the next turn of the loop; `turns` is active as long as anybody is ready
+ *   HELD     what fills the connection goes: an answer is sent (on_progress), or the peer has read
+ *            all answers (on_drain); if the session was closed, its last answer (on_finish)
+ *   PAUSED   `turns` comes to it while the worker has room. lottery_conns_wake starts that: after
+ *            an answer to anybody, when the log has room, and once a second, as an answer that
+ *            nobody is left to get wakes nobody
+ *   ENDED    the last answer is sent (on_progress, on_drain); the peer resets the connection, which
+ *            is looked at once a second; the server stops, and the ledger has ended all messages
+ *   CLOSING  the stream is closed (on_closed), about a second after all is sent at the latest
+ *
+ * Besides, a broken connection ends each of them, and answers that the peer does not read for too
+ * long. While READING there is a limit of time for the peer's messages too; READY, HELD and PAUSED
+ * are times in which it cannot send any, so they do not count.
+ *
  * Failure modes: a frame over the limit ends the session with MALFORMED. The connection breaks: it
  * is closed; operations that the ledger has taken are still stored. The peer sends faster than the
  * ledger stores, or does not read: we stop reading from it until that has changed. All peers
