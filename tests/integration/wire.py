@@ -74,11 +74,19 @@ class Closed(Exception):
 
 
 class Peer:
-    """One connection of an agency."""
+    """One connection of an agency. `receive_buffer` bytes are asked for as its SO_RCVBUF."""
 
-    def __init__(self, port, agency=1, timeout=20):
+    def __init__(self, port, agency=1, timeout=20, receive_buffer=None):
         self.agency = agency
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.buffer = b""
 
     def __enter__(self):
