@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <sys/random.h>
 
-#define EARLIEST_ZONE_S (14 * 60 * 60) /* UTC+14, where each day begins first */
+#define EARLIEST_ZONE_S ((time_t)14 * 60 * 60) /* UTC+14, where each day begins first */
 
 static uint64_t clock_system_monotonic_ms(void)
 {
