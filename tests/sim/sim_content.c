@@ -82,7 +82,7 @@ void sim_content_check(const struct sim_agency *agency, const struct sim_sent *s
     bool is_told = ack->checksum.len == BETS_CHECKSUM_SIZE;
 
     if (is_told != sent->says_content || (!is_told && (ack->checksum.len > 0 || ack->stored > 0)))
-        sim_fail("agency %u is told of its bets what it has not asked, or is not", agency->id);
+        sim_fail("agency %u is told about its bets without asking, or not told", agency->id);
     if (is_told && ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY &&
         little_get32(ack->checksum.data) != sum_of(agency, (uint32_t)ack->received))
         sim_fail("agency %u: its first %u bets are other ones", agency->id,
