@@ -5,8 +5,8 @@
  *
  * Failure modes: not a name either: refused, with a hint at what is often meant. The name is not
  * found: refused. The name service does not answer: the child waits for it, and a signal to stop
- * ends both. A child, because a lookup can be neither interrupted nor left behind in a thread of a
- * process that will fork.
+ * ends both. The child dies: nothing is known about the name. A child, because a lookup can be
+ * neither interrupted nor left behind in a thread of a process that will fork.
  */
 #include "resolve.h"
 
@@ -133,23 +133,38 @@ static enum status resolve_wait(int fd)
     return fds[1].revents != 0 ? STATUS_STOPPED : STATUS_OK;
 }
 
-static enum status resolve_ask(const char *name, struct resolve_answer *answer)
+static enum status resolve_fail(struct errbuf *err, const char *why)
 {
-    enum status status = STATUS_IO;
+    errbuf_set(err, "cannot look up SERVER_IP: %s", why);
+    return STATUS_IO;
+}
+
+/* Waits for the child's answer and reads it. */
+static enum status resolve_receive(int fd, struct resolve_answer *answer, struct errbuf *err)
+{
+    enum status status = resolve_wait(fd);
+
+    if (status == STATUS_IO)
+        return resolve_fail(err, strerror(errno));
+    if (status == STATUS_OK && read(fd, answer, sizeof(*answer)) != (ssize_t)sizeof(*answer))
+        return resolve_fail(err, "the process that does it has died");
+    return status;
+}
+
+static enum status resolve_ask(const char *name, struct resolve_answer *answer, struct errbuf *err)
+{
     pid_t parent = getpid();
     int fds[2];
 
     if (pipe2(fds, O_CLOEXEC) < 0)
-        return STATUS_IO;
+        return resolve_fail(err, strerror(errno));
     pid_t pid = fork();
     if (pid == 0)
         resolve_child(name, fds[1], parent);
+    enum status status = pid < 0 ? resolve_fail(err, strerror(errno)) : STATUS_OK;
     (void)close(fds[1]);
     if (pid > 0) {
-        status = resolve_wait(fds[0]);
-        if (status == STATUS_OK &&
-            read(fds[0], answer, sizeof(*answer)) != (ssize_t)sizeof(*answer))
-            status = STATUS_IO;
+        status = resolve_receive(fds[0], answer, err);
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
     }
@@ -166,9 +181,7 @@ enum status resolve_listen_ip(struct server_settings *settings, struct errbuf *e
     if (!resolve_is_name(settings->ip))
         return resolve_refuse(settings, err, "is neither an IP address nor a name",
                               resolve_hint(settings->ip));
-    enum status status = resolve_ask(settings->ip, &answer);
-    if (status == STATUS_IO)
-        errbuf_set(err, "cannot look up SERVER_IP: %s", strerror(errno));
+    enum status status = resolve_ask(settings->ip, &answer, err);
     if (status != STATUS_OK)
         return status;
     if (answer.code != 0)

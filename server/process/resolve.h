@@ -10,8 +10,9 @@
  * "server", stay as they are; another name is looked up, and becomes its first IPv4 address, or its
  * first IPv6 address if it has no other. STATUS_INVALID when it is neither, or is not found: *err
  * has "file:line: SERVER_IP: reason". STATUS_STOPPED when SIGTERM or SIGINT, which the caller has
- * blocked, arrive meanwhile; they stay pending. STATUS_IO when the system refuses. Then the
- * settings are unchanged. Blocks on the name service; forks a process for that. */
+ * blocked, arrive meanwhile; they stay pending. STATUS_IO when the system refuses, or when the
+ * process that looks it up dies. Then the settings are unchanged. Blocks on the name service; forks
+ * a process for that. */
 enum status resolve_listen_ip(struct server_settings *settings, struct errbuf *err);
 
 #endif

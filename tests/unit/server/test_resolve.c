@@ -28,6 +28,8 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
         return EAI_SERVICE;
     while (strcmp(host, "slow.test") == 0)
         (void)pause();
+    if (strcmp(host, "deadly.test") == 0)
+        _exit(3);
     first.ai_next = strcmp(host, "both.test") == 0 ? &second : NULL;
     *out = strcmp(host, "nothing.test") == 0 ? NULL : &first;
     return strcmp(host, "127.0.0.l") == 0 ? EAI_NONAME : 0;
@@ -139,12 +141,26 @@ static void test_signal(void **state)
     assert_int_equal(sigwait(&set, &number), 0); /* so that it ends nothing */
 }
 
+/* The process that looks it up dies: the reason says that, and does not blame the name. */
+static void test_death(void **state)
+{
+    struct server_settings settings = settings_of("deadly.test");
+    struct errbuf err = {{0}};
+
+    (void)state;
+    assert_int_equal(resolve_listen_ip(&settings, &err), STATUS_IO);
+    assert_string_equal(err.text, "cannot look up SERVER_IP: the process that does it has died");
+    assert_string_equal(settings.ip, "deadly.test");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_death),
     };
 
     (void)inet_pton(AF_INET, "192.0.2.7", &v4.sin_addr);
