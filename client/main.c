@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     enum status loaded = client_settings_load(&command_line.sources, &settings, &err);
     if (loaded == STATUS_STOPPED) { /* by a signal, while the file kept us waiting */
         LOG(INFO, "exit", SUCCESS);
+        log_output_finish(LOG_NO_LIMIT);
         return AGENCY_EXIT_OK;
     }
     if (loaded != STATUS_OK)

@@ -51,6 +51,7 @@ static int server_fail_settings(const char *reason)
 static int server_stop_early(void)
 {
     LOG(INFO, "exit", SUCCESS);
+    log_output_finish(LOG_NO_LIMIT);
     return EXIT_SUCCESS;
 }
 

@@ -1,4 +1,5 @@
 """The log's way out: descriptors that are closed, readers that stall, files that are full."""
+import contextlib
 import itertools
 import fcntl
 import os
@@ -12,7 +13,7 @@ import unittest
 
 from fake_server import FakeServer
 from programs import (BIN, SANITIZER, Case, Line, Program, Server, children_of, environment_with,
-                      wait_until)
+                      open_files_of, wait_until)
 from wire import Peer, bet, frame, pb
 
 
@@ -253,6 +254,32 @@ class Stalled(Case):
                 status, seconds = agency.stop_stalled()
                 self.assertEqual(status, 0)
                 self.assertLess(seconds, self.STOP_SECONDS)
+
+    def test_a_stop_before_the_start(self):
+        """SIGTERM while the settings are waited for, and a pipe that is full until a little later: the
+        line about the end is not lost."""
+        for program, name in (("lottery-server", "config.ini"), ("lottery-agency", "config.yaml")):
+            with self.subTest(program):
+                os.mkfifo(self.folder / name)
+                reader, writer = os.pipe()
+                filler = os.fdopen(os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK),
+                                   "wb", buffering=0)
+                while filler.write(b"x" * 4096):
+                    pass
+                process = subprocess.Popen([BIN / program], cwd=self.folder, stdout=writer,
+                                           stderr=subprocess.DEVNULL, env=environment_with({}))
+                os.close(writer)
+                filler.close()
+                wait_until(lambda pid=process.pid, name=name:
+                           any(path.endswith(name) for path in open_files_of(pid)),
+                           "the pipe to be open")
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.2)
+                with os.fdopen(reader, "rb") as file:
+                    output = file.read().lstrip(b"x").decode()
+                self.assertEqual(process.wait(timeout=20), 0, output)
+                self.assertRegex(output, r"^[^\n]* action: exit \| result: success\n$")
 
     def test_a_neighbour_made_it_non_blocking(self):
         """With O_NONBLOCK on a stdout that is shared, all lines arrive whole, however slowly it is
