@@ -4,7 +4,8 @@
  * conn_free, which takes the connection from its set and tells the set's owner.
  *
  * Failure modes: no memory, or the loop refuses the socket: it is closed, and on_gone is called at
- * once. The conversation cannot start: the stream is closed, and conn_free follows as always.
+ * once. The conversation cannot start: the stream is closed, and conn_free follows as always. The
+ * process was stopped for a while: time limits are checked a second later.
  */
 #include "conn.h"
 
@@ -20,7 +21,8 @@
 #include <unistd.h>
 
 #define CHECK_MS 1000
-#define QUIET_MS 1000        /* longer than a health check of a server that answers */
+#define LATE_MS (3 * CHECK_MS / 2) /* after the last check */
+#define QUIET_MS 1000              /* longer than a health check of a server that answers */
 #define STRANGERS_BURST 2000 /* connections that are logged although their peers are unknown */
 #define CROWD 16             /* connections whose memory is worth giving back */
 
@@ -99,11 +101,22 @@ static void conn_set_trim(struct conn_set *set)
     set->peak = set->count;
 }
 
+/* Is the check so late that the process must have been stopped, or kept from running? Not twice in
+ * a row: on a machine that is always so busy, limits have to hold, too. */
+static bool conn_set_is_late(struct conn_set *set, uint64_t now)
+{
+    set->is_late = !set->is_late && now - set->checked_ms >= LATE_MS;
+    set->checked_ms = now;
+    return set->is_late;
+}
+
 static void conn_set_on_check(uv_timer_t *timer)
 {
     struct conn_set *set = timer->data;
     uint64_t now = clock_monotonic_ms();
 
+    if (conn_set_is_late(set, now))
+        return;
     LIST_FOR_EACH (node, &set->conns) {
         struct conn *conn = conn_of(node);
         if (conn->is_from_here && !conn->is_told && now - conn->since_ms >= QUIET_MS)
@@ -119,6 +132,8 @@ void conn_set_init(struct conn_set *set, const struct conn_set_config *config)
     list_init(&set->conns);
     set->count = 0;
     set->peak = 0;
+    set->checked_ms = clock_monotonic_ms();
+    set->is_late = false;
     (void)uv_timer_init(stream_hub_loop(config->hub), &set->check_timer);
     set->check_timer.data = set;
     (void)uv_timer_start(&set->check_timer, conn_set_on_check, CHECK_MS, CHECK_MS);

@@ -23,7 +23,8 @@ struct conn_ops {
     /* The stream is open, nothing has been read yet. If the socket cannot be used, it is not
      * called, and on_closed comes alone. */
     enum status (*start)(struct conn *conn);
-    /* Checks the time limits; called once a second. `now_ms` is monotonic. */
+    /* Checks the time limits; called once a second, except when that is late: then we did not do
+     * our part, and what has arrived meanwhile is read first. `now_ms` is monotonic. */
     void (*check)(struct conn *conn, uint64_t now_ms);
     /* The worker stops: read nothing more, finish what has begun, close. May be called again. */
     void (*stop)(struct conn *conn);
@@ -46,6 +47,8 @@ struct conn_set {
     size_t count;
     size_t peak; /* the most there were since memory was last given back */
     uv_timer_t check_timer;
+    uint64_t checked_ms; /* monotonic: when it was last time to check */
+    bool is_late;        /* it came late then, so nothing was checked */
 };
 
 struct conn {

@@ -3,10 +3,12 @@
 Every test has an honest agency on the same server, whose bets must be stored and acknowledged all the
 while.
 """
+import os
 import pathlib
 import random
 import re
 import resource
+import signal
 import socket
 import struct
 import threading
@@ -14,7 +16,7 @@ import time
 import unittest
 
 from flood import FloodProcess
-from programs import BIN, Case, wait_until
+from programs import BIN, Case, children_of, wait_until
 from wire import HEADER, Closed, Peer, bet, frame, pb
 
 GONE = (Closed, ConnectionError)
@@ -274,6 +276,27 @@ class Behaviour(Hostile):
             with Peer(self.lottery.port, 2) as two:
                 self.assertEqual(two.finish(0), [])
             self.assertEqual(waiting.winners(), [])
+
+    def test_a_worker_that_was_stopped(self):
+        """For longer than its limits: what has arrived meanwhile is read before anybody is cut off."""
+        batch = frame(0, pb.NewBets(agency_id=2, offset=0, bets=[bet()]))
+        children = children_of(self.lottery.process.pid)
+        with Peer(self.lottery.port, 2) as peer:
+            peer.received()
+            peer.send_bytes(batch[:5])
+            for pid in children:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                time.sleep(4)
+                peer.send_bytes(batch[5:])
+                self.honest.send_bets([bet(str(self.placed))], self.placed)
+            finally:
+                for pid in children:
+                    os.kill(pid, signal.SIGCONT)
+            self.assertEqual(peer.ack().received, 1)
+            self.placed += 1
+            self.assertEqual(self.honest.ack().received, self.placed)
+        self.check_end()
 
     def test_a_peer_that_never_reads(self):
         """It keeps asking and reads no answer: the server stops reading from it, so that its own memory
