@@ -3,7 +3,7 @@
  * Happy path: create a loop and link up with the ledger. When the ledger has told its news, accept
  * connections in turns with the other workers until a signal asks for a stop. When it says that
  * there are winners, send them. At a stop, accept and read no more, let the ledger finish the
- * messages that were read, answer them, close every connection, end.
+ * messages that were taken, answer them, close every connection, end.
  *
  * Failure modes: something is missing at the start: exit status 1, and the supervisor tries again
  * later. The ledger is away: messages wait for it (ledger_client.h); at the start, connections wait

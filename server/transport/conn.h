@@ -26,7 +26,8 @@ struct conn_ops {
     /* Checks the time limits; called once a second, except when that is late: then we did not do
      * our part, and what has arrived meanwhile is read first. `now_ms` is monotonic. */
     void (*check)(struct conn *conn, uint64_t now_ms);
-    /* The worker stops: read nothing more, finish what has begun, close. May be called again. */
+    /* The worker stops: take no more messages, finish what has begun, close. May be called again.
+     */
     void (*stop)(struct conn *conn);
 };
 

@@ -553,7 +553,8 @@ static void lottery_conn_check(struct conn *base, uint64_t now)
         lottery_conn_close(conn, reason);
 }
 
-/* Stops reading. Messages that were read are still stored and answered; then the connection closes.
+/* Stops reading. Messages that were taken are still stored and answered; then the connection
+ * closes. The rest of a read is not: its messages get no answer, and the agency sends them again.
  */
 static void lottery_conn_stop(struct conn *base)
 {
