@@ -314,7 +314,7 @@ static void dialer_on_won(void *owner, struct stream *stream, const struct socka
     if (!dialer->is_failure_connected)
         dialer->failure[0] = '\0';
     /* Without keepalive we would never notice that the server's machine is gone. */
-    stream_set_keepalive(stream, KEEPALIVE_S);
+    stream_set_keepalive(stream, KEEPALIVE_S, dialer->patience.answer_ms);
     if (stream_read_start(stream) != STATUS_OK) {
         dialer_drop(dialer, STATUS_IO, "cannot read");
         return;

@@ -263,9 +263,9 @@ bool stream_is_finishing(const struct stream *stream)
     return stream->state >= STREAM_FINISHING;
 }
 
-void stream_set_keepalive(struct stream *stream, unsigned idle_s)
+void stream_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms)
 {
-    stream->ops->set_keepalive(stream, idle_s);
+    stream->ops->set_keepalive(stream, idle_s, limit_ms);
 }
 
 bool stream_was_reset(const struct stream *stream)

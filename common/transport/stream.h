@@ -118,8 +118,11 @@ bool stream_is_finishing(const struct stream *stream);
 
 /* Makes the kernel probe a quiet connection, and give up one whose peer acknowledges nothing for
  * two minutes, so that on_end is called if the peer's machine is gone. For TCP, after open or
- * connect. `idle_s` is how long the connection must be quiet before the first probe, in seconds. */
-void stream_set_keepalive(struct stream *stream, unsigned idle_s);
+ * connect. `idle_s` is how long the connection must be quiet before the first probe, in seconds.
+ * `limit_ms` is how long the owner itself lets a peer not read, which for the kernel is the same:
+ * then it gives up a minute later than that, if that is more than two minutes. 0: the owner has no
+ * such limit. */
+void stream_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms);
 
 /* Has the peer reset the connection? For a stream that is not being read from, and so would not
  * notice; this asks the kernel. Always false for Unix streams. */

@@ -27,7 +27,7 @@ struct stream_ops {
     int (*open)(struct stream *stream, int fd);
     /* The stream is connected, by open or connect. */
     void (*on_connected)(struct stream *stream);
-    void (*set_keepalive)(struct stream *stream, unsigned idle_s);
+    void (*set_keepalive)(struct stream *stream, unsigned idle_s, uint64_t limit_ms);
     bool (*was_reset)(const struct stream *stream);
 };
 

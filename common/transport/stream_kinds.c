@@ -1,11 +1,13 @@
 /* The two kinds of streams: TCP and Unix sockets. */
 #include "stream_impl.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define USER_TIMEOUT_MS (2 * 60 * 1000)
+#define USER_TIMEOUT_MIN_MS UINT64_C(120000)
+#define USER_TIMEOUT_MORE_MS 60000 /* than the owner's limit */
 
 static int tcp_init(uv_loop_t *loop, struct stream *stream)
 {
@@ -24,13 +26,21 @@ static void tcp_on_connected(struct stream *stream)
     (void)uv_tcp_nodelay(&stream->handle.tcp, 1);
 }
 
-/* Keepalive probes only a quiet connection. One with bytes on the way would be given up by the
- * kernel after a quarter of an hour; the user timeout (RFC 5482) ends it sooner. It also counts
- * while the peer does not read, so it is longer than the limits that both programs set by
- * themselves: 20 and 30 seconds. */
-static void tcp_set_keepalive(struct stream *stream, unsigned idle_s)
+/* The user timeout also counts while the peer does not read, so it is longer than the limit that
+ * the owner has for that. */
+static unsigned tcp_user_timeout_ms(uint64_t limit_ms)
 {
-    const unsigned timeout_ms = USER_TIMEOUT_MS;
+    if (limit_ms > INT_MAX - USER_TIMEOUT_MORE_MS)
+        return INT_MAX;
+    limit_ms += USER_TIMEOUT_MORE_MS;
+    return (unsigned)(limit_ms > USER_TIMEOUT_MIN_MS ? limit_ms : USER_TIMEOUT_MIN_MS);
+}
+
+/* Keepalive probes only a quiet connection. One with bytes on the way would be given up by the
+ * kernel after a quarter of an hour; the user timeout (RFC 5482) ends it sooner. */
+static void tcp_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms)
+{
+    const unsigned timeout_ms = tcp_user_timeout_ms(limit_ms);
     int fd;
 
     (void)uv_tcp_keepalive(&stream->handle.tcp, 1, idle_s);
@@ -72,10 +82,11 @@ static void unix_on_connected(struct stream *stream)
 }
 
 /* Does nothing: the kernel reports the end of the other process without probes. */
-static void unix_set_keepalive(struct stream *stream, unsigned idle_s)
+static void unix_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms)
 {
     (void)stream;
     (void)idle_s;
+    (void)limit_ms;
 }
 
 static bool unix_was_reset(const struct stream *stream)

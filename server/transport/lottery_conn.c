@@ -480,7 +480,7 @@ static enum status lottery_conn_start(struct conn *base)
     conn->heard_ms = clock_monotonic_ms();
     conn->drained_ms = conn->heard_ms;
     /* Without keepalive, a peer whose machine is gone would stay connected until the draw. */
-    stream_set_keepalive(base->stream, KEEPALIVE_S);
+    stream_set_keepalive(base->stream, KEEPALIVE_S, all->config.frame_ms);
     lottery_conn_read(conn);
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -1133,16 +1134,25 @@ static void test_user_timeout(void **state)
     struct sockaddr_in address;
     int listener = sockets_listen(&address);
     struct side *side = connect_side(f, 0, &address);
-    unsigned timeout_ms = 0;
-    socklen_t size = sizeof(timeout_ms);
+    static const struct {
+        uint64_t limit_ms;
+        unsigned timeout_ms;
+    } cases[] = {
+        {0, 120000},      {30000, 120000},    {60000, 120000},       {60001, 120001},
+        {600000, 660000}, {INT_MAX, INT_MAX}, {UINT64_MAX, INT_MAX}, {INT_MAX - 60000, INT_MAX},
+    };
     int fd;
 
     loop_until_count(&f->loop, &side->connects, 1, "connect");
     assert_int_equal(close(listener), 0);
-    stream_set_keepalive(side->stream, 60);
     assert_int_equal(uv_fileno(&side->stream->handle.any, &fd), 0);
-    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size), 0);
-    assert_in_range(timeout_ms, 60000, 300000);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned timeout_ms = 0;
+        socklen_t size = sizeof(timeout_ms);
+        stream_set_keepalive(side->stream, 60, cases[i].limit_ms);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size), 0);
+        assert_int_equal(timeout_ms, cases[i].timeout_ms);
+    }
 }
 
 /* Nobody listens: reported once, with an error. The stream still has to be closed, for example in

@@ -12,6 +12,7 @@
 #include "test_sockets.h"
 #include "wire.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -694,6 +695,23 @@ static void test_refused_socket(void **state)
     assert_int_equal(close(fds[1]), 0);
 }
 
+/* A longer limit for a peer that does not read is not cut short by the kernel's. */
+static void test_kernel_waits_longer(void **state)
+{
+    struct fixture *f = *state;
+    unsigned timeout_ms = 0;
+    socklen_t size = sizeof(timeout_ms);
+    int fds[2];
+
+    f->lottery_conns.config.frame_ms = 10 * LIMIT_MS;
+    sockets_pair_tcp(fds, 0);
+    f->accepted++;
+    assert_int_equal(conn_accept(&f->conns, fds[0], in6addr_any), STATUS_OK);
+    assert_int_equal(getsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size), 0);
+    assert_true(timeout_ms > 10 * LIMIT_MS);
+    assert_int_equal(close(fds[1]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -717,6 +735,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_questions_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_outcome, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
+        cmocka_unit_test_setup_teardown(test_kernel_waits_longer, begin, end),
     };
 
     return cmocka_run_group_tests_name("lottery_conn", tests, NULL, NULL);
