@@ -1,5 +1,6 @@
 #include "forked.h"
 
+#include "log_limit.h"
 #include "log_output.h"
 
 #include <signal.h>
@@ -12,6 +13,7 @@
 void forked_end_with(pid_t parent)
 {
     log_output_forked();
+    log_limits_forked();
     /* If the parent died before prctl took effect, nothing would ever stop us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);

@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 /* In the child, first thing: has the kernel kill it when `parent`, which forked it, has ended, and
- * leaves the parent's log lines to the parent. Ends it with status 1 if the parent has ended
- * already. */
+ * leaves the parent's log lines, and counts of lines, to the parent. Ends it with status 1 if the
+ * parent has ended already. */
 void forked_end_with(pid_t parent);
 
 /* Writes how a process has ended, by its status of waitpid(2): "killed by signal 9 (Killed)". */

@@ -48,6 +48,12 @@ void log_limits_tell(void)
     }
 }
 
+void log_limits_forked(void)
+{
+    for (; omitting != NULL; omitting = omitting->next)
+        omitting->omitted = 0;
+}
+
 static void log_limit_omit(struct log_limit *limit)
 {
     if (limit->omitted++ > 0)

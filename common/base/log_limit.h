@@ -38,6 +38,9 @@ bool log_limit_take(struct log_limit *limit, enum log_level level, const char *a
 /* Says of all kinds how many lines were omitted: at the end of a process. */
 void log_limits_tell(void);
 
+/* In a process that was just forked: what its parent has omitted is the parent's to tell. */
+void log_limits_forked(void);
+
 /* As LOG, but at most `burst_size` lines at once from this place in the code. */
 #define LOG_LIMITED(burst_size, level, action, result, ...)                                        \
     do {                                                                                           \

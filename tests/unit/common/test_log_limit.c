@@ -1,10 +1,13 @@
 #include "capture.h"
 #include "cmocka_all.h"
 #include "fake_clock.h"
+#include "forked.h"
 #include "log_limit.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PERIOD_MS (1000 / LOG_LIMIT_PER_S)
 
@@ -107,6 +110,36 @@ static void test_told_by_a_later_line(void **state)
     capture_free(&capture);
 }
 
+/* What a process has omitted, it tells itself, and those that it forks do not. */
+static void test_forked(void **state)
+{
+    struct capture capture;
+    pid_t parent = getpid();
+    int status = -1;
+
+    (void)state;
+    capture_begin(&capture);
+    for (unsigned i = 0; i < 8; i++)
+        log_one(i);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        forked_end_with(parent);
+        for (unsigned i = 8; i < 10; i++)
+            log_one(i);
+        log_limits_tell();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    log_limits_tell();
+    capture_end(&capture);
+    assert_int_equal(count(&capture, "omitted"), 2);
+    assert_int_equal(count(&capture, "omitted: 2\n"), 1);
+    assert_int_equal(count(&capture, "omitted: 3\n"), 1);
+    capture_free(&capture);
+}
+
 /* Lines below the level count nothing. */
 static void test_level(void **state)
 {
@@ -132,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limit, begin, end),
         cmocka_unit_test_setup_teardown(test_kinds, begin, end),
         cmocka_unit_test_setup_teardown(test_told_by_a_later_line, begin, end),
+        cmocka_unit_test_setup_teardown(test_forked, begin, end),
         cmocka_unit_test_setup_teardown(test_level, begin, end),
     };
 
