@@ -39,6 +39,8 @@ struct bet_mode_state {
     struct batch batch; /* what was sent last */
     uv_timer_t pause;   /* before asking again */
     enum bet_stage stage;
+    bool has_position;             /* the server has said at least once how many bets there are */
+    uint64_t most;                 /* the highest number of them so far */
     uint64_t before;               /* the agency's bets when we asked last, before ours was sent */
     struct bets_checksum checksum; /* of these, if the server says so */
 };
@@ -116,11 +118,25 @@ static void bet_mode_fail_unknown(struct agency *agency)
                 "the answer was lost: whether the bet is stored is not known");
 }
 
-/* Our bet is not stored: asks for its place once more. Somebody has made progress. */
+/* Our bet is not stored, because another one is in its place: asks for its place once more. */
 static void bet_mode_go_after(struct agency *agency)
 {
-    dialer_made_progress(&agency->dialer);
+    dialer_note_failure(&agency->dialer, "the central has no place for the bet");
     bet_mode_ask(agency, BET_STAGE_ASKING);
+}
+
+/* Notes how many bets the agency has. Only more than ever before are progress, of ours or of
+ * another client's: a server with a full disk, or one that refuses each place that it has named,
+ * would be asked forever. */
+static void bet_mode_note_position(struct agency *agency, uint64_t received)
+{
+    struct bet_mode_state *self = bet_mode_state(agency);
+
+    if (!self->has_position || received > self->most) {
+        dialer_made_progress(&agency->dialer);
+        self->most = received;
+    }
+    self->has_position = true;
 }
 
 /* Takes the answer to a question: which bets the agency has. */
@@ -134,7 +150,7 @@ static void bet_mode_take_position(struct agency *agency, const Lottery__V1__Ack
         return;
     }
     if (self->stage == BET_STAGE_ASKING) {
-        dialer_made_progress(&agency->dialer);
+        bet_mode_note_position(agency, ack->received);
         self->before = ack->received;
         self->checksum = checksum;
         bet_mode_send_bet(agency, BET_STAGE_SENDING);

@@ -249,7 +249,7 @@ class Conversation(PatienceCase):
             caller.answer()
             since = time.monotonic()
             with self.assertRaises(GONE):
-                while True:
+                while time.monotonic() < since + 5 * TIMEOUT:
                     message = caller.read()
                     if message.bets:
                         caller.answer(0, pb.ACK_CODE_STORAGE_ERROR, "no space left")
@@ -261,6 +261,18 @@ class Conversation(PatienceCase):
         """Until patience ends: what the central said is the reason, not its silence."""
         self.check_full_disk("lottery", "apuestas_enviadas")
         self.check_full_disk("bet", "apuesta_enviada")
+
+    def test_a_place_that_is_always_taken(self):
+        """Mode bet, and a central that refuses the place that it has just named."""
+        agency = self.start(self.fake.port, "bet")
+        since = time.monotonic()
+        with self.fake.accept() as caller, self.assertRaises(GONE):
+            while time.monotonic() < since + 5 * TIMEOUT:
+                if caller.read().bets:
+                    caller.answer(3, pb.ACK_CODE_CONTENT_MISMATCH, checksum=b"abcd")
+                else:
+                    caller.answer(3, checksum=b"abcd")
+        self.check_gives_up(agency, ("apuesta_enviada",), ("no place for the bet",), since)
 
     def test_a_pause_longer_than_the_patience(self):
         """The agency is stopped, its answer arrives meanwhile, and it goes on: its own pause is not
