@@ -8,10 +8,10 @@
  * again, and go after its bets. The connection breaks before the answer: connect again and ask. If
  * the agency has at most one bet more than before, ours is sent once more to the same place: the
  * answer tells whether it was stored now, or another one is there. In all other cases it is not
- * known whether ours is stored, and that is what the agency says. The server's disk is full: try
- * again after a pause. No answer in time, no progress for too long: see dialer.h. Any other
- * refusal: failure. A server that says nothing of checksums is believed to have stored ours when it
- * has more bets than before.
+ * known whether ours is stored, and that is what the agency says, as it does whenever it ends
+ * without the answer. The server's disk is full: try again after a pause. No answer in time, no
+ * progress for too long: see dialer.h. Any other refusal: failure. A server that says nothing of
+ * checksums is believed to have stored ours when it has more bets than before.
  */
 #include "bet_mode.h"
 
@@ -30,6 +30,7 @@ enum bet_stage {
     BET_STAGE_SENDING, /* our bet was sent on this connection */
     BET_STAGE_LOST,    /* asking again: our bet was sent, and the answer is lost */
     BET_STAGE_TESTING, /* our bet was sent to the same place again, to see what is there */
+    BET_STAGE_UNKNOWN, /* it was said that nobody knows whether our bet is stored */
     BET_STAGE_DONE     /* our bet is stored */
 };
 
@@ -114,6 +115,7 @@ static void bet_mode_done(struct agency *agency)
 
 static void bet_mode_fail_unknown(struct agency *agency)
 {
+    bet_mode_state(agency)->stage = BET_STAGE_UNKNOWN;
     agency_fail(agency, "apuesta_enviada",
                 "the answer was lost: whether the bet is stored is not known");
 }
@@ -184,6 +186,25 @@ static enum bet_stage bet_mode_next_question(const struct bet_mode_state *self)
                                                                                : BET_STAGE_LOST;
 }
 
+/* Why the server refused. */
+static const char *bet_mode_reason(const Lottery__V1__Ack *ack)
+{
+    const ProtobufCEnumValue *code =
+        protobuf_c_enum_descriptor_get_value(&lottery__v1__ack_code__descriptor, (int)ack->code);
+
+    if (ack->detail[0] != '\0')
+        return ack->detail;
+    return code != NULL ? code->name : "unknown ack code";
+}
+
+static void bet_mode_fail_refused(struct agency *agency, const Lottery__V1__Ack *ack)
+{
+    struct bet_mode_state *self = bet_mode_state(agency);
+
+    self->stage = bet_mode_next_question(self); /* what was refused now is not stored */
+    agency_fail(agency, "apuesta_enviada", bet_mode_reason(ack));
+}
+
 static void bet_mode_on_pause_over(uv_timer_t *timer)
 {
     const struct bet_mode_state *self = bet_mode_state(timer->data);
@@ -213,11 +234,11 @@ static bool bet_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
     if (self->stage == BET_STAGE_DONE || uv_is_active((const uv_handle_t *)&self->pause))
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected acknowledgement");
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
-        bet_mode_try_later(agency, ack->detail);
+        bet_mode_try_later(agency, bet_mode_reason(ack));
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH && is_about_bet)
         bet_mode_go_after(agency);
     else if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
-        agency_fail(agency, "apuesta_enviada", ack->detail);
+        bet_mode_fail_refused(agency, ack);
     else if (is_about_bet)
         bet_mode_take_outcome(agency, ack);
     else
@@ -269,23 +290,29 @@ static enum agency_exit bet_mode_start(struct agency *agency)
     return AGENCY_EXIT_OK;
 }
 
+/* A bet that was sent without an answer may have been stored. */
+static bool bet_mode_is_unanswered(const struct bet_mode_state *self)
+{
+    return self->stage == BET_STAGE_SENDING || self->stage == BET_STAGE_LOST ||
+           self->stage == BET_STAGE_TESTING;
+}
+
 static void bet_mode_close(struct agency *agency)
 {
     struct bet_mode_state *self = bet_mode_state(agency);
 
     uv_close((uv_handle_t *)&self->pause, NULL);
     answer_reader_fini(&self->reader);
+    if (bet_mode_is_unanswered(self))
+        LOG(WARNING, "apuesta_enviada", IN_PROGRESS,
+            LOG_TEXT("reason",
+                     "stopped before the answer: whether the bet is stored is not known"));
 }
 
-/* A bet that was sent without an answer may have been stored. */
 static struct mode_extent bet_mode_extent(const struct agency *agency)
 {
     const struct bet_mode_state *self = agency->state;
 
-    if (self->stage != BET_STAGE_ASKING && self->stage != BET_STAGE_DONE)
-        LOG(WARNING, "apuesta_enviada", IN_PROGRESS,
-            LOG_TEXT("reason",
-                     "stopped before the answer: whether the bet is stored is not known"));
     return (struct mode_extent){self->stage == BET_STAGE_DONE ? 1 : 0, 1};
 }
 

@@ -170,6 +170,43 @@ class OneBet(ContentCase):
                 if status == 1:
                     self.assertIn("whether the bet is stored is not known", agency.output())
 
+    def test_an_end_without_the_answer(self):
+        """It gives up: the reason is that of the last attempt, and the bet may be stored."""
+        with FakeServer() as fake:
+            agency = self.mode_bet(fake.port, 7, CLI_CONNECT_TIMEOUT="2s")
+            with fake.accept() as caller:
+                caller.read_question()
+                caller.answer(3, checksum=b"abcd")
+                caller.read_bets()
+        self.assertEqual(agency.wait(), 1)
+        self.assertEqual(len(agency.lines("connect", "fail")), 1, agency.output())
+        self.assert_says_unknown(agency, 1)
+
+    def test_a_refusal(self):
+        """Always has a reason; the bet is not stored, unless an answer was lost before."""
+        with FakeServer() as fake:
+            agency = self.mode_bet(fake.port, 7)
+            with fake.accept() as caller:
+                caller.read_question()
+                caller.answer(3, checksum=b"abcd")
+                caller.read_bets()
+                caller.answer(3, pb.ACK_CODE_DRAW_CLOSED)
+                self.assertEqual(agency.wait(), 1)
+            self.assertEqual(agency.lines("apuesta_enviada", "fail")[0].details["reason"],
+                             "ACK_CODE_DRAW_CLOSED")
+            self.assert_says_unknown(agency, 0)
+            agency, caller = self.lose_the_answer(fake, 4)
+            with caller:
+                caller.read_bets()
+                caller.answer(4, pb.ACK_CODE_DRAW_CLOSED, "the agency has finished")
+                self.assertEqual(agency.wait(), 1)
+            self.assert_says_unknown(agency, 1)
+
+    def assert_says_unknown(self, agency, times):
+        said = [line for line in agency.lines("apuesta_enviada", "in_progress")
+                if "whether the bet is stored is not known" in line.details["reason"]]
+        self.assertEqual(len(said), times, agency.output())
+
 
 if __name__ == "__main__":
     unittest.main()
