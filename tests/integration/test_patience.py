@@ -103,7 +103,8 @@ class Hole:
 
 class PatienceCase(Case):
     def start(self, port, mode="lottery", count=20, **settings):
-        path = self.folder / "bets.csv"
+        # Each has its own, because another agency may be reading.
+        path = self.folder / f"bets-{len(self.programs)}.csv"
         path.write_text("".join(f"Ana,Paz,{i:08},1999-03-17,1\r\n" for i in range(count)))
         self.began = time.monotonic()
         return self.agency(1, port, path, mode=mode, **{
