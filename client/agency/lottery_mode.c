@@ -262,7 +262,7 @@ static void lottery_mode_take_position(struct agency *agency, const Lottery__V1_
     lottery_mode_note_acked(agency, ack->received);
     progress_begin(&self->progress, ack->received);
     self->stage = LOTTERY_STAGE_SEEKING;
-    dialer_expect(&agency->dialer, PATIENCE_HELD); /* it is us who have to do something */
+    dialer_expect(&agency->dialer, PATIENCE_OWN);
     (void)uv_idle_start(&self->checker, lottery_mode_on_seek);
 }
 

@@ -25,6 +25,8 @@ uint64_t patience_count(struct patience *patience, uint64_t now_ms)
         patience->spent_ms -= shorter_of(patience->spent_ms, passed_ms);
         return step_ms;
     }
+    if (patience->wait == PATIENCE_OWN)
+        return step_ms;
     patience->spent_ms += step_ms;
     patience->silent_ms += step_ms;
     return step_ms;
@@ -51,8 +53,8 @@ void patience_heard(struct patience *patience)
 
 bool patience_is_over(const struct patience *patience)
 {
-    return patience->wait != PATIENCE_HELD && patience->limit_ms > 0 &&
-           patience->spent_ms >= patience->limit_ms;
+    return (patience->wait == PATIENCE_RUNS || patience->wait == PATIENCE_ANSWER) &&
+           patience->limit_ms > 0 && patience->spent_ms >= patience->limit_ms;
 }
 
 bool patience_is_silent(const struct patience *patience)
@@ -73,7 +75,7 @@ uint64_t patience_next_ms(const struct patience *patience)
 {
     uint64_t left = patience_left(patience->limit_ms, patience->spent_ms);
 
-    if (patience->wait == PATIENCE_HELD)
+    if (patience->wait == PATIENCE_HELD || patience->wait == PATIENCE_OWN)
         return 0;
     if (patience->wait == PATIENCE_RUNS)
         return patience->limit_ms > 0 ? left : 0;

@@ -18,6 +18,7 @@
 enum patience_wait {
     PATIENCE_HELD,   /* for something without a limit: the waits before it are forgotten in the time
                         that they took */
+    PATIENCE_OWN,    /* for nothing: the owner is at work itself. What was spent stays spent */
     PATIENCE_RUNS,   /* for progress */
     PATIENCE_ANSWER, /* for progress, and for an answer on an open connection */
 };

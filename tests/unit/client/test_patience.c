@@ -64,6 +64,27 @@ static void test_held(void **state)
     assert_true(patience.spent_ms == 0);
 }
 
+/* The owner's own work costs no patience, and gives none back: a central that makes it work again
+ * and again, without progress, is given up. */
+static void test_own_work(void **state)
+{
+    struct patience patience = patience_of(LIMIT_MS, ANSWER_MS);
+
+    (void)state;
+    for (uint64_t ms = 0; ms < LIMIT_MS; ms += 100) {
+        assert_false(patience_is_over(&patience));
+        patience_expect(&patience, PATIENCE_OWN, patience.counted_ms);
+        assert_true(patience_next_ms(&patience) == 0);
+        pass(&patience, 10 * LIMIT_MS);
+        assert_false(patience_is_over(&patience) || patience_is_silent(&patience));
+        patience_expect(&patience, PATIENCE_ANSWER, patience.counted_ms);
+        pass(&patience, 100);
+    }
+    assert_true(patience_is_over(&patience));
+    patience_expect(&patience, PATIENCE_OWN, patience.counted_ms);
+    assert_false(patience_is_over(&patience));
+}
+
 /* Silence counts only while an answer is due, from when it became due or from the last byte. */
 static void test_silence(void **state)
 {
@@ -129,7 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),   cmocka_unit_test(test_held),
         cmocka_unit_test(test_silence), cmocka_unit_test(test_a_frozen_program),
-        cmocka_unit_test(test_next),
+        cmocka_unit_test(test_next),    cmocka_unit_test(test_own_work),
     };
 
     return cmocka_run_group_tests_name("patience", tests, NULL, NULL);
