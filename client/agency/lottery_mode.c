@@ -537,6 +537,16 @@ static void lottery_mode_on_tick(uv_timer_t *timer)
                   stage_texts[self->stage]);
 }
 
+/* The winners must not take the place of the bets. */
+static enum status lottery_mode_open_winners(struct lottery_mode_state *self, const char *path,
+                                             struct errbuf *err)
+{
+    if (!bets_file_is_at(self->file, path))
+        return winners_file_init(&self->winners_file, path, err);
+    errbuf_set(err, "%s: is the file of bets: set winners.file to another name", path);
+    return STATUS_INVALID;
+}
+
 /* Opens the file of bets, and already the one for the winners: if it cannot be written, that is
  * known before the draw. */
 static bool lottery_mode_open_files(struct agency *agency)
@@ -550,7 +560,7 @@ static bool lottery_mode_open_files(struct agency *agency)
                                         &self->file, &err);
     if (status == STATUS_OK && settings->winners_file[0] != '\0') {
         action = "guardar_ganadores";
-        status = winners_file_init(&self->winners_file, settings->winners_file, &err);
+        status = lottery_mode_open_winners(self, settings->winners_file, &err);
     }
     if (status != STATUS_OK)
         LOG(ERROR, action, FAIL, LOG_UINT("client_id", settings->id), LOG_TEXT("reason", err.text));

@@ -22,6 +22,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHECK_ROWS 4096 /* rows that one call checks, and from one mark to the next */
@@ -110,6 +111,14 @@ void bets_file_close(struct bets_file *file)
     line_reader_close(&file->lines);
     free(file->marks);
     free(file);
+}
+
+bool bets_file_is_at(const struct bets_file *file, const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && info.st_dev == file->lines.info.st_dev &&
+           info.st_ino == file->lines.info.st_ino;
 }
 
 /* Reads the fields of a row that was checked before. Checks the sizes again, because the code that

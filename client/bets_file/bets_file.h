@@ -42,6 +42,9 @@ enum status bets_file_open(const char *path, const struct bets_format *format, u
 /* Closes it. NULL is fine. */
 void bets_file_close(struct bets_file *file);
 
+/* Is it the file at `path`, be it by another name? */
+bool bets_file_is_at(const struct bets_file *file, const char *path);
+
 /* Checks the next rows, a few thousand at most, so that a loop can run in between. Sets *out_done
  * to whether they were the last ones, but only on success; do not call it again after the last, or
  * after an error. STATUS_INVALID, after the last row: some are bad, or there is none; the findings

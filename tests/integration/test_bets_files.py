@@ -285,6 +285,18 @@ class Winners(FilesCase):
         self.assertEqual(told, ["1", "2", "3", "2", "4"])
         self.assertEqual(self.target.read_text(), "1\n2\n3\n2\n4\n")
 
+    def test_the_file_of_bets_itself(self):
+        """Is not replaced by the winners, by whatever name, and that is said before the draw."""
+        path = self.write("bets.csv", f"{ROW}\n" * 3)
+        os.link(path, self.folder / "other.csv")
+        for name in ("bets.csv", "other.csv", "../" + self.folder.name + "/bets.csv"):
+            agency = self.agency(1, self.fake.port, path,
+                                 CLI_WINNERS_FILE=str(self.folder / name))
+            self.assertEqual(agency.wait(), 1, agency.output())
+            self.assertIn("is the file of bets: set winners.file to another name",
+                          agency.lines("guardar_ganadores", "fail")[0].details["reason"])
+        self.assertEqual(path.read_text(), f"{ROW}\n" * 3)
+
     def test_killed_halfway(self):
         """The file is the old one until it is the new one, whole; a signal also takes the temporary
         file away."""
