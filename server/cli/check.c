@@ -39,10 +39,12 @@ static void check_print_tail(const struct store_csv_report *report)
 {
     if (report->bets_torn == 0 && report->journal_torn == 0)
         return;
-    (void)printf("torn tail, never acknowledged, which the next start cuts: %" PRIu64
-                 " bytes of bets.csv, %" PRIu64 " of bets.journal\n",
+    (void)printf("torn tail, which the next start cuts: %" PRIu64 " bytes of bets.csv, %" PRIu64
+                 " of bets.journal\n",
                  report->bets_torn, report->journal_torn);
     (void)puts("what is cut is kept, in files that are named bets.torn-TIME");
+    (void)puts("a crash leaves such a tail; if files were copied or restored, it may hold "
+               "acknowledged bets");
 }
 
 static enum status check_read(const char *dir, struct draw *draw, struct store_csv_report *report,

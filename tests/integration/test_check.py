@@ -83,6 +83,28 @@ class Check(Case):
         self.assertIn("which the next start cuts: 6 bytes of bets.csv, 0 of bets.journal\n"
                       "what is cut is kept, in files that are named bets.torn-TIME\n", output)
 
+    def test_yesterdays_journal(self):
+        """Beside today's bets.csv: what is cut was acknowledged, so nobody says otherwise, and it is
+        kept."""
+        server, _, second = self.fill()
+        self.assertEqual(server.stop(), 0)
+        journal = (self.data / "bets.journal").read_bytes()
+        server = self.server(agencies=2)
+        with Peer(server.port, 2) as peer:
+            self.assertEqual(peer.bets([bet("6")], 2).received, 3)
+        self.assertEqual(server.stop(), 0)
+        bets = (self.data / "bets.csv").read_bytes()
+        (self.data / "bets.journal").write_bytes(journal)
+        status, output, _ = self.check()
+        self.assertEqual(status, 0)
+        self.assertIn("it may hold acknowledged bets\n", output)
+        self.assertNotIn("never", output)
+        server = self.server(agencies=2)
+        line = server.lines("recover_store", "success", bets_bytes_cut=len(bets.splitlines(True)[-1]))
+        self.assertIn("it may hold acknowledged bets", line[0].details["reason"])
+        kept = (self.data / line[0].details["bets_file"]).read_bytes()
+        self.assertEqual((self.data / "bets.csv").read_bytes() + kept, bets)
+
     def test_damage(self):
         server, _, _ = self.fill()
         self.assertEqual(server.stop(), 0)

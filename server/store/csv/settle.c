@@ -164,8 +164,8 @@ static enum status settle_cut_torn(struct recovery *self, struct errbuf *err)
     if (torn.journal > 0)
         self->journal_size = self->journal_end;
     LOG(WARNING, "recover_store", SUCCESS,
-        LOG_TEXT("reason", "a torn tail was set aside: nothing of it was ever acknowledged, unless"
-                           " the folder is a restored copy"),
+        LOG_TEXT("reason", "what follows the last whole record was set aside, as a crash leaves it;"
+                           " if files were copied or restored, it may hold acknowledged bets"),
         LOG_UINT("bets_bytes_cut", torn.bets), LOG_UINT("journal_bytes_cut", torn.journal),
         LOG_TEXT("bets_file", torn.bets > 0 ? torn.bets_name : "none"),
         LOG_TEXT("journal_file", torn.journal > 0 ? torn.journal_name : "none"));
