@@ -400,6 +400,7 @@ class Folder(LedgerCase):
             folder.mkdir()
         ways = {"bets.csv": lambda folder: (folder / "bets.csv").unlink(),
                 "bets.journal": lambda folder: (folder / "bets.journal").unlink(),
+                "cut": lambda folder: os.truncate(folder / "bets.csv", 5),
                 "emptied": empty, "removed": shutil.rmtree, "replaced": replace,
                 "moved": lambda folder: folder.rename(folder.with_name("moved-away"))}
         for name, way in ways.items():

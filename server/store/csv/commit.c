@@ -221,16 +221,20 @@ static enum status commit_settle(struct commit *self, bool is_large, struct errb
 enum status commit_group(struct store *store, struct errbuf *err)
 {
     struct commit *self = commit_of(store);
-    const char *name;
+    const char *name = BETS_NAME;
 
     if (self->is_uncertain)
         return commit_refuse(err);
     if (self->records.size == 0)
         return STATUS_OK;
     bool is_large = self->extent.size - self->bets_size > self->limits->inline_max;
-    enum status status = commit_write(self, is_large, &name);
+    /* Afterwards the file would have its size again, with a hole in it. */
+    bool is_whole = commit_has_bets(self, err);
+    enum status status = is_whole ? commit_write(self, is_large, &name) : STATUS_GONE;
     self->is_draw_ahead = status != STATUS_OK;
-    if (status != STATUS_OK) {
+    if (!is_whole) {
+        bets_extent_cut(&self->extent, self->bets_size, self->bets_crc);
+    } else if (status != STATUS_OK) {
         (void)file_fail(err, name, status);
         if (commit_cut_back(self, err) != STATUS_OK)
             status = STATUS_UNCERTAIN;

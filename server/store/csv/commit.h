@@ -76,6 +76,9 @@ static inline bool commit_has_group(const struct commit *self)
     return self->records.size > 0;
 }
 
+/* Is bets.csv as long as it has to be? Otherwise *err says so. */
+bool commit_has_bets(const struct commit *self, struct errbuf *err);
+
 /* Are the folder and both files where they were? Otherwise *err says what is not. */
 bool commit_is_in_place(const struct commit *self, struct errbuf *err);
 

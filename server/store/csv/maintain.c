@@ -64,10 +64,21 @@ static bool commit_has_file(const struct commit *self, const struct file_id *id,
     return false;
 }
 
+bool commit_has_bets(const struct commit *self, struct errbuf *err)
+{
+    const struct data_dir *data_dir = self->data_dir;
+    struct stat info;
+
+    if (data_dir->ops->fstat(self->bets_fd, &info) < 0 || (uint64_t)info.st_size >= self->bets_size)
+        return true;
+    errbuf_set(err, "data directory %s: %s has become shorter", data_dir->path, BETS_NAME);
+    return false;
+}
+
 bool commit_is_in_place(const struct commit *self, struct errbuf *err)
 {
     return data_dir_is_in_place(self->data_dir, err) &&
-           commit_has_file(self, &self->bets_id, BETS_NAME, err) &&
+           commit_has_file(self, &self->bets_id, BETS_NAME, err) && commit_has_bets(self, err) &&
            commit_has_file(self, &self->journal_id, JOURNAL_NAME, err);
 }
 

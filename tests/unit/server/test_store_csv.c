@@ -462,6 +462,7 @@ static void notices_what_is_gone(void **state)
 {
     static const char *const commands[] = {"rm %s/bets.csv",
                                            "rm %s/bets.journal",
+                                           "truncate -s 5 %s/bets.csv",
                                            "cp %s/bets.csv %s/x && mv %s/x %s/bets.csv",
                                            "mv %s/bets.csv %s/x",
                                            "mv %s/bets.journal %s-x",
