@@ -11,7 +11,7 @@
  * and nothing is written any more. The process dies: what the files have of the group counts in
  * whole batches, which the recovery tells by their checksums; none of it was acknowledged. The
  * directory or a file was moved, removed or replaced: the group is on disk, but nobody would find
- * it there.
+ * it there. bets.csv was cut: the group is not written.
  */
 #include "commit.h"
 
