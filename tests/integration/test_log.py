@@ -256,7 +256,7 @@ class Stalled(Case):
                 self.assertLess(seconds, self.STOP_SECONDS)
 
     def test_a_stop_before_the_start(self):
-        """SIGTERM while the settings are waited for, and a pipe that is full until a little later: the
+        """SIGTERM while it waits for the settings, and a pipe that is full until a little later: the
         line about the end is not lost."""
         for program, name in (("lottery-server", "config.ini"), ("lottery-agency", "config.yaml")):
             with self.subTest(program):
