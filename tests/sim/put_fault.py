@@ -17,11 +17,7 @@ FAULTS = {
     ],
     # Of the files, only the directory is looked for.
     "file_replaced": [
-        (
-            "           commit_has_file(self, &self->bets_id, BETS_NAME, err) &&\n"
-            "           commit_has_file(self, &self->journal_id, JOURNAL_NAME, err);\n",
-            "           commit_has_file(self, &self->bets_id, BETS_NAME, err);\n",
-        ),
+        ("           commit_has_file(self, &self->journal_id, JOURNAL_NAME, err);\n", "           true;\n"),
     ],
     # A torn batch of the first release counts.
     "old_torn": [(" && crcs[0] != record->data_crc)\n", " && false)\n")],
