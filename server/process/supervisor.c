@@ -133,8 +133,10 @@ static void supervisor_serve(struct supervisor *self)
 
 static void supervisor_look_for_stop(struct supervisor *self)
 {
-    if (signals_take_stop(self->signal_fd))
-        self->is_stopping = true;
+    if (!signals_take_stop(self->signal_fd))
+        return;
+    self->is_stopping = true;
+    log_output_stop_all(); /* at once: the next line may have to wait for room */
 }
 
 /* A signal to a whole group of processes may end a child before we have seen the signal ourselves;
