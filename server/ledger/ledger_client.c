@@ -36,6 +36,22 @@ static void client_on_prepare(uv_prepare_t *prepare)
         client_flush(client);
 }
 
+/* Creates a region. A limit on the size of files (ulimit -f) counts for it, too: then it is
+ * smaller. */
+static enum status client_create_region(struct region *region, struct errbuf *err)
+{
+    size_t size = LEDGER_REGION_SIZE;
+    enum status status = region_create(size, region, err);
+
+    while (status == STATUS_NOSPACE && size > LEDGER_REGION_MIN) {
+        size /= 2;
+        status = region_create(size, region, err);
+    }
+    if (status == STATUS_OK)
+        errbuf_set(err, "%s", "");
+    return status;
+}
+
 enum status ledger_client_create(const struct ledger_client_config *config,
                                  struct ledger_client **out, struct errbuf *err)
 {
@@ -51,7 +67,7 @@ enum status ledger_client_create(const struct ledger_client_config *config,
     client->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
     list_init(&client->ops);
     if (config->encoding != NULL) {
-        enum status status = region_create(LEDGER_REGION_SIZE, &client->region, err);
+        enum status status = client_create_region(&client->region, err);
         if (status != STATUS_OK) {
             free(client);
             return status;

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #define LEDGER_REGION_SIZE ((size_t)8 * 1024 * 1024) /* bytes per client */
+#define LEDGER_REGION_MIN ((size_t)512 * 1024)       /* and at least, with room for any batch */
 #define LEDGER_FDS_MAX 70 /* descriptors that ledger_client_open_winners can ask for */
 
 struct ledger_client;

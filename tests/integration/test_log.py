@@ -324,6 +324,17 @@ class Full(Case):
         for pid in (self.process.pid, *children_of(self.process.pid)):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
+    def test_a_small_limit_from_the_start(self):
+        """Less than the memory that a worker shares with the ledger usually has, for which the limit
+        counts, too."""
+        server = self.server(agencies=1, launcher=("prlimit", f"--fsize={1024 * 1024}"))
+        with Peer(server.port) as peer:
+            for offset in range(0, 3000, 100):
+                self.assertEqual(peer.bets([bet(number=1)] * 100, offset).received, offset + 100)
+            self.assertEqual(peer.finish(3000), [])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+
     def test_the_limit_of_a_file(self):
         """The lottery goes on without its log, which says what is missing when there is room again. Where
         the bets have no room either, they are refused as on a full disk, and taken later."""
