@@ -7,7 +7,9 @@ import csv
 import datetime
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -277,6 +279,40 @@ class Server(Program):
         data = (self.folder / "bets.csv").read_bytes()
         assert data == b"" or data.endswith(b"\r\n")
         return data.split(b"\r\n")[:-1]
+
+
+class TerminalAgency:
+    """An agency on a terminal of its own; nothing is in its environment but these settings."""
+
+    def __init__(self, folder, port, file, **settings):
+        self.seen = b""
+        self.master, terminal = pty.openpty()
+        try:
+            self.process = subprocess.Popen(
+                [BIN / "lottery-agency"], cwd=folder, start_new_session=True,
+                stdin=terminal, stdout=terminal, stderr=terminal,
+                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{port}",
+                     "CLI_BETS_FILE": str(file), **settings})
+        except OSError:
+            os.close(self.master)
+            raise
+        finally:
+            os.close(terminal)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def shows(self, text):
+        """Whether this has been on the terminal."""
+        if select.select([self.master], [], [], 0)[0]:
+            with contextlib.suppress(OSError):  # the agency has ended, and all is read
+                self.seen += os.read(self.master, 65536)
+        return text in self.seen
 
 
 class Case(unittest.TestCase):

@@ -1,14 +1,11 @@
 """The agency's program: what it sends, what it does when things go wrong, its exit status."""
-import os
-import pty
-import select
 import subprocess
 import time
 import unittest
 
 from fake_server import FakeServer, free_port
 from frame_proxy import FrameProxy
-from programs import BIN, Case, read_original, wait_until
+from programs import BIN, Case, TerminalAgency, read_original, wait_until
 from wire import Closed, FRAME_MAX, Peer, checksum, frame, pb
 
 ROW = "Ana,Paz,30904465,1999-03-17,7574"
@@ -456,33 +453,16 @@ class Modes(AgencyCase):
     def test_progress_on_a_terminal(self):
         """On a terminal there is a line that says how far it is and what it waits for."""
         path = self.write_rows("bets.csv", rows(3))
-        master, terminal = pty.openpty()
-        self.addCleanup(os.close, master)
-        with FakeServer() as fake:
-            process = subprocess.Popen(
-                [BIN / "lottery-agency"], cwd=self.folder, start_new_session=True,
-                stdin=terminal, stdout=terminal, stderr=terminal,
-                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{fake.port}",
-                     "CLI_BETS_FILE": str(path)})
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-            os.close(terminal)
-            seen = b""
-
-            def shown(text):
-                nonlocal seen
-                if select.select([master], [], [], 0)[0]:
-                    seen += os.read(master, 65536)
-                return text in seen
+        with FakeServer() as fake, TerminalAgency(self.folder, fake.port, path) as agency:
             with fake.accept() as caller:
                 caller.read_question()
                 caller.answer(3)
                 caller.read_finished()
-                wait_until(lambda: shown(b"3/3 bets, "), "the progress line")
-                wait_until(lambda: shown(b"waiting for the draw"), "what it waits for")
+                wait_until(lambda: agency.shows(b"3/3 bets, "), "the progress line")
+                wait_until(lambda: agency.shows(b"waiting for the draw"), "what it waits for")
                 caller.send_winners(["7"])
-                wait_until(lambda: shown(b"cant_ganadores: 1"), "the winners")
-            self.assertEqual(process.wait(30), 0)
+                wait_until(lambda: agency.shows(b"cant_ganadores: 1"), "the winners")
+            self.assertEqual(agency.process.wait(30), 0)
 
 
 class CommandLine(AgencyCase):

@@ -2,13 +2,12 @@
 file of winners."""
 import os
 import pathlib
-import pty
-import select
 import signal
 import subprocess
 
 from fake_server import FakeServer, free_port
-from programs import BIN, ROOT, Case, environment_with, main, read_original, wait_until
+from programs import (BIN, ROOT, Case, TerminalAgency, environment_with, main, read_original,
+                      wait_until)
 from wire import Closed
 
 CASES = ROOT.parent / "shared" / "cases"
@@ -353,27 +352,7 @@ class Summary(FilesCase):
         """Runs an agency, of which the server has two of three bets, on a terminal; returns what it
         shows."""
         path = self.write("bets.csv", f"{ROW}\n" * 3)
-        master, terminal = pty.openpty()
-        self.addCleanup(os.close, master)
-        with FakeServer() as fake:
-            process = subprocess.Popen(
-                [BIN / "lottery-agency"], cwd=self.folder, start_new_session=True,
-                stdin=terminal, stdout=terminal, stderr=terminal,
-                env={"CLI_ID": "1", "CLI_SERVER_ADDRESS": f"127.0.0.1:{fake.port}",
-                     "CLI_BETS_FILE": str(path), **settings})
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-            os.close(terminal)
-            seen = b""
-
-            def shown(text):
-                nonlocal seen
-                if select.select([master], [], [], 0)[0]:
-                    try:
-                        seen += os.read(master, 65536)
-                    except OSError:  # the other end is closed: it has ended
-                        return True
-                return text in seen
+        with FakeServer() as fake, TerminalAgency(self.folder, fake.port, path, **settings) as agency:
             with fake.accept() as caller:
                 caller.read_question()
                 caller.answer(2)
@@ -381,11 +360,11 @@ class Summary(FilesCase):
                 caller.answer(3)
                 caller.read_finished()
                 if settings.get("TERM") != "dumb":
-                    wait_until(lambda: shown(b"waiting for the draw"), "the line")
+                    wait_until(lambda: agency.shows(b"waiting for the draw"), "the line")
                 caller.send_winners(["7"])
-                wait_until(lambda: shown(b"action: exit"), "the end")
-            self.assertEqual(process.wait(30), 0)
-        return seen.decode()
+                wait_until(lambda: agency.shows(b"action: exit"), "the end")
+            self.assertEqual(agency.process.wait(30), 0)
+        return agency.seen.decode()
 
     def test_on_a_terminal(self):
         """Bets, time, rate and winners, after the line about the winners."""

@@ -4,10 +4,9 @@
  */
 #include "bet_line.h"
 #include "bets_file.h"
+#include "bets_fixture.h"
 #include "cmocka_all.h"
 #include "crc32c.h"
-#include "fake_clock.h"
-#include "tmpdir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,58 +21,8 @@
 #define CHECK_ROWS 4096 /* from one mark of the file to the next */
 #define MANY_ROWS 20000 /* several marks, several blocks */
 
-struct fixture {
-    char *folder;
-    char path[256];
-    struct bets_format format; /* zeroed at first */
-    struct bets_file *file;
-    struct errbuf err;
-};
-
-static int begin(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    fake_clock_begin(0);
-    f->folder = tmpdir_make();
-    (void)snprintf(f->path, sizeof(f->path), "%s/bets.csv", f->folder);
-    *state = f;
-    return 0;
-}
-
-static int end(void **state)
-{
-    struct fixture *f = *state;
-
-    bets_file_close(f->file);
-    tmpdir_remove(f->folder);
-    free(f);
-    fake_clock_end();
-    return 0;
-}
-
-static void write_file(const struct fixture *f, const char *bytes, size_t size)
-{
-    FILE *file = fopen(f->path, "we");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* Seeks until it is there. */
-static enum status seek(struct fixture *f, uint64_t row)
-{
-    enum status status = STATUS_OK;
-
-    for (bool is_done = false; status == STATUS_OK && !is_done;)
-        status = bets_file_seek(f->file, row, &is_done, &f->err);
-    return status;
-}
-
 /* Opens the file again and checks it to its end. */
-static enum status check(struct fixture *f)
+static enum status check(struct bets_fixture *f)
 {
     bool is_done = false;
 
@@ -86,23 +35,23 @@ static enum status check(struct fixture *f)
     return status;
 }
 
-static enum status check_bytes(struct fixture *f, const char *bytes, size_t size)
+static enum status check_bytes(struct bets_fixture *f, const char *bytes, size_t size)
 {
-    write_file(f, bytes, size);
+    bets_fixture_write(f, bytes, size);
     return check(f);
 }
 
 /* The file is valid and has that many rows; the next one to be read is the first. */
-static void assert_rows(struct fixture *f, const char *text, uint64_t rows)
+static void assert_rows(struct bets_fixture *f, const char *text, uint64_t rows)
 {
     if (check_bytes(f, text, strlen(text)) != STATUS_OK)
         fail_msg("\"%s\": %s", text, f->err.text);
     assert_int_equal(bets_file_rows(f->file), rows);
-    assert_int_equal(seek(f, 0), STATUS_OK);
+    assert_int_equal(bets_fixture_seek(f, 0), STATUS_OK);
 }
 
-static void assert_refused_bytes(struct fixture *f, const char *bytes, size_t size, unsigned line,
-                                 const char *reason)
+static void assert_refused_bytes(struct bets_fixture *f, const char *bytes, size_t size,
+                                 unsigned line, const char *reason)
 {
     char expected[512];
 
@@ -113,7 +62,8 @@ static void assert_refused_bytes(struct fixture *f, const char *bytes, size_t si
 }
 
 /* The check ends with "file:line: reason"; advice may follow, which is not this test's matter. */
-static void assert_refused(struct fixture *f, const char *text, unsigned line, const char *reason)
+static void assert_refused(struct bets_fixture *f, const char *text, unsigned line,
+                           const char *reason)
 {
     assert_refused_bytes(f, text, strlen(text), line, reason);
 }
@@ -125,7 +75,7 @@ static void assert_text(struct text text, const char *expected)
 }
 
 /* The next row is this bet. */
-static void assert_next(struct fixture *f, const char *first, const char *last,
+static void assert_next(struct bets_fixture *f, const char *first, const char *last,
                         const char *document, const char *birthdate, uint32_t number)
 {
     struct bet bet;
@@ -139,7 +89,7 @@ static void assert_next(struct fixture *f, const char *first, const char *last,
     bets_file_advance(f->file);
 }
 
-static void assert_at_end(struct fixture *f)
+static void assert_at_end(struct bets_fixture *f)
 {
     struct bet bet;
 
@@ -155,7 +105,7 @@ static void test_line_ends(void **state)
         ROW "\nEva,Gil,1,2000-02-29,0\n",     ROW "\nEva,Gil,1,2000-02-29,0",
         ROW "\nEva,Gil,1,2000-02-29,0\r\n",
     };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(texts); i++) {
         assert_rows(f, texts[i], 2);
@@ -170,7 +120,7 @@ static void test_no_row(void **state)
 {
     static const char *const texts[] = {"",           "\n",           "\r\n",
                                         "\r\n\r\n\n", "\xef\xbb\xbf", "\xef\xbb\xbf\r\n"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char expected[400];
 
     (void)snprintf(expected, sizeof(expected),
@@ -189,7 +139,7 @@ static void test_no_row(void **state)
 static void test_one_row(void **state)
 {
     static const char *const texts[] = {ROW, ROW "\n", ROW "\r\n", "\r\n" ROW, "\n\n" ROW "\n\n"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(texts); i++) {
         assert_rows(f, texts[i], 1);
@@ -201,7 +151,7 @@ static void test_one_row(void **state)
 /* Blank lines are not rows, wherever they are, but they count as lines. */
 static void test_blank_lines(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_rows(f, "\r\n\n" ROW "\r\n\r\n\r\n" ROW "\n\n\n", 2);
     assert_refused(f, "\n\r\n" ROW "\n\nbad\n", 5, "1 fields instead of 5");
@@ -210,7 +160,7 @@ static void test_blank_lines(void **state)
 /* A byte order mark is skipped at the beginning, also before quotes, and nowhere else. */
 static void test_byte_order_mark(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_rows(f, "\xef\xbb\xbf" ROW "\r\n", 1);
     assert_next(f, "Ana", "Paz", "30904465", "1999-03-17", 7574);
@@ -227,7 +177,7 @@ static void test_byte_order_mark(void **state)
 /* Commas, quotes and the separators of other formats may be part of a name. */
 static void test_names(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_rows(f,
                 "\"Paz, Ana\",\"O \"\"el\"\" Gil\",007,1999-03-17,0042\r\n"
@@ -264,7 +214,7 @@ static void test_numbers(void **state)
                                       "\xd9\xa7\xd9\xa5", /* Arabic-Indic 75 */
                                       "\xef\xbc\x97" /* fullwidth 7 */,
                                       "siete"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char text[128];
 
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -276,7 +226,7 @@ static void test_numbers(void **state)
 /* Every rule of a bet is checked, and the error names the line. */
 static void test_bad_rows(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_refused(f, ROW "\n,Paz,1,1999-03-17,1\n", 2, "first name is not 1 to 64 bytes long");
     assert_refused(f, ROW "\nAna,,1,1999-03-17,1\n", 2, "last name is not 1 to 64 bytes long");
@@ -297,7 +247,7 @@ static void test_bad_rows(void **state)
 /* A row has five fields; a header line is a bad row like any other. */
 static void test_fields(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_refused(f, "Ana,Paz,1,1999-03-17\n", 1, "4 fields instead of 5");
     assert_refused(f, ROW ",\n", 1, "6 fields instead of 5");
@@ -311,7 +261,7 @@ static void test_fields(void **state)
 /* Misplaced quotes are errors; a row of several lines is reported with the number of its first. */
 static void test_quotes(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_refused(f, ROW "\nA\"na,Paz,1,1999-03-17,1\n", 2, "a quote in the wrong place");
     assert_refused(f, ROW "\n\"Ana\"x,Paz,1,1999-03-17,1\n", 2, "a quote in the wrong place");
@@ -332,7 +282,7 @@ static void test_nul_byte(void **state)
     static const char in_document[] = "Ana,Paz,1\0002,1999-03-17,1\n";
     static const char in_number[] = "Ana,Paz,1,1999-03-17,1\000\n";
     static const char alone[] = ROW "\n\0\n";
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_refused_bytes(f, in_name, sizeof(in_name) - 1, 2,
                          "first name is not valid UTF-8 without control characters");
@@ -346,7 +296,7 @@ static void test_nul_byte(void **state)
 static void test_huge_field(void **state)
 {
     enum { HUGE_SIZE = 3 * 1024 * 1024 };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char *bytes = malloc(HUGE_SIZE);
 
     assert_non_null(bytes);
@@ -363,7 +313,7 @@ static void test_huge_field(void **state)
 /* Rows up to the limit are judged by their content; a longer one is refused for its length. */
 static void test_longest_row(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char row[ROW_MAX + 2];
 
     for (size_t size = ROW_MAX - 2; size <= ROW_MAX + 1; size++) {
@@ -379,7 +329,7 @@ static void test_longest_row(void **state)
 /* The error names the file if it cannot be opened, or cannot be read twice. */
 static void test_no_such_file(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char expected[400];
 
     assert_int_equal(check(f), STATUS_NOTFOUND);
@@ -397,7 +347,7 @@ static void test_no_such_file(void **state)
 /* The error has the reason if the file exists but cannot be opened. */
 static void test_unopenable_file(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char expected[400];
 
     assert_int_equal(symlink(f->path, f->path), 0);
@@ -409,7 +359,7 @@ static void test_unopenable_file(void **state)
 
 /* Writes rows that differ from each other, over several marks and blocks; every 7th line is blank.
  */
-static void write_many(const struct fixture *f)
+static void write_many(const struct bets_fixture *f)
 {
     FILE *file = fopen(f->path, "we");
 
@@ -427,7 +377,7 @@ static void write_many(const struct fixture *f)
     assert_int_equal(fclose(file), 0);
 }
 
-static void assert_row(struct fixture *f, int i)
+static void assert_row(struct bets_fixture *f, int i)
 {
     char first[32];
     char last[32];
@@ -461,12 +411,12 @@ static uint32_t sum_of_many(int count)
 static void test_checksum(void **state)
 {
     static const int rows[] = {0, 2 * CHECK_ROWS + 5, 1, CHECK_ROWS, MANY_ROWS, CHECK_ROWS + 1, 7};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     write_many(f);
     assert_int_equal(check(f), STATUS_OK);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(seek(f, (uint64_t)rows[i]), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, (uint64_t)rows[i]), STATUS_OK);
         assert_int_equal(bets_file_checksum(f->file), sum_of_many(rows[i]));
         if (rows[i] == MANY_ROWS)
             continue;
@@ -478,7 +428,7 @@ static void test_checksum(void **state)
 /* A seek goes on in steps, and another one may begin before it has ended. */
 static void test_seek_in_steps(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     bool is_done = true;
     int steps = 0;
 
@@ -486,7 +436,7 @@ static void test_seek_in_steps(void **state)
     assert_int_equal(check(f), STATUS_OK);
     assert_int_equal(bets_file_seek(f->file, MANY_ROWS, &is_done, &f->err), STATUS_OK);
     assert_false(is_done);
-    assert_int_equal(seek(f, 3), STATUS_OK);
+    assert_int_equal(bets_fixture_seek(f, 3), STATUS_OK);
     assert_row(f, 3);
     for (is_done = false; !is_done; steps++)
         assert_int_equal(bets_file_seek(f->file, MANY_ROWS - 1, &is_done, &f->err), STATUS_OK);
@@ -501,19 +451,19 @@ static void test_seek(void **state)
 {
     static const int rows[] = {0,    1, CHECK_ROWS - 1, CHECK_ROWS,         CHECK_ROWS + 1,
                                9999, 2, MANY_ROWS - 1,  2 * CHECK_ROWS - 1, 2 * CHECK_ROWS};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     write_many(f);
     assert_int_equal(check(f), STATUS_OK);
     assert_int_equal(bets_file_rows(f->file), MANY_ROWS);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(seek(f, (uint64_t)rows[i]), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, (uint64_t)rows[i]), STATUS_OK);
         for (int row = rows[i]; row < rows[i] + 10 && row < MANY_ROWS; row++)
             assert_row(f, row);
     }
-    assert_int_equal(seek(f, MANY_ROWS), STATUS_OK);
+    assert_int_equal(bets_fixture_seek(f, MANY_ROWS), STATUS_OK);
     assert_at_end(f);
-    assert_int_equal(seek(f, 0), STATUS_OK);
+    assert_int_equal(bets_fixture_seek(f, 0), STATUS_OK);
     for (int row = 0; row < MANY_ROWS; row++)
         assert_row(f, row);
     assert_at_end(f);
@@ -522,7 +472,7 @@ static void test_seek(void **state)
 /* If the rows end exactly where the next mark would be, seeking past the last row still works. */
 static void test_seek_at_a_mark(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (int rows = CHECK_ROWS - 1; rows <= CHECK_ROWS + 1; rows++) {
         FILE *file = fopen(f->path, "we");
@@ -532,9 +482,9 @@ static void test_seek_at_a_mark(void **state)
         assert_int_equal(fclose(file), 0);
         assert_int_equal(check(f), STATUS_OK);
         assert_int_equal(bets_file_rows(f->file), rows);
-        assert_int_equal(seek(f, (uint64_t)rows), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, (uint64_t)rows), STATUS_OK);
         assert_at_end(f);
-        assert_int_equal(seek(f, (uint64_t)rows - 1), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, (uint64_t)rows - 1), STATUS_OK);
         assert_next(f, "Ana", "Paz", "30904465", "1999-03-17", 7574);
         assert_at_end(f);
     }
@@ -543,7 +493,7 @@ static void test_seek_at_a_mark(void **state)
 /* Peeking does not move on: it returns the same row every time. */
 static void test_peek_stays(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     struct bet bet;
 
     assert_rows(f, ROW "\nEva,Gil,1,2000-02-29,0\n", 2);
@@ -559,12 +509,12 @@ static void test_peek_stays(void **state)
 /* A change of the file between checking and sending is noticed. */
 static void test_changed_file(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char expected[400];
 
     assert_rows(f, ROW "\n" ROW "\n", 2);
-    write_file(f, ROW "\n", strlen(ROW "\n"));
-    assert_int_equal(seek(f, 0), STATUS_INVALID);
+    bets_fixture_write(f, ROW "\n", strlen(ROW "\n"));
+    assert_int_equal(bets_fixture_seek(f, 0), STATUS_INVALID);
     (void)snprintf(expected, sizeof(expected), "%s: changed while it was being sent", f->path);
     assert_string_equal(f->err.text, expected);
 }
@@ -572,7 +522,7 @@ static void test_changed_file(void **state)
 /* One call checks a limited number of rows, so that the caller can do other work in between. */
 static void test_check_in_steps(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     bool is_done = false;
     int calls = 0;
 
@@ -594,7 +544,7 @@ static void test_close_nothing(void **state)
     bets_file_close(NULL);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, bets_fixture_begin, bets_fixture_end)
 
 int main(void)
 {

@@ -3,12 +3,10 @@
  * The files of the folder CASES are used where they are; each kind also has an input of its own.
  */
 #include "bets_file.h"
+#include "bets_fixture.h"
 #include "cmocka_all.h"
-#include "fake_clock.h"
-#include "tmpdir.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,38 +15,7 @@
 #define BYTES(literal) (literal), sizeof(literal) - 1
 #define ROW "Ana,Paz,30904465,1999-03-17,7574"
 
-struct fixture {
-    char *folder;
-    char path[256];
-    struct bets_format format; /* zeroed at first */
-    struct bets_file *file;
-    struct errbuf err;
-};
-
-static int begin(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    fake_clock_begin(0);
-    f->folder = tmpdir_make();
-    (void)snprintf(f->path, sizeof(f->path), "%s/bets.csv", f->folder);
-    *state = f;
-    return 0;
-}
-
-static int end(void **state)
-{
-    struct fixture *f = *state;
-
-    bets_file_close(f->file);
-    tmpdir_remove(f->folder);
-    free(f);
-    fake_clock_end();
-    return 0;
-}
-
-static enum status check_path(struct fixture *f, const char *path)
+static enum status check_path(struct bets_fixture *f, const char *path)
 {
     bool is_done = false;
 
@@ -61,28 +28,14 @@ static enum status check_path(struct fixture *f, const char *path)
     return status;
 }
 
-/* Seeks until it is there. */
-static enum status seek(struct fixture *f, uint64_t row)
+static enum status check(struct bets_fixture *f, const char *bytes, size_t size)
 {
-    enum status status = STATUS_OK;
-
-    for (bool is_done = false; status == STATUS_OK && !is_done;)
-        status = bets_file_seek(f->file, row, &is_done, &f->err);
-    return status;
-}
-
-static enum status check(struct fixture *f, const char *bytes, size_t size)
-{
-    FILE *file = fopen(f->path, "we");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    bets_fixture_write(f, bytes, size);
     return check_path(f, f->path);
 }
 
 /* The text after "path:", which has to begin the finding. */
-static const char *after_path(const struct fixture *f, const struct errbuf *text)
+static const char *after_path(const struct bets_fixture *f, const struct errbuf *text)
 {
     size_t size = strlen(f->path);
 
@@ -92,7 +45,7 @@ static const char *after_path(const struct fixture *f, const struct errbuf *text
 }
 
 /* The file is refused; the first finding is about this line and says that. */
-static void assert_advice(struct fixture *f, const char *bytes, size_t size, const char *line,
+static void assert_advice(struct bets_fixture *f, const char *bytes, size_t size, const char *line,
                           const char *advice)
 {
     if (check(f, bytes, size) != STATUS_INVALID)
@@ -155,7 +108,7 @@ static void test_rows(void **state)
         {"Ana,Paz,1,1999-03-17,\"7.574\"\n", "1: number is not in 0..9999; ", "with dots"},
         {"Ana,Paz,1,1999-03-17,7574 \n", "1: number is not in 0..9999; ", "blanks around it"},
     };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_advice(f, cases[i].text, strlen(cases[i].text), cases[i].line, cases[i].advice);
@@ -179,7 +132,7 @@ static void test_no_advice(void **state)
                                         "x,Ana,Paz,1,1999-03-17,1\n",
                                         ",Paz,1,1999-03-17,1\n",
                                         ROW "\nnombre,apellido,dni,fecha,x\n"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(texts); i++) {
         assert_int_equal(check(f, texts[i], strlen(texts[i])), STATUS_INVALID);
@@ -214,7 +167,7 @@ static void test_kinds_of_file(void **state)
         {BYTES("\x1f\x8b\x08\0"), BETS_ENCODING_UTF_8, "compressed with gzip"},
         {BYTES("<table>\n<tr>\n"), BETS_ENCODING_UTF_8, "a web page"},
     };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         f->format.encoding = cases[i].encoding;
@@ -228,7 +181,7 @@ static void test_same_fault_in_all_rows(void **state)
 {
     static const char semicolons[] = "Ana;Paz;1;1999-03-17;1\nAna;Paz;1;1999-03-17;1\n";
     static const char servers[] = "1,Ana,Paz,1,1999-03-17,1\n1,Ana,Paz,1,1999-03-17,1\n";
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_int_equal(check(f, BYTES(semicolons)), STATUS_INVALID);
     assert_int_equal(bets_file_findings(f->file)->faults_count, 1);
@@ -255,7 +208,7 @@ static void test_all_bad_rows(void **state)
         "7: a carriage return within a line",
         "8: first name is not valid UTF-8 without control characters",
         "11: 2 fields instead of 5"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     assert_int_equal(check(f, BYTES(text)), STATUS_INVALID);
     const struct bets_findings *findings = bets_file_findings(f->file);
@@ -272,7 +225,7 @@ static void test_all_bad_rows(void **state)
 static void test_count_of_the_rest(void **state)
 {
     enum { PAIRS = 10000 };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (int pairs = 20; pairs <= PAIRS; pairs += pairs == 21 ? PAIRS - 21 : 1) {
         FILE *file = fopen(f->path, "we");
@@ -295,7 +248,7 @@ static void test_count_of_the_rest(void **state)
 static void test_open_quotes(void **state)
 {
     enum { LINES = 3000 };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     FILE *file = fopen(f->path, "we");
 
     assert_non_null(file);
@@ -325,7 +278,7 @@ static void test_warnings(void **state)
                                "O\xe2\x80\x99Hara,\xe2\x82\xac,1,1999-03-17,1\n"
                                "Mari\xcc\x81"
                                "a,Paz,1,1999-03-17,1\n";
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(check(f, cases[i].text, strlen(cases[i].text)), STATUS_OK);
@@ -344,7 +297,7 @@ static void test_warnings(void **state)
 static void test_warning_between_blocks(void **state)
 {
     enum { BLOCK = 256 * 1024, BEFORE = 50 };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char expected[32];
 
     for (int shift = 0; shift < 4; shift++) {
@@ -368,7 +321,8 @@ static void test_warning_between_blocks(void **state)
     }
 }
 
-static void assert_reads(struct fixture *f, const char *bytes, size_t size, const char *first_name)
+static void assert_reads(struct bets_fixture *f, const char *bytes, size_t size,
+                         const char *first_name)
 {
     struct bet bet;
 
@@ -376,7 +330,7 @@ static void assert_reads(struct fixture *f, const char *bytes, size_t size, cons
         fail_msg("%s", f->err.text);
     assert_int_equal(bets_file_rows(f->file), 2);
     for (int i = 0; i < 2; i++) { /* from the first row, also when something was before it */
-        assert_int_equal(seek(f, 0), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, 0), STATUS_OK);
         assert_int_equal(bets_file_peek(f->file, &bet, &f->err), STATUS_OK);
         assert_int_equal(bet.first_name.size, strlen(first_name));
         assert_memory_equal(bet.first_name.data, first_name, bet.first_name.size);
@@ -433,7 +387,7 @@ static void test_settings(void **state)
          BYTES("sep=;\nA,na;Paz;1;1999-03-17;1\nEva;Gil;2;1999-03-17;1\n"),
          "A,na"},
     };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         f->format = cases[i].format;
@@ -445,7 +399,7 @@ static void test_settings(void **state)
 static void test_header_alone(void **state)
 {
     static const char *const texts[] = {"a,b,c,d,e", "a,b,c,d,e\r\n", "sep=,\na,b,c,d,e", "sep=,"};
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     struct bet bet;
 
     f->format.header = BETS_HEADER_SKIP;
@@ -453,7 +407,7 @@ static void test_header_alone(void **state)
     for (size_t i = 0; i < COUNT(texts); i++) {
         assert_int_equal(check(f, texts[i], strlen(texts[i])), STATUS_OK);
         assert_int_equal(bets_file_rows(f->file), 0);
-        assert_int_equal(seek(f, 0), STATUS_OK);
+        assert_int_equal(bets_fixture_seek(f, 0), STATUS_OK);
         assert_int_equal(bets_file_peek(f->file, &bet, &f->err), STATUS_NOTFOUND);
     }
 }
@@ -461,7 +415,7 @@ static void test_header_alone(void **state)
 /* A setting that does not fit the file is an error that names it; nobody's bet is skipped. */
 static void test_wrong_settings(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
 
     f->format.header = BETS_HEADER_SKIP;
     assert_advice(f, BYTES(ROW "\n" ROW "\n"), "1: a bet where a header should be; ",
@@ -486,7 +440,7 @@ static void test_wrong_settings(void **state)
 /* The server's own file, when it has no bet yet, is known by its journal beside it. */
 static void test_empty_file_of_the_server(void **state)
 {
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char journal[300];
 
     assert_advice(f, BYTES(""), " no bets: ", "set bets.allowEmpty to true if the agency has none");
@@ -533,7 +487,7 @@ static void test_files_of_people(void **state)
         {"nfd.csv", NULL, {0, 0, 0, 0}, 3},
         {"nbsp.csv", NULL, {0, 0, 0, 0}, 1},
     };
-    struct fixture *f = *state;
+    struct bets_fixture *f = *state;
     char path[512];
     size_t found = 0;
 
@@ -558,7 +512,7 @@ static void test_files_of_people(void **state)
         _skip(__FILE__, __LINE__); /* cmocka_all.h has no skip() */
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, bets_fixture_begin, bets_fixture_end)
 
 int main(void)
 {

@@ -142,6 +142,18 @@ static const char *skip_lines(const char *text, unsigned count)
     return text;
 }
 
+/* Lets a child go on that has stopped itself, and reads all that it logs: these lines, each whole
+ * and in order, and nothing else. */
+static void assert_goes_on_with(struct child *child, unsigned lines)
+{
+    wait_stopped(child);
+    assert_int_equal(kill(child->pid, SIGCONT), 0);
+    char *text = read_all(child);
+    assert_string_equal(skip_lines(text, lines), "");
+    free(text);
+    assert_ends(child, 0);
+}
+
 static void log_lines(unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -164,12 +176,7 @@ static void test_stall(void **state)
     (void)state;
     for (enum kind kind = PIPE; kind < KIND_COUNT; kind++) {
         struct child child = start(kind, log_and_stop);
-        wait_stopped(&child);
-        assert_int_equal(kill(child.pid, SIGCONT), 0);
-        char *text = read_all(&child);
-        assert_string_equal(skip_lines(text, STALL_LINES), "");
-        free(text);
-        assert_ends(&child, 0);
+        assert_goes_on_with(&child, STALL_LINES);
     }
 }
 
@@ -293,12 +300,7 @@ static void test_more_than_fits(void **state)
     (void)state;
     for (enum kind kind = PIPE; kind < KIND_COUNT; kind++) {
         struct child child = start(kind, log_more_than_fits);
-        wait_stopped(&child);
-        assert_int_equal(kill(child.pid, SIGCONT), 0);
-        char *text = read_all(&child);
-        assert_string_equal(skip_lines(text, 2 * LOG_PENDING_MAX / 60), "");
-        free(text);
-        assert_ends(&child, 0);
+        assert_goes_on_with(&child, 2 * LOG_PENDING_MAX / 60);
     }
 }
 
@@ -462,12 +464,7 @@ static void test_fork(void **state)
     struct child child = start(PIPE, fork_with_lines_kept);
 
     (void)state;
-    wait_stopped(&child);
-    assert_int_equal(kill(child.pid, SIGCONT), 0);
-    char *text = read_all(&child);
-    assert_string_equal(skip_lines(text, STALL_LINES), "");
-    free(text);
-    assert_ends(&child, 0);
+    assert_goes_on_with(&child, STALL_LINES);
 }
 
 static unsigned calls;

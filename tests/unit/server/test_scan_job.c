@@ -7,12 +7,12 @@
 
 #include "cmocka_all.h"
 #include "crc32c.h"
+#include "descriptors.h"
 #include "log.h"
 #include "loop.h"
 #include "scan_job.h"
 #include "tmpdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -104,18 +104,6 @@ struct fixture {
     struct errbuf err;
     unsigned fds; /* that were open at the beginning */
 };
-
-static unsigned count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        count++;
-    assert_int_equal(closedir(dir), 0);
-    return count;
-}
 
 static void open_files(void *owner, struct ledger_op *op, size_t count)
 {
@@ -238,7 +226,7 @@ static struct fixture *begin_with(unsigned batches, bool is_closed)
     f->path = tmpdir_make();
     make_folder(f, batches, is_closed);
     loop_begin(&f->loop);
-    f->fds = count_fds();
+    f->fds = descriptors_count();
     return f;
 }
 
@@ -272,7 +260,7 @@ static void expect_nothing_left(struct fixture *f)
     assert_int_equal(f->job.state, SCAN_JOB_IDLE);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
-    assert_int_equal(count_fds(), f->fds);
+    assert_int_equal(descriptors_count(), f->fds);
 }
 
 static int end(void **state)

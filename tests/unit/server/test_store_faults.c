@@ -4,6 +4,7 @@
 #include "cmocka_all.h"
 
 #include "alloc_fault.h"
+#include "descriptors.h"
 #include "fault_file_ops.h"
 #include "store_fixture.h"
 #include "store_script.h"
@@ -40,18 +41,6 @@ static const struct way ways[] = {
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
 static struct store_fixture f; /* too large for the stack of a test */
-
-static unsigned open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        count++;
-    assert_int_equal(closedir(dir), 0);
-    return count;
-}
 
 /* A new folder for one round. */
 static const char *round_dir(const char *base)
@@ -116,7 +105,7 @@ static bool end_opening(const struct way *way, enum status status, unsigned befo
                     status == STATUS_UNCERTAIN);
         assert_true(f.err.text[0] != '\0');
     }
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(descriptors_count(), before);
     return has_struck;
 }
 
@@ -128,7 +117,7 @@ static void opening_a_new_folder(void **state)
         bool has_struck = true;
         for (unsigned after = 0; has_struck; after++) {
             const char *dir = round_dir(*state);
-            unsigned before = open_descriptors();
+            unsigned before = descriptors_count();
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
             has_struck = end_opening(&ways[w], try_open(dir, &fault_file_ops), before);
             expect_valid(dir, 0, 0);
@@ -218,7 +207,7 @@ static void recovering_a_folder(void **state)
             const char *dir = round_dir(*state);
             make_torn(dir);
             size_t size = bets_size(dir);
-            unsigned before = open_descriptors();
+            unsigned before = descriptors_count();
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
             has_struck = end_opening(&ways[w], try_open(dir, &fault_file_ops), before);
             assert_true(bets_size(dir) < size || count_copies(dir) == 0);
@@ -238,7 +227,7 @@ static void recovering_on_a_dead_disk(void **state)
         for (unsigned after = 0; has_struck; after++) {
             const char *dir = round_dir(*state);
             make_torn(dir);
-            unsigned before = open_descriptors();
+            unsigned before = descriptors_count();
             fault_plan(dead[w].op, after, FAULT_ERROR, dead[w].error, true);
             has_struck = end_opening(&dead[w], try_open(dir, &fault_file_ops), before);
             expect_valid(dir, 12, 2);
@@ -439,11 +428,11 @@ static void holding_the_draw(void **state)
             for (uint32_t i = 1; i <= STORE_AGENCIES; i++)
                 assert_int_equal(store_fixture_finish(&f, i, i == 1 ? 9 : 0), STATUS_OK);
             assert_int_equal(store_fixture_end_draw(&f), STATUS_OK);
-            unsigned before = open_descriptors();
+            unsigned before = descriptors_count();
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
             enum status status = store_fixture_hold_draw(&f);
             has_struck = fault_end();
-            assert_int_equal(open_descriptors(), before);
+            assert_int_equal(descriptors_count(), before);
             assert_true(status == STATUS_OK || status == ways[w].status ||
                         ((status == STATUS_UNCERTAIN || status == STATUS_IO) &&
                          ways[w].op == FAULT_FDATASYNC));
@@ -489,13 +478,13 @@ static void closing(void **state)
         bool has_struck = true;
         for (unsigned after = 0; has_struck; after++) {
             const char *dir = round_dir(*state);
-            unsigned before = open_descriptors();
+            unsigned before = descriptors_count();
             open_store(dir, &fault_file_ops);
             assert_int_equal(store_fixture_append(&f, 1, 0, 3), STATUS_OK);
             fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
             store_fixture_close(&f);
             has_struck = fault_end();
-            assert_int_equal(open_descriptors(), before);
+            assert_int_equal(descriptors_count(), before);
             expect_valid(dir, 3, 0);
         }
     }
@@ -508,7 +497,7 @@ static void checking(void **state)
 
     make_torn(dir);
     struct folder folder = folder_read(dir);
-    unsigned before = open_descriptors();
+    unsigned before = descriptors_count();
     for (size_t w = 0; w < 3; w++) {
         bool has_struck = true;
         for (unsigned after = 0; has_struck; after++) {
@@ -525,7 +514,7 @@ static void checking(void **state)
             assert_int_equal(has_struck, err.text[0] != '\0');
             draw_fini(&draw);
             data_dir_close(&data_dir);
-            assert_int_equal(open_descriptors(), before);
+            assert_int_equal(descriptors_count(), before);
         }
     }
     assert_true(folder_equals(dir, &folder));
@@ -542,7 +531,7 @@ static void opening_without_memory(void **state)
     for (; has_failed; after++) {
         const char *dir = round_dir(*state);
         make_torn(dir);
-        unsigned before = open_descriptors();
+        unsigned before = descriptors_count();
         alloc_fault_after(after);
         enum status status = try_open(dir, &file_ops_system);
         has_failed = alloc_fault_end();
@@ -551,7 +540,7 @@ static void opening_without_memory(void **state)
             store_fixture_close(&f);
         else
             assert_true(f.err.text[0] != '\0');
-        assert_int_equal(open_descriptors(), before);
+        assert_int_equal(descriptors_count(), before);
         expect_valid(dir, 12, 2);
     }
     assert_true(after > 4);
