@@ -49,8 +49,9 @@ enum status core_check_settings(struct ledger_core *core, struct errbuf *err)
     const struct draw *draw = config->draw;
 
     if (draw->phase == DRAW_NEW) {
-        struct draw_record record = {.type = DRAW_OPENED,
-                                     .opened = {config->agencies, config->winner_number}};
+        struct draw_record record = {
+            .type = DRAW_OPENED,
+            .opened = {.agencies = config->agencies, .winner_number = config->winner_number}};
         return core_record_alone(core, &record, err);
     }
     if (config->winner_number != draw->winner_number && draw->phase != DRAW_DRAWN)

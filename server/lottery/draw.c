@@ -1,6 +1,8 @@
 #include "draw.h"
 
 #include "assertion.h"
+#include "bet.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,9 @@ void draw_init(struct draw *draw)
 void draw_fini(struct draw *draw)
 {
     free(draw->agency);
+    while (draw->acts_count > 0)
+        free(draw->acts[--draw->acts_count]);
+    free(draw->acts);
     draw_init(draw);
 }
 
@@ -48,6 +53,27 @@ bool draw_agrees(const struct draw *draw, uint32_t agency, const struct bets_che
     return !claimed->is_given || claimed->value == draw_checksum(draw, agency);
 }
 
+bool draw_is_id(const char *id)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    size_t size = strspn(id, letters);
+
+    return size >= 1 && size <= DRAW_ID_MAX && id[size] == '\0' && id[0] != '_' && id[0] != '-' &&
+           strcmp(id, "current") != 0;
+}
+
+bool draw_is_text(struct text text)
+{
+    return text.size == 0 || (text.size <= DRAW_TEXT_MAX && utf8_is_printable(text));
+}
+
+bool draw_is_past_deadline(const struct draw *draw, uint64_t now_s)
+{
+    return draw->phase == DRAW_OPEN && draw->terms.close_at_s > 0 &&
+           now_s >= draw->terms.close_at_s;
+}
+
 bool draw_is_due(const struct draw *draw)
 {
     return draw->phase == DRAW_OPEN && draw->agencies > 0 && draw->finished == draw->agencies;
@@ -70,17 +96,29 @@ static enum status grow(struct draw *draw, uint32_t agencies)
     return STATUS_OK;
 }
 
+/* In an automatic draw nobody closes before all have finished. */
+static bool are_terms_right(const struct draw_terms *terms)
+{
+    bool is_ended = memchr(terms->id, '\0', sizeof(terms->id)) != NULL;
+
+    return is_ended && (terms->id[0] == '\0' || draw_is_id(terms->id)) &&
+           (terms->mode == DRAW_MANUAL || (terms->mode == DRAW_AUTO && terms->close_at_s == 0));
+}
+
 static enum status apply_opened(struct draw *draw, const struct draw_opened *opened)
 {
     enum status status;
 
     if (draw->phase != DRAW_NEW)
         return STATUS_CLOSED;
+    if (!are_terms_right(&opened->terms))
+        return STATUS_INVALID;
     status = grow(draw, opened->agencies);
     if (status != STATUS_OK)
         return status;
     draw->phase = DRAW_OPEN;
     draw->winner_number = opened->winner_number;
+    draw->terms = opened->terms;
     return STATUS_OK;
 }
 
@@ -126,21 +164,32 @@ static enum status apply_finished(struct draw *draw, const struct draw_finished 
         return STATUS_INCOMPLETE;
     if (!draw_agrees(draw, finished->agency, &finished->claimed))
         return STATUS_MISMATCH;
-    if (agency->has_finished)
+    if (agency->has_finished || draw->phase != DRAW_OPEN)
         return STATUS_OK;
-    if (draw->phase != DRAW_OPEN)
-        return STATUS_CLOSED;
     outcome->is_recorded = true;
     agency->has_finished = true;
     draw->finished++;
     return STATUS_OK;
 }
 
+static bool is_closing_right(const struct draw *draw, const struct draw_closed *closed)
+{
+    switch (closed->by) {
+    case DRAW_BY_ALL_FINISHED:
+        return draw_is_due(draw);
+    case DRAW_BY_DEADLINE:
+        return draw_is_past_deadline(draw, closed->time_s);
+    case DRAW_BY_OPERATOR:
+        return draw->terms.mode == DRAW_MANUAL;
+    }
+    return false;
+}
+
 static enum status apply_closed(struct draw *draw, struct draw_closed *closed)
 {
     if (draw->phase != DRAW_OPEN)
         return STATUS_CLOSED;
-    if (closed->by == DRAW_BY_ALL_FINISHED && !draw_is_due(draw))
+    if (!is_closing_right(draw, closed))
         return STATUS_INVALID;
     closed->bets = draw->bets;
     draw->phase = DRAW_CLOSED;
@@ -154,6 +203,31 @@ bool draw_is_same_outcome(const struct draw_drawn *a, const struct draw_drawn *b
            a->winners_size == b->winners_size && a->winners_crc == b->winners_crc;
 }
 
+static enum status apply_sealed(struct draw *draw, const struct draw_sealed *sealed,
+                                struct draw_outcome *outcome)
+{
+    if (draw->phase < DRAW_CLOSED)
+        return STATUS_CLOSED;
+    if (!draw->terms.has_seal)
+        return STATUS_INVALID;
+    if (draw->is_sealed)
+        return memcmp(draw->sealed.root, sealed->root, DRAW_ROOT_SIZE) == 0 ? STATUS_OK
+                                                                            : STATUS_CLOSED;
+    outcome->is_recorded = true;
+    draw->is_sealed = true;
+    draw->sealed = *sealed;
+    return STATUS_OK;
+}
+
+/* May the draw have this number now? */
+static bool is_drawing_right(const struct draw *draw, const struct draw_drawn *drawn)
+{
+    bool is_number = draw->terms.mode == DRAW_MANUAL ? drawn->winner_number <= BET_NUMBER_MAX
+                                                     : drawn->winner_number == draw->winner_number;
+
+    return is_number && draw_is_text(drawn->source) && draw->is_sealed == draw->terms.has_seal;
+}
+
 static enum status apply_drawn(struct draw *draw, const struct draw_drawn *drawn,
                                struct draw_outcome *outcome)
 {
@@ -161,11 +235,35 @@ static enum status apply_drawn(struct draw *draw, const struct draw_drawn *drawn
         return draw_is_same_outcome(&draw->drawn, drawn) ? STATUS_OK : STATUS_CLOSED;
     if (draw->phase != DRAW_CLOSED)
         return STATUS_CLOSED;
-    if (drawn->winner_number != draw->winner_number)
+    if (!is_drawing_right(draw, drawn))
         return STATUS_INVALID;
     outcome->is_recorded = true;
     draw->phase = DRAW_DRAWN;
     draw->drawn = *drawn;
+    if (drawn->source.size > 0)
+        memcpy(draw->source, drawn->source.data, drawn->source.size);
+    draw->drawn.source.data = draw->source;
+    return STATUS_OK;
+}
+
+/* Keeps a copy of it, with its text in the same block. */
+static enum status apply_act(struct draw *draw, const struct draw_act *act)
+{
+    struct draw_act **acts;
+    struct draw_act *copy;
+
+    if (draw->phase == DRAW_NEW || act->text.size == 0 || !draw_is_text(act->text))
+        return STATUS_INVALID;
+    acts = realloc(draw->acts, (draw->acts_count + 1) * sizeof(*acts));
+    if (acts == NULL)
+        return STATUS_NOMEM;
+    draw->acts = acts;
+    copy = malloc(sizeof(*copy) + act->text.size);
+    if (copy == NULL)
+        return STATUS_NOMEM;
+    *copy = *act;
+    copy->text.data = memcpy(copy + 1, act->text.data, act->text.size);
+    acts[draw->acts_count++] = copy;
     return STATUS_OK;
 }
 
@@ -207,8 +305,15 @@ struct draw_outcome draw_apply(struct draw *draw, struct draw_record *record)
         outcome.status = apply_closed(draw, &record->closed);
         outcome.is_recorded = outcome.status == STATUS_OK;
         break;
+    case DRAW_SEALING:
+        outcome.status = apply_sealed(draw, &record->sealed, &outcome);
+        break;
     case DRAW_DRAWING:
         outcome.status = apply_drawn(draw, &record->drawn, &outcome);
+        break;
+    case DRAW_ACT:
+        outcome.status = apply_act(draw, &record->act);
+        outcome.is_recorded = outcome.status == STATUS_OK;
         break;
     }
     return outcome;
@@ -248,6 +353,15 @@ void draw_undo(struct draw *draw, const struct draw_record *record)
         ASSERT(draw->phase == DRAW_CLOSED);
         draw->phase = DRAW_OPEN;
         draw->closed = (struct draw_closed){0};
+        break;
+    case DRAW_SEALING:
+        ASSERT(draw->is_sealed && draw->phase == DRAW_CLOSED);
+        draw->is_sealed = false;
+        draw->sealed = (struct draw_sealed){0};
+        break;
+    case DRAW_ACT:
+        ASSERT(draw->acts_count > 0);
+        free(draw->acts[--draw->acts_count]);
         break;
     case DRAW_DRAWING:
         ASSERT(draw->phase == DRAW_DRAWN);

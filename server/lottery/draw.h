@@ -10,19 +10,26 @@
  * | agencies | the draw is open, and N grows                                       |
  * | bets     | open, agency in 1..N and not finished, offset <= received < the end |
  * | finished | open, agency in 1..N, total = received                              |
- * | closed   | open; if all agencies are said to have finished, they have          |
- * | drawn    | closed; the first one                                               |
+ * | closed   | open, and there is the reason that it says: see enum draw_closed_by |
+ * | sealed   | closed, in a draw that is to be sealed; the first one               |
+ * | drawn    | closed, and sealed if it is to be; the first one                    |
+ * | act      | always, once there is a draw; it changes nothing                    |
  */
 #ifndef LOTTERY_DRAW_H
 #define LOTTERY_DRAW_H
 
 #include "bets_checksum.h"
 #include "status.h"
+#include "text.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DRAW_SALT_SIZE 32 /* bytes of random numbers that the closing fixes */
+#define DRAW_ROOT_SIZE 32 /* bytes of a seal's root: a SHA-256 */
+#define DRAW_ID_MAX 64    /* bytes of a draw's id: [A-Za-z0-9][A-Za-z0-9_-]* */
+#define DRAW_TEXT_MAX 200 /* bytes of what an operator says: UTF-8 without control characters */
 
 /* The values of all enums here are on disk: add new ones, change none. */
 enum draw_phase {
@@ -38,17 +45,37 @@ enum draw_record_type {
     DRAW_BETS = 3,
     DRAW_FINISHED = 4,
     DRAW_CLOSING = 5,
-    DRAW_DRAWING = 6
+    DRAW_DRAWING = 6,
+    DRAW_SEALING = 7,
+    DRAW_ACT = 8
+};
+
+/* Who closes the draw and gives its number. */
+enum draw_mode {
+    DRAW_AUTO = 0,  /* it closes when all have finished, and is drawn at once, with winner_number */
+    DRAW_MANUAL = 1 /* it may be closed earlier; the operator gives the number */
 };
 
 /* Why a draw was closed. */
 enum draw_closed_by {
-    DRAW_BY_ALL_FINISHED = 1 /* all agencies 1..N have finished */
+    DRAW_BY_ALL_FINISHED = 1, /* all agencies 1..N have finished */
+    DRAW_BY_DEADLINE = 2,     /* manual: close_at_s has come */
+    DRAW_BY_OPERATOR = 3      /* manual */
+};
+
+/* What a draw is opened with, besides its agencies and its number. All zero: as in a draw that
+ * nobody runs. */
+struct draw_terms {
+    enum draw_mode mode;
+    bool has_seal;            /* it is to be sealed */
+    uint64_t close_at_s;      /* UTC, seconds since 1970; 0: no closing time */
+    char id[DRAW_ID_MAX + 1]; /* a string; empty: it has none */
 };
 
 struct draw_opened {
     uint32_t agencies;      /* N; 0: no agency is known, and the draw is never closed by itself */
-    uint32_t winner_number; /* 0..9999 */
+    uint32_t winner_number; /* 0..9999; DRAW_MANUAL: 0 */
+    struct draw_terms terms;
 };
 
 struct draw_bets {
@@ -69,9 +96,15 @@ struct draw_finished {
 struct draw_closed {
     uint64_t time_s; /* UTC, seconds since 1970 */
     enum draw_closed_by by;
+    uint32_t uid;                 /* DRAW_BY_OPERATOR: of which user; otherwise 0 */
     uint64_t bets;                /* how many bets count; set by draw_apply */
     uint64_t extent;              /* how far they go in the store: bytes of bets.csv */
     uint8_t salt[DRAW_SALT_SIZE]; /* random */
+};
+
+struct draw_sealed {
+    uint64_t time_s; /* UTC, seconds since 1970 */
+    uint8_t root[DRAW_ROOT_SIZE];
 };
 
 struct draw_drawn {
@@ -80,6 +113,15 @@ struct draw_drawn {
     uint64_t winners;      /* how many bets won */
     uint64_t winners_size; /* bytes of winners.csv */
     uint32_t winners_crc;  /* CRC32C of winners.csv */
+    uint32_t uid;          /* DRAW_MANUAL: of which user's act; otherwise 0 */
+    struct text source;    /* DRAW_MANUAL: where the number is from; may be empty */
+};
+
+/* What an operator did, or was refused. */
+struct draw_act {
+    uint64_t time_s; /* UTC, seconds since 1970 */
+    uint32_t uid;    /* of which user */
+    struct text text;
 };
 
 struct draw_record {
@@ -90,7 +132,9 @@ struct draw_record {
         struct draw_bets bets;
         struct draw_finished finished;
         struct draw_closed closed;
+        struct draw_sealed sealed;
         struct draw_drawn drawn;
+        struct draw_act act;
     };
 };
 
@@ -105,24 +149,32 @@ struct draw {
     uint32_t agencies;          /* N; the ids are 1..N */
     uint32_t finished;          /* how many of them have finished */
     uint32_t winner_number;     /* as opened */
+    struct draw_terms terms;    /* as opened */
     uint64_t bets;              /* of all agencies */
     struct draw_agency *agency; /* owned; [1..agencies]; [0] is unused */
     struct draw_closed closed;  /* from DRAW_CLOSED on */
-    struct draw_drawn drawn;    /* in DRAW_DRAWN */
+    bool is_sealed;
+    struct draw_sealed sealed; /* if is_sealed */
+    struct draw_drawn drawn;   /* in DRAW_DRAWN; its text is the next one */
+    char source[DRAW_TEXT_MAX];
+    struct draw_act **acts; /* owned, each with its text; in their order */
+    size_t acts_count;
 };
 
 /* What became of a record.
  *
- * OK              accepted (is_recorded), or known already: then it changes nothing
+ * OK              accepted (is_recorded), or known already: then it changes nothing. After the
+ *                 closing, `finished` changes nothing either
  * GAP             bets: offset is beyond what was received
  * CLOSED          bets: new ones of an agency that has finished, or in a draw that is not open;
- *                 drawn: another outcome is there already; all but bets: out of turn
+ *                 sealed, drawn: another one is there already; all but bets: out of turn
  * INCOMPLETE      finished: total differs from what was received
  * MISMATCH        bets, finished: what the agency says of its bets is not what they are
  * UNKNOWN_AGENCY  id outside 1..N
- * INVALID         closed: the agencies have not all finished; agencies: N does not grow; drawn: not
- *                 the number of this draw
- * NOMEM           opened, agencies: the state is as before */
+ * INVALID         opened: the terms contradict each other; closed: the reason that it says is not
+ *                 there; agencies: N does not grow; sealed: it is not to be; drawn: not the number
+ *                 of this draw, or it is not sealed yet; act: there is no draw
+ * NOMEM           opened, agencies, act: the state is as before */
 struct draw_outcome {
     enum status status;
     bool is_recorded;  /* the state has changed: the record belongs in the log */
@@ -135,12 +187,23 @@ void draw_init(struct draw *draw);
 void draw_fini(struct draw *draw);
 
 /* Decides about `record` and, if it is accepted, changes the state. The record of an accepted batch
- * is cut to what is new: its offset is `received` as it was, its count without `known`. */
+ * is cut to what is new: its offset is `received` as it was, its count without `known`. Texts are
+ * copied; the copies are the state's. */
 struct draw_outcome draw_apply(struct draw *draw, struct draw_record *record);
 
-/* Takes back the last record that was accepted and not yet taken back: bets, finished, closed or
- * drawn, as draw_apply left it; no other types. For records that could not be written. */
+/* Takes back the last record that was accepted and not yet taken back, as draw_apply left it; not
+ * opened or agencies. For records that could not be written. */
 void draw_undo(struct draw *draw, const struct draw_record *record);
+
+/* Is it an id that a draw may have? The empty one is none. `current` is the name of a file. */
+bool draw_is_id(const char *id);
+
+/* Is it a text that an operator may say: at most DRAW_TEXT_MAX bytes of UTF-8, no control
+ * characters? */
+bool draw_is_text(struct text text);
+
+/* Has the closing time of an open draw come? */
+bool draw_is_past_deadline(const struct draw *draw, uint64_t now_s);
 
 /* Have both the same winners? Their times may differ: who holds a draw again finds the same winners
  * later. */

@@ -59,7 +59,8 @@ static enum status ledger_child_open_store(void *context, struct draw *draw,
     const struct ledger_child *self = context;
     const struct store_csv_config config = {
         .data_dir = self->data_dir,
-        .opened = {self->settings->agencies, self->settings->winner_number},
+        .opened = {.agencies = self->settings->agencies,
+                   .winner_number = self->settings->winner_number},
         /* A successor that began a new draw would drop bets that were acknowledged. */
         .must_exist = self->was_ready,
         .must_stop = must_stop,

@@ -226,8 +226,9 @@ static struct found open_and_close(void)
 
     draw_init(&found.draw);
     FUZZ_CHECK(data_dir_open(dir, &ops, &data_dir, &err) == STATUS_OK);
-    struct store_csv_config config = {
-        .data_dir = &data_dir, .opened = {10000, STORE_NUMBER}, .limits = &store_small_limits};
+    struct store_csv_config config = {.data_dir = &data_dir,
+                                      .opened = {.agencies = 10000, .winner_number = STORE_NUMBER},
+                                      .limits = &store_small_limits};
     found.status = store_csv_open(&config, &found.draw, &store, &found.report, &err);
     FUZZ_CHECK((found.status == STATUS_OK) == (err.text[0] == '\0'));
     if (found.status == STATUS_OK)

@@ -222,7 +222,9 @@ static const struct ledger_backend backend = {
 
 void memory_ledger_init(struct memory_ledger *self, uint32_t winner_number)
 {
-    struct draw_record opened = {.type = DRAW_OPENED, .opened = {MEMORY_AGENCIES, winner_number}};
+    struct draw_record opened = {
+        .type = DRAW_OPENED,
+        .opened = {.agencies = MEMORY_AGENCIES, .winner_number = winner_number}};
 
     memset(self, 0, sizeof(*self));
     self->ledger.backend = &backend;

@@ -136,10 +136,11 @@ static void watch_commits(struct sim_ledger *ledger)
 static void run_start(void *context)
 {
     struct sim_ledger *ledger = context;
-    struct store_csv_config store_config = {.data_dir = &ledger->data_dir,
-                                            .opened = {ledger->agencies, ledger->winner_number},
-                                            .must_exist = ledger->was_ready,
-                                            .limits = &sim_world.limits};
+    struct store_csv_config store_config = {
+        .data_dir = &ledger->data_dir,
+        .opened = {.agencies = ledger->agencies, .winner_number = ledger->winner_number},
+        .must_exist = ledger->was_ready,
+        .limits = &sim_world.limits};
     struct store_csv_report report;
     struct ledger_core_config config = {.draw = &ledger->draw,
                                         .agencies = ledger->agencies,

@@ -98,7 +98,9 @@ enum status store_fixture_open(struct store_fixture *self, const char *dir,
     if (status != STATUS_OK)
         return status;
     struct store_csv_config config = {
-        .data_dir = &self->data_dir, .opened = {agencies, STORE_NUMBER}, .limits = limits};
+        .data_dir = &self->data_dir,
+        .opened = {.agencies = agencies, .winner_number = STORE_NUMBER},
+        .limits = limits};
     status = store_csv_open(&config, &self->draw, &self->store, &self->report, &self->err);
     if (status == STATUS_OK && self->draw.phase == DRAW_NEW) {
         struct draw_record opened = {.type = DRAW_OPENED, .opened = config.opened};

@@ -119,6 +119,9 @@ static void journal_put_body(const struct draw_record *record, const struct jour
     case DRAW_DRAWING:
         journal_put_drawn(body, &record->drawn);
         break;
+    case DRAW_SEALING:
+    case DRAW_ACT:
+        ASSERT(false); /* no caller has them yet */
     }
 }
 
@@ -126,7 +129,8 @@ static void journal_get_body(const uint8_t *body, struct journal_record *out)
 {
     switch (out->draw.type) {
     case DRAW_OPENED:
-        out->draw.opened = (struct draw_opened){little_get32(body), little_get32(body + 4)};
+        out->draw.opened = (struct draw_opened){.agencies = little_get32(body),
+                                                .winner_number = little_get32(body + 4)};
         break;
     case DRAW_AGENCIES:
         out->draw.agencies = little_get32(body);
@@ -147,6 +151,9 @@ static void journal_get_body(const uint8_t *body, struct journal_record *out)
         break;
     case DRAW_DRAWING:
         journal_get_drawn(body, &out->draw.drawn);
+        break;
+    case DRAW_SEALING:
+    case DRAW_ACT:
         break;
     }
 }
@@ -323,9 +330,9 @@ static void journal_get_agencies(const uint8_t *at, struct draw *draw)
 enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct draw *draw,
                                       struct bets_extent *extent)
 {
-    struct draw_record opened = {
-        .type = DRAW_OPENED,
-        .opened = {little_get32(bytes + AT_AGENCIES), little_get32(bytes + AT_NUMBER)}};
+    struct draw_record opened = {.type = DRAW_OPENED,
+                                 .opened = {.agencies = little_get32(bytes + AT_AGENCIES),
+                                            .winner_number = little_get32(bytes + AT_NUMBER)}};
     uint64_t bets = little_get64(bytes + AT_BETS);
     uint32_t phase = little_get32(bytes + AT_PHASE);
     struct draw_closed closed;

@@ -31,7 +31,11 @@ struct answer {
     bool is_hanging; /* it does not end: SIGTERM comes instead */
 };
 
-static const struct draw_drawn outcome = {1000, NUMBER, 5, 40, 0xabcd};
+static const struct draw_drawn outcome = {.time_s = 1000,
+                                          .winner_number = NUMBER,
+                                          .winners = 5,
+                                          .winners_size = 40,
+                                          .winners_crc = 0xabcd};
 
 static struct {
     const struct answer *answer;

@@ -8,7 +8,11 @@
 #define AGENCIES 3
 #define NUMBER 7574
 
-static const struct draw_drawn outcome = {1000, NUMBER, 5, 40, 0xabcd};
+static const struct draw_drawn outcome = {.time_s = 1000,
+                                          .winner_number = NUMBER,
+                                          .winners = 5,
+                                          .winners_size = 40,
+                                          .winners_crc = 0xabcd};
 
 struct fixture {
     struct coordinator_core core;

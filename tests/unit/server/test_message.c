@@ -99,7 +99,11 @@ static void test_round_trip(void **state)
         .winner_number = UINT32_MAX - 2,
         .bets = UINT64_MAX,
         .has_winners = true,
-        .drawn = {UINT64_MAX - 1, UINT32_MAX - 3, UINT64_MAX - 2, UINT64_MAX - 3, UINT32_MAX - 4},
+        .drawn = {.time_s = UINT64_MAX - 1,
+                  .winner_number = UINT32_MAX - 3,
+                  .winners = UINT64_MAX - 2,
+                  .winners_size = UINT64_MAX - 3,
+                  .winners_crc = UINT32_MAX - 4},
     };
     struct ledger_news got;
     struct draw_drawn drawn;

@@ -185,10 +185,14 @@ static void make_folder(struct fixture *f, unsigned batches, bool is_closed)
     struct store_csv_report report;
 
     assert_int_equal(data_dir_open(f->path, &f->ops, &f->data_dir, &f->err), STATUS_OK);
-    const struct store_csv_config config = {.data_dir = &f->data_dir, .opened = {AGENCIES, WINNER}};
+    const struct store_csv_config config = {
+        .data_dir = &f->data_dir, .opened = {.agencies = AGENCIES, .winner_number = WINNER}};
     draw_init(&f->draw);
     assert_int_equal(store_csv_open(&config, &f->draw, &f->store, &report, &f->err), STATUS_OK);
-    record(f, (struct draw_record){.type = DRAW_OPENED, .opened = {AGENCIES, WINNER}}, NULL, 0);
+    record(f,
+           (struct draw_record){.type = DRAW_OPENED,
+                                .opened = {.agencies = AGENCIES, .winner_number = WINNER}},
+           NULL, 0);
     f->winners = malloc((size_t)batches * BATCH + 1);
     assert_non_null(f->winners);
     for (unsigned i = 0; i < batches; i++)

@@ -478,7 +478,8 @@ static void make_checkpoint(uint32_t agencies, uint64_t closed, struct buffer *o
 {
     const struct journal_mark mark = {.stamp = 1, .at = JOURNAL_START};
     const struct bets_extent extent = {.size = 100};
-    struct draw_record opened = {.type = DRAW_OPENED, .opened = {agencies, STORE_NUMBER}};
+    struct draw_record opened = {.type = DRAW_OPENED,
+                                 .opened = {.agencies = agencies, .winner_number = STORE_NUMBER}};
     struct draw draw;
 
     draw_init(&draw);
