@@ -187,6 +187,51 @@ void   lottery__v1__finished__free_unpacked
   assert(message->base.descriptor == &lottery__v1__finished__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   lottery__v1__drawn__init
+                     (Lottery__V1__Drawn         *message)
+{
+  static const Lottery__V1__Drawn init_value = LOTTERY__V1__DRAWN__INIT;
+  *message = init_value;
+}
+size_t lottery__v1__drawn__get_packed_size
+                     (const Lottery__V1__Drawn *message)
+{
+  assert(message->base.descriptor == &lottery__v1__drawn__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t lottery__v1__drawn__pack
+                     (const Lottery__V1__Drawn *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &lottery__v1__drawn__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t lottery__v1__drawn__pack_to_buffer
+                     (const Lottery__V1__Drawn *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &lottery__v1__drawn__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Lottery__V1__Drawn *
+       lottery__v1__drawn__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Lottery__V1__Drawn *)
+     protobuf_c_message_unpack (&lottery__v1__drawn__descriptor,
+                                allocator, len, data);
+}
+void   lottery__v1__drawn__free_unpacked
+                     (Lottery__V1__Drawn *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &lottery__v1__drawn__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   lottery__v1__winners__init
                      (Lottery__V1__Winners         *message)
 {
@@ -230,6 +275,51 @@ void   lottery__v1__winners__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &lottery__v1__winners__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   lottery__v1__seal__init
+                     (Lottery__V1__Seal         *message)
+{
+  static const Lottery__V1__Seal init_value = LOTTERY__V1__SEAL__INIT;
+  *message = init_value;
+}
+size_t lottery__v1__seal__get_packed_size
+                     (const Lottery__V1__Seal *message)
+{
+  assert(message->base.descriptor == &lottery__v1__seal__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t lottery__v1__seal__pack
+                     (const Lottery__V1__Seal *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &lottery__v1__seal__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t lottery__v1__seal__pack_to_buffer
+                     (const Lottery__V1__Seal *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &lottery__v1__seal__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Lottery__V1__Seal *
+       lottery__v1__seal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Lottery__V1__Seal *)
+     protobuf_c_message_unpack (&lottery__v1__seal__descriptor,
+                                allocator, len, data);
+}
+void   lottery__v1__seal__free_unpacked
+                     (Lottery__V1__Seal *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &lottery__v1__seal__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 static const ProtobufCFieldDescriptor lottery__v1__bet__field_descriptors[5] =
@@ -322,7 +412,7 @@ const ProtobufCMessageDescriptor lottery__v1__bet__descriptor =
   (ProtobufCMessageInit) lottery__v1__bet__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[4] =
+static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[5] =
 {
   {
     "agency_id",
@@ -372,17 +462,30 @@ static const ProtobufCFieldDescriptor lottery__v1__new_bets__field_descriptors[4
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "draw",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__NewBets, draw),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__new_bets__field_indices_by_name[] = {
   0,   /* field[0] = agency_id */
   2,   /* field[2] = bets */
   3,   /* field[3] = checksum */
+  4,   /* field[4] = draw */
   1,   /* field[1] = offset */
 };
 static const ProtobufCIntRange lottery__v1__new_bets__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor lottery__v1__new_bets__descriptor =
 {
@@ -392,14 +495,14 @@ const ProtobufCMessageDescriptor lottery__v1__new_bets__descriptor =
   "Lottery__V1__NewBets",
   "lottery.v1",
   sizeof(Lottery__V1__NewBets),
-  4,
+  5,
   lottery__v1__new_bets__field_descriptors,
   lottery__v1__new_bets__field_indices_by_name,
   1,  lottery__v1__new_bets__number_ranges,
   (ProtobufCMessageInit) lottery__v1__new_bets__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[5] =
+static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[6] =
 {
   {
     "code",
@@ -461,18 +564,31 @@ static const ProtobufCFieldDescriptor lottery__v1__ack__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "draw",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Ack, draw),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__ack__field_indices_by_name[] = {
   3,   /* field[3] = checksum */
   0,   /* field[0] = code */
   2,   /* field[2] = detail */
+  5,   /* field[5] = draw */
   1,   /* field[1] = received */
   4,   /* field[4] = stored */
 };
 static const ProtobufCIntRange lottery__v1__ack__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor lottery__v1__ack__descriptor =
 {
@@ -482,14 +598,14 @@ const ProtobufCMessageDescriptor lottery__v1__ack__descriptor =
   "Lottery__V1__Ack",
   "lottery.v1",
   sizeof(Lottery__V1__Ack),
-  5,
+  6,
   lottery__v1__ack__field_descriptors,
   lottery__v1__ack__field_indices_by_name,
   1,  lottery__v1__ack__number_ranges,
   (ProtobufCMessageInit) lottery__v1__ack__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[3] =
+static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[5] =
 {
   {
     "agency_id",
@@ -527,16 +643,42 @@ static const ProtobufCFieldDescriptor lottery__v1__finished__field_descriptors[3
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "draw",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Finished, draw),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "want_seal",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Finished, want_seal),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__finished__field_indices_by_name[] = {
   0,   /* field[0] = agency_id */
   2,   /* field[2] = checksum */
+  3,   /* field[3] = draw */
   1,   /* field[1] = total */
+  4,   /* field[4] = want_seal */
 };
 static const ProtobufCIntRange lottery__v1__finished__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor lottery__v1__finished__descriptor =
 {
@@ -546,14 +688,91 @@ const ProtobufCMessageDescriptor lottery__v1__finished__descriptor =
   "Lottery__V1__Finished",
   "lottery.v1",
   sizeof(Lottery__V1__Finished),
-  3,
+  5,
   lottery__v1__finished__field_descriptors,
   lottery__v1__finished__field_indices_by_name,
   1,  lottery__v1__finished__number_ranges,
   (ProtobufCMessageInit) lottery__v1__finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor lottery__v1__winners__field_descriptors[3] =
+static const ProtobufCFieldDescriptor lottery__v1__drawn__field_descriptors[4] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Drawn, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Drawn, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Drawn, time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Drawn, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned lottery__v1__drawn__field_indices_by_name[] = {
+  3,   /* field[3] = note */
+  0,   /* field[0] = number */
+  1,   /* field[1] = source */
+  2,   /* field[2] = time */
+};
+static const ProtobufCIntRange lottery__v1__drawn__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor lottery__v1__drawn__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "lottery.v1.Drawn",
+  "Drawn",
+  "Lottery__V1__Drawn",
+  "lottery.v1",
+  sizeof(Lottery__V1__Drawn),
+  4,
+  lottery__v1__drawn__field_descriptors,
+  lottery__v1__drawn__field_indices_by_name,
+  1,  lottery__v1__drawn__number_ranges,
+  (ProtobufCMessageInit) lottery__v1__drawn__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor lottery__v1__winners__field_descriptors[4] =
 {
   {
     "agency_id",
@@ -591,16 +810,29 @@ static const ProtobufCFieldDescriptor lottery__v1__winners__field_descriptors[3]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "drawn",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Winners, drawn),
+    &lottery__v1__drawn__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned lottery__v1__winners__field_indices_by_name[] = {
   0,   /* field[0] = agency_id */
   1,   /* field[1] = documents */
+  3,   /* field[3] = drawn */
   2,   /* field[2] = more */
 };
 static const ProtobufCIntRange lottery__v1__winners__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor lottery__v1__winners__descriptor =
 {
@@ -610,28 +842,159 @@ const ProtobufCMessageDescriptor lottery__v1__winners__descriptor =
   "Lottery__V1__Winners",
   "lottery.v1",
   sizeof(Lottery__V1__Winners),
-  3,
+  4,
   lottery__v1__winners__field_descriptors,
   lottery__v1__winners__field_indices_by_name,
   1,  lottery__v1__winners__number_ranges,
   (ProtobufCMessageInit) lottery__v1__winners__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue lottery__v1__opcode__enum_values_by_number[4] =
+static const ProtobufCFieldDescriptor lottery__v1__seal__field_descriptors[8] =
+{
+  {
+    "agency_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, agency_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "draw",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, draw),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nonce",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, nonce),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "index",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proof",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Lottery__V1__Seal, n_proof),
+    offsetof(Lottery__V1__Seal, proof),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__V1__Seal, note),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned lottery__v1__seal__field_indices_by_name[] = {
+  0,   /* field[0] = agency_id */
+  3,   /* field[3] = digest */
+  1,   /* field[1] = draw */
+  5,   /* field[5] = index */
+  4,   /* field[4] = nonce */
+  7,   /* field[7] = note */
+  6,   /* field[6] = proof */
+  2,   /* field[2] = total */
+};
+static const ProtobufCIntRange lottery__v1__seal__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor lottery__v1__seal__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "lottery.v1.Seal",
+  "Seal",
+  "Lottery__V1__Seal",
+  "lottery.v1",
+  sizeof(Lottery__V1__Seal),
+  8,
+  lottery__v1__seal__field_descriptors,
+  lottery__v1__seal__field_indices_by_name,
+  1,  lottery__v1__seal__number_ranges,
+  (ProtobufCMessageInit) lottery__v1__seal__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue lottery__v1__opcode__enum_values_by_number[5] =
 {
   { "OPCODE_NEW_BETS", "LOTTERY__V1__OPCODE__OPCODE_NEW_BETS", 0 },
   { "OPCODE_ACK", "LOTTERY__V1__OPCODE__OPCODE_ACK", 1 },
   { "OPCODE_FINISHED", "LOTTERY__V1__OPCODE__OPCODE_FINISHED", 3 },
   { "OPCODE_WINNERS", "LOTTERY__V1__OPCODE__OPCODE_WINNERS", 4 },
+  { "OPCODE_SEAL", "LOTTERY__V1__OPCODE__OPCODE_SEAL", 5 },
 };
 static const ProtobufCIntRange lottery__v1__opcode__value_ranges[] = {
-{0, 0},{3, 2},{0, 4}
+{0, 0},{3, 2},{0, 5}
 };
-static const ProtobufCEnumValueIndex lottery__v1__opcode__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex lottery__v1__opcode__enum_values_by_name[5] =
 {
   { "OPCODE_ACK", 1 },
   { "OPCODE_FINISHED", 2 },
   { "OPCODE_NEW_BETS", 0 },
+  { "OPCODE_SEAL", 4 },
   { "OPCODE_WINNERS", 3 },
 };
 const ProtobufCEnumDescriptor lottery__v1__opcode__descriptor =
@@ -641,9 +1004,9 @@ const ProtobufCEnumDescriptor lottery__v1__opcode__descriptor =
   "Opcode",
   "Lottery__V1__Opcode",
   "lottery.v1",
-  4,
+  5,
   lottery__v1__opcode__enum_values_by_number,
-  4,
+  5,
   lottery__v1__opcode__enum_values_by_name,
   2,
   lottery__v1__opcode__value_ranges,

@@ -19,7 +19,9 @@ typedef struct Lottery__V1__Bet Lottery__V1__Bet;
 typedef struct Lottery__V1__NewBets Lottery__V1__NewBets;
 typedef struct Lottery__V1__Ack Lottery__V1__Ack;
 typedef struct Lottery__V1__Finished Lottery__V1__Finished;
+typedef struct Lottery__V1__Drawn Lottery__V1__Drawn;
 typedef struct Lottery__V1__Winners Lottery__V1__Winners;
+typedef struct Lottery__V1__Seal Lottery__V1__Seal;
 
 
 /* --- enums --- */
@@ -28,7 +30,8 @@ typedef enum _Lottery__V1__Opcode {
   LOTTERY__V1__OPCODE__OPCODE_NEW_BETS = 0,
   LOTTERY__V1__OPCODE__OPCODE_ACK = 1,
   LOTTERY__V1__OPCODE__OPCODE_FINISHED = 3,
-  LOTTERY__V1__OPCODE__OPCODE_WINNERS = 4
+  LOTTERY__V1__OPCODE__OPCODE_WINNERS = 4,
+  LOTTERY__V1__OPCODE__OPCODE_SEAL = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOTTERY__V1__OPCODE)
 } Lottery__V1__Opcode;
 typedef enum _Lottery__V1__AckCode {
@@ -46,7 +49,7 @@ typedef enum _Lottery__V1__AckCode {
    */
   LOTTERY__V1__ACK_CODE__ACK_CODE_OFFSET_GAP = 3,
   /*
-   * this agency already finished, or the draw was held
+   * this agency already finished, or the draw takes no bets
    */
   LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED = 4,
   /*
@@ -120,10 +123,11 @@ struct  Lottery__V1__NewBets
    * of the `offset` bets before this batch
    */
   ProtobufCBinaryData checksum;
+  char *draw;
 };
 #define LOTTERY__V1__NEW_BETS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__new_bets__descriptor) \
-    , 0, 0, 0,NULL, {0,NULL} }
+    , 0, 0, 0,NULL, {0,NULL}, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -149,10 +153,11 @@ struct  Lottery__V1__Ack
    * how many bets of this batch were added now
    */
   uint32_t stored;
+  char *draw;
 };
 #define LOTTERY__V1__ACK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__ack__descriptor) \
-    , LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0 }
+    , LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, {0,NULL}, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -167,10 +172,40 @@ struct  Lottery__V1__Finished
    * of all of them
    */
   ProtobufCBinaryData checksum;
+  char *draw;
+  /*
+   * a Seal, please, as soon as the draw is sealed
+   */
+  protobuf_c_boolean want_seal;
 };
 #define LOTTERY__V1__FINISHED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__finished__descriptor) \
-    , 0, 0, {0,NULL} }
+    , 0, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * The number of a draw whose number was not known before, and where it is from.
+ */
+struct  Lottery__V1__Drawn
+{
+  ProtobufCMessage base;
+  uint32_t number;
+  /*
+   * what the operator said; may be empty
+   */
+  char *source;
+  /*
+   * seconds since 1970, UTC
+   */
+  uint64_t time;
+  /*
+   * in a sealed draw: result.txt, a signed note
+   */
+  char *note;
+};
+#define LOTTERY__V1__DRAWN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__drawn__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -186,10 +221,54 @@ struct  Lottery__V1__Winners
    * false on the last one
    */
   protobuf_c_boolean more;
+  /*
+   * in the first one, if the operator has given the number, or the draw is sealed
+   */
+  Lottery__V1__Drawn *drawn;
 };
 #define LOTTERY__V1__WINNERS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__winners__descriptor) \
-    , 0, 0,NULL, 0 }
+    , 0, 0,NULL, 0, NULL }
+
+
+/*
+ * What was fixed when the draw was closed, and that this agency's bets are a part of it: before there
+ * is a number, to an agency that has finished and wants it. docs/protocol.md says how to check it.
+ */
+struct  Lottery__V1__Seal
+{
+  ProtobufCMessage base;
+  uint32_t agency_id;
+  char *draw;
+  /*
+   * bets of the agency in the draw
+   */
+  uint64_t total;
+  /*
+   * SHA-256 of their lines of bets.csv
+   */
+  ProtobufCBinaryData digest;
+  /*
+   * 32 bytes
+   */
+  ProtobufCBinaryData nonce;
+  /*
+   * of the agency's leaf in the tree
+   */
+  uint64_t index;
+  /*
+   * RFC 6962's audit path, 32 bytes each, the lowest first
+   */
+  size_t n_proof;
+  ProtobufCBinaryData *proof;
+  /*
+   * seal.txt, a signed note with the size and the root of the tree
+   */
+  char *note;
+};
+#define LOTTERY__V1__SEAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&lottery__v1__seal__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, {0,NULL}, 0, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /* Lottery__V1__Bet methods */
@@ -268,6 +347,25 @@ Lottery__V1__Finished *
 void   lottery__v1__finished__free_unpacked
                      (Lottery__V1__Finished *message,
                       ProtobufCAllocator *allocator);
+/* Lottery__V1__Drawn methods */
+void   lottery__v1__drawn__init
+                     (Lottery__V1__Drawn         *message);
+size_t lottery__v1__drawn__get_packed_size
+                     (const Lottery__V1__Drawn   *message);
+size_t lottery__v1__drawn__pack
+                     (const Lottery__V1__Drawn   *message,
+                      uint8_t             *out);
+size_t lottery__v1__drawn__pack_to_buffer
+                     (const Lottery__V1__Drawn   *message,
+                      ProtobufCBuffer     *buffer);
+Lottery__V1__Drawn *
+       lottery__v1__drawn__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   lottery__v1__drawn__free_unpacked
+                     (Lottery__V1__Drawn *message,
+                      ProtobufCAllocator *allocator);
 /* Lottery__V1__Winners methods */
 void   lottery__v1__winners__init
                      (Lottery__V1__Winners         *message);
@@ -287,6 +385,25 @@ Lottery__V1__Winners *
 void   lottery__v1__winners__free_unpacked
                      (Lottery__V1__Winners *message,
                       ProtobufCAllocator *allocator);
+/* Lottery__V1__Seal methods */
+void   lottery__v1__seal__init
+                     (Lottery__V1__Seal         *message);
+size_t lottery__v1__seal__get_packed_size
+                     (const Lottery__V1__Seal   *message);
+size_t lottery__v1__seal__pack
+                     (const Lottery__V1__Seal   *message,
+                      uint8_t             *out);
+size_t lottery__v1__seal__pack_to_buffer
+                     (const Lottery__V1__Seal   *message,
+                      ProtobufCBuffer     *buffer);
+Lottery__V1__Seal *
+       lottery__v1__seal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   lottery__v1__seal__free_unpacked
+                     (Lottery__V1__Seal *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Lottery__V1__Bet_Closure)
@@ -301,8 +418,14 @@ typedef void (*Lottery__V1__Ack_Closure)
 typedef void (*Lottery__V1__Finished_Closure)
                  (const Lottery__V1__Finished *message,
                   void *closure_data);
+typedef void (*Lottery__V1__Drawn_Closure)
+                 (const Lottery__V1__Drawn *message,
+                  void *closure_data);
 typedef void (*Lottery__V1__Winners_Closure)
                  (const Lottery__V1__Winners *message,
+                  void *closure_data);
+typedef void (*Lottery__V1__Seal_Closure)
+                 (const Lottery__V1__Seal *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -316,7 +439,9 @@ extern const ProtobufCMessageDescriptor lottery__v1__bet__descriptor;
 extern const ProtobufCMessageDescriptor lottery__v1__new_bets__descriptor;
 extern const ProtobufCMessageDescriptor lottery__v1__ack__descriptor;
 extern const ProtobufCMessageDescriptor lottery__v1__finished__descriptor;
+extern const ProtobufCMessageDescriptor lottery__v1__drawn__descriptor;
 extern const ProtobufCMessageDescriptor lottery__v1__winners__descriptor;
+extern const ProtobufCMessageDescriptor lottery__v1__seal__descriptor;
 
 PROTOBUF_C__END_DECLS
 

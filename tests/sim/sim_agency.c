@@ -52,7 +52,8 @@ static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count
     Lottery__V1__Bet items[SIM_BETS_MAX];
     Lottery__V1__Bet *pointers[SIM_BETS_MAX];
     struct sim_bet_texts texts[SIM_BETS_MAX];
-    Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets message;
+    lottery__v1__new_bets__init(&message);
 
     for (uint32_t i = 0; i < count; i++) {
         struct bet bet = sim_bet(agency->id, (uint32_t)offset + i, &texts[i]);
@@ -80,7 +81,8 @@ static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count
 
 static void send_finished(struct sim_agency *agency, uint64_t total)
 {
-    Lottery__V1__Finished message = LOTTERY__V1__FINISHED__INIT;
+    Lottery__V1__Finished message;
+    lottery__v1__finished__init(&message);
 
     message.agency_id = agency->id;
     message.total = total;

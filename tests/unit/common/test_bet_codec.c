@@ -54,7 +54,8 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
     static const uint64_t numbers[] = {0, 1, 128, 78697, UINT32_MAX, INT64_MAX};
     static struct sample samples[MAX_BETS];
     Lottery__V1__Bet *bets[MAX_BETS];
-    Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets message;
+    lottery__v1__new_bets__init(&message);
     uint8_t checksum[] = {(uint8_t)prng_next(prng), 0, 0xff, (uint8_t)prng_next(prng)};
 
     message.agency_id = (uint32_t)numbers[prng_below(prng, 5)];
@@ -155,7 +156,8 @@ static void test_encode(void **state)
     for (int round = 0; round < 5000; round++) {
         struct sample sample;
         Lottery__V1__Bet *bets[] = {&sample.message};
-        Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+        Lottery__V1__NewBets message;
+        lottery__v1__new_bets__init(&message);
         uint8_t theirs[512];
         uint8_t ours[512];
         make_sample(&prng, &sample);
@@ -213,7 +215,8 @@ static void test_encode_checksum(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        Lottery__V1__NewBets message = LOTTERY__V1__NEW_BETS__INIT;
+        Lottery__V1__NewBets message;
+        lottery__v1__new_bets__init(&message);
         uint8_t bytes[BETS_CHECKSUM_SIZE];
         uint8_t theirs[16];
         uint8_t ours[NEW_BETS_CHECKSUM_SIZE];

@@ -49,7 +49,8 @@ static void test_pack_to_the_byte(void **state)
     char birthdate[] = "19990317";
     Lottery__V1__Bet bet;
     Lottery__V1__Bet *bets[] = {&bet};
-    Lottery__V1__NewBets batch = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets batch;
+    lottery__v1__new_bets__init(&batch);
     static const char expected[] = "\x00\x1d\x00\x00\x00"
                                    "\x08\x05\x10\xac\x02\x1a\x16\x0a\x01"
                                    "A\x12\x01"
@@ -77,7 +78,8 @@ static void test_pack_to_the_byte(void **state)
 /* A message without content is a frame without body. */
 static void test_pack_empty(void **state)
 {
-    Lottery__V1__NewBets batch = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets batch;
+    lottery__v1__new_bets__init(&batch);
     uint8_t out[FRAME_MAX_SIZE];
 
     (void)state;
@@ -232,7 +234,8 @@ static void test_nested_size(void **state)
     char *name = malloc(LONGEST + 1);
     Lottery__V1__Bet bet;
     Lottery__V1__Bet *bets[] = {&bet};
-    Lottery__V1__NewBets batch = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets batch;
+    lottery__v1__new_bets__init(&batch);
 
     (void)state;
     assert_non_null(name);

@@ -139,7 +139,8 @@ static int end(void **state)
 
 static void ask_as(struct fixture *f, uint32_t agency)
 {
-    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets question;
+    lottery__v1__new_bets__init(&question);
     uint8_t frame[FRAME_MAX_SIZE];
 
     question.agency_id = agency;
@@ -150,7 +151,8 @@ static void ask_as(struct fixture *f, uint32_t agency)
 /* Goes on after the first byte of a question. */
 static void ask_rest(struct fixture *f)
 {
-    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets question;
+    lottery__v1__new_bets__init(&question);
     uint8_t frame[FRAME_MAX_SIZE];
 
     question.agency_id = 1;
@@ -161,7 +163,8 @@ static void ask_rest(struct fixture *f)
 /* Asks many times with one write. */
 static void ask_many(struct fixture *f, uint32_t agency, size_t count)
 {
-    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets question;
+    lottery__v1__new_bets__init(&question);
     uint8_t frame[FRAME_MAX_SIZE];
 
     question.agency_id = agency;

@@ -339,7 +339,8 @@ static int stop(struct fixture *f)
 
 static void send_question(struct fixture *f)
 {
-    Lottery__V1__NewBets question = LOTTERY__V1__NEW_BETS__INIT;
+    Lottery__V1__NewBets question;
+    lottery__v1__new_bets__init(&question);
     uint8_t frame[FRAME_MAX_SIZE];
 
     question.agency_id = 5;
