@@ -35,6 +35,7 @@ struct ledger_op {
     uint64_t received; /* append, ask, finish: bets of the agency that count now */
     uint32_t checksum; /* append, ask, finish: of these; see bets_checksum.h */
     uint32_t stored;   /* append: bets that it added; fewer than given if some were known */
+    bool has_finished; /* append, ask, finish: the agency has */
     uint64_t total;    /* finish: as it was submitted */
 
     /* Private to the implementation. */
@@ -46,19 +47,28 @@ struct ledger_op {
     uint32_t size;   /* bytes of the encoded bets */
     uint32_t agency;
     uint32_t count; /* bets in the batch */
+    uint32_t files; /* which ones, where it is about files */
     uint32_t kind;
 };
 
 /* What the ledger has told everybody. */
 struct ledger_news {
     enum draw_phase phase;
-    uint32_t agencies;       /* N; 0 as long as nothing was told */
-    uint32_t finished;       /* agencies that have finished */
-    uint32_t winner_number;  /* of the draw */
-    uint64_t bets;           /* that count, from DRAW_CLOSED on */
-    bool has_winners;        /* the draw was held, and the files of the winners can be read; false
-                                again while files that were lost are made again */
-    struct draw_drawn drawn; /* in DRAW_DRAWN */
+    uint32_t agencies;      /* N; 0 as long as nothing was told */
+    uint32_t finished;      /* agencies that have finished */
+    uint32_t winner_number; /* of the draw, if it was known when it was opened */
+    uint64_t bets;          /* that count, from DRAW_CLOSED on */
+    bool has_winners;       /* the draw was held, and the files of the winners can be read; false
+                               again while files that were lost are made again */
+    bool has_seal;          /* is_sealed, and the same for the seal's files */
+    bool needs_result;      /* the files of the winners are right, and only result.txt is missing */
+    struct draw_drawn drawn; /* in DRAW_DRAWN; its source is the one below */
+    /* All zero in a draw that nobody runs. */
+    struct draw_terms terms;
+    struct draw_closed closed; /* from DRAW_CLOSED on */
+    bool is_sealed;
+    struct draw_sealed sealed; /* if is_sealed */
+    char source[DRAW_TEXT_MAX];
 };
 
 struct ledger_backend {

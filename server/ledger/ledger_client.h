@@ -11,6 +11,7 @@
 
 #include "errbuf.h"
 #include "ledger.h"
+#include "store.h"
 #include "store_encoding.h"
 
 #include <sys/socket.h>
@@ -19,7 +20,7 @@
 
 #define LEDGER_REGION_SIZE ((size_t)8 * 1024 * 1024) /* bytes per client */
 #define LEDGER_REGION_MIN ((size_t)512 * 1024)       /* and at least, with room for any batch */
-#define LEDGER_FDS_MAX 70 /* descriptors that ledger_client_open_winners can ask for */
+#define LEDGER_FDS_MAX 70 /* descriptors that ledger_client_open_files can ask for */
 
 struct ledger_client;
 
@@ -46,31 +47,50 @@ enum status ledger_client_create(const struct ledger_client_config *config,
 /* The interface of ledger.h to it. */
 struct ledger *ledger_client_base(struct ledger_client *client);
 
-/* Tells the ledger that the winners' files, which it has said can be read, are lost or damaged. The
+/* Tells the ledger that files of this kind, which it has said can be read, are lost or damaged. The
  * next news says so to everybody, and later ones when they were found right or made again.
- * op->status: OK, INVALID before the draw, NOSPACE, ... */
-void ledger_client_winners_lost(struct ledger_client *client, struct ledger_op *op);
+ * op->status: OK, INVALID before there are any, NOSPACE, ... */
+void ledger_client_files_lost(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files);
 
-/* What follows is for the coordinator. */
+/* What follows is for the coordinator. Those that return STATUS_NOMEM have not submitted *op. */
 
-/* Closes the draw, because all agencies have finished. op->status: OK (now or before), INVALID,
- * NOSPACE, ... */
-void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op);
+/* Closes the draw, because all agencies have finished, or an operator, the user `uid`, says so.
+ * op->status: OK (for all agencies also if it was closed before), CLOSED, INVALID, NOSPACE, ... */
+void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op,
+                              enum draw_closed_by by, uint32_t uid);
 
-/* Asks for `count` (2..LEDGER_FDS_MAX) new files, see store_open_winners(). When op->status is OK,
+/* Asks for `count` (up to LEDGER_FDS_MAX) new files, see store_open_files(). When op->status is OK,
  * done() takes the descriptors with ledger_client_take_fds(). Not handed in again on a new link:
  * then its status is STOPPED. */
-void ledger_client_open_winners(struct ledger_client *client, struct ledger_op *op, size_t count);
+void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files, size_t count);
 
-/* During done() of ledger_client_open_winners: the descriptors, which the caller now owns. */
+/* During done() of ledger_client_open_files: the descriptors, which the caller now owns. */
 void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count);
 
-/* Hands in the outcome of the draw. With `is_new` the files of ledger_client_open_winners were
- * written and synced, and get their names before the record is written; without, those in the
- * folder were found to be right. Once this is done and durable, everybody is told. op->status: OK,
- * or STOPPED if the link was lost with files that have no names yet: open and write them again. */
-void ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
-                        const struct draw_drawn *drawn, bool is_new);
+/* The three that follow hand in what files of a kind were made for. With `is_new` the files of
+ * ledger_client_open_files were written and synced, and get their names before the record is
+ * written; without, those in the directory were found to be right. Once this is done and durable,
+ * everybody is told. op->status: OK; STOPPED if the link was lost with files that have no names
+ * yet: open and write them again; CLOSED if something else is recorded; INVALID if it is not the
+ * time for it; NOSPACE, ... */
+
+/* The seal of the closed draw. */
+enum status ledger_client_seal(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_sealed *sealed, bool is_new);
+
+/* The outcome of the draw. */
+enum status ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_drawn *drawn, bool is_new);
+
+/* The note of a sealed draw's outcome; no record belongs to it. */
+enum status ledger_client_result(struct ledger_client *client, struct ledger_op *op, bool is_new);
+
+/* Records what an operator did or was refused. Its text is copied. op->status: OK; INVALID: not a
+ * text that is allowed; NOSPACE, ... */
+enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op,
+                              const struct draw_act *act);
 
 /* Closes the link. Operations that have no outcome yet end with STATUS_STOPPED during the call.
  * The client frees itself in a later turn of the loop. */

@@ -24,13 +24,10 @@ struct ledger_op *client_pop(struct ledger_client *client)
 
     list_remove(&op->node);
     client->backlog -= op->cost;
-    if (op->kind == MESSAGE_DRAW)
-        client->is_drawing = false;
     return op;
 }
 
-static void client_fill(const struct ledger_client *client, const struct ledger_op *op,
-                        struct message *message)
+static void client_fill(const struct ledger_op *op, struct message *message)
 {
     *message = (struct message){.kind = op->kind};
     switch (op->kind) {
@@ -51,16 +48,18 @@ static void client_fill(const struct ledger_client *client, const struct ledger_
         message->finish = (struct message_finish){
             .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
-    case MESSAGE_OPEN_WINNERS:
-        message->count = op->count;
+    case MESSAGE_CLOSE_DRAW:
+        message->close = (struct message_close){.by = op->count, .uid = op->agency};
         break;
-    case MESSAGE_DRAW:
-        message_from_drawn(&client->drawn, client->is_new, message);
+    case MESSAGE_OPEN_FILES:
+    case MESSAGE_FILES_LOST:
+        message->files = (struct message_files){.kind = op->files, .count = op->count};
         break;
     case KIND_STOPPED:
         message->kind = MESSAGE_ASK;
         break;
-    default: /* MESSAGE_CLOSE_DRAW, MESSAGE_WINNERS_LOST */
+    default:
+        *message = ((const struct client_extra *)op->bytes)->message;
         break;
     }
 }
@@ -80,6 +79,26 @@ static bool client_move_to_region(struct ledger_client *client, struct ledger_op
     return true;
 }
 
+/* Does the operation say more than it holds? */
+static bool client_has_extra(const struct ledger_op *op)
+{
+    return op->kind != MESSAGE_APPEND && op->bytes != NULL;
+}
+
+/* What goes before its message. */
+static enum status client_send_pieces(struct ledger_client *client, const struct ledger_op *op)
+{
+    const struct client_extra *extra = op->bytes;
+    enum status status = STATUS_OK;
+    struct message message;
+
+    for (size_t at = 0; at < extra->text_size && status == STATUS_OK;) {
+        at += message_from_piece(extra->text + at, extra->text_size - at, &message);
+        status = link_send(client->link, &message);
+    }
+    return status;
+}
+
 /* Hands the next operation to the link. Returns false when it has to wait, and sets *status when
  * the link cannot take it. */
 static bool client_send_next(struct ledger_client *client, enum status *status)
@@ -89,8 +108,10 @@ static bool client_send_next(struct ledger_client *client, enum status *status)
 
     if (op->kind == MESSAGE_APPEND && op->bytes != NULL && !client_move_to_region(client, op))
         return false;
-    client_fill(client, op, &message);
-    *status = link_send(client->link, &message);
+    client_fill(op, &message);
+    *status = client_has_extra(op) ? client_send_pieces(client, op) : STATUS_OK;
+    if (*status == STATUS_OK)
+        *status = link_send(client->link, &message);
     if (*status != STATUS_OK)
         return false;
     client->next = client->next->next;
@@ -139,7 +160,7 @@ void client_unsend(struct ledger_client *client)
             break;
         client->sent--;
         client->unsent++;
-        if (op->kind == MESSAGE_OPEN_WINNERS)
+        if (op->kind == MESSAGE_OPEN_FILES)
             op->kind = KIND_STOPPED;
     }
     client->next = client->ops.ring.next;

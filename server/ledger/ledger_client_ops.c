@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(LEDGER_FDS_MAX == MESSAGE_WINNER_FDS, "one limit");
+_Static_assert(LEDGER_FDS_MAX == MESSAGE_FDS, "one limit");
 
 #define EARLY_FLUSH 256 /* so many operations leave before the turn of the loop ends */
 
@@ -117,27 +117,55 @@ const struct ledger_backend client_backend = {
 
 /* ------------------------------------------------------------------ the other operations */
 
-void ledger_client_winners_lost(struct ledger_client *client, struct ledger_op *op)
+static void client_submit_plain(struct ledger_client *client, struct ledger_op *op,
+                                enum message_kind kind)
 {
-    op->kind = MESSAGE_WINNERS_LOST;
+    op->kind = kind;
     op->bytes = NULL;
     client_submit(client, op, 0);
 }
 
-void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op)
+/* Keeps what op's message will say, and a copy of `text`, for as long as op has no outcome. NOMEM
+ */
+static enum status client_submit_with(struct ledger_client *client, struct ledger_op *op,
+                                      const struct message *message, struct text text)
 {
-    op->kind = MESSAGE_CLOSE_DRAW;
-    op->bytes = NULL;
-    client_submit(client, op, 0);
+    struct client_extra *extra = malloc(sizeof(*extra) + text.size);
+
+    if (extra == NULL)
+        return STATUS_NOMEM;
+    extra->message = *message;
+    extra->text_size = text.size;
+    if (text.size > 0)
+        memcpy(extra->text, text.data, text.size);
+    op->kind = message->kind;
+    op->bytes = extra;
+    client_submit(client, op, text.size);
+    return STATUS_OK;
 }
 
-void ledger_client_open_winners(struct ledger_client *client, struct ledger_op *op, size_t count)
+void ledger_client_files_lost(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files)
 {
-    ASSERT(count >= MESSAGE_WINNER_FDS_MIN && count <= LEDGER_FDS_MAX);
-    op->kind = MESSAGE_OPEN_WINNERS;
+    op->files = (uint32_t)files;
+    client_submit_plain(client, op, MESSAGE_FILES_LOST);
+}
+
+void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op,
+                              enum draw_closed_by by, uint32_t uid)
+{
+    op->count = (uint32_t)by;
+    op->agency = uid;
+    client_submit_plain(client, op, MESSAGE_CLOSE_DRAW);
+}
+
+void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files, size_t count)
+{
+    ASSERT(count >= store_files_named(files) && count <= LEDGER_FDS_MAX);
+    op->files = (uint32_t)files;
     op->count = (uint32_t)count;
-    op->bytes = NULL;
-    client_submit(client, op, 0);
+    client_submit_plain(client, op, MESSAGE_OPEN_FILES);
 }
 
 void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count)
@@ -147,14 +175,38 @@ void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count
     client->fds_count = 0;
 }
 
-void ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
-                        const struct draw_drawn *drawn, bool is_new)
+enum status ledger_client_seal(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_sealed *sealed, bool is_new)
 {
-    ASSERT(!client->is_drawing);
-    op->kind = MESSAGE_DRAW;
-    client->is_drawing = true;
-    client->drawn = *drawn;
-    client->is_new = is_new;
-    op->bytes = NULL;
-    client_submit(client, op, 0);
+    struct message message = {.kind = MESSAGE_SEAL};
+
+    message.seal = (struct message_seal){.time_s = sealed->time_s, .is_new = is_new};
+    memcpy(message.seal.root, sealed->root, sizeof(message.seal.root));
+    return client_submit_with(client, op, &message, (struct text){NULL, 0});
+}
+
+enum status ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_drawn *drawn, bool is_new)
+{
+    struct message message;
+
+    message_from_drawn(drawn, is_new, &message);
+    return client_submit_with(client, op, &message, drawn->source);
+}
+
+enum status ledger_client_result(struct ledger_client *client, struct ledger_op *op, bool is_new)
+{
+    struct message message = {.kind = MESSAGE_RESULT};
+
+    message.is_new = is_new;
+    return client_submit_with(client, op, &message, (struct text){NULL, 0});
+}
+
+enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op,
+                              const struct draw_act *act)
+{
+    struct message message = {.kind = MESSAGE_ACT};
+
+    message.act = (struct message_act){.time_s = act->time_s, .uid = act->uid};
+    return client_submit_with(client, op, &message, act->text);
 }

@@ -18,6 +18,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The bytes of an operation that says more than a struct ledger_op holds. */
+struct client_extra {
+    struct message message;
+    size_t text_size; /* of what goes before it, in pieces */
+    char text[];
+};
+
 struct ledger_client {
     struct ledger base; /* first */
     struct ledger_client_config config;
@@ -35,13 +42,11 @@ struct ledger_client {
     size_t on_heap;         /* of these, batches that wait for room in the region */
     size_t backlog;         /* bytes, see ledger_backlog() */
     struct ledger_news news;
-    struct draw_drawn drawn; /* of the MESSAGE_DRAW in the list, like the next; there is only one */
-    bool is_new;
-    bool is_drawing;  /* there is one */
-    bool is_closed;   /* ledger_client_close was called */
-    bool is_over;     /* it has returned: nothing can be submitted any more */
-    bool is_in_batch; /* between on_batch(true) and on_batch(false) */
-    size_t fds_count; /* descriptors that done() may take now */
+    struct message_pieces pieces; /* of the next news */
+    bool is_closed;               /* ledger_client_close was called */
+    bool is_over;                 /* it has returned: nothing can be submitted any more */
+    bool is_in_batch;             /* between on_batch(true) and on_batch(false) */
+    size_t fds_count;             /* descriptors that done() may take now */
     int fds[LEDGER_FDS_MAX];
 };
 

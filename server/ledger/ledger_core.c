@@ -18,6 +18,19 @@
 
 #include <stdlib.h>
 
+/* The closing time came while there was no ledger: closes before anybody can bet. */
+static enum status core_close_late(struct ledger_core *core, struct errbuf *err)
+{
+    enum status status = core_close_if_due(core);
+
+    if (status != STATUS_OK)
+        errbuf_set(err, "%s", status_text(status));
+    else if (core->records_count > 0)
+        status = store_commit(core->config.store, err);
+    core->records_count = 0;
+    return status;
+}
+
 enum status ledger_core_create(const struct ledger_core_config *config, struct ledger_core **out,
                                struct errbuf *err)
 {
@@ -34,10 +47,16 @@ enum status ledger_core_create(const struct ledger_core_config *config, struct l
         config->group_operations > 0 ? config->group_operations : LEDGER_GROUP_OPERATIONS;
     /* Large, but the system gives memory only for the part that is used. */
     core->operations = malloc(core->operations_max * sizeof(*core->operations));
-    core->records = malloc(core->operations_max * sizeof(*core->records));
+    /* One more: a closing that nobody has asked for. */
+    core->records = malloc((core->operations_max + 1) * sizeof(*core->records));
     if (core->operations == NULL || core->records == NULL)
         goto err;
     status = core_check_settings(core, err);
+    if (status != STATUS_OK) {
+        ledger_core_destroy(core);
+        return status;
+    }
+    status = core_close_late(core, err);
     if (status != STATUS_OK) {
         ledger_core_destroy(core);
         return status;
@@ -63,6 +82,18 @@ void ledger_core_destroy(struct ledger_core *core)
     free(core);
 }
 
+bool ledger_core_has_deadline(const struct ledger_core *core)
+{
+    return core->config.draw->terms.close_at_s > 0 && core->config.draw->phase == DRAW_OPEN;
+}
+
+void ledger_core_tick(struct ledger_core *core)
+{
+    /* A failure is tried again, at the latest at the next tick. */
+    if (!core->has_failed && !ledger_core_is_full(core))
+        (void)core_close_if_due(core);
+}
+
 bool ledger_core_message(struct ledger_core *core, struct ledger_peer *peer,
                          const struct message *message)
 {
@@ -73,6 +104,8 @@ bool ledger_core_message(struct ledger_core *core, struct ledger_peer *peer,
         return true;
     if (copy.kind == MESSAGE_HELLO || !message_is_request(&copy, peer->region_size))
         return false;
+    if (copy.kind == MESSAGE_PIECE)
+        return message_pieces_add(&peer->pieces, &copy.piece);
     if (ledger_core_is_full(core))
         ledger_core_commit(core);
     if (core->has_failed)

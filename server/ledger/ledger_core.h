@@ -46,17 +46,18 @@ struct ledger_core_events {
 /* What ledger_core_create() needs; copied, and what it points to is borrowed until the destroy. */
 struct ledger_core_config {
     struct store *store;
-    struct draw *draw; /* what the store has recovered */
-    uint32_t agencies; /* as the settings say, like the next */
-    uint32_t winner_number;
+    struct draw *draw;      /* what the store has recovered */
+    uint32_t agencies;      /* as the settings say, like the next ones */
+    uint32_t winner_number; /* DRAW_AUTO */
+    struct draw_terms terms;
     size_t group_operations; /* 0: LEDGER_GROUP_OPERATIONS */
     const struct ledger_core_events *events;
     void *owner; /* handed to all of them */
 };
 
 /* Compares the settings with what is recorded, and records them in a new draw, or a larger number
- * of agencies in an open one; then tells READY. INVALID when the settings contradict the record;
- * *err says what to do. NOMEM, or as store_commit(). */
+ * of agencies in an open one, and the closing if its time has come; then tells READY. INVALID when
+ * the settings contradict the record; *err says what to do. NOMEM, or as store_commit(). */
 enum status ledger_core_create(const struct ledger_core_config *config, struct ledger_core **out,
                                struct errbuf *err);
 
@@ -79,6 +80,12 @@ void ledger_core_close(struct ledger_core *core, struct ledger_peer *peer);
 
 /* Is the group so large that it has to be committed before more is read? */
 bool ledger_core_is_full(const struct ledger_core *core);
+
+/* Has the draw a closing time that is still to come, so that ledger_core_tick() is to be called? */
+bool ledger_core_has_deadline(const struct ledger_core *core);
+
+/* Time has passed: closes the draw, with the next commit, if its closing time has come. */
+void ledger_core_tick(struct ledger_core *core);
 
 /* Is there anything for ledger_core_commit() to do? */
 bool ledger_core_has_work(const struct ledger_core *core);

@@ -14,7 +14,8 @@
 
 bool ledger_core_has_work(const struct ledger_core *core)
 {
-    return !core->has_failed && (core->operations_count > 0 || core->is_news_due);
+    return !core->has_failed &&
+           (core->operations_count > 0 || core->records_count > 0 || core->is_news_due);
 }
 
 /* Nothing of the group was stored. */
@@ -30,49 +31,62 @@ static void core_take_back(struct ledger_core *core, enum status status)
     }
 }
 
-/* Opens files for winners; returns how many. */
-static size_t core_open_winners(struct ledger_core *core, struct operation *operation, int *fds)
+/* Opens files; returns how many. */
+static size_t core_open_files(struct ledger_core *core, struct operation *operation, int *fds)
 {
     struct errbuf err = {{0}};
     size_t count = operation->stored;
+    enum draw_phase from = operation->files == STORE_RESULT ? DRAW_DRAWN : DRAW_CLOSED;
 
     operation->stored = 0;
     if (operation->status != STATUS_OK)
         return 0;
-    if (core->config.draw->phase < DRAW_CLOSED) {
+    if (core->config.draw->phase < from) {
         operation->status = STATUS_INVALID;
         return 0;
     }
-    core->drawer = NULL;
-    operation->status = core_status_of(store_open_winners(core->config.store, fds, count, &err));
-    if (!core_note_store(core, CORE_OPENS_WINNERS, operation->status, &err) ||
+    core->writers[operation->files] = NULL;
+    operation->status =
+        core_status_of(store_open_files(core->config.store, operation->files, fds, count, &err));
+    if (!core_note_store(core, CORE_OPENS_FILES, operation->status, &err) ||
         operation->status != STATUS_OK)
         return 0;
-    core->drawer = operation->peer;
+    core->writers[operation->files] = operation->peer;
     return count;
+}
+
+/* Notes which files are right now. With those of the winners, what was made of them is to be looked
+ * at, too. */
+static void core_note_files(struct ledger_core *core, const struct operation *operation)
+{
+    bool is_lost = operation->kind == MESSAGE_FILES_LOST;
+
+    if (operation->status != STATUS_OK || (!is_lost && !operation->are_files_right))
+        return;
+    core->are_right[operation->files] = !is_lost; /* lost: until the coordinator has looked */
+    if (operation->files == STORE_WINNERS)
+        core->are_right[STORE_RESULT] = false;
 }
 
 static void core_answer(struct ledger_core *core, struct operation *operation)
 {
     struct ledger_peer *peer = operation->peer;
-    int fds[MESSAGE_WINNER_FDS];
+    int fds[MESSAGE_FDS];
     size_t count = 0;
 
-    if (operation->kind == MESSAGE_DRAW && operation->status == STATUS_OK)
-        core->are_winners_right = true;
-    if (operation->kind == MESSAGE_WINNERS_LOST && operation->status == STATUS_OK)
-        core->are_winners_right = false; /* until the coordinator has looked */
+    core_note_files(core, operation);
     if (peer->is_closed)
         return;
-    if (operation->kind == MESSAGE_OPEN_WINNERS)
-        count = core_open_winners(core, operation, fds);
+    if (operation->kind == MESSAGE_OPEN_FILES)
+        count = core_open_files(core, operation, fds);
     if (core->has_failed)
         return;
     struct message message = {.kind = MESSAGE_OUTCOME};
     message.outcome = (struct message_outcome){.status = operation->status,
                                                .stored = operation->stored,
                                                .received = operation->received,
-                                               .checksum = operation->checksum};
+                                               .checksum = operation->checksum,
+                                               .has_finished = operation->has_finished};
     core->config.events->send(core->config.owner, peer->context, &message, fds, count);
 }
 
@@ -100,7 +114,7 @@ static void core_maintain(struct ledger_core *core, enum core_work work)
 void ledger_core_commit(struct ledger_core *core)
 {
     struct errbuf err = {{0}};
-    bool had_winners = core->are_winners_right;
+    bool had_winners = core_has_winners(core);
     bool has_written = core->records_count > 0;
 
     if (!ledger_core_has_work(core))
@@ -118,7 +132,7 @@ void ledger_core_commit(struct ledger_core *core)
     core_answer_all(core);
     if (core->has_failed)
         return;
-    if (core->are_winners_right && !had_winners && !core->knows_supervisor)
+    if (core_has_winners(core) && !had_winners && !core->knows_supervisor)
         core_tell(core, LEDGER_TELLS_DRAWN);
     core_send_news(core); /* that there are winners: their files were judged just now */
     if (has_written)

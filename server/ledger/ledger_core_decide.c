@@ -3,6 +3,8 @@
 #include "crc32c.h"
 #include "ledger_core_store.h"
 
+#include <string.h>
+
 /* Applies `record` and hands it to the store; `bets` are those of the batch that are not known,
  * `size` bytes. */
 static struct draw_outcome core_decide(struct ledger_core *core, struct draw_record *record,
@@ -88,18 +90,12 @@ static enum status core_finish(struct ledger_core *core, struct operation *opera
     return core_decide(core, &record, NULL, 0).status;
 }
 
-static enum status core_close_draw(struct ledger_core *core, struct operation *operation,
-                                   const struct message *message)
+/* Closes the open draw. */
+static enum status core_close(struct ledger_core *core, enum draw_closed_by by, uint32_t uid)
 {
     struct draw *draw = core->config.draw;
-    struct draw_record record = {.type = DRAW_CLOSING, .closed = {.by = DRAW_BY_ALL_FINISHED}};
+    struct draw_record record = {.type = DRAW_CLOSING, .closed = {.by = by, .uid = uid}};
 
-    (void)operation;
-    (void)message;
-    if (draw->phase >= DRAW_CLOSED)
-        return STATUS_OK; /* it is closed */
-    if (!draw_is_due(draw))
-        return STATUS_INVALID;
     record.closed.time_s = core->config.events->now_s(core->config.owner);
     core->config.events->fill_random(core->config.owner, record.closed.salt, DRAW_SALT_SIZE);
     struct draw_outcome outcome = core_decide(core, &record, NULL, 0);
@@ -108,61 +104,160 @@ static enum status core_close_draw(struct ledger_core *core, struct operation *o
     return outcome.status;
 }
 
+enum status core_close_if_due(struct ledger_core *core)
+{
+    const struct draw *draw = core->config.draw;
+
+    if (!ledger_core_has_deadline(core) ||
+        !draw_is_past_deadline(draw, core->config.events->now_s(core->config.owner)))
+        return STATUS_OK;
+    return core_close(core, DRAW_BY_DEADLINE, 0);
+}
+
+static enum status core_close_draw(struct ledger_core *core, struct operation *operation,
+                                   const struct message *message)
+{
+    const struct draw *draw = core->config.draw;
+    bool is_by_operator = message->close.by == DRAW_BY_OPERATOR;
+
+    (void)operation;
+    /* Closed by whomever, it is closed; but an operator has to know whether it was him. */
+    if (draw->phase >= DRAW_CLOSED)
+        return !is_by_operator ? STATUS_OK : STATUS_CLOSED;
+    if (is_by_operator)
+        return core_close(core, DRAW_BY_OPERATOR, message->close.uid);
+    return draw_is_due(draw) ? core_close(core, DRAW_BY_ALL_FINISHED, 0) : STATUS_INVALID;
+}
+
 /* The files are opened at the commit, when it is known that the draw is closed. */
-static enum status core_ask_for_winners(struct ledger_core *core, struct operation *operation,
-                                        const struct message *message)
+static enum status core_ask_for_files(struct ledger_core *core, struct operation *operation,
+                                      const struct message *message)
 {
     (void)core;
-    operation->stored = message->count;
+    operation->files = (enum store_files)message->files.kind;
+    operation->stored = message->files.count;
     return STATUS_OK;
 }
 
 /* Gives the peer's new files their names. They cannot be published twice: whoever tries again after
  * a failure opens new ones. */
-static enum status core_publish(struct ledger_core *core)
+static enum status core_publish(struct ledger_core *core, const struct operation *operation)
 {
     struct errbuf err = {{0}};
 
-    core->drawer = NULL;
-    enum status status = core_status_of(store_publish_winners(core->config.store, &err));
-    return core_note_store(core, CORE_PUBLISHES_WINNERS, status, &err) ? status : STATUS_STOPPED;
+    if (core->writers[operation->files] != operation->peer)
+        return STATUS_STOPPED; /* the files were opened on another link */
+    core->writers[operation->files] = NULL;
+    enum status status =
+        core_status_of(store_publish_files(core->config.store, operation->files, &err));
+    return core_note_store(core, CORE_PUBLISHES_FILES, status, &err) ? status : STATUS_STOPPED;
+}
+
+/* Files of the kind were made, or were found to be right, for what is recorded (is_known), or else
+ * for `record`, which is recorded now that they have their names. */
+static enum status core_take_files(struct ledger_core *core, struct operation *operation,
+                                   bool is_new, bool is_known, struct draw_record *record)
+{
+    enum status status = is_known ? STATUS_OK : STATUS_INVALID;
+
+    if (is_new)
+        status = core_publish(core, operation);
+    if (is_new && status == STATUS_OK && !is_known)
+        status = core_decide(core, record, NULL, 0).status;
+    operation->are_files_right = status == STATUS_OK;
+    return status;
+}
+
+static enum status core_seal(struct ledger_core *core, struct operation *operation,
+                             const struct message *message)
+{
+    const struct draw *draw = core->config.draw;
+    struct draw_record record = {.type = DRAW_SEALING, .sealed = {.time_s = message->seal.time_s}};
+
+    memcpy(record.sealed.root, message->seal.root, DRAW_ROOT_SIZE);
+    operation->files = STORE_SEAL;
+    if (draw->phase < DRAW_CLOSED || !draw->terms.has_seal)
+        return STATUS_INVALID;
+    if (draw->is_sealed && memcmp(draw->sealed.root, record.sealed.root, DRAW_ROOT_SIZE) != 0)
+        return STATUS_CLOSED;
+    return core_take_files(core, operation, message->seal.is_new != 0, draw->is_sealed, &record);
 }
 
 static enum status core_draw(struct ledger_core *core, struct operation *operation,
                              const struct message *message)
 {
-    struct draw *draw = core->config.draw;
-    bool is_new = message->draw.is_new != 0;
+    const struct draw *draw = core->config.draw;
+    const struct message_pieces *pieces = &operation->peer->pieces;
     struct draw_record record = {.type = DRAW_DRAWING};
 
     message_to_drawn(message, &record.drawn);
-    if (draw->phase < DRAW_CLOSED || record.drawn.winner_number != draw->winner_number)
+    record.drawn.source = (struct text){(const char *)pieces->bytes, pieces->size};
+    operation->files = STORE_WINNERS;
+    if (draw->phase < DRAW_CLOSED)
         return STATUS_INVALID;
     if (draw->phase == DRAW_DRAWN && !draw_is_same_outcome(&draw->drawn, &record.drawn))
-        return STATUS_CLOSED;
-    if (!is_new)
-        return draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
-    if (core->drawer != operation->peer)
-        return STATUS_STOPPED; /* the files were opened on another link */
-    enum status status = core_publish(core);
-    if (status != STATUS_OK || draw->phase == DRAW_DRAWN)
-        return status;
-    return core_decide(core, &record, NULL, 0).status;
+        return record.drawn.winner_number == draw->drawn.winner_number ||
+                       draw->terms.mode == DRAW_MANUAL
+                   ? STATUS_CLOSED
+                   : STATUS_INVALID;
+    if (draw->phase == DRAW_CLOSED && !draw_may_have(draw, &record.drawn))
+        return STATUS_INVALID;
+    return core_take_files(core, operation, message->draw.is_new != 0, draw->phase == DRAW_DRAWN,
+                           &record);
+}
+
+static enum status core_result(struct ledger_core *core, struct operation *operation,
+                               const struct message *message)
+{
+    const struct draw *draw = core->config.draw;
+    bool has_result = draw->phase == DRAW_DRAWN && draw->terms.has_seal;
+
+    operation->files = STORE_RESULT;
+    return has_result ? core_take_files(core, operation, message->is_new != 0, true, NULL)
+                      : STATUS_INVALID;
 }
 
 /* The news says so at the commit. */
-static enum status core_lose_winners(struct ledger_core *core, struct operation *operation,
-                                     const struct message *message)
+static enum status core_lose_files(struct ledger_core *core, struct operation *operation,
+                                   const struct message *message)
 {
-    (void)operation;
-    (void)message;
-    return core->config.draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
+    const struct draw *draw = core->config.draw;
+
+    operation->files = (enum store_files)message->files.kind;
+    if (operation->files == STORE_SEAL)
+        return draw->is_sealed ? STATUS_OK : STATUS_INVALID;
+    return draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
+}
+
+/* After a lost link an act is handed in again; then it is the last one already. */
+static bool core_has_act(const struct draw *draw, const struct draw_act *act)
+{
+    const struct draw_act *last = draw->acts_count > 0 ? draw->acts[draw->acts_count - 1] : NULL;
+
+    return last != NULL && last->time_s == act->time_s && last->uid == act->uid &&
+           last->text.size == act->text.size &&
+           memcmp(last->text.data, act->text.data, act->text.size) == 0;
+}
+
+static enum status core_act(struct ledger_core *core, struct operation *operation,
+                            const struct message *message)
+{
+    const struct message_pieces *pieces = &operation->peer->pieces;
+    struct draw_record record = {.type = DRAW_ACT,
+                                 .act = {.time_s = message->act.time_s,
+                                         .uid = message->act.uid,
+                                         .text = {(const char *)pieces->bytes, pieces->size}}};
+
+    if (core_has_act(core->config.draw, &record.act))
+        return STATUS_OK;
+    return core_decide(core, &record, NULL, 0).status;
 }
 
 void core_note_agency(const struct ledger_core *core, struct operation *operation)
 {
     operation->received = draw_received(core->config.draw, operation->agency);
     operation->checksum = draw_checksum(core->config.draw, operation->agency);
+    operation->has_finished = draw_has_finished(core->config.draw, operation->agency);
 }
 
 void core_judge(struct ledger_core *core, struct operation *operation,
@@ -175,11 +270,17 @@ void core_judge(struct ledger_core *core, struct operation *operation,
         [MESSAGE_ASK] = core_ask,
         [MESSAGE_FINISH] = core_finish,
         [MESSAGE_CLOSE_DRAW] = core_close_draw,
-        [MESSAGE_OPEN_WINNERS] = core_ask_for_winners,
+        [MESSAGE_OPEN_FILES] = core_ask_for_files,
+        [MESSAGE_SEAL] = core_seal,
         [MESSAGE_DRAW] = core_draw,
-        [MESSAGE_WINNERS_LOST] = core_lose_winners,
+        [MESSAGE_RESULT] = core_result,
+        [MESSAGE_FILES_LOST] = core_lose_files,
+        [MESSAGE_ACT] = core_act,
     };
+    enum status status = core_close_if_due(core);
 
-    operation->status = judges[message->kind](core, operation, message);
+    operation->status =
+        status == STATUS_OK ? judges[message->kind](core, operation, message) : status;
+    operation->peer->pieces.size = 0;
     core_note_agency(core, operation);
 }

@@ -11,6 +11,10 @@
 void core_judge(struct ledger_core *core, struct operation *operation,
                 const struct message *message);
 
+/* Closes the open draw if its closing time has come: nothing that comes later is in it. The
+ * statuses of store_append(), when it cannot be recorded. */
+enum status core_close_if_due(struct ledger_core *core);
+
 /* Keeps in *operation what the draw has of its agency now. */
 void core_note_agency(const struct ledger_core *core, struct operation *operation);
 

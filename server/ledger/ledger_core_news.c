@@ -10,40 +10,80 @@ void core_tell(const struct ledger_core *core, enum ledger_tells_kind kind)
     core->config.events->tell(core->config.owner, &tells);
 }
 
+bool core_has_winners(const struct ledger_core *core)
+{
+    return core->are_right[STORE_WINNERS] &&
+           (core->are_right[STORE_RESULT] || !core->config.draw->terms.has_seal);
+}
+
 struct ledger_news core_news(const struct ledger_core *core)
 {
     const struct draw *draw = core->config.draw;
     struct ledger_news news = {.phase = draw->phase,
                                .agencies = draw->agencies,
                                .finished = draw->finished,
-                               .winner_number = draw->winner_number};
+                               .winner_number = draw->winner_number,
+                               .terms = draw->terms,
+                               .is_sealed = draw->is_sealed,
+                               .sealed = draw->sealed,
+                               .has_seal = draw->is_sealed && core->are_right[STORE_SEAL]};
 
-    if (draw->phase >= DRAW_CLOSED)
+    if (draw->phase >= DRAW_CLOSED) {
         news.bets = draw->closed.bets;
+        news.closed = draw->closed;
+    }
     if (draw->phase == DRAW_DRAWN) {
         news.drawn = draw->drawn;
-        news.has_winners = core->are_winners_right && core->knows_supervisor;
+        news.has_winners = core_has_winners(core) && core->knows_supervisor;
+        news.needs_result = core->are_right[STORE_WINNERS] && !core_has_winners(core);
     }
     return news;
+}
+
+static bool core_have_news_changed(const struct ledger_news *news, const struct ledger_news *told)
+{
+    return news->phase != told->phase || news->agencies != told->agencies ||
+           news->finished != told->finished || news->has_winners != told->has_winners ||
+           news->is_sealed != told->is_sealed || news->has_seal != told->has_seal ||
+           news->needs_result != told->needs_result;
+}
+
+static void core_send(const struct ledger_core *core, const struct ledger_peer *peer,
+                      const struct message *message)
+{
+    core->config.events->send(core->config.owner, peer->context, message, NULL, 0);
+}
+
+static void core_send_news_to(const struct ledger_core *core, const struct ledger_peer *peer,
+                              const struct ledger_news *news)
+{
+    struct message_news_more more;
+    struct message message;
+
+    if (message_has_more(news)) {
+        message_from_news_more(news, &more);
+        for (size_t at = 0; at < sizeof(more);) {
+            at += message_from_piece((const char *)&more + at, sizeof(more) - at, &message);
+            core_send(core, peer, &message);
+        }
+    }
+    message_from_news(news, &message);
+    core_send(core, peer, &message);
 }
 
 void core_send_news(struct ledger_core *core)
 {
     const struct ledger_news news = core_news(core);
-    bool has_changed = news.phase != core->told.phase || news.agencies != core->told.agencies ||
-                       news.finished != core->told.finished ||
-                       news.has_winners != core->told.has_winners;
-    struct message message;
+    bool has_changed = core_have_news_changed(&news, &core->told);
 
     if (!has_changed && !core->is_news_due)
         return;
     core->told = news;
     core->is_news_due = false;
-    message_from_news(&news, &message);
     LIST_FOR_EACH (node, &core->peers) {
         struct ledger_peer *peer = LIST_ITEM(node, struct ledger_peer, in_list);
         if (has_changed || peer->needs_news)
-            core->config.events->send(core->config.owner, peer->context, &message, NULL, 0);
+            core_send_news_to(core, peer, &news);
         peer->needs_news = false;
     }
 }

@@ -7,6 +7,9 @@
 /* Tells the supervisor: READY or DRAWN. */
 void core_tell(const struct ledger_core *core, enum ledger_tells_kind kind);
 
+/* Was the draw held, and can everything that belongs to its winners be read? */
+bool core_has_winners(const struct ledger_core *core);
+
 /* The news as the state of the draw makes them: what is committed, as long as no group is begun. */
 struct ledger_news core_news(const struct ledger_core *core);
 

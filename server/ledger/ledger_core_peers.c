@@ -18,8 +18,10 @@ struct ledger_peer *ledger_core_open(struct ledger_core *core, void *context, co
 
 void ledger_core_close(struct ledger_core *core, struct ledger_peer *peer)
 {
-    if (core->drawer == peer)
-        core->drawer = NULL;
+    for (unsigned i = 0; i < STORE_FILES; i++) {
+        if (core->writers[i] == peer)
+            core->writers[i] = NULL;
+    }
     list_remove(&peer->in_list);
     if (peer->in_group > 0) {
         peer->is_closed = true;

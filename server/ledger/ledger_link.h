@@ -55,7 +55,7 @@ enum status link_create(const struct link_config *config, struct link **out);
  * closing, messages are dropped with STATUS_OK: on_end follows, or was called. */
 enum status link_send(struct link *link, const struct message *message);
 
-/* Collects a message with 1..MESSAGE_WINNER_FDS descriptors, which are the link's from now on,
+/* Collects a message with 1..MESSAGE_FDS descriptors, which are the link's from now on,
  * whatever it returns. */
 enum status link_send_fds(struct link *link, const struct message *message, const int *fds,
                           size_t count);

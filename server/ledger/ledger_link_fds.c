@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 /* Room for the descriptors of a message, in units that are aligned as their header has to be. */
-#define CONTROL_HEADERS (CMSG_SPACE(sizeof(int) * MESSAGE_WINNER_FDS) / sizeof(struct cmsghdr) + 1)
+#define CONTROL_HEADERS (CMSG_SPACE(sizeof(int) * MESSAGE_FDS) / sizeof(struct cmsghdr) + 1)
 
 /* Descriptors that wait for their message to leave. */
 struct link_parcel {
     struct link_parcel *next; /* of the later message; owned */
     size_t at;                /* where in the out queue the message lies */
     size_t count;
-    int fds[MESSAGE_WINNER_FDS]; /* owned */
+    int fds[MESSAGE_FDS]; /* owned */
 };
 
 void link_parcels_init(struct link_parcels *parcels)
@@ -26,7 +26,7 @@ void link_parcels_init(struct link_parcels *parcels)
 
 enum status link_parcels_add(struct link_parcels *parcels, size_t at, const int *fds, size_t count)
 {
-    ASSERT(count > 0 && count <= MESSAGE_WINNER_FDS);
+    ASSERT(count > 0 && count <= MESSAGE_FDS);
     struct link_parcel *parcel = malloc(sizeof(*parcel));
     if (parcel == NULL)
         return STATUS_NOMEM;
@@ -107,12 +107,12 @@ static bool link_fds_copy(struct link_fds *self, const unsigned char *from, size
     for (size_t i = 0; i < count; i++) {
         int fd;
         memcpy(&fd, from + i * sizeof(fd), sizeof(fd));
-        if (i < MESSAGE_WINNER_FDS)
+        if (i < MESSAGE_FDS)
             self->fds[self->count++] = fd;
         else
             (void)close(fd);
     }
-    return count <= MESSAGE_WINNER_FDS;
+    return count <= MESSAGE_FDS;
 }
 
 /* Keeps the descriptors that came with a read. Returns false when they are not what they can be. */
@@ -138,7 +138,7 @@ ssize_t link_fds_read(struct link_fds *self, int fd, void *bytes, size_t size)
                             .msg_iovlen = 1,
                             .msg_control = control,
                             /* Not all of `control`, where more descriptors may fit. */
-                            .msg_controllen = CMSG_SPACE(sizeof(int) * MESSAGE_WINNER_FDS)};
+                            .msg_controllen = CMSG_SPACE(sizeof(int) * MESSAGE_FDS)};
     ssize_t count;
 
     do {

@@ -27,7 +27,7 @@ struct link_parcels {
 
 void link_parcels_init(struct link_parcels *parcels);
 
-/* Adds 1..MESSAGE_WINNER_FDS descriptors, which go with the message that lies `at` bytes from the
+/* Adds 1..MESSAGE_FDS descriptors, which go with the message that lies `at` bytes from the
  * beginning of the out queue, after those of the parcels before. They are the parcels' if this
  * returns STATUS_OK, and otherwise (STATUS_NOMEM) still the caller's. */
 enum status link_parcels_add(struct link_parcels *parcels, size_t at, const int *fds, size_t count);
@@ -47,7 +47,7 @@ ssize_t link_parcels_write(struct link_parcels *parcels, int fd, const struct bu
 /* The descriptors that came with the last read. A zeroed struct has none. */
 struct link_fds {
     size_t count;
-    int fds[MESSAGE_WINNER_FDS]; /* owned */
+    int fds[MESSAGE_FDS]; /* owned */
 };
 
 /* One read of at most `size` bytes. Returns how many there were, 0 at the end, or -1 with errno;

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #define IDLE_MS 200
+#define TICK_MS 100 /* how late a draw may close, besides that its time is in whole seconds */
 #define STOP_MS 800 /* so that a stop takes less than a second */
 
 struct process {
@@ -47,6 +48,7 @@ struct process {
     uv_check_t check;      /* commits when the links were read */
     uv_timer_t idle_timer; /* active after work, until idle work was done */
     uv_timer_t stop_timer;
+    uv_timer_t tick_timer; /* active while a closing time is still to come */
     struct process_peers peers;
     uint64_t worked_ms; /* monotonic: when there last was something to do */
     bool is_stopping;   /* a signal has come */
@@ -139,6 +141,16 @@ static void process_commit(struct process *process)
         process_start_idle_timer(process, IDLE_MS);
 }
 
+static void process_on_tick(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+
+    ledger_core_tick(process->core);
+    process_commit(process);
+    if (!ledger_core_has_deadline(process->core))
+        (void)uv_timer_stop(timer);
+}
+
 static void process_on_check(uv_check_t *check)
 {
     process_commit(check->data);
@@ -161,6 +173,7 @@ static void process_close(struct process *process)
     uv_close((uv_handle_t *)&process->check, NULL);
     uv_close((uv_handle_t *)&process->idle_timer, NULL);
     uv_close((uv_handle_t *)&process->stop_timer, NULL);
+    uv_close((uv_handle_t *)&process->tick_timer, NULL);
 }
 
 static void process_on_last_gone(void *owner)
@@ -239,10 +252,13 @@ static enum status process_recover(struct process *process, struct errbuf *err)
                                                              .draw = &process->draw,
                                                              .agencies = config->agencies,
                                                              .winner_number = config->winner_number,
+                                                             .terms = config->terms,
                                                              .events = &process_core_events,
                                                              .owner = process},
                                 &process->core, err);
     process->peers.core = process->core;
+    if (status == STATUS_OK && ledger_core_has_deadline(process->core))
+        (void)uv_timer_start(&process->tick_timer, process_on_tick, TICK_MS, TICK_MS);
     return status;
 }
 
@@ -275,6 +291,8 @@ static enum status process_start_loop(struct process *process)
     process->idle_timer.data = process;
     (void)uv_timer_init(&process->loop, &process->stop_timer);
     process->stop_timer.data = process;
+    (void)uv_timer_init(&process->loop, &process->tick_timer);
+    process->tick_timer.data = process;
     enum status status =
         process_watch(process, &process->control, process->config->control_fd, process_on_control);
     if (status == STATUS_OK)

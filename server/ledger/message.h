@@ -3,14 +3,16 @@
  * Both ends are processes of one server, forked from the same program, so a message is the struct
  * as it lies in memory. Each end checks what it receives before it uses it.
  *
- * A client begins with HELLO and its region; each of its other messages is answered by one OUTCOME,
- * in their order. NEWS comes on its own.
+ * A client begins with HELLO and its region; each of its other messages but PIECE is answered by
+ * one OUTCOME, in their order. NEWS comes on its own. What a message does not hold comes before it,
+ * in PIECEs.
  */
 #ifndef LOTTERY_LEDGER_MESSAGE_H
 #define LOTTERY_LEDGER_MESSAGE_H
 
 #include "draw.h"
 #include "ledger.h"
+#include "store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +20,7 @@
 
 #define MESSAGE_SIZE 64                      /* bytes */
 #define MESSAGE_IN_FLIGHT 65536              /* requests of a client without an outcome, at most */
-#define MESSAGE_WINNER_FDS 70                /* descriptors with an OUTCOME, at most */
-#define MESSAGE_WINNER_FDS_MIN 2             /* and at least, when there are any */
+#define MESSAGE_FDS 70                       /* descriptors with an OUTCOME, at most */
 #define MESSAGE_REGION_MAX ((size_t)8 << 20) /* bytes of a client's region, at most */
 
 enum message_kind {
@@ -29,12 +30,24 @@ enum message_kind {
     MESSAGE_ASK,
     MESSAGE_FINISH,
     MESSAGE_CLOSE_DRAW,
-    MESSAGE_OPEN_WINNERS,
-    MESSAGE_DRAW,
-    MESSAGE_WINNERS_LOST,
+    MESSAGE_OPEN_FILES,
+    MESSAGE_SEAL,
+    MESSAGE_DRAW,   /* after the source, if there is one */
+    MESSAGE_RESULT, /* result.txt was made, or is right */
+    MESSAGE_FILES_LOST,
+    MESSAGE_ACT, /* after its text */
+    /* from both */
+    MESSAGE_PIECE,
     /* from the ledger */
-    MESSAGE_OUTCOME, /* with descriptors, if it is that of OPEN_WINNERS and OK */
-    MESSAGE_NEWS
+    MESSAGE_OUTCOME, /* with descriptors, if it is that of OPEN_FILES and OK */
+    MESSAGE_NEWS     /* after a struct message_news_more, in a draw that somebody runs */
+};
+
+#define MESSAGE_PIECE_MAX 55 /* bytes that a PIECE carries */
+
+struct message_piece {
+    uint8_t size; /* 1..MESSAGE_PIECE_MAX */
+    uint8_t bytes[MESSAGE_PIECE_MAX];
 };
 
 /* A struct bets_checksum, as it can be checked. */
@@ -64,27 +77,51 @@ struct message_finish {
     uint64_t total;
 };
 
+struct message_close {
+    uint32_t by;  /* enum draw_closed_by */
+    uint32_t uid; /* as in struct draw_closed */
+};
+
+struct message_files {
+    uint32_t kind;  /* enum store_files */
+    uint32_t count; /* OPEN_FILES: how many */
+};
+
+struct message_seal {
+    uint64_t time_s; /* this and the next are as in struct draw_sealed */
+    uint8_t root[DRAW_ROOT_SIZE];
+    uint32_t is_new; /* 0 or 1 */
+};
+
 struct message_draw {
     uint64_t time_s; /* this and the next are as in struct draw_drawn */
     uint64_t winners;
     uint64_t winners_size;
     uint32_t winners_crc;
     uint32_t winner_number;
+    uint32_t uid;
     uint32_t is_new; /* 0 or 1 */
+};
+
+struct message_act {
+    uint64_t time_s; /* as in struct draw_act, like the next */
+    uint32_t uid;
 };
 
 struct message_outcome {
     uint32_t status; /* enum status */
     uint32_t stored;
     uint64_t received;
-    uint32_t checksum; /* of the `received` bets */
+    uint32_t checksum;     /* of the `received` bets */
+    uint32_t has_finished; /* 0 or 1: the agency */
 };
 
-/* Without the kind, which comes before it: exactly 60 bytes. */
+/* Without the kind, which comes before it: exactly 56 bytes. */
 struct message_news {
     uint8_t phase; /* enum draw_phase */
     uint8_t has_winners;
-    uint16_t zero;
+    uint8_t has_seal;
+    uint8_t needs_result;
     uint32_t agencies;
     uint32_t finished;
     uint32_t winner_number;
@@ -96,19 +133,36 @@ struct message_news {
     uint32_t winners_crc;
 } __attribute__((packed, aligned(4)));
 
+/* What there is to say of a draw that somebody runs. It goes from one process to another of the
+ * same program, as it lies in memory. */
+struct message_news_more {
+    struct draw_terms terms;
+    struct draw_closed closed;
+    struct draw_sealed sealed;
+    uint32_t is_sealed;   /* 0 or 1 */
+    uint32_t uid;         /* of who has drawn */
+    uint32_t source_size; /* bytes; at most DRAW_TEXT_MAX */
+    char source[DRAW_TEXT_MAX];
+};
+
 struct message {
     uint32_t kind; /* enum message_kind */
     union {
-        uint32_t count; /* OPEN_WINNERS: files */
+        struct message_files files; /* OPEN_FILES, FILES_LOST */
         struct message_news news;
+        struct message_piece piece;
         struct {
             uint32_t pad; /* aligns the others to 8 bytes */
             union {
                 uint64_t region_size; /* HELLO: bytes; 0: no region */
+                uint64_t is_new;      /* RESULT: 0 or 1 */
                 struct message_append append;
                 struct message_ask ask;
                 struct message_finish finish;
+                struct message_close close;
+                struct message_seal seal;
                 struct message_draw draw;
+                struct message_act act;
                 struct message_outcome outcome;
             };
         };
@@ -132,8 +186,28 @@ struct bets_checksum message_to_claim(const struct message_claim *claimed);
 void message_from_news(const struct ledger_news *news, struct message *message);
 void message_to_news(const struct message *message, struct ledger_news *news);
 
-/* The outcome of a draw as a message, and back. */
+/* Is there more to say than the message holds? */
+bool message_has_more(const struct ledger_news *news);
+
+/* The rest of the news, and back, into what message_to_news() has made. False, without a change,
+ * for a rest that cannot be right. */
+void message_from_news_more(const struct ledger_news *news, struct message_news_more *more);
+bool message_to_news_more(const struct message_news_more *more, struct ledger_news *news);
+
+/* The outcome of a draw as a message, without its source, and back. */
 void message_from_drawn(const struct draw_drawn *drawn, bool is_new, struct message *message);
 void message_to_drawn(const struct message *message, struct draw_drawn *drawn);
+
+/* The size of the next PIECE of `size` bytes, and that PIECE. */
+size_t message_from_piece(const void *bytes, size_t size, struct message *message);
+
+/* Bytes that have come in PIECEs and belong to the next message. */
+struct message_pieces {
+    size_t size;
+    uint8_t bytes[sizeof(struct message_news_more)];
+};
+
+/* Adds one that was checked. False when there are more than any message needs. */
+bool message_pieces_add(struct message_pieces *pieces, const struct message_piece *piece);
 
 #endif

@@ -33,6 +33,13 @@ uint64_t draw_received(const struct draw *draw, uint32_t agency)
     return of != NULL ? of->received : 0;
 }
 
+bool draw_has_finished(const struct draw *draw, uint32_t agency)
+{
+    const struct draw_agency *of = agency_of(draw, agency);
+
+    return of != NULL && of->has_finished;
+}
+
 uint32_t draw_checksum(const struct draw *draw, uint32_t agency)
 {
     const struct draw_agency *of = agency_of(draw, agency);
@@ -219,8 +226,7 @@ static enum status apply_sealed(struct draw *draw, const struct draw_sealed *sea
     return STATUS_OK;
 }
 
-/* May the draw have this number now? */
-static bool is_drawing_right(const struct draw *draw, const struct draw_drawn *drawn)
+bool draw_may_have(const struct draw *draw, const struct draw_drawn *drawn)
 {
     bool is_number = draw->terms.mode == DRAW_MANUAL ? drawn->winner_number <= BET_NUMBER_MAX
                                                      : drawn->winner_number == draw->winner_number;
@@ -235,7 +241,7 @@ static enum status apply_drawn(struct draw *draw, const struct draw_drawn *drawn
         return draw_is_same_outcome(&draw->drawn, drawn) ? STATUS_OK : STATUS_CLOSED;
     if (draw->phase != DRAW_CLOSED)
         return STATUS_CLOSED;
-    if (!is_drawing_right(draw, drawn))
+    if (!draw_may_have(draw, drawn))
         return STATUS_INVALID;
     outcome->is_recorded = true;
     draw->phase = DRAW_DRAWN;

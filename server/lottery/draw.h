@@ -205,12 +205,18 @@ bool draw_is_text(struct text text);
 /* Has the closing time of an open draw come? */
 bool draw_is_past_deadline(const struct draw *draw, uint64_t now_s);
 
+/* May a closed draw have this number, from this source, now? */
+bool draw_may_have(const struct draw *draw, const struct draw_drawn *drawn);
+
 /* Have both the same winners? Their times may differ: who holds a draw again finds the same winners
  * later. */
 bool draw_is_same_outcome(const struct draw_drawn *a, const struct draw_drawn *b);
 
 /* Bets of the agency that count; 0 if there is no such agency. */
 uint64_t draw_received(const struct draw *draw, uint32_t agency);
+
+/* Has the agency finished? False if there is no such agency. */
+bool draw_has_finished(const struct draw *draw, uint32_t agency);
 
 /* The checksum of these bets; 0 if there is no such agency. */
 uint32_t draw_checksum(const struct draw *draw, uint32_t agency);

@@ -144,7 +144,7 @@ static void worker_tell_lost(struct worker *worker)
         return;
     worker->is_telling = true;
     worker->lost_op = (struct ledger_op){.done = worker_on_told};
-    ledger_client_winners_lost(worker->ledger, &worker->lost_op);
+    ledger_client_files_lost(worker->ledger, &worker->lost_op, STORE_WINNERS);
 }
 
 static void worker_on_damage(void *owner)

@@ -94,7 +94,7 @@ static struct ledger_op *coordinator_op(struct coordinator *self)
 
 static void coordinator_open_files(void *owner, struct ledger_op *op, size_t count)
 {
-    ledger_client_open_winners(((struct coordinator *)owner)->client, op, count);
+    ledger_client_open_files(((struct coordinator *)owner)->client, op, STORE_WINNERS, count);
 }
 
 static void coordinator_take_files(void *owner, int *fds, size_t count)
@@ -159,7 +159,7 @@ static void coordinator_follow(struct coordinator *self, struct coordinator_deci
     case COORDINATOR_WAIT:
         break;
     case COORDINATOR_CLOSE:
-        ledger_client_close_draw(self->client, coordinator_op(self));
+        ledger_client_close_draw(self->client, coordinator_op(self), DRAW_BY_ALL_FINISHED, 0);
         break;
     case COORDINATOR_SCAN:
         coordinator_start_scan(self);
@@ -168,10 +168,10 @@ static void coordinator_follow(struct coordinator *self, struct coordinator_deci
         coordinator_start_check(self);
         break;
     case COORDINATOR_SUBMIT:
-        ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, true);
+        (void)ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, true);
         break;
     case COORDINATOR_CONFIRM:
-        ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, false);
+        (void)ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, false);
         break;
     case COORDINATOR_PAUSE:
         (void)uv_timer_start(&self->pause, coordinator_on_pause_end,

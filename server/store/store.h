@@ -16,14 +16,29 @@
 
 struct store;
 
+/* What is computed from a closed draw, and kept in files beside its bets. */
+enum store_files {
+    STORE_WINNERS, /* winners.csv, winners.index */
+    STORE_SEAL,    /* seal.txt, seal.leaves */
+    STORE_RESULT,  /* result.txt */
+    STORE_FILES    /* how many kinds */
+};
+
+/* How many files of the kind get names. */
+static inline size_t store_files_named(enum store_files files)
+{
+    return files == STORE_RESULT ? 1 : 2;
+}
+
 struct store_backend {
     enum status (*append)(struct store *store, struct draw_record *record, const void *bets,
                           size_t size);
     enum status (*commit)(struct store *store, struct errbuf *err);
     enum status (*maintain)(struct store *store, bool is_idle, struct errbuf *err);
     size_t (*skip)(const void *bets, size_t size, uint32_t count);
-    enum status (*open_winners)(struct store *store, int *fds, size_t count, struct errbuf *err);
-    enum status (*publish_winners)(struct store *store, struct errbuf *err);
+    enum status (*open_files)(struct store *store, enum store_files files, int *fds, size_t count,
+                              struct errbuf *err);
+    enum status (*publish_files)(struct store *store, enum store_files files, struct errbuf *err);
     void (*close)(struct store *store);
 };
 
@@ -71,21 +86,22 @@ static inline size_t store_skip(struct store *store, const void *bets, size_t si
     return store->backend->skip(bets, size, count);
 }
 
-/* Creates the files that a draw needs, empty and open for reading and writing: fds[0] becomes
- * winners.csv and fds[1] its index when they are published; the others are for anything and vanish
- * when they are closed. The caller owns the descriptors. Those of an earlier call are not published
- * any more. */
-static inline enum status store_open_winners(struct store *store, int *fds, size_t count,
-                                             struct errbuf *err)
+/* Creates files of one kind, empty and open for reading and writing: the first ones get the names
+ * that enum store_files lists, in that order, when they are published; the others, up to `count`,
+ * are for anything and vanish when they are closed. The caller owns the descriptors. Those of an
+ * earlier call for the same kind are not published any more. */
+static inline enum status store_open_files(struct store *store, enum store_files files, int *fds,
+                                           size_t count, struct errbuf *err)
 {
-    return store->backend->open_winners(store, fds, count, err);
+    return store->backend->open_files(store, files, fds, count, err);
 }
 
-/* Gives the two files, which were written and synced, their names, durably. UNCERTAIN and GONE as
- * above. */
-static inline enum status store_publish_winners(struct store *store, struct errbuf *err)
+/* Gives the files, which were written and synced, their names, durably; the first one of the kind
+ * last. UNCERTAIN and GONE as above. */
+static inline enum status store_publish_files(struct store *store, enum store_files files,
+                                              struct errbuf *err)
 {
-    return store->backend->publish_winners(store, err);
+    return store->backend->publish_files(store, files, err);
 }
 
 /* Closes the files after a last checkpoint, without the group that was begun. After a group that

@@ -122,7 +122,7 @@ static void leave(unsigned i, bool has_region)
 /* Makes a message that breaks no bounds, so that more of them get further. */
 static void tame(struct message *message)
 {
-    message->kind = MESSAGE_APPEND + message->kind % (MESSAGE_WINNERS_LOST - MESSAGE_APPEND + 1);
+    message->kind = MESSAGE_APPEND + message->kind % (MESSAGE_PIECE - MESSAGE_APPEND + 1);
     switch (message->kind) {
     case MESSAGE_APPEND:
         message->append.agency %= AGENCIES + 2;
@@ -142,8 +142,25 @@ static void tame(struct message *message)
         message->finish.total %= 32;
         message->finish.claimed.is_given %= 2;
         break;
-    case MESSAGE_OPEN_WINNERS:
-        message->count = 2 + message->count % 4;
+    case MESSAGE_CLOSE_DRAW:
+        message->close.by %= DRAW_BY_OPERATOR + 1;
+        break;
+    case MESSAGE_OPEN_FILES:
+    case MESSAGE_FILES_LOST:
+        message->files.kind %= STORE_FILES;
+        message->files.count = 2 + message->files.count % 4;
+        break;
+    case MESSAGE_SEAL:
+        message->seal.root[0] %= 2;
+        memset(message->seal.root + 1, 0, sizeof(message->seal.root) - 1);
+        message->seal.is_new %= 2;
+        break;
+    case MESSAGE_RESULT:
+        message->is_new %= 2;
+        break;
+    case MESSAGE_PIECE:
+        message->piece.size = (uint8_t)(1 + message->piece.size % 40);
+        memset(message->piece.bytes, 'x', sizeof(message->piece.bytes));
         break;
     case MESSAGE_DRAW:
         message->draw = (struct message_draw){.winners = message->draw.winners % 2,
@@ -191,10 +208,11 @@ static void take_step(uint8_t step, struct message *message)
         tame(message);
     if ((step & FAILS) != 0)
         fail_next(message->kind);
-    peers[i]->due++;
+    bool is_answered = message->kind != MESSAGE_PIECE;
+    peers[i]->due += is_answered;
     if (!ledger_core_message(core, peers[i]->peer, message)) {
-        FUZZ_CHECK((step & RAW) != 0 || message->kind == MESSAGE_APPEND);
-        peers[i]->due--;
+        FUZZ_CHECK((step & RAW) != 0 || message->kind == MESSAGE_APPEND || !is_answered);
+        peers[i]->due -= is_answered;
         leave(i, true);
     }
     if ((step & HANG_UP) != 0)
@@ -236,7 +254,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct message message;
     struct errbuf err;
+    struct draw_terms terms = {.mode = DRAW_AUTO};
 
+    /* The first byte says what kind of draw it is. */
+    if (size > 0 && (data[0] & 1) != 0)
+        terms = (struct draw_terms){.mode = DRAW_MANUAL, .id = "fuzz"};
+    terms.has_seal = size > 0 && (data[0] & 2) != 0;
     memset(&store, 0, offsetof(struct fake_store, records));
     draw_init(&draw);
     FUZZ_CHECK(
@@ -244,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                         .draw = &draw,
                                                         .agencies = AGENCIES,
                                                         .winner_number = NUMBER,
+                                                        .terms = terms,
                                                         .group_operations = GROUP,
                                                         .events = &events},
                            &core, &err) == STATUS_OK);

@@ -32,7 +32,7 @@ FAULTS = {
     "chunks": [("if (step == room)", "if (step == room && step == size)")],
     # Workers cannot read the winners, and nobody looks what has become of them.
     "winners_lost": [
-        ("core->are_winners_right = false; /* until the coordinator has looked */", ";"),
+        ("core->are_right[operation->files] = !is_lost;", "core->are_right[operation->files] |= !is_lost;"),
     ],
     # Of the beginning of a frame, the last byte is forgotten.
     "short_frame": [(".kept_end = size, .kept_capacity", ".kept_end = size - 1, .kept_capacity")],

@@ -37,8 +37,11 @@ static struct message message_of(const struct sim_client *client, const struct l
         message.finish = (struct message_finish){
             .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
-    case MESSAGE_OPEN_WINNERS:
-        message.count = op->count;
+    case MESSAGE_CLOSE_DRAW:
+        message.close.by = DRAW_BY_ALL_FINISHED;
+        break;
+    case MESSAGE_OPEN_FILES:
+        message.files = (struct message_files){STORE_WINNERS, op->count};
         break;
     case MESSAGE_DRAW:
         message_from_drawn(&client->drawn, op->count == DRAW_NEW_FILES, &message);
@@ -126,13 +129,13 @@ void sim_client_close_draw(struct sim_client *client, struct ledger_op *op)
 
 void sim_client_winners_lost(struct sim_client *client, struct ledger_op *op)
 {
-    submit(client, op, MESSAGE_WINNERS_LOST);
+    submit(client, op, MESSAGE_FILES_LOST);
 }
 
 void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count)
 {
     op->count = (uint32_t)count;
-    submit(client, op, MESSAGE_OPEN_WINNERS);
+    submit(client, op, MESSAGE_OPEN_FILES);
 }
 
 void sim_client_draw(struct sim_client *client, struct ledger_op *op,
@@ -196,7 +199,7 @@ static void lose_link(struct sim_client *client)
     client->link = NULL;
     LIST_FOR_EACH (node, &client->ops) {
         struct ledger_op *op = LIST_ITEM(node, struct ledger_op, node);
-        if (op->kind == MESSAGE_OPEN_WINNERS)
+        if (op->kind == MESSAGE_OPEN_FILES)
             op->kind = KIND_STOPPED;
     }
 }

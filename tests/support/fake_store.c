@@ -26,6 +26,21 @@ static enum status fake_take_fault(struct fake_fault *fault, struct errbuf *err)
     return status;
 }
 
+/* A record's text is borrowed. */
+static void fake_keep_text(struct fake_store *store, struct draw_record *record)
+{
+    struct text *text = record->type == DRAW_DRAWING ? &record->drawn.source
+                        : record->type == DRAW_ACT   ? &record->act.text
+                                                     : NULL;
+    char *copy = store->texts[record - store->records];
+
+    if (text == NULL || text->size == 0)
+        return;
+    ASSERT(text->size <= DRAW_TEXT_MAX);
+    memcpy(copy, text->data, text->size);
+    text->data = copy;
+}
+
 static enum status fake_append(struct store *base, struct draw_record *record, const void *bets,
                                size_t size)
 {
@@ -40,6 +55,7 @@ static enum status fake_append(struct store *base, struct draw_record *record, c
     if (record->type == DRAW_CLOSING)
         record->closed.extent = store->used;
     store->records[store->count] = *record;
+    fake_keep_text(store, &store->records[store->count]);
     store->bets_at[store->count] = store->used;
     store->bets_size[store->count] = size;
     if (size > 0)
@@ -87,7 +103,8 @@ static size_t fake_skip(const void *bets, size_t size, uint32_t count)
     return (size_t)(at - (const char *)bets);
 }
 
-static enum status fake_open_winners(struct store *base, int *fds, size_t count, struct errbuf *err)
+static enum status fake_open_files(struct store *base, enum store_files files, int *fds,
+                                   size_t count, struct errbuf *err)
 {
     struct fake_store *store = fake_of(base);
 
@@ -99,16 +116,17 @@ static enum status fake_open_winners(struct store *base, int *fds, size_t count,
         ASSERT(fds[i] >= 0);
     }
     store->opens++;
-    store->has_files = true;
+    store->has_files[files] = true;
     return STATUS_OK;
 }
 
-static enum status fake_publish_winners(struct store *base, struct errbuf *err)
+static enum status fake_publish_files(struct store *base, enum store_files files,
+                                      struct errbuf *err)
 {
     struct fake_store *store = fake_of(base);
 
-    ASSERT(store->has_files);
-    store->has_files = false;
+    ASSERT(store->has_files[files]);
+    store->has_files[files] = false;
     enum status status = fake_take_fault(&store->publish, err);
     if (status == STATUS_OK)
         store->publishes++;
@@ -125,8 +143,8 @@ static const struct store_backend fake_store_backend = {
     .commit = fake_commit,
     .maintain = fake_maintain,
     .skip = fake_skip,
-    .open_winners = fake_open_winners,
-    .publish_winners = fake_publish_winners,
+    .open_files = fake_open_files,
+    .publish_files = fake_publish_files,
     .close = fake_close,
 };
 
@@ -135,7 +153,7 @@ struct store *fake_store_open(struct fake_store *store, struct draw *draw)
     store->base.backend = &fake_store_backend;
     store->count = store->committed;
     store->used = store->used_committed;
-    store->has_files = false;
+    memset(store->has_files, 0, sizeof(store->has_files));
     store->is_open = true;
     for (size_t i = 0; i < store->count; i++) {
         struct draw_record record = store->records[i];

@@ -37,14 +37,15 @@ struct fake_store {
     struct fake_fault maintain;
     struct fake_fault open;
     struct fake_fault publish;
-    unsigned commits;   /* groups that became durable */
-    unsigned maintains; /* calls */
-    unsigned idles;     /* calls with is_idle */
-    unsigned opens;     /* calls of open_winners that succeeded */
-    unsigned publishes; /* the same of publish_winners */
-    bool has_files;     /* opened, and not published */
+    unsigned commits;            /* groups that became durable */
+    unsigned maintains;          /* calls */
+    unsigned idles;              /* calls with is_idle */
+    unsigned opens;              /* calls of open_files that succeeded */
+    unsigned publishes;          /* the same of publish_files */
+    bool has_files[STORE_FILES]; /* opened, and not published */
     bool is_open;
     struct draw_record records[FAKE_STORE_RECORDS];
+    char texts[FAKE_STORE_RECORDS][DRAW_TEXT_MAX]; /* of the records that have one */
     size_t bets_at[FAKE_STORE_RECORDS]; /* of each record: where its bets begin in `bets` */
     size_t bets_size[FAKE_STORE_RECORDS];
     char bets[FAKE_STORE_BYTES];

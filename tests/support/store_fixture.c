@@ -267,7 +267,7 @@ enum status store_fixture_hold_draw(struct store_fixture *self)
         .ops = self->ops, .agencies = self->draw.agencies, .winners_fd = -1, .index_fd = -1};
     int fds[2];
 
-    enum status status = store_open_winners(self->store, fds, 2, &self->err);
+    enum status status = store_open_files(self->store, STORE_WINNERS, fds, 2, &self->err);
     if (status != STATUS_OK)
         return status;
     join.winners_fd = fds[0];
@@ -276,7 +276,7 @@ enum status store_fixture_hold_draw(struct store_fixture *self)
     (void)close(fds[0]);
     (void)close(fds[1]);
     if (status == STATUS_OK)
-        status = store_publish_winners(self->store, &self->err);
+        status = store_publish_files(self->store, STORE_WINNERS, &self->err);
     return status == STATUS_OK ? commit_record(self, record) : status;
 }
 

@@ -67,8 +67,9 @@ enum status commit_append(struct store *store, struct draw_record *record, const
                           size_t size);
 enum status commit_group(struct store *store, struct errbuf *err);
 enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *err);
-enum status commit_open_winners(struct store *store, int *fds, size_t count, struct errbuf *err);
-enum status commit_publish_winners(struct store *store, struct errbuf *err);
+enum status commit_open_files(struct store *store, enum store_files files, int *fds, size_t count,
+                              struct errbuf *err);
+enum status commit_publish_files(struct store *store, enum store_files files, struct errbuf *err);
 
 /* Is a group begun? */
 static inline bool commit_has_group(const struct commit *self)

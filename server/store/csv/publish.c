@@ -1,7 +1,7 @@
 /* The files of a draw: made for those who hold it, and given their names once they are written.
  *
- * Happy path: the coordinator asks for the files, its scanners write and sync them, and the two
- * that stay are renamed, the index first, and the directory is synced.
+ * Happy path: the coordinator asks for the files, its scanners write and sync them, and those that
+ * stay are renamed, the first of the kind last, and the directory is synced.
  *
  * Failure modes: a file cannot be made, or a rename fails: all of it can be asked for again, and
  * then replaces what was renamed. The sync fails: the process has to end. The directory or a file
@@ -9,6 +9,7 @@
  */
 #include "commit.h"
 
+#include "seal_files.h"
 #include "winner_files.h"
 
 #include <errno.h>
@@ -17,23 +18,39 @@
 
 #define PART_NAME "winners.part" /* files without a name have this one for a moment */
 
-/* Creates one of the files that a draw needs, in the place of what has its name. */
-static int commit_create_winners(const struct data_dir *data_dir, size_t index)
+struct file_names {
+    const char *name;     /* once it is published */
+    const char *new_name; /* until then */
+};
+
+#define NAMES(name)                                                                                \
+    {                                                                                              \
+        name, name ".new"                                                                          \
+    }
+static const struct file_names names_of[STORE_FILES][2] = {
+    [STORE_WINNERS] = {NAMES(WINNERS_NAME), NAMES(WINNERS_INDEX_NAME)},
+    [STORE_SEAL] = {NAMES(SEAL_NAME), NAMES(SEAL_LEAVES_NAME)},
+    [STORE_RESULT] = {NAMES(RESULT_NAME)},
+};
+
+/* Creates one of the files, in the place of what has its name. */
+static int commit_create_file(const struct data_dir *data_dir, enum store_files files, size_t index)
 {
-    static const char *const names[] = {WINNERS_NAME ".new", WINNERS_INDEX_NAME ".new", PART_NAME};
-    const char *name = names[index < 2 ? index : 2];
+    bool is_named = index < store_files_named(files);
+    const char *name = is_named ? names_of[files][index].new_name : PART_NAME;
 
     if (data_dir->ops->unlinkat(data_dir->fd, name) < 0 && errno != ENOENT)
         return -1;
     int fd = data_dir_open_file(data_dir, name, O_RDWR | O_CREAT | O_EXCL);
-    if (fd >= 0 && index >= 2 && data_dir->ops->unlinkat(data_dir->fd, name) < 0) {
+    if (fd >= 0 && !is_named && data_dir->ops->unlinkat(data_dir->fd, name) < 0) {
         (void)close(fd);
         return -1;
     }
     return fd;
 }
 
-enum status commit_open_winners(struct store *store, int *fds, size_t count, struct errbuf *err)
+enum status commit_open_files(struct store *store, enum store_files files, int *fds, size_t count,
+                              struct errbuf *err)
 {
     struct commit *self = commit_of(store);
 
@@ -47,11 +64,10 @@ enum status commit_open_winners(struct store *store, int *fds, size_t count, str
             return status;
     }
     for (size_t i = 0; i < count; i++) {
-        fds[i] = commit_create_winners(self->data_dir, i);
+        fds[i] = commit_create_file(self->data_dir, files, i);
         if (fds[i] >= 0)
             continue;
-        enum status status =
-            file_fail(err, "creating the winners' files", status_from_errno(errno));
+        enum status status = file_fail(err, "creating the draw's files", status_from_errno(errno));
         while (i > 0)
             (void)close(fds[--i]);
         return status;
@@ -59,7 +75,7 @@ enum status commit_open_winners(struct store *store, int *fds, size_t count, str
     return STATUS_OK;
 }
 
-enum status commit_publish_winners(struct store *store, struct errbuf *err)
+enum status commit_publish_files(struct store *store, enum store_files files, struct errbuf *err)
 {
     struct commit *self = commit_of(store);
     const struct data_dir *data_dir = self->data_dir;
@@ -67,10 +83,11 @@ enum status commit_publish_winners(struct store *store, struct errbuf *err)
 
     if (!commit_is_in_place(self, err))
         return STATUS_GONE;
-    if (ops->renameat(data_dir->fd, WINNERS_INDEX_NAME ".new", WINNERS_INDEX_NAME) < 0)
-        return file_fail(err, WINNERS_INDEX_NAME, status_from_errno(errno));
-    if (ops->renameat(data_dir->fd, WINNERS_NAME ".new", WINNERS_NAME) < 0)
-        return file_fail(err, WINNERS_NAME, status_from_errno(errno));
+    for (size_t i = store_files_named(files); i-- > 0;) {
+        const struct file_names *names = &names_of[files][i];
+        if (ops->renameat(data_dir->fd, names->new_name, names->name) < 0)
+            return file_fail(err, names->name, status_from_errno(errno));
+    }
     if (ops->fdatasync(data_dir->fd) < 0) {
         self->is_uncertain = true;
         return file_fail(err, "syncing the folder", STATUS_UNCERTAIN);

@@ -46,8 +46,8 @@ static const struct store_backend csv_backend = {
     .commit = commit_group,
     .maintain = commit_maintain,
     .skip = bets_csv_skip,
-    .open_winners = commit_open_winners,
-    .publish_winners = commit_publish_winners,
+    .open_files = commit_open_files,
+    .publish_files = commit_publish_files,
     .close = store_csv_close,
 };
 

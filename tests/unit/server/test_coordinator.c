@@ -134,23 +134,29 @@ struct ledger *ledger_client_base(struct ledger_client *client)
     return &fake.ledger;
 }
 
-void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op)
+void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op,
+                              enum draw_closed_by by, uint32_t uid)
 {
     (void)client;
+    (void)by;
+    (void)uid;
     fake_call("close", op);
 }
 
-void ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
-                        const struct draw_drawn *drawn, bool is_new)
+enum status ledger_client_draw(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_drawn *drawn, bool is_new)
 {
     (void)client;
     if (memcmp(drawn, &outcome, sizeof(outcome)) != 0)
         _exit(WRONG_CALL);
     fake_call(is_new ? "submit" : "confirm", op);
+    return STATUS_OK;
 }
 
-void ledger_client_open_winners(struct ledger_client *client, struct ledger_op *op, size_t count)
+void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files, size_t count)
 {
+    (void)files;
     (void)client;
     (void)op;
     (void)count;

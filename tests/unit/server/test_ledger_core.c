@@ -268,7 +268,8 @@ static void close_draw(struct fixture *f, unsigned peer)
 
 static void open_winners(struct fixture *f, unsigned peer, uint32_t count)
 {
-    hand_in(f, peer, &(struct message){.kind = MESSAGE_OPEN_WINNERS, .count = count});
+    hand_in(f, peer,
+            &(struct message){.kind = MESSAGE_OPEN_FILES, .files = {STORE_WINNERS, count}});
 }
 
 static const struct draw_drawn drawn = {
@@ -780,7 +781,7 @@ static void test_drawn_before(void **state)
  * looked at again. */
 static void test_winners_lost(void **state)
 {
-    const struct message lost = {.kind = MESSAGE_WINNERS_LOST};
+    const struct message lost = {.kind = MESSAGE_FILES_LOST};
     struct fixture *f = *state;
     unsigned count;
 

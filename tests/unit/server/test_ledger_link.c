@@ -525,11 +525,11 @@ static void test_files_are_lost(void **state)
     for (unsigned i = 0; i < 3; i++)
         prepare(f, &calls[i]);
     ledger_ask(f->ledger, &calls[0].op, 1, 0);
-    ledger_client_open_winners(f->client, &calls[1].op, 3);
-    ledger_client_draw(f->client, &calls[2].op, &drawn, true);
+    ledger_client_open_files(f->client, &calls[1].op, STORE_WINNERS, 3);
+    assert_int_equal(ledger_client_draw(f->client, &calls[2].op, &drawn, true), STATUS_OK);
     greet(f, false);
     assert_int_equal(receive(f).kind, MESSAGE_ASK);
-    assert_int_equal(receive(f).count, 3);
+    assert_int_equal(receive(f).files.count, 3);
     answer(f, STATUS_OK, 0);
     answer(f, STATUS_OK, 0); /* without descriptors */
     hang_up(f);
@@ -547,7 +547,7 @@ static void test_files_are_lost(void **state)
     assert_int_equal(calls[1].op.status, STATUS_STOPPED);
     assert_int_equal(calls[2].op.status, STATUS_STOPPED);
     prepare(f, &calls[2]);
-    ledger_client_draw(f->client, &calls[2].op, &drawn, false); /* the first one has ended */
+    assert_int_equal(ledger_client_draw(f->client, &calls[2].op, &drawn, false), STATUS_OK);
     assert_int_equal(receive(f).draw.is_new, 0);
 }
 
@@ -864,13 +864,13 @@ static void send_with_fds(int socket, size_t count)
 /* More descriptors than a message can have end the link, and none of them stays open. */
 static void test_too_many_fds(void **state)
 {
-    static const size_t counts[] = {MESSAGE_WINNER_FDS, MESSAGE_WINNER_FDS + 1,
-                                    MESSAGE_WINNER_FDS + 2, MESSAGE_WINNER_FDS + 20};
+    static const size_t counts[] = {MESSAGE_FDS, MESSAGE_FDS + 1, MESSAGE_FDS + 2,
+                                    MESSAGE_FDS + 20};
     struct fixture *f = *state;
     unsigned before = open_fds();
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        bool is_good = counts[i] <= MESSAGE_WINNER_FDS;
+        bool is_good = counts[i] <= MESSAGE_FDS;
         struct side side = {.link = NULL};
         int fds[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),

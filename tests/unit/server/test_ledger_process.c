@@ -443,13 +443,13 @@ static void test_draw(void **state)
     struct ledger *ledger = start_client(f, 0);
     assert_int_equal(append(f, ledger, &call, 2, 0, 7), STATUS_OK);
     call = (struct call){.op.done = on_done};
-    ledger_client_close_draw(f->clients[0].client, &call.op);
+    ledger_client_close_draw(f->clients[0].client, &call.op, DRAW_BY_ALL_FINISHED, 0);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.status, STATUS_INVALID);
     for (uint32_t agency = 1; agency <= AGENCIES; agency++)
         assert_int_equal(finish(f, ledger, &call, agency, agency == 2 ? 7 : 0), STATUS_OK);
     call = (struct call){.op.done = on_done};
-    ledger_client_close_draw(f->clients[0].client, &call.op);
+    ledger_client_close_draw(f->clients[0].client, &call.op, DRAW_BY_ALL_FINISHED, 0);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.status, STATUS_OK);
     wait_count(f, &f->clients[0].news, 1 + AGENCIES + 1, "news of the closing");
@@ -458,12 +458,12 @@ static void test_draw(void **state)
 
     struct draw_drawn drawn = {.time_s = 5, .winner_number = NUMBER, .winners = 3};
     call = (struct call){.op.done = on_done};
-    ledger_client_open_winners(f->clients[0].client, &call.op, 3);
+    ledger_client_open_files(f->clients[0].client, &call.op, STORE_WINNERS, 3);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.status, STATUS_OK);
     (void)fds; /* not taken: they are closed */
     call = (struct call){.op.done = on_done};
-    ledger_client_draw(f->clients[0].client, &call.op, &drawn, true);
+    assert_int_equal(ledger_client_draw(f->clients[0].client, &call.op, &drawn, true), STATUS_OK);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.status, STATUS_OK);
     wait_count(f, &f->tells_count, 2, "DRAWN");
@@ -488,7 +488,7 @@ static void test_draw(void **state)
     assert_int_equal(f->tells[2].kind, LEDGER_TELLS_READY);
     assert_int_equal(f->tells[2].winners, 3);
     call = (struct call){.op.done = on_done};
-    ledger_client_draw(f->clients[0].client, &call.op, &drawn, false);
+    assert_int_equal(ledger_client_draw(f->clients[0].client, &call.op, &drawn, false), STATUS_OK);
     wait_for(f, &call.is_done);
     assert_int_equal(call.op.status, STATUS_OK);
     wait_count(f, &f->clients[0].news, news + 3, "news of the winners");
@@ -518,13 +518,13 @@ static void test_descriptors(void **state)
     for (uint32_t agency = 1; agency <= AGENCIES; agency++)
         assert_int_equal(finish(f, ledger, &call, agency, 0), STATUS_OK);
     call = (struct call){.op.done = on_done};
-    ledger_client_close_draw(f->clients[0].client, &call.op);
+    ledger_client_close_draw(f->clients[0].client, &call.op, DRAW_BY_ALL_FINISHED, 0);
     wait_for(f, &call.is_done);
     taking_client = f->clients[0].client;
     for (size_t i = 0; i < 3; i++) {
         call = (struct call){.op.done = on_files};
         behind = (struct call){.op.done = on_done};
-        ledger_client_open_winners(f->clients[0].client, &call.op, counts[i]);
+        ledger_client_open_files(f->clients[0].client, &call.op, STORE_WINNERS, counts[i]);
         ledger_ask(ledger, &behind.op, 1, 0);
         wait_for(f, &behind.is_done);
         assert_true(call.is_done);

@@ -40,13 +40,27 @@ static void test_requests(void **state)
         const struct message message = {.kind = kind};
         bool is_request = kind == MESSAGE_HELLO || kind == MESSAGE_ASK || kind == MESSAGE_FINISH ||
                           kind == MESSAGE_CLOSE_DRAW || kind == MESSAGE_DRAW ||
-                          kind == MESSAGE_WINNERS_LOST;
+                          kind == MESSAGE_FILES_LOST || kind == MESSAGE_SEAL ||
+                          kind == MESSAGE_RESULT || kind == MESSAGE_ACT;
         assert_int_equal(message_is_request(&message, REGION), is_request);
     }
-    struct message files = {.kind = MESSAGE_OPEN_WINNERS};
-    for (files.count = 0; files.count < 100; files.count++)
-        assert_int_equal(message_is_request(&files, 0),
-                         files.count >= 2 && files.count <= LEDGER_FDS_MAX);
+    struct message files = {.kind = MESSAGE_OPEN_FILES};
+    for (uint32_t kind = 0; kind <= STORE_FILES; kind++) {
+        for (uint32_t count = 0; count < 100; count++) {
+            files.files = (struct message_files){kind, count};
+            assert_int_equal(message_is_request(&files, 0),
+                             kind < STORE_FILES && count <= LEDGER_FDS_MAX &&
+                                 count >= (kind == STORE_RESULT ? 1 : 2));
+        }
+    }
+    files.kind = MESSAGE_FILES_LOST;
+    assert_false(message_is_request(&files, 0));
+    struct message piece = {.kind = MESSAGE_PIECE};
+    for (unsigned size = 0; size < 256; size++) {
+        piece.piece.size = (uint8_t)size;
+        assert_int_equal(message_is_request(&piece, 0), size >= 1 && size <= MESSAGE_PIECE_MAX);
+        assert_int_equal(message_is_answer(&piece), size >= 1 && size <= MESSAGE_PIECE_MAX);
+    }
     struct message draw = {.kind = MESSAGE_DRAW};
     draw.draw.is_new = 1;
     assert_true(message_is_request(&draw, 0));
@@ -128,13 +142,60 @@ static void test_round_trip(void **state)
     assert_same_drawn(&drawn, &news.drawn);
 }
 
+/* What a draw says that somebody runs goes in pieces. */
+static void test_more_news(void **state)
+{
+    const struct ledger_news news = {
+        .terms = {.mode = DRAW_MANUAL, .has_seal = true, .close_at_s = 99, .id = "2026-11-25"},
+        .closed = {.time_s = 1, .by = DRAW_BY_OPERATOR, .uid = 1000, .bets = 7},
+        .is_sealed = true,
+        .sealed = {.time_s = 2, .root = {1, 2, 3}},
+        .drawn = {.uid = 1001, .source = text_of("bolillero 3")},
+    };
+    const struct ledger_news plain = {.phase = DRAW_OPEN};
+    struct message_pieces pieces = {0};
+    struct message_news_more more;
+    struct ledger_news got = {0};
+    struct message message;
+
+    (void)state;
+    assert_false(message_has_more(&plain));
+    assert_true(message_has_more(&news));
+    message_from_news_more(&news, &more);
+    for (size_t at = 0; at < sizeof(more);) {
+        at += message_from_piece((const char *)&more + at, sizeof(more) - at, &message);
+        assert_true(message_is_answer(&message));
+        assert_true(message_pieces_add(&pieces, &message.piece));
+    }
+    assert_int_equal(pieces.size, sizeof(more));
+    assert_false(message_pieces_add(&pieces, &message.piece)); /* more than anything needs */
+    memcpy(&more, pieces.bytes, sizeof(more));
+    assert_true(message_to_news_more(&more, &got));
+    assert_memory_equal(&got.terms, &news.terms, sizeof(got.terms));
+    assert_int_equal(got.closed.by, DRAW_BY_OPERATOR);
+    assert_int_equal(got.closed.uid, 1000);
+    assert_true(got.is_sealed);
+    assert_memory_equal(got.sealed.root, news.sealed.root, DRAW_ROOT_SIZE);
+    assert_int_equal(got.drawn.uid, 1001);
+    assert_int_equal(got.drawn.source.size, news.drawn.source.size);
+    assert_memory_equal(got.drawn.source.data, news.drawn.source.data, got.drawn.source.size);
+
+    more.source_size = DRAW_TEXT_MAX + 1;
+    assert_false(message_to_news_more(&more, &got));
+    more.source_size = 0;
+    more.is_sealed = 2;
+    assert_false(message_to_news_more(&more, &got));
+    more.is_sealed = 0;
+    memset(more.terms.id, 'a', sizeof(more.terms.id)); /* no end */
+    assert_false(message_to_news_more(&more, &got));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append),
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_append),    cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_answers),   cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_more_news),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

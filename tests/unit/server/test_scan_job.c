@@ -120,7 +120,7 @@ static void take_files(void *owner, int *fds, size_t count)
 {
     struct fixture *f = owner;
 
-    assert_int_equal(store_open_winners(f->store, fds, count, &f->err), STATUS_OK);
+    assert_int_equal(store_open_files(f->store, STORE_WINNERS, fds, count, &f->err), STATUS_OK);
     if (f->removes_journal)
         assert_int_equal(unlinkat(f->data_dir.fd, "bets.journal", 0), 0);
 }
@@ -359,7 +359,7 @@ static void open_gate(void)
 /* Gives the files of the last attempt their names, and the news that it is drawn. */
 static void publish(struct fixture *f)
 {
-    assert_int_equal(store_publish_winners(f->store, &f->err), STATUS_OK);
+    assert_int_equal(store_publish_files(f->store, STORE_WINNERS, &f->err), STATUS_OK);
     f->news.phase = DRAW_DRAWN;
     f->news.drawn = f->drawn;
 }

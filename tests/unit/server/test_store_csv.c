@@ -374,7 +374,7 @@ static void closes_the_draw(void **state)
     assert_int_equal(store_fixture_end_draw(&f), STATUS_OK);
     uint64_t size = f.draw.closed.extent;
     assert_true(size > 0);
-    assert_int_equal(store_open_winners(f.store, fds, 2, &f.err), STATUS_OK);
+    assert_int_equal(store_open_files(f.store, STORE_WINNERS, fds, 2, &f.err), STATUS_OK);
     (void)close(fds[0]);
     (void)close(fds[1]);
     draw_init(&draw);
@@ -433,16 +433,16 @@ static void publishes_the_files_of_the_last_attempt(void **state)
     int fds[5];
 
     open_store(*state);
-    assert_int_equal(store_open_winners(f.store, old, 3, &f.err), STATUS_OK);
+    assert_int_equal(store_open_files(f.store, STORE_WINNERS, old, 3, &f.err), STATUS_OK);
     assert_int_equal(write(old[0], "old", 3), 3);
-    assert_int_equal(store_open_winners(f.store, fds, 5, &f.err), STATUS_OK);
+    assert_int_equal(store_open_files(f.store, STORE_WINNERS, fds, 5, &f.err), STATUS_OK);
     assert_int_equal(write(fds[0], "winners", 7), 7);
     assert_int_equal(write(fds[1], "index", 5), 5);
     assert_int_equal(write(fds[2], "part", 4), 4);
     char part[4];
     assert_int_equal(pread(fds[2], part, 4, 0), 4);
     assert_memory_equal(part, "part", 4);
-    assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_OK);
+    assert_int_equal(store_publish_files(f.store, STORE_WINNERS, &f.err), STATUS_OK);
     assert_int_equal(write(old[0], "old", 3), 3);
     struct folder folder = folder_read(*state);
     assert_int_equal(folder.sizes[WINNERS_FILE], 7);
@@ -511,7 +511,7 @@ static void leaves_alone_what_is_not_its_own(void **state)
 
     open_with(dir, &store_small_limits);
     assert_int_equal(store_fixture_append(&f, 1, 0, 80), STATUS_OK); /* a new journal is due */
-    assert_int_equal(store_open_winners(f.store, fds, 2, &f.err), STATUS_OK);
+    assert_int_equal(store_open_files(f.store, STORE_WINNERS, fds, 2, &f.err), STATUS_OK);
     (void)snprintf(command, sizeof(command),
                    "cd %s && mv bets.journal x && printf other >bets.journal"
                    " && printf winners >winners.csv",
@@ -519,8 +519,8 @@ static void leaves_alone_what_is_not_its_own(void **state)
     assert_int_equal(system(command), 0);
     assert_int_equal(store_maintain(f.store, false, &f.err), STATUS_GONE);
     assert_non_null(strstr(f.err.text, "bets.journal was moved, removed or replaced"));
-    assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_GONE);
-    assert_int_equal(store_open_winners(f.store, fds, 2, &f.err), STATUS_GONE);
+    assert_int_equal(store_publish_files(f.store, STORE_WINNERS, &f.err), STATUS_GONE);
+    assert_int_equal(store_open_files(f.store, STORE_WINNERS, fds, 2, &f.err), STATUS_GONE);
     (void)close(fds[0]);
     (void)close(fds[1]);
     store_fixture_close(&f);

@@ -271,18 +271,18 @@ static void publishing_again(void **state)
 
         open_store(dir, &fault_file_ops);
         for (unsigned attempt = 0; attempt < 2; attempt++) {
-            assert_int_equal(store_open_winners(f.store, fds, 2, &f.err), STATUS_OK);
+            assert_int_equal(store_open_files(f.store, STORE_WINNERS, fds, 2, &f.err), STATUS_OK);
             assert_int_equal(write(fds[0], "winners", attempt + 1), attempt + 1);
             assert_int_equal(write(fds[1], "index", attempt + 1), attempt + 1);
             (void)close(fds[0]);
             (void)close(fds[1]);
             if (attempt == 0) {
                 fault_plan(FAULT_RENAMEAT, after, FAULT_ERROR, EIO, false);
-                assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_IO);
+                assert_int_equal(store_publish_files(f.store, STORE_WINNERS, &f.err), STATUS_IO);
                 assert_true(fault_end());
             }
         }
-        assert_int_equal(store_publish_winners(f.store, &f.err), STATUS_OK);
+        assert_int_equal(store_publish_files(f.store, STORE_WINNERS, &f.err), STATUS_OK);
         struct folder folder = folder_read(dir);
         assert_int_equal(folder.sizes[WINNERS_FILE], 2);
         assert_int_equal(folder.sizes[INDEX_FILE], 2);

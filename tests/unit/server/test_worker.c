@@ -169,8 +169,10 @@ struct ledger *ledger_client_base(struct ledger_client *client)
     return &client->ledger;
 }
 
-void ledger_client_winners_lost(struct ledger_client *client, struct ledger_op *op)
+void ledger_client_files_lost(struct ledger_client *client, struct ledger_op *op,
+                              enum store_files files)
 {
+    assert_int_equal(files, STORE_WINNERS);
     client->lost++;
     submit(&client->ledger, op);
 }
