@@ -1,5 +1,7 @@
-/* The values of settings, compared with simple references; durations printed and read again. */
+/* The values of settings, compared with simple references; durations and times printed and read
+ * again. */
 #include "fuzz.h"
+#include "rfc3339.h"
 #include "values.h"
 
 #include <math.h>
@@ -103,6 +105,24 @@ static void check_address(const char *text)
     FUZZ_CHECK(strtoul(strrchr(text, ':') + 1, NULL, 10) == port);
 }
 
+/* What is read as a time is one that can be written, and that reads as the same. */
+static void check_time(struct text text, uint64_t any_s)
+{
+    char written[RFC3339_SIZE];
+    uint64_t seconds = 0;
+    uint64_t again = 0;
+
+    rfc3339_format(any_s, written);
+    FUZZ_CHECK(rfc3339_parse(text_of(written), &again, NULL) == STATUS_OK);
+    FUZZ_CHECK(again == (any_s < RFC3339_LAST_S ? any_s : RFC3339_LAST_S));
+    if (rfc3339_parse(text, &seconds, NULL) != STATUS_OK)
+        return;
+    rfc3339_format(seconds, written);
+    FUZZ_CHECK(rfc3339_parse(text_of(written), &again, NULL) == STATUS_OK && again == seconds);
+    /* The minutes of the offset and the date may differ, the seconds do not. */
+    FUZZ_CHECK(memcmp(text.data + 17, written + 17, 2) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
@@ -113,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_uint(text);
     check_duration(text);
     check_address(text.data);
+    check_time(text, (uint64_t)ns);
     fuzz_text_free(text);
     return 0;
 }
