@@ -24,6 +24,7 @@ lottery_need_library(protobuf_c libprotobuf-c libprotobuf-c-dev)
 lottery_need_library(libuv libuv libuv1-dev)
 lottery_need_library(libyaml yaml-0.1 libyaml-dev)
 lottery_need_library(libinih inih libinih-dev)
+lottery_need_library(libcrypto "libcrypto>=3.0" libssl-dev) # part of OpenSSL
 find_program(PROTOC_C protoc-c)
 lottery_need(PROTOC_C "the program protoc-c" protobuf-c-compiler)
 

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIBRARIES = ("libprotobuf-c", "libuv", "yaml-0.1", "inih")
+LIBRARIES = ("libprotobuf-c", "libuv", "yaml-0.1", "inih", "libcrypto>=3.0")
 
 
 class BuildDeps(unittest.TestCase):

@@ -1,0 +1,15 @@
+#include "libcrypto.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+void libcrypto_begin(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+enum status libcrypto_out_of_memory(void)
+{
+    ERR_clear_error();
+    return STATUS_NOMEM;
+}
