@@ -1,0 +1,134 @@
+#include "key_file.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OTHERS (S_IRWXG | S_IRWXO) /* bits of a mode that let somebody else in */
+
+static enum status key_file_fail(struct errbuf *err)
+{
+    int error = errno;
+
+    errbuf_set(err, "%s", strerror(error));
+    return error == EEXIST ? STATUS_INUSE : status_from_errno(error);
+}
+
+static enum status key_file_check(int fd, struct errbuf *err)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return key_file_fail(err);
+    if (!S_ISREG(info.st_mode)) {
+        errbuf_set(err, "not a regular file");
+        return STATUS_INVALID;
+    }
+    if ((info.st_mode & OTHERS) != 0) {
+        errbuf_set(err, "others may access it (mode %04o); chmod 600 it",
+                   (unsigned)(info.st_mode & 07777));
+        return STATUS_INVALID;
+    }
+    if (info.st_size > KEY_FILE_MAX) {
+        errbuf_set(err, "larger than %d bytes", KEY_FILE_MAX);
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+/* Reads what fits into the buffer without moving it, so that no copy is left in freed memory. */
+static enum status key_file_read_all(int fd, struct buffer *out, struct errbuf *err)
+{
+    enum status status = buffer_reserve(out, KEY_FILE_MAX);
+
+    while (status == STATUS_OK && out->size < out->capacity) {
+        ssize_t count = read(fd, out->data + out->size, out->capacity - out->size);
+        if (count == 0)
+            return STATUS_OK;
+        if (count > 0)
+            out->size += (size_t)count;
+        else if (errno != EINTR)
+            return key_file_fail(err);
+    }
+    return status;
+}
+
+enum status key_file_read(int dir_fd, const char *path, struct buffer *out, struct errbuf *err)
+{
+    /* A FIFO must not keep us waiting. */
+    int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return key_file_fail(err);
+    enum status status = key_file_check(fd, err);
+    if (status == STATUS_OK)
+        status = key_file_read_all(fd, out, err);
+    (void)close(fd);
+    return status;
+}
+
+static enum status key_file_write_all(int fd, struct text bytes, struct errbuf *err)
+{
+    while (bytes.size > 0) {
+        ssize_t count = write(fd, bytes.data, bytes.size);
+        if (count < 0 && errno != EINTR)
+            return key_file_fail(err);
+        if (count > 0) {
+            bytes.data += count;
+            bytes.size -= (size_t)count;
+        }
+    }
+    return fsync(fd) == 0 ? STATUS_OK : key_file_fail(err);
+}
+
+/* Makes the names in the file's directory durable. */
+static enum status key_file_sync_folder(int dir_fd, const char *path, struct errbuf *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - path + 1) : 1,
+                   slash != NULL ? path : ".");
+    int fd = openat(dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return key_file_fail(err);
+    enum status status = fsync(fd) == 0 ? STATUS_OK : key_file_fail(err);
+    (void)close(fd);
+    return status;
+}
+
+enum status key_file_create(int dir_fd, const char *path, struct text bytes, struct errbuf *err)
+{
+    char other[PATH_MAX];
+    int size = snprintf(other, sizeof(other), "%s.%08" PRIx32, path, clock_random());
+
+    if (size < 0 || (size_t)size >= sizeof(other)) {
+        errbuf_set(err, "the name is too long");
+        return STATUS_INVALID;
+    }
+    int fd = openat(dir_fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return key_file_fail(err);
+    enum status status = key_file_write_all(fd, bytes, err);
+    (void)close(fd);
+    /* A second name, unlike a new name, does not replace a file. */
+    if (status == STATUS_OK && linkat(dir_fd, other, dir_fd, path, 0) != 0)
+        status = key_file_fail(err);
+    (void)unlinkat(dir_fd, other, 0);
+    return status == STATUS_OK ? key_file_sync_folder(dir_fd, path, err) : status;
+}
+
+void key_file_forget(struct buffer *buffer)
+{
+    if (buffer->data != NULL)
+        explicit_bzero(buffer->data, buffer->capacity);
+    buffer_fini(buffer);
+}
