@@ -47,11 +47,12 @@ static const struct ledger_news *coordinator_news(const struct coordinator *self
 
 /* The step that was begun has ended. */
 static void coordinator_on_end(struct coordinator *self, enum status status,
-                               const struct draw_drawn *drawn, const struct errbuf *err)
+                               const struct scan_outcome *outcome, const struct errbuf *err)
 {
     if (!self->is_stopping)
         coordinator_follow(
-            self, coordinator_core_on_end(&self->core, coordinator_news(self), status, drawn), err);
+            self, coordinator_core_on_end(&self->core, coordinator_news(self), status, outcome),
+            err);
 }
 
 static void coordinator_on_news(void *owner)
@@ -92,9 +93,10 @@ static struct ledger_op *coordinator_op(struct coordinator *self)
     return &self->op;
 }
 
-static void coordinator_open_files(void *owner, struct ledger_op *op, size_t count)
+static void coordinator_open_files(void *owner, struct ledger_op *op, enum store_files files,
+                                   size_t count)
 {
-    ledger_client_open_files(((struct coordinator *)owner)->client, op, STORE_WINNERS, count);
+    ledger_client_open_files(((struct coordinator *)owner)->client, op, files, count);
 }
 
 static void coordinator_take_files(void *owner, int *fds, size_t count)
@@ -102,48 +104,105 @@ static void coordinator_take_files(void *owner, int *fds, size_t count)
     ledger_client_take_fds(((struct coordinator *)owner)->client, fds, count);
 }
 
-static void coordinator_on_job_done(void *owner, enum status status, const struct draw_drawn *drawn,
-                                    struct errbuf *err)
+static void coordinator_on_job_done(void *owner, enum status status,
+                                    const struct scan_outcome *outcome, struct errbuf *err)
 {
-    coordinator_on_end(owner, status, drawn, err);
+    coordinator_on_end(owner, status, outcome, err);
 }
 
-static void coordinator_start_scan(struct coordinator *self)
+/* The number that the draw has, or will have, who gave it, and where it is from. */
+static struct draw_drawn coordinator_number(const struct coordinator *self)
 {
     const struct ledger_news *news = coordinator_news(self);
+    const struct draw_order *order = &self->core.order;
 
-    LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", news->agencies),
-        LOG_UINT("ganador", news->winner_number));
-    scan_job_start(&self->scan_job, news);
+    if (news->phase == DRAW_DRAWN)
+        return news->drawn;
+    if (news->terms.mode == DRAW_AUTO)
+        return (struct draw_drawn){.winner_number = news->winner_number};
+    return (struct draw_drawn){.winner_number = order->number,
+                               .uid = order->uid,
+                               .source = {order->source, order->source_size}};
 }
 
-static void coordinator_start_check(struct coordinator *self)
+static void coordinator_start_job(struct coordinator *self, enum store_files files)
+{
+    const struct ledger_news *news = coordinator_news(self);
+    const struct draw_drawn number = coordinator_number(self);
+
+    if (files == STORE_WINNERS)
+        LOG(INFO, "escrutinio", IN_PROGRESS, LOG_UINT("agencias", news->agencies),
+            LOG_UINT("ganador", number.winner_number));
+    else if (files == STORE_SEAL)
+        LOG(INFO, "sello", IN_PROGRESS, LOG_UINT("agencias", news->agencies));
+    scan_job_start(&self->scan_job, files, news, &number);
+}
+
+static void coordinator_start_check(struct coordinator *self, enum store_files files)
 {
     struct errbuf err = {{0}};
 
-    enum status status = scan_job_check(&self->scan_job, coordinator_news(self), &err);
+    enum status status = scan_job_check(&self->scan_job, files, coordinator_news(self), &err);
     if (status != STATUS_OK)
         coordinator_on_end(self, status, NULL, &err);
 }
 
-static void coordinator_log(enum coordinator_note note, const struct errbuf *err)
+/* Hands in what a job has found, is_new, or what a check has found right. */
+static void coordinator_hand_in(struct coordinator *self, enum store_files files, bool is_new)
 {
+    const struct scan_outcome *outcome = &self->core.outcome;
+    struct ledger_op *op = coordinator_op(self);
+    enum status status = STATUS_NOMEM;
+    struct errbuf err;
+
+    switch (files) {
+    case STORE_WINNERS:
+        status = ledger_client_draw(self->client, op, &outcome->drawn, is_new);
+        break;
+    case STORE_SEAL:
+        status = ledger_client_seal(self->client, op, &outcome->sealed, is_new);
+        break;
+    case STORE_RESULT:
+        status = ledger_client_result(self->client, op, is_new);
+        break;
+    case STORE_FILES:
+        break;
+    }
+    if (status == STATUS_OK)
+        return;
+    errbuf_set(&err, "the outcome cannot be handed in: %s", status_text(status));
+    coordinator_on_end(self, status, NULL, &err);
+}
+
+static void coordinator_log(enum coordinator_note note, enum store_files files,
+                            const struct errbuf *err)
+{
+    static const char *const attempts[STORE_FILES] = {
+        [STORE_WINNERS] = "sorteo", [STORE_SEAL] = "sello", [STORE_RESULT] = "resultado"};
+    static const char *const recoveries[STORE_FILES] = {[STORE_WINNERS] = "recover_winners",
+                                                        [STORE_SEAL] = "recover_seal",
+                                                        [STORE_RESULT] = "recover_result"};
+
     switch (note) {
     case COORDINATOR_NOTE_NONE:
         break;
     case COORDINATOR_NOTE_FAILED:
-        LOG(ERROR, "sorteo", FAIL, LOG_TEXT("reason", err->text));
+        LOG(ERROR, attempts[files], FAIL, LOG_TEXT("reason", err->text));
         break;
     case COORDINATOR_NOTE_LOST:
-        LOG(WARNING, "recover_winners", IN_PROGRESS, LOG_TEXT("reason", err->text));
+        LOG(WARNING, recoveries[files], IN_PROGRESS, LOG_TEXT("reason", err->text));
         break;
     case COORDINATOR_NOTE_DIFFERENT:
-        LOG(ERROR, "recover_winners", FAIL,
-            LOG_TEXT("reason", "bets.csv has other winners than were drawn: stop the server and "
-                               "restore the data directory from a copy"));
+        LOG(ERROR, recoveries[files], FAIL,
+            LOG_TEXT("reason",
+                     files == STORE_SEAL
+                         ? "bets.csv has other bets than were sealed: stop the server and "
+                           "restore the data directory from a copy"
+                         : "bets.csv has other winners than were drawn: stop the server "
+                           "and restore the data directory from a copy"));
         break;
     case COORDINATOR_NOTE_TROUBLE:
-        LOG(ERROR, "recover_winners", FAIL, LOG_TEXT("reason", err->text));
+        LOG(ERROR, recoveries[files], FAIL, LOG_TEXT("reason", err->text));
         break;
     }
 }
@@ -152,7 +211,7 @@ static void coordinator_log(enum coordinator_note note, const struct errbuf *err
 static void coordinator_follow(struct coordinator *self, struct coordinator_decision decision,
                                const struct errbuf *err)
 {
-    coordinator_log(decision.note, err);
+    coordinator_log(decision.note, decision.files, err);
     if (decision.has_succeeded)
         backoff_reset(&self->backoff);
     switch (decision.step) {
@@ -161,17 +220,17 @@ static void coordinator_follow(struct coordinator *self, struct coordinator_deci
     case COORDINATOR_CLOSE:
         ledger_client_close_draw(self->client, coordinator_op(self), DRAW_BY_ALL_FINISHED, 0);
         break;
-    case COORDINATOR_SCAN:
-        coordinator_start_scan(self);
+    case COORDINATOR_MAKE:
+        coordinator_start_job(self, decision.files);
         break;
     case COORDINATOR_CHECK:
-        coordinator_start_check(self);
+        coordinator_start_check(self, decision.files);
         break;
     case COORDINATOR_SUBMIT:
-        (void)ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, true);
+        coordinator_hand_in(self, decision.files, true);
         break;
     case COORDINATOR_CONFIRM:
-        (void)ledger_client_draw(self->client, coordinator_op(self), &self->core.outcome, false);
+        coordinator_hand_in(self, decision.files, false);
         break;
     case COORDINATOR_PAUSE:
         (void)uv_timer_start(&self->pause, coordinator_on_pause_end,

@@ -2,6 +2,8 @@
 
 #include "assertion.h"
 
+#include <string.h>
+
 void coordinator_core_init(struct coordinator_core *core)
 {
     *core = (struct coordinator_core){.busy = COORDINATOR_WAIT};
@@ -13,7 +15,7 @@ static struct coordinator_decision coordinator_core_begin(struct coordinator_cor
 {
     ASSERT(core->busy == COORDINATOR_WAIT);
     core->busy = step;
-    return (struct coordinator_decision){.step = step, .note = note};
+    return (struct coordinator_decision){.step = step, .files = core->files, .note = note};
 }
 
 static struct coordinator_decision coordinator_core_pause(struct coordinator_core *core,
@@ -23,27 +25,107 @@ static struct coordinator_decision coordinator_core_pause(struct coordinator_cor
     return coordinator_core_begin(core, COORDINATOR_PAUSE, note);
 }
 
+/* Is what the files are made for on record? */
+static bool coordinator_core_is_recorded(const struct ledger_news *news, enum store_files files)
+{
+    return files == STORE_SEAL ? news->is_sealed : news->phase == DRAW_DRAWN;
+}
+
+/* Which files are to be made or looked at; STORE_FILES: none. */
+static enum store_files coordinator_core_missing(const struct coordinator_core *core,
+                                                 const struct ledger_news *news)
+{
+    if (news->phase < DRAW_CLOSED)
+        return STORE_FILES;
+    if (news->terms.has_seal && !news->has_seal)
+        return STORE_SEAL;
+    if (news->phase == DRAW_CLOSED)
+        return news->terms.mode == DRAW_AUTO || core->has_order ? STORE_WINNERS : STORE_FILES;
+    if (news->needs_result)
+        return STORE_RESULT;
+    return news->has_winners ? STORE_FILES : STORE_WINNERS;
+}
+
 /* What the news calls for, while nothing is begun. */
 static struct coordinator_decision coordinator_core_next(struct coordinator_core *core,
                                                          const struct ledger_news *news)
 {
+    enum store_files files = coordinator_core_missing(core, news);
     enum coordinator_step step = COORDINATOR_WAIT;
 
-    if (news->has_winners)
-        step = COORDINATOR_WAIT;
-    else if (news->phase == DRAW_OPEN && news->agencies > 0 && news->finished >= news->agencies)
+    if (news->phase == DRAW_OPEN && news->agencies > 0 && news->finished >= news->agencies) {
         step = COORDINATOR_CLOSE;
-    else if (news->phase == DRAW_CLOSED || (news->phase == DRAW_DRAWN && core->has_lost_files))
-        step = COORDINATOR_SCAN;
-    else if (news->phase == DRAW_DRAWN)
-        step = COORDINATOR_CHECK;
+    } else if (files != STORE_FILES) {
+        core->files = files;
+        step = coordinator_core_is_recorded(news, files) && !core->has_lost[files]
+                   ? COORDINATOR_CHECK
+                   : COORDINATOR_MAKE;
+    }
     return coordinator_core_begin(core, step, COORDINATOR_NOTE_NONE);
+}
+
+/* Has the draw the operator's number? */
+static bool coordinator_core_is_ordered(const struct coordinator_core *core,
+                                        const struct ledger_news *news)
+{
+    return news->drawn.winner_number == core->order.number && news->drawn.uid == core->order.uid;
+}
+
+/* Ends the order, if it has come to an end. */
+static struct coordinator_decision coordinator_core_note_order(struct coordinator_core *core,
+                                                               const struct ledger_news *news,
+                                                               struct coordinator_decision decision)
+{
+    if (!core->has_order || news->phase != DRAW_DRAWN)
+        return decision;
+    if (!coordinator_core_is_ordered(core, news))
+        decision.order = COORDINATOR_ORDER_LATE;
+    else if (news->has_winners)
+        decision.order = COORDINATOR_ORDER_DONE;
+    else
+        return decision;
+    core->has_order = false;
+    return decision;
 }
 
 struct coordinator_decision coordinator_core_on_news(struct coordinator_core *core,
                                                      const struct ledger_news *news)
 {
+    struct coordinator_decision decision = {.step = COORDINATOR_WAIT};
+
     if (core->busy == COORDINATOR_PAUSE && core->ends_pause)
+        core->busy = COORDINATOR_WAIT;
+    if (core->busy == COORDINATOR_WAIT)
+        decision = coordinator_core_next(core, news);
+    return coordinator_core_note_order(core, news, decision);
+}
+
+const char *coordinator_core_refusal(const struct coordinator_core *core,
+                                     const struct ledger_news *news)
+{
+    if (news->phase == DRAW_NEW)
+        return "the server is starting: try again in a moment";
+    if (news->terms.mode == DRAW_AUTO)
+        return "this draw runs by itself: its number is LOTTERY_WINNER_NUMBER";
+    if (news->phase == DRAW_OPEN)
+        return "the draw takes bets: close it first";
+    if (news->phase == DRAW_DRAWN)
+        return "the draw has its number already";
+    if (core->has_order)
+        return "the draw is being held with another command's number";
+    if (news->terms.has_seal && !news->has_seal)
+        return "the seal is being made: try again when the status says sealed";
+    return NULL;
+}
+
+struct coordinator_decision coordinator_core_on_order(struct coordinator_core *core,
+                                                      const struct ledger_news *news,
+                                                      const struct draw_order *order)
+{
+    ASSERT(coordinator_core_refusal(core, news) == NULL);
+    core->has_order = true;
+    core->order = *order;
+    if (core->busy == COORDINATOR_PAUSE)
         core->busy = COORDINATOR_WAIT;
     if (core->busy != COORDINATOR_WAIT)
         return (struct coordinator_decision){.step = COORDINATOR_WAIT};
@@ -68,16 +150,24 @@ static struct coordinator_decision coordinator_core_await_news(struct coordinato
     return decision;
 }
 
-/* Something failed. A draw that was held is not said to have failed. After a lost link nothing has
- * failed: the news on the new one has come before. */
+/* Something failed. What is on record is not said to have failed. After a lost link nothing has
+ * failed: the news on the new one has come before. An operator gives his number again himself. */
 static struct coordinator_decision coordinator_core_fail(struct coordinator_core *core,
                                                          const struct ledger_news *news,
                                                          enum status status)
 {
+    struct coordinator_decision decision;
+    bool is_order = core->has_order && core->files == STORE_WINNERS && news->phase == DRAW_CLOSED;
+
     if (status == STATUS_STOPPED)
         return coordinator_core_next(core, news);
-    return coordinator_core_pause(core, news->phase == DRAW_DRAWN ? COORDINATOR_NOTE_TROUBLE
-                                                                  : COORDINATOR_NOTE_FAILED);
+    if (is_order)
+        core->has_order = false;
+    decision = coordinator_core_pause(core, coordinator_core_is_recorded(news, core->files)
+                                                ? COORDINATOR_NOTE_TROUBLE
+                                                : COORDINATOR_NOTE_FAILED);
+    decision.order = is_order ? COORDINATOR_ORDER_FAILED : COORDINATOR_ORDER_NONE;
+    return decision;
 }
 
 static struct coordinator_decision coordinator_core_closed(struct coordinator_core *core,
@@ -93,18 +183,39 @@ static struct coordinator_decision coordinator_core_closed(struct coordinator_co
     return coordinator_core_next(core, news);
 }
 
-static struct coordinator_decision coordinator_core_scanned(struct coordinator_core *core,
-                                                            const struct ledger_news *news,
-                                                            enum status status,
-                                                            const struct draw_drawn *drawn)
+/* What is on record for the files that are looked at. */
+static struct scan_outcome coordinator_core_recorded(const struct ledger_news *news)
+{
+    return (struct scan_outcome){.sealed = news->sealed, .drawn = news->drawn};
+}
+
+static bool coordinator_core_is_same(enum store_files files, const struct scan_outcome *outcome,
+                                     const struct ledger_news *news)
+{
+    switch (files) {
+    case STORE_SEAL:
+        return memcmp(outcome->sealed.root, news->sealed.root, DRAW_ROOT_SIZE) == 0;
+    case STORE_WINNERS:
+        return draw_is_same_outcome(&outcome->drawn, &news->drawn);
+    case STORE_RESULT:
+    case STORE_FILES:
+        break;
+    }
+    return true;
+}
+
+static struct coordinator_decision coordinator_core_made(struct coordinator_core *core,
+                                                         const struct ledger_news *news,
+                                                         enum status status,
+                                                         const struct scan_outcome *outcome)
 {
     if (status != STATUS_OK)
         return coordinator_core_fail(core, news, status);
-    core->outcome = *drawn;
-    if (news->phase == DRAW_DRAWN) {
-        if (!draw_is_same_outcome(drawn, &news->drawn))
+    core->outcome = *outcome;
+    if (coordinator_core_is_recorded(news, core->files)) {
+        if (!coordinator_core_is_same(core->files, outcome, news))
             return coordinator_core_pause(core, COORDINATOR_NOTE_DIFFERENT);
-        core->outcome = news->drawn;
+        core->outcome = coordinator_core_recorded(news);
     }
     return coordinator_core_begin(core, COORDINATOR_SUBMIT, COORDINATOR_NOTE_NONE);
 }
@@ -116,12 +227,12 @@ static struct coordinator_decision coordinator_core_checked(struct coordinator_c
     struct coordinator_decision decision;
 
     if (status == STATUS_OK) {
-        core->outcome = news->drawn;
+        core->outcome = coordinator_core_recorded(news);
         return coordinator_core_begin(core, COORDINATOR_CONFIRM, COORDINATOR_NOTE_NONE);
     }
     if (status != STATUS_NOTFOUND && status != STATUS_DAMAGED)
         return coordinator_core_fail(core, news, status);
-    core->has_lost_files = true;
+    core->has_lost[core->files] = true;
     decision = coordinator_core_next(core, news);
     decision.note = COORDINATOR_NOTE_LOST;
     return decision;
@@ -139,30 +250,42 @@ static struct coordinator_decision coordinator_core_submitted(struct coordinator
         return coordinator_core_next(core, news);
     if (status != STATUS_OK)
         return coordinator_core_fail(core, news, status);
-    core->has_lost_files = false;
-    /* The news of it comes soon; if not, this begins again with what was recorded. */
-    decision = coordinator_core_pause(core, COORDINATOR_NOTE_NONE);
+    core->has_lost[core->files] = false;
+    /* The note of a draw that was held just now does not exist yet. */
+    if (core->files == STORE_WINNERS)
+        core->has_lost[STORE_RESULT] = true;
+    /* The news of it comes soon; if not, this begins again with what was recorded. Where other
+     * files are still to be made, it calls for these. */
+    if (news->terms.has_seal && core->files != STORE_RESULT)
+        decision = coordinator_core_await_news(core);
+    else
+        decision = coordinator_core_pause(core, COORDINATOR_NOTE_NONE);
     decision.has_succeeded = true;
     return decision;
 }
 
-struct coordinator_decision coordinator_core_on_end(struct coordinator_core *core,
-                                                    const struct ledger_news *news,
-                                                    enum status status,
-                                                    const struct draw_drawn *drawn)
+static struct coordinator_decision coordinator_core_ended(struct coordinator_core *core,
+                                                          const struct ledger_news *news,
+                                                          enum status status,
+                                                          const struct scan_outcome *outcome)
 {
     enum coordinator_step ended = core->busy;
 
     core->busy = COORDINATOR_WAIT;
-    if (news->has_winners) { /* whatever became of it, there is nothing left to do */
-        core->has_lost_files = false;
-        return (struct coordinator_decision){.step = COORDINATOR_WAIT, .has_succeeded = true};
+    /* Whatever became of it, there is nothing left to do for it. */
+    if (ended != COORDINATOR_CLOSE &&
+        (core->files == STORE_SEAL ? news->has_seal : news->has_winners)) {
+        struct coordinator_decision decision;
+        core->has_lost[core->files] = false;
+        decision = coordinator_core_next(core, news);
+        decision.has_succeeded = true;
+        return decision;
     }
     switch (ended) {
     case COORDINATOR_CLOSE:
         return coordinator_core_closed(core, news, status);
-    case COORDINATOR_SCAN:
-        return coordinator_core_scanned(core, news, status, drawn);
+    case COORDINATOR_MAKE:
+        return coordinator_core_made(core, news, status, outcome);
     case COORDINATOR_CHECK:
         return coordinator_core_checked(core, news, status);
     case COORDINATOR_SUBMIT:
@@ -174,4 +297,13 @@ struct coordinator_decision coordinator_core_on_end(struct coordinator_core *cor
     }
     ASSERT(false); /* nothing was begun that could have ended */
     return (struct coordinator_decision){.step = COORDINATOR_WAIT};
+}
+
+struct coordinator_decision coordinator_core_on_end(struct coordinator_core *core,
+                                                    const struct ledger_news *news,
+                                                    enum status status,
+                                                    const struct scan_outcome *outcome)
+{
+    return coordinator_core_note_order(core, news,
+                                       coordinator_core_ended(core, news, status, outcome));
 }

@@ -1,9 +1,9 @@
-/* One attempt at finding the winners.
+/* One attempt at making the files of a kind.
  *
  * Happy path: ask for the files; read the checkpoint, which is of the closed draw once there are
  * files; fork a scanner per part; when all have ended, compare how many bets there were with what
- * the draw was closed with; fork the joiner; compare how many winners it has joined with what the
- * scanners have found; on_done.
+ * the draw was closed with; fork the joiner; compare what it has found with what the scanners have;
+ * on_done.
  *
  * Failure modes: a process fails (damage, no space) or dies: the others are killed, and on_done
  * says why. Cancelled: the same without on_done. This process dies: the kernel kills the others,
@@ -25,11 +25,11 @@ static int scan_job_run(void *context)
     const struct scan_work *work = &task->job->work;
 
     if (task->job->state == SCAN_JOB_SCANNING)
-        scan_work_scan(work, task->index);
+        work->order.kind->scan(work, task->index);
     else if (task->job->state == SCAN_JOB_JOINING)
-        scan_work_join(work);
+        work->order.kind->join(work);
     else
-        scan_work_check(work);
+        work->order.kind->check(work);
     return 0;
 }
 
@@ -39,14 +39,14 @@ static void scan_job_on_end(void *owner, struct subprocess *process, int end);
 static enum status scan_job_fork(struct scan_job *job, unsigned index, struct errbuf *err)
 {
     const struct data_dir *data_dir = job->work.data_dir;
-    int fds[2 + SCAN_FDS_MAX] = {data_dir->fd, data_dir->old_lock_fd};
+    int fds[3 + SCAN_FDS_MAX] = {data_dir->fd, data_dir->old_lock_fd, job->config.key_dir_fd};
 
-    memcpy(fds + 2, job->work.fds, job->work.files * sizeof(*fds));
+    memcpy(fds + 3, job->work.fds, job->work.files * sizeof(*fds));
     const struct subprocess_config config = {.loop = job->config.loop,
                                              .run = scan_job_run,
                                              .context = &job->tasks[index],
                                              .fds = fds,
-                                             .fds_count = 2 + job->work.files,
+                                             .fds_count = 3 + job->work.files,
                                              .on_end = scan_job_on_end,
                                              .owner = &job->tasks[index]};
     enum status status = subprocess_start(&config, &job->tasks[index].process, err);
@@ -74,12 +74,12 @@ static void scan_job_stop(struct scan_job *job)
 
 static void scan_job_end(struct scan_job *job, enum status status, struct errbuf *err)
 {
-    const struct draw_drawn drawn = job->work.drawn;
+    const struct scan_outcome outcome = job->work.outcome;
 
     if (status != STATUS_OK && err->text[0] == '\0')
         errbuf_set(err, "%s", status_text(status));
     scan_job_stop(job);
-    job->config.on_done(job->config.owner, status, &drawn, err);
+    job->config.on_done(job->config.owner, status, &outcome, err);
 }
 
 /* Did the process end well? Otherwise *err says what happened. */
@@ -104,7 +104,7 @@ static enum status scan_job_judge(const struct scan_task *task, int end, struct 
 /* All scanners have ended well. */
 static enum status scan_job_join(struct scan_job *job, struct errbuf *err)
 {
-    enum status status = scan_work_count_bets(&job->work, err);
+    enum status status = job->work.order.kind->gather(&job->work, err);
 
     if (status != STATUS_OK)
         return status;
@@ -123,7 +123,7 @@ static void scan_job_on_end(void *owner, struct subprocess *process, int end)
     job->running--;
     enum status status = scan_job_judge(task, end, &err);
     if (status == STATUS_OK && job->state == SCAN_JOB_JOINING)
-        status = scan_work_take_outcome(&job->work, &err);
+        status = job->work.order.kind->take(&job->work, &err);
     else if (status == STATUS_OK && job->state == SCAN_JOB_SCANNING && job->running == 0)
         status = scan_job_join(job, &err);
     if (status != STATUS_OK || job->running == 0)
@@ -132,11 +132,23 @@ static void scan_job_on_end(void *owner, struct subprocess *process, int end)
 
 static enum status scan_job_scan(struct scan_job *job, struct errbuf *err)
 {
-    enum status status = scan_work_prepare(&job->work, &job->news, job->config.scanners, err);
+    struct scan_work *work = &job->work;
 
-    for (unsigned i = 0; i < job->work.parts && status == STATUS_OK; i++)
+    enum status status = work->order.kind->prepare(work, job->config.scanners, err);
+    if (status == STATUS_OK && work->parts == 0) {
+        job->state = SCAN_JOB_JOINING;
+        return scan_job_fork(job, 0, err);
+    }
+    for (unsigned i = 0; i < work->parts && status == STATUS_OK; i++)
         status = scan_job_fork(job, i, err);
     return status;
+}
+
+static size_t scan_job_files(const struct scan_job *job)
+{
+    const struct scan_kind *kind = job->work.order.kind;
+
+    return store_files_named(kind->files) + (kind->has_part_files ? job->config.scanners : 0);
 }
 
 /* The files are there, or are not. */
@@ -147,10 +159,11 @@ static void scan_job_on_opened(struct ledger_op *op)
     enum status status = op->status;
 
     if (status == STATUS_OK) {
-        job->work.files = 2 + (size_t)job->config.scanners;
+        job->work.files = scan_job_files(job);
         job->config.take_files(job->config.owner, job->work.fds, job->work.files);
     } else {
-        errbuf_set(&err, "the files for the winners cannot be made: %s", status_text(status));
+        errbuf_set(&err, "the files for %s cannot be made: %s", job->work.order.kind->what,
+                   status_text(status));
     }
     if (job->state == SCAN_JOB_ABANDONING) {
         scan_job_stop(job);
@@ -176,20 +189,41 @@ void scan_job_init(struct scan_job *job, const struct scan_job_config *config)
     scan_work_init(&job->work, config->data_dir);
 }
 
-void scan_job_start(struct scan_job *job, const struct ledger_news *news)
+/* What is to be done. */
+static void scan_job_take_order(struct scan_job *job, enum store_files files,
+                                const struct ledger_news *news, const struct draw_drawn *drawn)
+{
+    static const struct scan_kind *const kinds[STORE_FILES] = {
+        [STORE_WINNERS] = &scan_winners, [STORE_SEAL] = &scan_seal, [STORE_RESULT] = &scan_note};
+    struct scan_order *order = &job->work.order;
+
+    *order = (struct scan_order){.kind = kinds[files],
+                                 .news = *news,
+                                 .drawn = *drawn,
+                                 .key_dir_fd = job->config.key_dir_fd,
+                                 .key_path = job->config.key_path};
+    if (drawn->source.size > 0)
+        memcpy(job->source, drawn->source.data, drawn->source.size);
+    order->drawn.source.data = order->news.drawn.source.data = job->source;
+}
+
+void scan_job_start(struct scan_job *job, enum store_files files, const struct ledger_news *news,
+                    const struct draw_drawn *drawn)
 {
     ASSERT(job->state == SCAN_JOB_IDLE);
     job->state = SCAN_JOB_OPENING;
-    job->news = *news;
+    scan_job_take_order(job, files, news, drawn);
     job->op.done = scan_job_on_opened;
-    job->config.open_files(job->config.owner, &job->op, 2 + (size_t)job->config.scanners);
+    job->config.open_files(job->config.owner, &job->op, files, scan_job_files(job));
 }
 
-enum status scan_job_check(struct scan_job *job, const struct ledger_news *news, struct errbuf *err)
+enum status scan_job_check(struct scan_job *job, enum store_files files,
+                           const struct ledger_news *news, struct errbuf *err)
 {
-    ASSERT(job->state == SCAN_JOB_IDLE && news->phase == DRAW_DRAWN);
+    ASSERT(job->state == SCAN_JOB_IDLE && (files == STORE_SEAL || news->phase == DRAW_DRAWN));
     job->state = SCAN_JOB_CHECKING;
-    enum status status = scan_work_prepare_check(&job->work, news, err);
+    scan_job_take_order(job, files, news, &news->drawn);
+    enum status status = scan_work_prepare_check(&job->work, err);
     if (status == STATUS_OK)
         status = scan_job_fork(job, 0, err);
     if (status != STATUS_OK)

@@ -103,12 +103,12 @@ static void follow(struct sim_coordinator *self, struct coordinator_decision dec
 
 /* The step that was begun has ended. */
 static void end_step(struct sim_coordinator *self, enum status status,
-                     const struct draw_drawn *drawn)
+                     const struct scan_outcome *outcome)
 {
     SIM_TRACE("coordinator: step %d ends: %s", (int)self->core.busy, status_text(status));
     if (self->core.busy == COORDINATOR_CLOSE && status == STATUS_OK)
         sim_world.draw_is_closed = true;
-    follow(self, coordinator_core_on_end(&self->core, &self->client.news, status, drawn));
+    follow(self, coordinator_core_on_end(&self->core, &self->client.news, status, outcome));
 }
 
 static void on_op_done(struct ledger_op *op)
@@ -121,8 +121,8 @@ static void on_winners_open(struct ledger_op *op)
 {
     struct sim_coordinator *self = &sim_coordinator;
     struct attempt attempt = {.count = self->client.fds_count};
-    struct draw_drawn drawn = {.time_s = sim_world.steps,
-                               .winner_number = self->client.news.winner_number};
+    struct scan_outcome outcome = {
+        .drawn = {.time_s = sim_world.steps, .winner_number = self->client.news.winner_number}};
     struct errbuf err = {{0}};
     enum status status = op->status;
 
@@ -133,14 +133,14 @@ static void on_winners_open(struct ledger_op *op)
     sim_counts.attempts++;
     memcpy(attempt.fds, self->client.fds, sizeof(attempt.fds));
     draw_init(&attempt.draw);
-    status = run_attempt(self, &attempt, &drawn, &err);
+    status = run_attempt(self, &attempt, &outcome.drawn, &err);
     if (status == STATUS_DAMAGED && !sim_operator.has_meddled)
         sim_fail("the scan found damage: %s", err.text);
     for (size_t i = 0; i < attempt.count; i++)
         (void)close(attempt.fds[i]);
     draw_fini(&attempt.draw);
     bets_extent_fini(&attempt.extent);
-    end_step(self, status, &drawn);
+    end_step(self, status, &outcome);
 }
 
 static struct ledger_op *new_op(struct sim_coordinator *self, ledger_done_cb done)
@@ -178,7 +178,7 @@ static void follow(struct sim_coordinator *self, struct coordinator_decision dec
     case COORDINATOR_CLOSE:
         sim_client_close_draw(&self->client, new_op(self, on_op_done));
         break;
-    case COORDINATOR_SCAN:
+    case COORDINATOR_MAKE:
         sim_client_open_winners(&self->client, new_op(self, on_winners_open),
                                 2 + sim_between(&sim_world.prng, 1, PARTS_MAX));
         break;
@@ -186,10 +186,10 @@ static void follow(struct sim_coordinator *self, struct coordinator_decision dec
         check_files(self);
         break;
     case COORDINATOR_SUBMIT:
-        sim_client_draw(&self->client, new_op(self, on_op_done), &self->core.outcome, true);
+        sim_client_draw(&self->client, new_op(self, on_op_done), &self->core.outcome.drawn, true);
         break;
     case COORDINATOR_CONFIRM:
-        sim_client_draw(&self->client, new_op(self, on_op_done), &self->core.outcome, false);
+        sim_client_draw(&self->client, new_op(self, on_op_done), &self->core.outcome.drawn, false);
         break;
     case COORDINATOR_PAUSE:
         self->is_pausing = true;

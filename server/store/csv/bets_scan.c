@@ -70,8 +70,12 @@ static enum status bets_scan_read(struct scan *scan, char *out, size_t size, uin
 /* Compares the checksum of the chunk that was read. */
 static enum status bets_scan_verify(struct scan *scan, size_t size)
 {
-    const struct bets_extent *extent = scan->config->extent;
+    const struct bets_scan *config = scan->config;
+    const struct bets_extent *extent = config->extent;
     uint64_t index = scan->at / BETS_CHUNK_SIZE;
+
+    if (config->verify_parts > 0 && index % config->verify_parts != config->verify_part)
+        return STATUS_OK;
     uint32_t seed = index > 0 ? extent->crcs[index - 1] : 0;
 
     uint32_t crc = crc32c(seed, bets_scan_chunk(scan), size);
@@ -121,10 +125,28 @@ static enum status bets_scan_win(struct scan *scan, char *line, size_t size, uin
     return status;
 }
 
+/* Hands on the whole lines from `text` to `end`. */
+static enum status bets_scan_give_lines(struct scan *scan, const char *text, const char *end)
+{
+    size_t bad_at = 0;
+
+    if (text == end)
+        return STATUS_OK;
+    enum status status =
+        scan->config->on_lines(scan->config->owner, text, (size_t)(end - text), &bad_at);
+    if (status != STATUS_DAMAGED)
+        return status;
+    return bets_scan_damaged(scan, "bad line",
+                             scan->at + (uint64_t)(text + bad_at - bets_scan_chunk(scan)));
+}
+
 /* Reads the whole lines from `text` to `end`, which is the end of one. Nearly every bet loses, and
  * its number alone shows that. */
 static enum status bets_scan_lines(struct scan *scan, char *text, const char *end)
 {
+    if (scan->config->on_lines != NULL)
+        return bets_scan_give_lines(scan, text, end);
+
     struct bets_number numbers[BETS_NUMBERS];
     enum status status = STATUS_OK;
 
@@ -249,7 +271,8 @@ static enum status bets_scan_open(struct scan *scan)
 
 enum status bets_scan_run(const struct bets_scan *config, struct errbuf *err)
 {
-    ASSERT(config->part < config->parts && config->on_winner != NULL);
+    ASSERT(config->part < config->parts);
+    ASSERT((config->on_winner != NULL) != (config->on_lines != NULL));
     struct scan *scan = malloc(sizeof(*scan)); /* big, and each byte is written before it is read */
 
     if (scan == NULL) {

@@ -1,4 +1,5 @@
-/* bets_scan.h - finds the winning bets of a closed draw, and verifies bets.csv on the way.
+/* bets_scan.h - reads bets.csv of a closed draw and verifies it on the way: for the winning bets, or
+ * for all lines.
  *
  * Used by processes other than the ledger; they only read.
  */
@@ -18,7 +19,12 @@ struct bets_scan {
     unsigned parts;
     /* Takes a winner, in the order of the bets. Another status than OK ends the scan with it. */
     enum status (*on_winner)(void *owner, const struct winner *winner);
-    void *owner;    /* handed to on_winner */
+    /* Or takes whole lines, many at a time. DAMAGED, with the place of the line in *bad_at, ends the
+     * scan. NULL: on_winner is there. */
+    enum status (*on_lines)(void *owner, const char *text, size_t size, size_t *bad_at);
+    void *owner;           /* handed to both */
+    unsigned verify_part;  /* which part of the chunks is verified, as somebody else verifies the */
+    unsigned verify_parts; /* others; 0: all */
     uint64_t *bets; /* out: how many bets the part has, when the scan is OK; NULL: not needed */
 };
 

@@ -94,7 +94,8 @@ static void fake_on_turn(uv_timer_t *timer)
         op->done(op);
     } else {
         errbuf_set(&err, "%s has failed", answer->call);
-        fake.scan.on_done(fake.scan.owner, answer->status, &outcome, &err);
+        const struct scan_outcome found = {.drawn = outcome};
+        fake.scan.on_done(fake.scan.owner, answer->status, &found, &err);
     }
     fake_tell(answer->phase, answer->has_winners);
     if (fake.answer->call == NULL)
@@ -185,22 +186,46 @@ void ledger_client_close(struct ledger_client *client)
     op->done(op);
 }
 
+enum status ledger_client_seal(struct ledger_client *client, struct ledger_op *op,
+                               const struct draw_sealed *sealed, bool is_new)
+{
+    (void)client;
+    (void)op;
+    (void)sealed;
+    (void)is_new;
+    _exit(WRONG_CALL); /* this draw is not sealed */
+}
+
+enum status ledger_client_result(struct ledger_client *client, struct ledger_op *op, bool is_new)
+{
+    (void)client;
+    (void)op;
+    (void)is_new;
+    _exit(WRONG_CALL);
+}
+
 void scan_job_init(struct scan_job *job, const struct scan_job_config *config)
 {
     (void)job;
     fake.scan = *config;
 }
 
-void scan_job_start(struct scan_job *job, const struct ledger_news *news)
+void scan_job_start(struct scan_job *job, enum store_files files, const struct ledger_news *news,
+                    const struct draw_drawn *drawn)
 {
     (void)job;
+    (void)files;
     (void)news;
+    if (drawn->winner_number != NUMBER)
+        _exit(WRONG_CALL);
     fake_call("scan", NULL);
 }
 
-enum status scan_job_check(struct scan_job *job, const struct ledger_news *news, struct errbuf *err)
+enum status scan_job_check(struct scan_job *job, enum store_files files,
+                           const struct ledger_news *news, struct errbuf *err)
 {
     (void)job;
+    (void)files;
     (void)news;
     if (fake.answer->call != NULL && strcmp(fake.answer->call, "no check") == 0) {
         fake.answer++;

@@ -14,6 +14,12 @@ static const struct draw_drawn outcome = {.time_s = 1000,
                                           .winners_size = 40,
                                           .winners_crc = 0xabcd};
 
+static const struct scan_outcome found = {.drawn = {.time_s = 1000,
+                                                    .winner_number = NUMBER,
+                                                    .winners = 5,
+                                                    .winners_size = 40,
+                                                    .winners_crc = 0xabcd}};
+
 struct fixture {
     struct coordinator_core core;
     struct ledger_news news;
@@ -42,7 +48,7 @@ static struct coordinator_decision news(struct fixture *f)
 
 static struct coordinator_decision ends(struct fixture *f, enum status status)
 {
-    return coordinator_core_on_end(&f->core, &f->news, status, &outcome);
+    return coordinator_core_on_end(&f->core, &f->news, status, &found);
 }
 
 static struct coordinator_decision pause_ends(struct fixture *f)
@@ -66,11 +72,11 @@ static void test_held(void **state)
     expect(news(&f), COORDINATOR_WAIT, NONE);
     expect(ends(&f, STATUS_OK), COORDINATOR_WAIT, NONE); /* the news is still on its way */
     f.news.phase = DRAW_CLOSED;
-    expect(news(&f), COORDINATOR_SCAN, NONE);
+    expect(news(&f), COORDINATOR_MAKE, NONE);
     struct coordinator_decision decision = ends(&f, STATUS_OK);
     expect(decision, COORDINATOR_SUBMIT, NONE);
     assert_false(decision.has_succeeded);
-    assert_memory_equal(&f.core.outcome, &outcome, sizeof(outcome));
+    assert_memory_equal(&f.core.outcome.drawn, &outcome, sizeof(outcome));
     decision = ends(&f, STATUS_OK);
     expect(decision, COORDINATOR_PAUSE, NONE);
     assert_true(decision.has_succeeded);
@@ -93,7 +99,7 @@ static void test_news_comes_first(void **state)
     expect(news(&f), COORDINATOR_CLOSE, NONE);
     f.news.phase = DRAW_CLOSED;
     expect(news(&f), COORDINATOR_WAIT, NONE);
-    expect(ends(&f, STATUS_OK), COORDINATOR_SCAN, NONE);
+    expect(ends(&f, STATUS_OK), COORDINATOR_MAKE, NONE);
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
     f.news.phase = DRAW_DRAWN;
     f.news.drawn = outcome;
@@ -130,12 +136,12 @@ static void test_attempts_fail(void **state)
     expect(news(&f), COORDINATOR_WAIT, NONE); /* news does not shorten the pause */
     expect(pause_ends(&f), COORDINATOR_CLOSE, NONE);
     f.news.phase = DRAW_CLOSED;
-    expect(ends(&f, STATUS_OK), COORDINATOR_SCAN, NONE);
+    expect(ends(&f, STATUS_OK), COORDINATOR_MAKE, NONE);
     expect(ends(&f, STATUS_DAMAGED), COORDINATOR_PAUSE, COORDINATOR_NOTE_FAILED);
-    expect(pause_ends(&f), COORDINATOR_SCAN, NONE);
+    expect(pause_ends(&f), COORDINATOR_MAKE, NONE);
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
     expect(ends(&f, STATUS_NOSPACE), COORDINATOR_PAUSE, COORDINATOR_NOTE_FAILED);
-    expect(pause_ends(&f), COORDINATOR_SCAN, NONE);
+    expect(pause_ends(&f), COORDINATOR_MAKE, NONE);
 }
 
 /* The ledger goes away: no failure, and no pause, as the next link's news has come before. */
@@ -145,12 +151,12 @@ static void test_ledger_ends(void **state)
 
     (void)state;
     begin(&f, DRAW_CLOSED);
-    expect(news(&f), COORDINATOR_SCAN, NONE);
+    expect(news(&f), COORDINATOR_MAKE, NONE);
     expect(news(&f), COORDINATOR_WAIT, NONE);
-    expect(ends(&f, STATUS_STOPPED), COORDINATOR_SCAN, NONE);
+    expect(ends(&f, STATUS_STOPPED), COORDINATOR_MAKE, NONE);
     expect(pause_ends(&f), COORDINATOR_WAIT, NONE); /* there is none */
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
-    expect(ends(&f, STATUS_STOPPED), COORDINATOR_SCAN, NONE); /* it was not recorded */
+    expect(ends(&f, STATUS_STOPPED), COORDINATOR_MAKE, NONE); /* it was not recorded */
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
     f.news.phase = DRAW_DRAWN; /* it was */
     f.news.drawn = outcome;
@@ -183,7 +189,7 @@ static void test_held_before(void **state)
     begin(&f, DRAW_DRAWN);
     expect(news(&f), COORDINATOR_CHECK, NONE);
     expect(ends(&f, STATUS_OK), COORDINATOR_CONFIRM, NONE);
-    assert_memory_equal(&f.core.outcome, &outcome, sizeof(outcome));
+    assert_memory_equal(&f.core.outcome.drawn, &outcome, sizeof(outcome));
     expect(ends(&f, STATUS_OK), COORDINATOR_PAUSE, NONE);
     expect(pause_ends(&f), COORDINATOR_CHECK, NONE); /* the ledger ended before it told anybody */
 }
@@ -200,13 +206,13 @@ static void test_files_lost(void **state)
         begin(&f, DRAW_DRAWN);
         f.news.drawn.time_s = 7;
         expect(news(&f), COORDINATOR_CHECK, NONE);
-        expect(ends(&f, statuses[i]), COORDINATOR_SCAN, COORDINATOR_NOTE_LOST);
+        expect(ends(&f, statuses[i]), COORDINATOR_MAKE, COORDINATOR_NOTE_LOST);
         expect(ends(&f, STATUS_NOSPACE), COORDINATOR_PAUSE, COORDINATOR_NOTE_TROUBLE);
-        expect(pause_ends(&f), COORDINATOR_SCAN, NONE);
+        expect(pause_ends(&f), COORDINATOR_MAKE, NONE);
         expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
-        assert_int_equal(f.core.outcome.time_s, 7);
+        assert_int_equal(f.core.outcome.drawn.time_s, 7);
         expect(ends(&f, STATUS_IO), COORDINATOR_PAUSE, COORDINATOR_NOTE_TROUBLE);
-        expect(pause_ends(&f), COORDINATOR_SCAN, NONE);
+        expect(pause_ends(&f), COORDINATOR_MAKE, NONE);
         expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
         expect(ends(&f, STATUS_OK), COORDINATOR_PAUSE, NONE);
         expect(pause_ends(&f), COORDINATOR_CHECK, NONE);
@@ -224,7 +230,7 @@ static void test_files_lost_later(void **state)
     expect(news(&f), COORDINATOR_WAIT, NONE);
     f.news.has_winners = false;
     expect(news(&f), COORDINATOR_CHECK, NONE);
-    expect(ends(&f, STATUS_NOTFOUND), COORDINATOR_SCAN, COORDINATOR_NOTE_LOST);
+    expect(ends(&f, STATUS_NOTFOUND), COORDINATOR_MAKE, COORDINATOR_NOTE_LOST);
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
     f.news.has_winners = true;
     expect(news(&f), COORDINATOR_WAIT, NONE);
@@ -259,9 +265,9 @@ static void test_different(void **state)
         f.news.drawn.winners_size += i == 2;
         f.news.drawn.winners_crc += i == 3;
         expect(news(&f), COORDINATOR_CHECK, NONE);
-        expect(ends(&f, STATUS_DAMAGED), COORDINATOR_SCAN, COORDINATOR_NOTE_LOST);
+        expect(ends(&f, STATUS_DAMAGED), COORDINATOR_MAKE, COORDINATOR_NOTE_LOST);
         expect(ends(&f, STATUS_OK), COORDINATOR_PAUSE, COORDINATOR_NOTE_DIFFERENT);
-        expect(pause_ends(&f), COORDINATOR_SCAN, NONE);
+        expect(pause_ends(&f), COORDINATOR_MAKE, NONE);
     }
 }
 
@@ -272,7 +278,7 @@ static void test_predecessor(void **state)
 
     (void)state;
     begin(&f, DRAW_CLOSED);
-    expect(news(&f), COORDINATOR_SCAN, NONE);
+    expect(news(&f), COORDINATOR_MAKE, NONE);
     expect(ends(&f, STATUS_OK), COORDINATOR_SUBMIT, NONE);
     f.news.phase = DRAW_DRAWN;
     f.news.drawn = outcome;
@@ -280,14 +286,14 @@ static void test_predecessor(void **state)
     expect(ends(&f, STATUS_CLOSED), COORDINATOR_CHECK, NONE);
 
     begin(&f, DRAW_CLOSED);
-    expect(news(&f), COORDINATOR_SCAN, NONE);
+    expect(news(&f), COORDINATOR_MAKE, NONE);
     f.news.phase = DRAW_DRAWN;
     f.news.drawn = outcome;
     expect(news(&f), COORDINATOR_WAIT, NONE);
     expect(ends(&f, STATUS_IO), COORDINATOR_PAUSE, COORDINATOR_NOTE_TROUBLE);
 
     begin(&f, DRAW_CLOSED);
-    expect(news(&f), COORDINATOR_SCAN, NONE);
+    expect(news(&f), COORDINATOR_MAKE, NONE);
     f.news.phase = DRAW_DRAWN;
     f.news.drawn = outcome;
     f.news.has_winners = true;
@@ -320,7 +326,7 @@ static void world_follow(struct world *w, struct coordinator_decision decision)
         w->is_pausing = true;
         return;
     }
-    if (decision.step == COORDINATOR_SCAN)
+    if (decision.step == COORDINATOR_MAKE)
         w->has_new_files = true;
     w->busy = decision.step;
 }
@@ -334,7 +340,7 @@ static void world_tell(struct world *w)
 /* What the ledger makes of what is begun. */
 static enum status world_submit(struct world *w, bool is_new)
 {
-    const struct draw_drawn *drawn = &w->f.core.outcome;
+    const struct draw_drawn *drawn = &w->f.core.outcome.drawn;
 
     if (w->truth.phase == DRAW_DRAWN && memcmp(drawn, &w->truth.drawn, sizeof(*drawn)) != 0)
         return STATUS_CLOSED;
@@ -353,7 +359,7 @@ static enum status world_do(struct world *w)
 {
     if (w->busy == COORDINATOR_CHECK)
         return w->are_files_right ? STATUS_OK : STATUS_NOTFOUND;
-    if (w->busy == COORDINATOR_SCAN)
+    if (w->busy == COORDINATOR_MAKE)
         return STATUS_OK;
     if (w->busy != COORDINATOR_CLOSE)
         return world_submit(w, w->busy == COORDINATOR_SUBMIT);
@@ -366,11 +372,11 @@ static enum status world_do(struct world *w)
 
 static void world_end(struct world *w, enum status status)
 {
-    struct draw_drawn drawn = outcome;
+    struct scan_outcome made = found;
 
-    drawn.time_s = prng_next(&w->prng);
+    made.drawn.time_s = prng_next(&w->prng);
     w->busy = COORDINATOR_WAIT;
-    world_follow(w, coordinator_core_on_end(&w->f.core, &w->f.news, status, &drawn));
+    world_follow(w, coordinator_core_on_end(&w->f.core, &w->f.news, status, &made));
 }
 
 /* The coordinator is killed, perhaps after the ledger got what it had handed in. */

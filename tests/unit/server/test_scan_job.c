@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "scan_job.h"
 #include "tmpdir.h"
+#include "winner_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,10 +106,11 @@ struct fixture {
     unsigned fds; /* that were open at the beginning */
 };
 
-static void open_files(void *owner, struct ledger_op *op, size_t count)
+static void open_files(void *owner, struct ledger_op *op, enum store_files files, size_t count)
 {
     struct fixture *f = owner;
 
+    assert_int_equal(files, STORE_WINNERS);
     assert_true(count >= 3);
     op->status = f->open_status;
     f->op = op;
@@ -125,7 +127,7 @@ static void take_files(void *owner, int *fds, size_t count)
         assert_int_equal(unlinkat(f->data_dir.fd, "bets.journal", 0), 0);
 }
 
-static void on_done(void *owner, enum status status, const struct draw_drawn *drawn,
+static void on_done(void *owner, enum status status, const struct scan_outcome *outcome,
                     struct errbuf *err)
 {
     struct fixture *f = owner;
@@ -133,7 +135,7 @@ static void on_done(void *owner, enum status status, const struct draw_drawn *dr
     assert_int_equal(f->job.state, SCAN_JOB_IDLE);
     f->dones++;
     f->status = status;
-    f->drawn = *drawn;
+    f->drawn = outcome->drawn;
     f->err = *err;
 }
 
@@ -299,7 +301,8 @@ static void init(struct fixture *f, unsigned scanners)
 static void start(struct fixture *f)
 {
     f->err.text[0] = '\0';
-    scan_job_start(&f->job, &f->news);
+    const struct draw_drawn number = {.winner_number = WINNER};
+    scan_job_start(&f->job, STORE_WINNERS, &f->news, &number);
 }
 
 static void await_done(struct fixture *f, unsigned dones)
@@ -495,7 +498,7 @@ static void test_cancelled(void **state)
     publish(f);
     unsigned dones = f->dones;
     atomic_store(&gate->closed, (int)GATE_READ);
-    assert_int_equal(scan_job_check(&f->job, &f->news, &f->err), STATUS_OK);
+    assert_int_equal(scan_job_check(&f->job, STORE_WINNERS, &f->news, &f->err), STATUS_OK);
     scan_job_cancel(&f->job);
     expect_nothing_left(f);
     loop_turn(&f->loop);
@@ -553,7 +556,7 @@ static void test_no_process(void **state)
     run_well(f);
     publish(f);
     good_forks = 0;
-    assert_int_equal(scan_job_check(&f->job, &f->news, &f->err), STATUS_IO);
+    assert_int_equal(scan_job_check(&f->job, STORE_WINNERS, &f->news, &f->err), STATUS_IO);
     assert_string_equal(f->err.text, "fork: Resource temporarily unavailable");
     expect_nothing_left(f);
 }
@@ -643,7 +646,7 @@ static void check(struct fixture *f)
 {
     unsigned dones = f->dones;
 
-    assert_int_equal(scan_job_check(&f->job, &f->news, &f->err), STATUS_OK);
+    assert_int_equal(scan_job_check(&f->job, STORE_WINNERS, &f->news, &f->err), STATUS_OK);
     await_done(f, dones);
 }
 
@@ -675,7 +678,7 @@ static void test_check(void **state)
     atomic_store(&gate->closed, (int)GATE_READ);
     unsigned dones = f->dones;
     unsigned one = 1;
-    assert_int_equal(scan_job_check(&f->job, &f->news, &f->err), STATUS_OK);
+    assert_int_equal(scan_job_check(&f->job, STORE_WINNERS, &f->news, &f->err), STATUS_OK);
     loop_until(&f->loop, is_gate_reached, &one, "the checker");
     assert_int_equal(kill(gate->waiters[0], SIGKILL), 0);
     await_done(f, dones);
