@@ -103,13 +103,16 @@ static enum status grow(struct draw *draw, uint32_t agencies)
     return STATUS_OK;
 }
 
-/* In an automatic draw nobody closes before all have finished. */
-static bool are_terms_right(const struct draw_terms *terms)
+/* In an automatic draw nobody closes before all have finished; in a manual one nobody knows the
+ * number. */
+static bool are_terms_right(const struct draw_opened *opened)
 {
+    const struct draw_terms *terms = &opened->terms;
     bool is_ended = memchr(terms->id, '\0', sizeof(terms->id)) != NULL;
 
     return is_ended && (terms->id[0] == '\0' || draw_is_id(terms->id)) &&
-           (terms->mode == DRAW_MANUAL || (terms->mode == DRAW_AUTO && terms->close_at_s == 0));
+           ((terms->mode == DRAW_MANUAL && opened->winner_number == 0) ||
+            (terms->mode == DRAW_AUTO && terms->close_at_s == 0));
 }
 
 static enum status apply_opened(struct draw *draw, const struct draw_opened *opened)
@@ -118,7 +121,7 @@ static enum status apply_opened(struct draw *draw, const struct draw_opened *ope
 
     if (draw->phase != DRAW_NEW)
         return STATUS_CLOSED;
-    if (!are_terms_right(&opened->terms))
+    if (!are_terms_right(opened))
         return STATUS_INVALID;
     status = grow(draw, opened->agencies);
     if (status != STATUS_OK)
@@ -196,7 +199,7 @@ static enum status apply_closed(struct draw *draw, struct draw_closed *closed)
 {
     if (draw->phase != DRAW_OPEN)
         return STATUS_CLOSED;
-    if (!is_closing_right(draw, closed))
+    if (!is_closing_right(draw, closed) || (closed->uid != 0 && closed->by != DRAW_BY_OPERATOR))
         return STATUS_INVALID;
     closed->bets = draw->bets;
     draw->phase = DRAW_CLOSED;
@@ -228,13 +231,15 @@ static enum status apply_sealed(struct draw *draw, const struct draw_sealed *sea
 
 bool draw_may_have(const struct draw *draw, const struct draw_drawn *drawn)
 {
-    bool is_number = draw->terms.mode == DRAW_MANUAL ? drawn->winner_number <= BET_NUMBER_MAX
-                                                     : drawn->winner_number == draw->winner_number;
+    bool is_right = draw->terms.mode == DRAW_MANUAL
+                        ? drawn->winner_number <= BET_NUMBER_MAX && draw_is_text(drawn->source)
+                        : drawn->winner_number == draw->winner_number && drawn->uid == 0 &&
+                              drawn->source.size == 0;
 
-    return is_number && draw_is_text(drawn->source) && draw->is_sealed == draw->terms.has_seal;
+    return is_right && draw->is_sealed == draw->terms.has_seal;
 }
 
-static enum status apply_drawn(struct draw *draw, const struct draw_drawn *drawn,
+static enum status apply_drawn(struct draw *draw, struct draw_drawn *drawn,
                                struct draw_outcome *outcome)
 {
     if (draw->phase == DRAW_DRAWN)
@@ -244,6 +249,7 @@ static enum status apply_drawn(struct draw *draw, const struct draw_drawn *drawn
     if (!draw_may_have(draw, drawn))
         return STATUS_INVALID;
     outcome->is_recorded = true;
+    memcpy(drawn->root, draw->sealed.root, DRAW_ROOT_SIZE);
     draw->phase = DRAW_DRAWN;
     draw->drawn = *drawn;
     if (drawn->source.size > 0)
@@ -260,6 +266,8 @@ static enum status apply_act(struct draw *draw, const struct draw_act *act)
 
     if (draw->phase == DRAW_NEW || act->text.size == 0 || !draw_is_text(act->text))
         return STATUS_INVALID;
+    if (draw->acts_count == DRAW_ACTS_MAX)
+        return STATUS_NOSPACE;
     acts = realloc(draw->acts, (draw->acts_count + 1) * sizeof(*acts));
     if (acts == NULL)
         return STATUS_NOMEM;

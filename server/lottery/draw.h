@@ -13,7 +13,8 @@
  * | closed   | open, and there is the reason that it says: see enum draw_closed_by |
  * | sealed   | closed, in a draw that is to be sealed; the first one               |
  * | drawn    | closed, and sealed if it is to be; the first one                    |
- * | act      | always, once there is a draw; it changes nothing                    |
+ * | act      | always, once there is a draw, up to DRAW_ACTS_MAX; it changes none  |
+ * |          | of the above                                                        |
  */
 #ifndef LOTTERY_DRAW_H
 #define LOTTERY_DRAW_H
@@ -26,10 +27,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DRAW_SALT_SIZE 32 /* bytes of random numbers that the closing fixes */
-#define DRAW_ROOT_SIZE 32 /* bytes of a seal's root: a SHA-256 */
-#define DRAW_ID_MAX 64    /* bytes of a draw's id: [A-Za-z0-9][A-Za-z0-9_-]* */
-#define DRAW_TEXT_MAX 200 /* bytes of what an operator says: UTF-8 without control characters */
+#define DRAW_SALT_SIZE 32   /* bytes of random numbers that the closing fixes */
+#define DRAW_ROOT_SIZE 32   /* bytes of a seal's root: a SHA-256 */
+#define DRAW_ID_MAX 64      /* bytes of a draw's id: [A-Za-z0-9][A-Za-z0-9_-]* */
+#define DRAW_TEXT_MAX 200   /* bytes of what an operator says: UTF-8 without control characters */
+#define DRAW_ACTS_MAX 10000 /* acts of a draw: each checkpoint carries all of them */
 
 /* The values of all enums here are on disk: add new ones, change none. */
 enum draw_phase {
@@ -110,11 +112,12 @@ struct draw_sealed {
 struct draw_drawn {
     uint64_t time_s; /* UTC, seconds since 1970 */
     uint32_t winner_number;
-    uint64_t winners;      /* how many bets won */
-    uint64_t winners_size; /* bytes of winners.csv */
-    uint32_t winners_crc;  /* CRC32C of winners.csv */
-    uint32_t uid;          /* DRAW_MANUAL: of which user's act; otherwise 0 */
-    struct text source;    /* DRAW_MANUAL: where the number is from; may be empty */
+    uint64_t winners;             /* how many bets won */
+    uint64_t winners_size;        /* bytes of winners.csv */
+    uint32_t winners_crc;         /* CRC32C of winners.csv */
+    uint32_t uid;                 /* DRAW_MANUAL: of which user's act; otherwise 0 */
+    struct text source;           /* DRAW_MANUAL: where the number is from; may be empty */
+    uint8_t root[DRAW_ROOT_SIZE]; /* of the seal that was there; zeros: none; set by draw_apply */
 };
 
 /* What an operator did, or was refused. */
@@ -144,6 +147,7 @@ struct draw_agency {
     bool has_finished;
 };
 
+/* Once it is drawn, it cannot be copied or moved: drawn.source is a part of it. */
 struct draw {
     enum draw_phase phase;
     uint32_t agencies;          /* N; the ids are 1..N */
@@ -154,10 +158,10 @@ struct draw {
     struct draw_agency *agency; /* owned; [1..agencies]; [0] is unused */
     struct draw_closed closed;  /* from DRAW_CLOSED on */
     bool is_sealed;
-    struct draw_sealed sealed; /* if is_sealed */
-    struct draw_drawn drawn;   /* in DRAW_DRAWN; its text is the next one */
-    char source[DRAW_TEXT_MAX];
-    struct draw_act **acts; /* owned, each with its text; in their order */
+    struct draw_sealed sealed;  /* if is_sealed; otherwise zeros */
+    struct draw_drawn drawn;    /* in DRAW_DRAWN */
+    char source[DRAW_TEXT_MAX]; /* the text of drawn.source */
+    struct draw_act **acts;     /* owned, each with its text; in their order */
     size_t acts_count;
 };
 
@@ -173,7 +177,9 @@ struct draw {
  * UNKNOWN_AGENCY  id outside 1..N
  * INVALID         opened: the terms contradict each other; closed: the reason that it says is not
  *                 there; agencies: N does not grow; sealed: it is not to be; drawn: not the number
- *                 of this draw, or it is not sealed yet; act: there is no draw
+ *                 of this draw, or it is not sealed yet; closed, drawn: it names a user or a
+ *                 source that there cannot be; act: there is no draw, or no right text
+ * NOSPACE         act: there are DRAW_ACTS_MAX of them
  * NOMEM           opened, agencies, act: the state is as before */
 struct draw_outcome {
     enum status status;
