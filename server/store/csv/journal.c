@@ -2,37 +2,16 @@
 
 #include "assertion.h"
 #include "crc32c.h"
+#include "journal_parts.h"
 #include "little_endian.h"
 
 #include <string.h>
 
-#define CHECKPOINT 16        /* a type of record beside those of the draw */
-#define HAS_LINES 1          /* a flag */
-#define AGENCIES_MAX 1000000 /* far more than any setting allows, and no danger for the memory */
-
-/* A record: checksum of all that follows it, except lines. */
-enum {
-    AT_CRC = 0,
-    AT_SIZE = 4,  /* u32: of the whole record */
-    AT_TYPE = 8,  /* u8 */
-    AT_FLAGS = 9, /* u8, then six bytes of zero */
-    AT_SELF = 16,
-    AT_STAMP = 24,
-    AT_SYNCED = 32,
-    AT_BETS_SYNCED = 40,
-    AT_BODY = 48
-};
-
-enum { BODY_BETS = 32, BODY_FINISHED = 16, BODY_NUMBERS = 8, BODY_CLOSED = 64, BODY_DRAWN = 32 };
+#define HAS_LINES 1 /* a flag */
 
 _Static_assert(AT_BODY + BODY_CLOSED == JOURNAL_FIXED_MAX, "the closing is the longest record");
 
-static size_t journal_round_up(size_t size)
-{
-    return (size + 7) / 8 * 8;
-}
-
-static void journal_put_closed(uint8_t *body, const struct draw_closed *closed)
+void journal_put_closed(uint8_t *body, const struct draw_closed *closed)
 {
     little_put64(body, closed->time_s);
     little_put32(body + 8, (uint32_t)closed->by);
@@ -41,7 +20,7 @@ static void journal_put_closed(uint8_t *body, const struct draw_closed *closed)
     memcpy(body + 32, closed->salt, DRAW_SALT_SIZE);
 }
 
-static void journal_get_closed(const uint8_t *body, struct draw_closed *out)
+void journal_get_closed(const uint8_t *body, struct draw_closed *out)
 {
     out->time_s = little_get64(body);
     out->by = (enum draw_closed_by)little_get32(body + 8);
@@ -50,7 +29,7 @@ static void journal_get_closed(const uint8_t *body, struct draw_closed *out)
     memcpy(out->salt, body + 32, DRAW_SALT_SIZE);
 }
 
-static void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
+void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
 {
     little_put64(body, drawn->time_s);
     little_put32(body + 8, drawn->winner_number);
@@ -59,7 +38,7 @@ static void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
     little_put64(body + 24, drawn->winners_size);
 }
 
-static void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
+void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
 {
     *out = (struct draw_drawn){.time_s = little_get64(body),
                                .winner_number = little_get32(body + 8),
@@ -179,7 +158,7 @@ size_t journal_lines_of(const uint8_t *record)
     return record[AT_TYPE] == DRAW_BETS ? little_get32(record + AT_BODY + 24) : 0;
 }
 
-static void journal_seal_fixed(uint8_t *record, size_t size, const struct journal_mark *mark)
+void journal_seal_fixed(uint8_t *record, size_t size, const struct journal_mark *mark)
 {
     little_put64(record + AT_SELF, mark->at);
     little_put64(record + AT_STAMP, mark->stamp);
@@ -232,130 +211,4 @@ bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t 
         return false;
     *out = record;
     return true;
-}
-
-/* The body of a checkpoint: numbers, the bodies of `closed` and `drawn`, the checksums, then of
- * each agency how many bets it has, their checksum, and then whether it has finished. */
-enum {
-    AT_BETS = AT_BODY, /* u64: size of bets.csv */
-    AT_BETS_CRC = AT_BETS + 8,
-    AT_PHASE = AT_BETS + 12,
-    AT_AGENCIES = AT_BETS + 16,
-    AT_NUMBER = AT_BETS + 20,
-    AT_CLOSED = AT_BETS + 24,
-    AT_DRAWN = AT_CLOSED + BODY_CLOSED,
-    AT_TABLES = AT_DRAWN + BODY_DRAWN
-};
-
-static size_t journal_size_of_checkpoint(uint64_t bets, uint64_t agencies)
-{
-    return AT_TABLES + journal_round_up((size_t)(bets / BETS_CHUNK_SIZE) * 4) +
-           (size_t)agencies * 8 + journal_round_up((size_t)agencies * 4) +
-           journal_round_up((size_t)agencies);
-}
-
-enum status journal_encode_checkpoint(const struct draw *draw, const struct bets_extent *extent,
-                                      const struct journal_mark *mark, struct buffer *out)
-{
-    size_t size = journal_size_of_checkpoint(extent->size, draw->agencies);
-    size_t chunks = (size_t)(extent->size / BETS_CHUNK_SIZE);
-
-    ASSERT(size <= UINT32_MAX);
-    /* No bets come after the closing. */
-    ASSERT(draw->phase < DRAW_CLOSED || draw->closed.extent == extent->size);
-    if (buffer_reserve(out, size) != STATUS_OK)
-        return STATUS_NOMEM;
-    uint8_t *record = (uint8_t *)out->data + out->size;
-    memset(record, 0, size);
-    little_put32(record + AT_SIZE, (uint32_t)size);
-    record[AT_TYPE] = CHECKPOINT;
-    little_put64(record + AT_BETS, extent->size);
-    little_put32(record + AT_BETS_CRC, extent->crc);
-    little_put32(record + AT_PHASE, (uint32_t)draw->phase);
-    little_put32(record + AT_AGENCIES, draw->agencies);
-    little_put32(record + AT_NUMBER, draw->winner_number);
-    journal_put_closed(record + AT_CLOSED, &draw->closed);
-    journal_put_drawn(record + AT_DRAWN, &draw->drawn);
-    uint8_t *at = record + AT_TABLES;
-    for (size_t i = 0; i < chunks; i++)
-        little_put32(at + i * 4, extent->crcs[i]);
-    at += journal_round_up(chunks * 4);
-    for (uint32_t i = 1; i <= draw->agencies; i++, at += 8)
-        little_put64(at, draw->agency[i].received);
-    for (uint32_t i = 0; i < draw->agencies; i++)
-        little_put32(at + (size_t)i * 4, draw->agency[i + 1].checksum);
-    at += journal_round_up((size_t)draw->agencies * 4);
-    for (uint32_t i = 1; i <= draw->agencies; i++)
-        *at++ = draw->agency[i].has_finished;
-    journal_seal_fixed(record, size, mark);
-    out->size += size;
-    return STATUS_OK;
-}
-
-/* Is it as large as the numbers in it say? None of the sums can wrap. */
-static bool journal_is_checkpoint_sized(const uint8_t *bytes, size_t size)
-{
-    uint32_t agencies = little_get32(bytes + AT_AGENCIES);
-
-    return agencies <= AGENCIES_MAX &&
-           size == journal_size_of_checkpoint(little_get64(bytes + AT_BETS), agencies);
-}
-
-size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp)
-{
-    size_t size = little_get32(bytes + AT_SIZE);
-
-    return bytes[AT_TYPE] == CHECKPOINT && little_get64(bytes + AT_SELF) == JOURNAL_START &&
-                   little_get64(bytes + AT_STAMP) == stamp &&
-                   journal_is_checkpoint_sized(bytes, size)
-               ? size
-               : 0;
-}
-
-static void journal_get_agencies(const uint8_t *at, struct draw *draw)
-{
-    const uint8_t *checksum = at + (size_t)draw->agencies * 8;
-    const uint8_t *has_finished = checksum + journal_round_up((size_t)draw->agencies * 4);
-
-    for (uint32_t i = 0; i < draw->agencies; i++) {
-        struct draw_agency *agency = &draw->agency[i + 1];
-        *agency = (struct draw_agency){.received = little_get64(at + (size_t)i * 8),
-                                       .checksum = little_get32(checksum + (size_t)i * 4),
-                                       .has_finished = has_finished[i] != 0};
-        draw->bets += agency->received;
-        draw->finished += agency->has_finished;
-    }
-}
-
-enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct draw *draw,
-                                      struct bets_extent *extent)
-{
-    struct draw_record opened = {.type = DRAW_OPENED,
-                                 .opened = {.agencies = little_get32(bytes + AT_AGENCIES),
-                                            .winner_number = little_get32(bytes + AT_NUMBER)}};
-    uint64_t bets = little_get64(bytes + AT_BETS);
-    uint32_t phase = little_get32(bytes + AT_PHASE);
-    struct draw_closed closed;
-
-    journal_get_closed(bytes + AT_CLOSED, &closed);
-    if (little_get32(bytes + AT_CRC) != crc32c(0, bytes + AT_SIZE, size - AT_SIZE) ||
-        !journal_is_checkpoint_sized(bytes, size) || phase > DRAW_DRAWN ||
-        (phase >= DRAW_CLOSED && closed.extent != bets) ||
-        (phase == DRAW_NEW && (opened.opened.agencies > 0 || bets > 0)))
-        return STATUS_DAMAGED;
-    if (phase != DRAW_NEW && draw_apply(draw, &opened).status != STATUS_OK)
-        return STATUS_NOMEM;
-    draw->phase = (enum draw_phase)phase;
-    draw->closed = closed;
-    journal_get_drawn(bytes + AT_DRAWN, &draw->drawn);
-    enum status status = bets_extent_reserve(extent, bets);
-    if (status != STATUS_OK)
-        return status;
-    size_t chunks = (size_t)(bets / BETS_CHUNK_SIZE);
-    for (size_t i = 0; i < chunks; i++)
-        extent->crcs[i] = little_get32(bytes + AT_TABLES + i * 4);
-    extent->size = bets;
-    extent->crc = little_get32(bytes + AT_BETS_CRC);
-    journal_get_agencies(bytes + AT_TABLES + journal_round_up(chunks * 4), draw);
-    return STATUS_OK;
 }
