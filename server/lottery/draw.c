@@ -111,7 +111,8 @@ static bool are_terms_right(const struct draw_opened *opened)
     bool is_ended = memchr(terms->id, '\0', sizeof(terms->id)) != NULL;
 
     return is_ended && (terms->id[0] == '\0' || draw_is_id(terms->id)) &&
-           ((terms->mode == DRAW_MANUAL && opened->winner_number == 0) ||
+           ((terms->mode == DRAW_MANUAL && opened->winner_number == 0 &&
+             terms->close_at_s <= DRAW_TIME_MAX) ||
             (terms->mode == DRAW_AUTO && terms->close_at_s == 0));
 }
 

@@ -32,6 +32,7 @@
 #define DRAW_ID_MAX 64      /* bytes of a draw's id: [A-Za-z0-9][A-Za-z0-9_-]* */
 #define DRAW_TEXT_MAX 200   /* bytes of what an operator says: UTF-8 without control characters */
 #define DRAW_ACTS_MAX 10000 /* acts of a draw: each checkpoint carries all of them */
+#define DRAW_TIME_MAX UINT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that has a text */
 
 /* The values of all enums here are on disk: add new ones, change none. */
 enum draw_phase {
@@ -70,7 +71,7 @@ enum draw_closed_by {
 struct draw_terms {
     enum draw_mode mode;
     bool has_seal;            /* it is to be sealed */
-    uint64_t close_at_s;      /* UTC, seconds since 1970; 0: no closing time */
+    uint64_t close_at_s;      /* UTC, seconds since 1970, up to DRAW_TIME_MAX; 0: none */
     char id[DRAW_ID_MAX + 1]; /* a string; empty: it has none */
 };
 

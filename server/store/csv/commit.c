@@ -67,8 +67,8 @@ enum status commit_append(struct store *store, struct draw_record *record, const
         record->closed.extent = self->extent.size;
         self->has_closing = true;
     }
-    self->records.size +=
-        journal_encode(record, &described, (uint8_t *)self->records.data + self->records.size);
+    self->records.size += journal_encode(record, &self->draw->terms, &described,
+                                         (uint8_t *)self->records.data + self->records.size);
     return STATUS_OK;
 }
 

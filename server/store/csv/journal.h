@@ -21,7 +21,8 @@
 
 #define JOURNAL_START 8192                     /* offset of the first record */
 #define JOURNAL_FIXED_MIN 56                   /* the shortest record of a draw, without lines */
-#define JOURNAL_FIXED_MAX 112                  /* and the longest */
+#define JOURNAL_FIXED_MAX 320                  /* and the longest */
+#define JOURNAL_HEAD_SIZE 72                   /* what the size of a checkpoint follows from */
 #define JOURNAL_INLINE_MAX ((size_t)64 * 1024) /* bytes of lines that a record may carry */
 #define JOURNAL_RECORD_MAX (JOURNAL_FIXED_MAX + JOURNAL_INLINE_MAX) /* a record with them */
 
@@ -46,14 +47,19 @@ struct journal_record {
     struct journal_lines lines; /* DRAW_BETS */
     bool has_lines;             /* they follow in the record */
     struct journal_mark mark;
+    bool is_long;        /* DRAW_DRAWING: it says who drew, and with which seal */
     uint32_t fixed_size; /* bytes without the lines, which follow there */
     uint32_t size;       /* bytes of the whole record, a multiple of 8 */
 };
 
-/* Encodes what a record says of the draw; the rest is filled in by journal_seal(). `lines` counts
- * for DRAW_BETS. Returns the size, at most JOURNAL_FIXED_MAX. */
-size_t journal_encode(const struct draw_record *record, const struct journal_lines *lines,
-                      uint8_t *out);
+/* Encodes what an accepted record says of the draw; the rest is filled in by journal_seal().
+ * `terms` are the draw's, and count for DRAW_DRAWING; `lines` count for DRAW_BETS. Texts are
+ * copied. Returns the size, at most JOURNAL_FIXED_MAX. */
+size_t journal_encode(const struct draw_record *record, const struct draw_terms *terms,
+                      const struct journal_lines *lines, uint8_t *out);
+
+/* Does a draw of these terms have a long DRAW_DRAWING record? */
+bool journal_has_long_drawing(const struct draw_terms *terms);
 
 /* The size of an encoded record as journal_encode() returned it. */
 size_t journal_size_of(const uint8_t *record);
@@ -66,7 +72,8 @@ size_t journal_lines_of(const uint8_t *record);
 size_t journal_seal(uint8_t *record, bool has_lines, const struct journal_mark *mark);
 
 /* Decodes a record of the draw that stands at `at` of the file `stamp`, of which `size` bytes are
- * there. Does not look at lines. False, without *out, when it is not a valid one. */
+ * there. Does not look at lines. False, without *out, when it is not a valid one. Texts of *out are
+ * in `bytes`. */
 bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t at,
                     struct journal_record *out);
 
@@ -75,12 +82,13 @@ bool journal_decode(const uint8_t *bytes, size_t size, uint64_t stamp, uint64_t 
 enum status journal_encode_checkpoint(const struct draw *draw, const struct bets_extent *extent,
                                       const struct journal_mark *mark, struct buffer *out);
 
-/* The size of the checkpoint record whose first JOURNAL_FIXED_MAX bytes are given; 0 when it cannot
- * be one: its size has to be what its numbers need. */
+/* The size of the checkpoint record whose first JOURNAL_HEAD_SIZE bytes are given; 0 when it cannot
+ * be one: its size has to be what its numbers need, and, if there is more, no more than that can
+ * be. */
 size_t journal_checkpoint_size(const uint8_t *bytes, uint64_t stamp);
 
-/* Decodes it into *draw, an initialised state, and *extent, an empty one. DAMAGED, NOMEM; the
- * caller frees both in any case. */
+/* Decodes it into *draw, an initialised state, and *extent, an empty one. The state has to be one
+ * that draw_apply() makes. DAMAGED, NOMEM; the caller frees both in any case. */
 enum status journal_decode_checkpoint(const uint8_t *bytes, size_t size, struct draw *draw,
                                       struct bets_extent *extent);
 

@@ -99,7 +99,7 @@ static enum status journal_file_load_checkpoint(const struct file_ops *ops, int 
                                                 struct draw *draw, struct bets_extent *extent,
                                                 uint64_t *end)
 {
-    uint8_t first[JOURNAL_FIXED_MAX];
+    uint8_t first[JOURNAL_HEAD_SIZE];
     uint64_t all;
     size_t got;
 

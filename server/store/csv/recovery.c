@@ -12,6 +12,8 @@
 #include "journal_file.h"
 #include "journal_v1.h"
 
+#include <string.h>
+
 /* Follows the lines of a record: do they continue bets.csv, and are they what they were? *checksum,
  * that of their agency's bets, goes on over them. */
 static enum status recovery_take_lines(struct recovery *self, const struct journal_record *record,
@@ -51,6 +53,22 @@ static bool recovery_is_closing_right(const struct recovery *self,
            record->draw.closed.bets == self->draw->bets;
 }
 
+/* Does the number belong to the seal that there is, and is it said who gave it, where somebody
+ * does? */
+static bool recovery_is_drawing_right(const struct recovery *self,
+                                      const struct journal_record *record)
+{
+    return memcmp(record->draw.drawn.root, self->draw->sealed.root, DRAW_ROOT_SIZE) == 0 &&
+           record->is_long == journal_has_long_drawing(&self->draw->terms);
+}
+
+static bool recovery_fits(const struct recovery *self, const struct journal_record *record)
+{
+    if (record->draw.type == DRAW_CLOSING)
+        return recovery_is_closing_right(self, record);
+    return record->draw.type != DRAW_DRAWING || recovery_is_drawing_right(self, record);
+}
+
 /* Applies a valid record, or marks the end. */
 static enum status recovery_take_record(struct recovery *self, const struct journal_record *record,
                                         struct errbuf *err)
@@ -66,8 +84,7 @@ static enum status recovery_take_record(struct recovery *self, const struct jour
         if (status != STATUS_OK)
             return status;
     }
-    if (!recovery_is_at_end(self) &&
-        (applied.type != DRAW_CLOSING || recovery_is_closing_right(self, record)))
+    if (!recovery_is_at_end(self) && recovery_fits(self, record))
         outcome = draw_apply(self->draw, &applied);
     if (outcome.status == STATUS_NOMEM)
         return file_fail(err, JOURNAL_NAME, STATUS_NOMEM);

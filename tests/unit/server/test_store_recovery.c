@@ -480,12 +480,17 @@ static void make_checkpoint(uint32_t agencies, uint64_t closed, struct buffer *o
     const struct bets_extent extent = {.size = 100};
     struct draw_record opened = {.type = DRAW_OPENED,
                                  .opened = {.agencies = agencies, .winner_number = STORE_NUMBER}};
+    struct draw_record closing = {.type = DRAW_CLOSING,
+                                  .closed = {.by = DRAW_BY_ALL_FINISHED, .extent = closed}};
     struct draw draw;
 
     draw_init(&draw);
     assert_int_equal(draw_apply(&draw, &opened).status, STATUS_OK);
-    draw.phase = DRAW_CLOSED;
-    draw.closed.extent = closed;
+    for (uint32_t i = 1; i <= agencies; i++) {
+        struct draw_record finished = {.type = DRAW_FINISHED, .finished = {.agency = i}};
+        assert_true(draw_apply(&draw, &finished).is_recorded);
+    }
+    assert_true(draw_apply(&draw, &closing).is_recorded);
     assert_int_equal(journal_encode_checkpoint(&draw, &extent, &mark, out), STATUS_OK);
     draw_fini(&draw);
 }
