@@ -62,12 +62,7 @@ bool draw_agrees(const struct draw *draw, uint32_t agency, const struct bets_che
 
 bool draw_is_id(const char *id)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    size_t size = strspn(id, letters);
-
-    return size >= 1 && size <= DRAW_ID_MAX && id[size] == '\0' && id[0] != '_' && id[0] != '-' &&
-           strcmp(id, "current") != 0;
+    return draw_id_is_valid(id);
 }
 
 bool draw_is_text(struct text text)

@@ -20,6 +20,7 @@
 #define LOTTERY_DRAW_H
 
 #include "bets_checksum.h"
+#include "draw_id.h"
 #include "status.h"
 #include "text.h"
 
@@ -29,7 +30,6 @@
 
 #define DRAW_SALT_SIZE 32   /* bytes of random numbers that the closing fixes */
 #define DRAW_ROOT_SIZE 32   /* bytes of a seal's root: a SHA-256 */
-#define DRAW_ID_MAX 64      /* bytes of a draw's id: [A-Za-z0-9][A-Za-z0-9_-]* */
 #define DRAW_TEXT_MAX 200   /* bytes of what an operator says: UTF-8 without control characters */
 #define DRAW_ACTS_MAX 10000 /* acts of a draw: each checkpoint carries all of them */
 #define DRAW_TIME_MAX UINT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that has a text */
@@ -202,7 +202,7 @@ struct draw_outcome draw_apply(struct draw *draw, struct draw_record *record);
  * opened or agencies. For records that could not be written. */
 void draw_undo(struct draw *draw, const struct draw_record *record);
 
-/* Is it an id that a draw may have? The empty one is none. `current` is the name of a file. */
+/* Is it an id that a draw may have? See draw_id.h. */
 bool draw_is_id(const char *id);
 
 /* Is it a text that an operator may say: at most DRAW_TEXT_MAX bytes of UTF-8, no control
