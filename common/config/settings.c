@@ -2,7 +2,9 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "draw_id.h"
 #include "log.h"
+#include "rfc3339.h"
 #include "values.h"
 
 #include <stdio.h>
@@ -36,6 +38,24 @@ static bool settings_set_text(const char *value, char *out)
     return true;
 }
 
+static bool settings_set_time(const char *value, uint64_t *out)
+{
+    uint64_t seconds = 0;
+
+    if (rfc3339_parse(text_of(value), &seconds, NULL) != STATUS_OK || seconds == 0)
+        return false;
+    *out = seconds;
+    return true;
+}
+
+static bool settings_set_draw_id(const char *value, char *out)
+{
+    if (value[0] != '\0' && !draw_id_is_valid(value))
+        return false;
+    memcpy(out, value, strlen(value) + 1);
+    return true;
+}
+
 static bool settings_set_value(const struct setting *setting, void *target, const char *value)
 {
     void *slot = (char *)target + setting->offset;
@@ -62,6 +82,10 @@ static bool settings_set_value(const struct setting *setting, void *target, cons
         return settings_set_choice(setting->choices, value, slot);
     case SETTING_ADDRESSES:
         return value_is_address_list(value) && settings_set_text(value, slot);
+    case SETTING_TIME:
+        return settings_set_time(value, slot);
+    case SETTING_DRAW_ID:
+        return settings_set_draw_id(value, slot);
     }
     return false;
 }
@@ -89,6 +113,15 @@ static void settings_describe(const struct setting *setting, char *out, size_t s
         (void)snprintf(out, size, "host:port, or up to %d of them with commas in between",
                        VALUE_ADDRESSES_MAX);
         return;
+    case SETTING_TIME:
+        (void)snprintf(out, size, "a time with its offset, like 2026-11-25T21:00:00-03:00");
+        return;
+    case SETTING_DRAW_ID:
+        (void)snprintf(out, size,
+                       "a draw's id: up to %d letters, digits, - and _, the first a letter or "
+                       "digit, and not \"current\"",
+                       DRAW_ID_MAX);
+        return;
     }
 }
 
@@ -96,7 +129,7 @@ static enum status settings_set_checked(const struct setting *setting, void *tar
                                         const char *where, const char *name, const char *value,
                                         struct errbuf *err)
 {
-    char expected[128] = "";
+    char expected[160] = "";
 
     if (settings_set_value(setting, target, value))
         return STATUS_OK;

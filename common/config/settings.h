@@ -20,12 +20,14 @@
 #define SETTING_TEXT_SIZE 512 /* bytes of a text value, including its NUL */
 
 enum setting_kind {
-    SETTING_UINT,     /* uint32_t, min..max */
-    SETTING_TEXT,     /* char[SETTING_TEXT_SIZE], not empty */
-    SETTING_LEVEL,    /* enum log_level */
-    SETTING_DURATION, /* int64_t nanoseconds, at least `min` milliseconds; Go's notation */
-    SETTING_CHOICE,   /* uint32_t, the index in `choices` */
-    SETTING_ADDRESSES /* char[SETTING_TEXT_SIZE], host:port, or several with commas in between */
+    SETTING_UINT,      /* uint32_t, min..max */
+    SETTING_TEXT,      /* char[SETTING_TEXT_SIZE], not empty */
+    SETTING_LEVEL,     /* enum log_level */
+    SETTING_DURATION,  /* int64_t nanoseconds, at least `min` milliseconds; Go's notation */
+    SETTING_CHOICE,    /* uint32_t, the index in `choices` */
+    SETTING_ADDRESSES, /* char[SETTING_TEXT_SIZE], host:port, or several with commas in between */
+    SETTING_TIME,      /* uint64_t, seconds since 1970; RFC 3339 with offset; not 0 */
+    SETTING_DRAW_ID    /* char[DRAW_ID_MAX + 1], of a draw, or empty */
 };
 
 struct setting {

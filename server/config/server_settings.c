@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "config_file.h"
+#include "rfc3339.h"
 #include "settings.h"
 
 #include <ini.h>
@@ -13,7 +14,11 @@
 _Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_SIZE,
                "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->seal_key) == SETTING_TEXT_SIZE,
+               "text setting");
 _Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
+_Static_assert(sizeof(enum server_draw) == sizeof(uint32_t), "choice setting");
+_Static_assert(sizeof(enum server_seal) == sizeof(uint32_t), "choice setting");
 
 #define FIELD(name) offsetof(struct server_settings, name)
 #define NAMED(name) name, name
@@ -36,6 +41,11 @@ static const struct setting settings[] = {
     {NAMED("LOTTERY_AGENCIES"), SETTING_UINT, FIELD(agencies), 0, SERVER_AGENCIES_MAX, NULL},
     {NAMED("LOTTERY_WINNER_NUMBER"), SETTING_UINT, FIELD(winner_number), 0, 9999, NULL},
     {NAMED("LOTTERY_DATA_DIR"), SETTING_TEXT, FIELD(data_dir), 0, 0, NULL},
+    {NAMED("LOTTERY_DRAW"), SETTING_CHOICE, FIELD(draw), 0, 0, "auto|manual"},
+    {NAMED("LOTTERY_SEAL"), SETTING_CHOICE, FIELD(seal), 0, 0, "no|yes"},
+    {NAMED("LOTTERY_CLOSE_AT"), SETTING_TIME, FIELD(close_at_s), 0, 0, NULL},
+    {NAMED("LOTTERY_DRAW_ID"), SETTING_DRAW_ID, FIELD(draw_id), 0, 0, NULL},
+    {NAMED("LOTTERY_SEAL_KEY"), SETTING_TEXT, FIELD(seal_key), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -56,6 +66,11 @@ static const struct server_settings defaults = {
     .agencies = 5,
     .winner_number = 7574,
     .data_dir = ".",
+    .draw = SERVER_DRAW_AUTO,
+    .seal = SERVER_SEAL_UNSET,
+    .close_at_s = 0,
+    .draw_id = "",
+    .seal_key = "",
 };
 
 /* inih reads with server_settings_read_line(), which counts the lines. inih calls the handler of a
@@ -75,6 +90,16 @@ static char *server_settings_refuse_line(struct ini_source *source, const char *
     errbuf_set(source->err, "%s:%u: %s", source->path, source->line, reason);
     source->status = STATUS_INVALID;
     return NULL;
+}
+
+/* Notes where a setting was set that errors may still be about when all are read. */
+static void server_settings_note_place(struct server_settings *s, const char *name,
+                                       const char *place)
+{
+    if (strcmp(name, "SERVER_IP") == 0)
+        (void)snprintf(s->ip_place, sizeof(s->ip_place), "%s", place);
+    if (strcmp(name, "LOTTERY_CLOSE_AT") == 0)
+        (void)snprintf(s->close_at_place, sizeof(s->close_at_place), "%s", place);
 }
 
 /* Like fgets(), but refuses a NUL byte, which would hide the rest of its line, and a long line,
@@ -114,8 +139,7 @@ static int server_settings_on_setting(void *context, const char *section, const 
     } else {
         source->status =
             settings_set(&table, source->target, &source->seen, where, name, value, source->err);
-        if (strcmp(name, "SERVER_IP") == 0)
-            (void)snprintf(source->target->ip_place, sizeof(source->target->ip_place), "%s", where);
+        server_settings_note_place(source->target, name, where);
     }
     return 1;
 }
@@ -150,18 +174,34 @@ static enum status server_settings_read_file(const struct settings_sources *sour
     return source.status;
 }
 
+static enum status server_settings_check(const struct server_settings *s, struct errbuf *err)
+{
+    if (s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL)
+        return STATUS_OK;
+    errbuf_set(err,
+               "%s: LOTTERY_CLOSE_AT: only a draw that an operator runs has a closing time: set "
+               "LOTTERY_DRAW to manual as well, or remove it",
+               s->close_at_place);
+    return STATUS_INVALID;
+}
+
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err)
 {
+    static const char *const placed[] = {"SERVER_IP", "LOTTERY_CLOSE_AT"};
     struct server_settings loaded = defaults;
 
     enum status status = server_settings_read_file(sources, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
-    if (getenv("SERVER_IP") != NULL)
-        (void)snprintf(loaded.ip_place, sizeof(loaded.ip_place), "environment");
+    for (size_t i = 0; i < sizeof(placed) / sizeof(placed[0]); i++) {
+        if (getenv(placed[i]) != NULL)
+            server_settings_note_place(&loaded, placed[i], "environment");
+    }
     if (status == STATUS_OK)
         status = settings_read_arguments(&table, &loaded, sources, err);
+    if (status == STATUS_OK)
+        status = server_settings_check(&loaded, err);
     if (status == STATUS_OK)
         *out = loaded;
     return status;
@@ -172,13 +212,51 @@ const char *server_mode_name(enum server_mode mode)
     return mode == SERVER_MODE_ECHO ? "echo" : "lottery";
 }
 
+bool server_settings_has_seal(const struct server_settings *s)
+{
+    return s->seal == SERVER_SEAL_UNSET ? s->draw == SERVER_DRAW_MANUAL
+                                        : s->seal == SERVER_SEAL_YES;
+}
+
+/* What only a draw has that is not run by itself, and has no id. Returns how many fields. */
+static size_t server_settings_draw_fields(const struct server_settings *s,
+                                          char close_at[RFC3339_SIZE], struct log_field *out)
+{
+    const bool is_manual = s->draw == SERVER_DRAW_MANUAL;
+    const bool has_seal = server_settings_has_seal(s);
+    size_t count = 0;
+
+    if (is_manual)
+        out[count++] = LOG_TEXT("draw", "manual");
+    if (is_manual || has_seal)
+        out[count++] = LOG_TEXT("seal", has_seal ? "yes" : "no");
+    if (s->close_at_s > 0) {
+        rfc3339_format(s->close_at_s, close_at);
+        out[count++] = LOG_TEXT("close_at", close_at);
+    }
+    if (s->draw_id[0] != '\0')
+        out[count++] = LOG_TEXT("draw_id", s->draw_id);
+    if (s->seal_key[0] != '\0')
+        out[count++] = LOG_TEXT("seal_key", s->seal_key);
+    return count;
+}
+
 void server_settings_log(const struct server_settings *s)
 {
-    LOG(INFO, "config", SUCCESS, LOG_UINT("port", s->port),
+    char close_at[RFC3339_SIZE];
+    struct log_field fields[14] = {
+        LOG_UINT("port", s->port),
         LOG_UINT("listen_backlog", s->listen_backlog),
-        LOG_TEXT("logging_level", log_level_name(s->log_level)), LOG_TEXT("ip", s->ip),
-        LOG_TEXT("mode", server_mode_name(s->mode)), LOG_UINT("workers", s->workers),
-        LOG_UINT("agencies", s->agencies), LOG_UINT("winner_number", s->winner_number),
-        LOG_TEXT("data_dir", s->data_dir));
+        LOG_TEXT("logging_level", log_level_name(s->log_level)),
+        LOG_TEXT("ip", s->ip),
+        LOG_TEXT("mode", server_mode_name(s->mode)),
+        LOG_UINT("workers", s->workers),
+        LOG_UINT("agencies", s->agencies),
+        LOG_UINT("winner_number", s->winner_number),
+        LOG_TEXT("data_dir", s->data_dir),
+    };
+
+    size_t count = 9 + server_settings_draw_fields(s, close_at, fields + 9);
+    log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table, (const char *const[]){"SERVER_", "LOTTERY_", NULL});
 }

@@ -4,10 +4,12 @@
 #ifndef LOTTERY_SERVER_SETTINGS_H
 #define LOTTERY_SERVER_SETTINGS_H
 
+#include "draw_id.h"
 #include "errbuf.h"
 #include "log.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SERVER_AGENCIES_MAX 10000
@@ -15,6 +17,12 @@
 
 /* In the order of the choices that the table of settings has. */
 enum server_mode { SERVER_MODE_LOTTERY, SERVER_MODE_ECHO };
+
+/* Who closes the draw and gives its number; the same order. */
+enum server_draw { SERVER_DRAW_AUTO, SERVER_DRAW_MANUAL };
+
+/* Whether the draw is sealed; the same order, and last what no choice means. */
+enum server_seal { SERVER_SEAL_NO, SERVER_SEAL_YES, SERVER_SEAL_UNSET };
 
 struct settings_sources; /* settings.h */
 
@@ -34,15 +42,25 @@ struct server_settings {
     int64_t idle_timeout;      /* ns, between messages of an agency that has not finished */
     uint32_t agencies;         /* their ids are 1..agencies; 0 = the draw never takes place */
     uint32_t winner_number;    /* bets with this number win */
-    char data_dir[512];        /* folder of bets.csv and winners.csv */
+    char data_dir[512];        /* folder of bets.csv and winners.csv, or of the draws' folders */
+    enum server_draw draw;     /* automatic, or by an operator */
+    enum server_seal seal;     /* see server_settings_has_seal() */
+    uint64_t close_at_s;       /* UTC, seconds since 1970: when the first draw closes; 0: not set */
+    char close_at_place[544];  /* where that was set, as ip_place; "" = nowhere */
+    char draw_id[DRAW_ID_MAX + 1]; /* of the first draw; empty: it has none */
+    char seal_key[512];            /* file of the key that seals; empty: in data_dir */
 };
 
 /* Fills *out from the defaults, the file, the environment and the command line. Returns
  * STATUS_INVALID with "file:line: KEY: reason", or the same with "environment" or "command line"
  * for the place, in *err, or STATUS_IO when the file cannot be read; then *out is unchanged.
+ * A closing time for a draw that no operator runs is STATUS_INVALID, too.
  * STATUS_STOPPED: see config_file_read(), which it blocks in. */
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err);
+
+/* Is a draw with these settings sealed? Where nothing is set: one by an operator is. */
+bool server_settings_has_seal(const struct server_settings *settings);
 
 /* "lottery" or "echo". */
 const char *server_mode_name(enum server_mode mode);

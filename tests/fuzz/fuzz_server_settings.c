@@ -1,9 +1,25 @@
 /* config.ini with any bytes: the result is either settings within their ranges, which are the same
  * when they are written to a file and loaded again, or an error with file and line. */
 #include "fuzz.h"
+#include "rfc3339.h"
 #include "server_settings.h"
 #include "settings.h"
 #include "values.h"
+
+/* Those of the draw: where they have their defaults, nothing. */
+static int write_draw(const struct server_settings *s, char *out, size_t size)
+{
+    static const char *const seals[] = {"LOTTERY_SEAL=no\n", "LOTTERY_SEAL=yes\n", ""};
+    char close_at[RFC3339_SIZE];
+
+    rfc3339_format(s->close_at_s, close_at);
+    return snprintf(out, size, "LOTTERY_DRAW=%s\n%s%s%s%sLOTTERY_DRAW_ID=%s\n%s%s%s",
+                    s->draw == SERVER_DRAW_MANUAL ? "manual" : "auto", seals[s->seal],
+                    s->close_at_s > 0 ? "LOTTERY_CLOSE_AT=" : "", s->close_at_s > 0 ? close_at : "",
+                    s->close_at_s > 0 ? "\n" : "", s->draw_id,
+                    s->seal_key[0] != '\0' ? "LOTTERY_SEAL_KEY=" : "", s->seal_key,
+                    s->seal_key[0] != '\0' ? "\n" : "");
+}
 
 static int write_settings(const struct server_settings *s, char *out, size_t size)
 {
@@ -37,6 +53,8 @@ static void check_same(const struct server_settings *a, const struct server_sett
                a->frame_timeout == b->frame_timeout && a->idle_timeout == b->idle_timeout);
     FUZZ_CHECK(a->agencies == b->agencies && a->winner_number == b->winner_number);
     FUZZ_CHECK(strcmp(a->data_dir, b->data_dir) == 0);
+    FUZZ_CHECK(a->draw == b->draw && a->seal == b->seal && a->close_at_s == b->close_at_s);
+    FUZZ_CHECK(strcmp(a->draw_id, b->draw_id) == 0 && strcmp(a->seal_key, b->seal_key) == 0);
 }
 
 static void check_ranges(const struct server_settings *s)
@@ -47,6 +65,9 @@ static void check_ranges(const struct server_settings *s)
     FUZZ_CHECK(s->handshake_timeout > 0 && s->frame_timeout > 0 && s->idle_timeout > 0);
     FUZZ_CHECK(s->agencies <= SERVER_AGENCIES_MAX && s->winner_number <= 9999);
     FUZZ_CHECK(s->ip[0] != '\0' && s->data_dir[0] != '\0');
+    FUZZ_CHECK(s->draw <= SERVER_DRAW_MANUAL && s->seal <= SERVER_SEAL_UNSET);
+    FUZZ_CHECK(s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL);
+    FUZZ_CHECK(s->draw_id[0] == '\0' || draw_id_is_valid(s->draw_id));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -69,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_ranges(&loaded);
     int used = write_settings(&loaded, text, sizeof(text));
+    used += write_draw(&loaded, text + used, sizeof(text) - (size_t)used);
     sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
     FUZZ_CHECK(server_settings_load(&sources, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);

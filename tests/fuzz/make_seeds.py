@@ -229,6 +229,8 @@ SEEDS = {
         b"[OTHER]\nA=1\n", b"[DEFAULT]\nSERVER_PORT=1\n  2\n", b"[DEFAULT]\nSERVER_IP=\0\n", b"x\n",
         b"[DEFAULT]\nLOTTERY_AGENCIES=10000\nLOTTERY_WINNER_NUMBER=9999\n"
         b"SERVER_MAX_CONNECTIONS_PER_IP=1\nSERVER_HANDSHAKE_TIMEOUT=1s\nSERVER_FRAME_TIMEOUT=1.5h\n",
+        b"[DEFAULT]\nLOTTERY_DRAW=manual\nLOTTERY_SEAL=no\nLOTTERY_DRAW_ID=2026-11-25-nocturna\n"
+        b"LOTTERY_CLOSE_AT=2026-11-25T21:00:00-03:00\nLOTTERY_SEAL_KEY=key.pem\n",
     ],
     "client_settings": [
         b"id: 1\n" + (HERE.parents[1] / "client" / "config.yaml").read_bytes(),

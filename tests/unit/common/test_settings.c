@@ -1,5 +1,6 @@
 #include "capture.h"
 #include "cmocka_all.h"
+#include "draw_id.h"
 #include "log.h"
 #include "settings.h"
 
@@ -17,6 +18,8 @@ struct program {
     uint32_t mode;
     char address[SETTING_TEXT_SIZE];
     uint32_t any;
+    uint64_t time_s;
+    char draw[DRAW_ID_MAX + 1];
 };
 
 #define FIELD(name) offsetof(struct program, name)
@@ -29,6 +32,8 @@ static const struct setting settings[] = {
     {"mode", "TEST_MODE", SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|bet|echo"},
     {"address", "TEST_ADDRESS", SETTING_ADDRESSES, FIELD(address), 0, 0, NULL},
     {"any", "TEST_ANY", SETTING_UINT, FIELD(any), 0, UINT32_MAX, NULL},
+    {"time", "TEST_TIME", SETTING_TIME, FIELD(time_s), 0, 0, NULL},
+    {"draw", "TEST_DRAW", SETTING_DRAW_ID, FIELD(draw), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -61,6 +66,10 @@ static void test_every_kind(void **state)
     assert_true(settings_is_list(&table, "address"));
     assert_false(settings_is_list(&table, "folder"));
     assert_false(settings_is_list(&table, "nonsense"));
+    assert_int_equal(
+        settings_set(&table, &program, &seen, "f:8", "time", "1970-01-01T00:00:01+00:00", &err), 0);
+    assert_int_equal(settings_set(&table, &program, &seen, "f:9", "draw", "2026-nocturna", &err),
+                     0);
     assert_int_equal(program.port, 65535);
     assert_int_equal(program.guard, 2);
     assert_string_equal(program.folder, "/var/lib");
@@ -69,6 +78,11 @@ static void test_every_kind(void **state)
     assert_int_equal(program.mode, 2);
     assert_string_equal(program.address, "b:2");
     assert_true(program.any == UINT32_MAX);
+    assert_true(program.time_s == 1);
+    assert_string_equal(program.draw, "2026-nocturna");
+    seen = (struct settings_seen){0};
+    assert_int_equal(settings_set(&table, &program, &seen, "f:9", "draw", "", &err), 0);
+    assert_string_equal(program.draw, "");
 }
 
 /* The error for a bad value has place, key, value and what is expected; the target is unchanged. */
@@ -87,6 +101,21 @@ static void test_bad_values(void **state)
         {"any", "4294967296", "config:7: any: \"4294967296\" is not a number of 0..4294967295"},
         {"any", "-1", "config:7: any: \"-1\" is not a number of 0..4294967295"},
         {"folder", "", "config:7: folder: \"\" is not a text of 1..511 bytes"},
+        {"time", "",
+         "config:7: time: \"\" is not a time with its offset, like "
+         "2026-11-25T21:00:00-03:00"},
+        {"time", "1970-01-01T00:00:00Z",
+         "config:7: time: \"1970-01-01T00:00:00Z\" is not a time with its offset, like "
+         "2026-11-25T21:00:00-03:00"},
+        {"time", "2026-11-25T21:00:00",
+         "config:7: time: \"2026-11-25T21:00:00\" is not a time with its offset, like "
+         "2026-11-25T21:00:00-03:00"},
+        {"draw", "../x",
+         "config:7: draw: \"../x\" is not a draw's id: up to 64 letters, digits, - and _, the "
+         "first a letter or digit, and not \"current\""},
+        {"draw", "current",
+         "config:7: draw: \"current\" is not a draw's id: up to 64 letters, digits, - and _, the "
+         "first a letter or digit, and not \"current\""},
         {"level", "LOUD",
          "config:7: level: \"LOUD\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL"},
         {"period", "9ms",

@@ -26,7 +26,12 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "SERVER_IDLE_TIMEOUT",
                                         "LOTTERY_AGENCIES",
                                         "LOTTERY_WINNER_NUMBER",
-                                        "LOTTERY_DATA_DIR"};
+                                        "LOTTERY_DATA_DIR",
+                                        "LOTTERY_DRAW",
+                                        "LOTTERY_SEAL",
+                                        "LOTTERY_CLOSE_AT",
+                                        "LOTTERY_DRAW_ID",
+                                        "LOTTERY_SEAL_KEY"};
 
 struct fixture {
     struct settings_file file;
@@ -96,6 +101,12 @@ static void assert_defaults(const struct server_settings *settings)
     assert_int_equal(settings->agencies, 5);
     assert_int_equal(settings->winner_number, 7574);
     assert_string_equal(settings->data_dir, ".");
+    assert_int_equal(settings->draw, SERVER_DRAW_AUTO);
+    assert_int_equal(settings->seal, SERVER_SEAL_UNSET);
+    assert_false(server_settings_has_seal(settings));
+    assert_true(settings->close_at_s == 0);
+    assert_string_equal(settings->draw_id, "");
+    assert_string_equal(settings->seal_key, "");
     assert_true(settings->max_connections >= 1000);
     assert_true(settings->max_connections_per_ip >= 1000);
     assert_int_equal(settings->max_buffered, 1048576);
@@ -137,7 +148,12 @@ static void test_every_key(void **state)
                              "SERVER_IDLE_TIMEOUT = 8000ms\n"
                              "LOTTERY_AGENCIES = 9\n"
                              "LOTTERY_WINNER_NUMBER = 10\n"
-                             "LOTTERY_DATA_DIR = /var/lib/lottery\n"),
+                             "LOTTERY_DATA_DIR = /var/lib/lottery\n"
+                             "LOTTERY_DRAW = manual\n"
+                             "LOTTERY_SEAL = no\n"
+                             "LOTTERY_CLOSE_AT = 2026-11-25T21:00:00-03:00\n"
+                             "LOTTERY_DRAW_ID = 2026-11-25-nocturna\n"
+                             "LOTTERY_SEAL_KEY = /etc/lottery.pem\n"),
                      STATUS_OK);
     assert_int_equal(f->settings.port, 1);
     assert_string_equal(f->settings.ip, "10.0.0.1");
@@ -154,6 +170,54 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.agencies, 9);
     assert_int_equal(f->settings.winner_number, 10);
     assert_string_equal(f->settings.data_dir, "/var/lib/lottery");
+    assert_int_equal(f->settings.draw, SERVER_DRAW_MANUAL);
+    assert_int_equal(f->settings.seal, SERVER_SEAL_NO);
+    assert_true(f->settings.close_at_s == 1795651200);
+    assert_string_equal(f->settings.draw_id, "2026-11-25-nocturna");
+    assert_string_equal(f->settings.seal_key, "/etc/lottery.pem");
+}
+
+/* Where nothing else is set, a draw is sealed if an operator runs it. */
+static void test_seal(void **state)
+{
+    static const struct {
+        const char *text;
+        bool has_seal;
+    } cases[] = {
+        {"[DEFAULT]\nLOTTERY_DRAW = auto\n", false},
+        {"[DEFAULT]\nLOTTERY_DRAW = manual\n", true},
+        {"[DEFAULT]\nLOTTERY_SEAL = no\n", false},
+        {"[DEFAULT]\nLOTTERY_SEAL = yes\n", true},
+        {"[DEFAULT]\nLOTTERY_DRAW = manual\nLOTTERY_SEAL = no\n", false},
+        {"[DEFAULT]\nLOTTERY_DRAW = manual\nLOTTERY_SEAL = yes\n", true},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(load(f, cases[i].text), STATUS_OK);
+        assert_int_equal(server_settings_has_seal(&f->settings), cases[i].has_seal);
+    }
+}
+
+#define ONLY_MANUAL                                                                                \
+    "LOTTERY_CLOSE_AT: only a draw that an operator runs has a closing time: set LOTTERY_DRAW to " \
+    "manual as well, or remove it"
+
+/* A closing time without an operator is refused where it was set, with what to do. */
+static void test_closing_time(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refused(f, "[DEFAULT]\n\nLOTTERY_CLOSE_AT = 2026-11-25T21:00:00Z\n", 3, ONLY_MANUAL);
+    assert_refused(f, "[DEFAULT]\nLOTTERY_CLOSE_AT = 2026-11-25T21:00:00Z\nLOTTERY_DRAW = auto\n",
+                   2, ONLY_MANUAL);
+    assert_refused(f, "[DEFAULT]\nLOTTERY_CLOSE_AT = 21:00\n", 2,
+                   "LOTTERY_CLOSE_AT: \"21:00\" is not a time with its offset, like "
+                   "2026-11-25T21:00:00-03:00");
+    assert_int_equal(setenv("LOTTERY_CLOSE_AT", "2026-11-25T21:00:00Z", 1), 0);
+    assert_int_equal(load(f, ""), STATUS_INVALID);
+    assert_string_equal(f->err.text, "environment: " ONLY_MANUAL);
+    assert_int_equal(load(f, "[DEFAULT]\nLOTTERY_DRAW = manual\n"), STATUS_OK);
 }
 
 /* The file that comes with the server is valid, and has the defaults. */
@@ -394,10 +458,45 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " INFO     action: config | result: success | "
                                          "port: 12345 | listen_backlog: 5 | "
                                          "logging_level: DEBUG | "));
+    assert_non_null(strstr(capture.text, " | data_dir: .\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
     assert_string_equal(server_mode_name(SERVER_MODE_ECHO), "echo");
     assert_string_equal(server_mode_name(SERVER_MODE_LOTTERY), "lottery");
+}
+
+/* What a draw has that is run, or that has an id, comes at the end of the line. */
+static void test_log_line_of_a_draw(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *end;
+    } cases[] = {
+        {"LOTTERY_DRAW = manual\n", " | data_dir: . | draw: manual | seal: yes\n"},
+        {"LOTTERY_DRAW = manual\nLOTTERY_SEAL = no\n",
+         " | data_dir: . | draw: manual | seal: no\n"},
+        {"LOTTERY_SEAL = yes\n", " | data_dir: . | seal: yes\n"},
+        {"LOTTERY_SEAL = no\n", " | data_dir: .\n"},
+        {"LOTTERY_DRAW_ID = A1\n", " | data_dir: . | draw_id: A1\n"},
+        {"LOTTERY_DRAW = manual\nLOTTERY_SEAL = yes\nLOTTERY_DRAW_ID = A1\n"
+         "LOTTERY_SEAL_KEY = k\nLOTTERY_CLOSE_AT = 2026-11-25T21:00:00-03:00\n",
+         " | data_dir: . | draw: manual | seal: yes | close_at: 2026-11-26T00:00:00Z | "
+         "draw_id: A1 | seal_key: k\n"},
+    };
+    struct fixture *f = *state;
+    char text[300];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct capture capture;
+        (void)snprintf(text, sizeof(text), "[DEFAULT]\n%s", cases[i].text);
+        assert_int_equal(load(f, text), STATUS_OK);
+        capture_begin(&capture);
+        server_settings_log(&f->settings);
+        capture_end(&capture);
+        if (strstr(capture.text, cases[i].end) == NULL)
+            fail_msg("%s: %s", text, capture.text);
+        capture_free(&capture);
+    }
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -407,6 +506,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_defaults),
         CASE(test_every_key),
+        CASE(test_seal),
+        CASE(test_closing_time),
         CASE(test_own_file),
         CASE(test_lenient_where_it_is_harmless),
         CASE(test_errors_name_the_line),
@@ -422,6 +523,7 @@ int main(void)
         CASE(test_environment_takes_precedence),
         CASE(test_environment_errors),
         CASE(test_log_line),
+        CASE(test_log_line_of_a_draw),
     };
 
     return cmocka_run_group_tests_name("server_settings", tests, NULL, NULL);
