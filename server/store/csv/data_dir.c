@@ -1,4 +1,4 @@
-/* The data directory: locked, opened, and still in its place?
+/* The data directory, or the folder of a draw in it: locked, opened, and still in its place?
  *
  * Happy path: open the directory and take the lock on it. If a release that locked a file named
  * bets.lock in it has worked here, take that lock, too, and hold it.
@@ -60,15 +60,13 @@ static enum status data_dir_take_old_lock(struct data_dir *data_dir, int kind, s
     return status;
 }
 
-/* Opens the directory and takes both locks, shared or exclusive. Closes all of it on failure. */
-static enum status data_dir_open_locked(const char *path, const struct file_ops *ops, int kind,
-                                        struct data_dir *out, struct errbuf *err)
+/* Takes both locks, shared or exclusive, on the directory that is open as `fd`. Closes all of it on
+ * failure. */
+static enum status data_dir_lock(const char *path, int fd, const struct file_ops *ops, int kind,
+                                 struct data_dir *out, struct errbuf *err)
 {
-    struct data_dir data_dir = {.ops = ops, .path = path, .fd = -1, .old_lock_fd = -1};
+    struct data_dir data_dir = {.ops = ops, .path = path, .fd = fd, .old_lock_fd = -1};
 
-    data_dir.fd = ops->openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (data_dir.fd < 0)
-        return data_dir_fail(err, errno);
     enum status status = file_identify(ops, data_dir.fd, &data_dir.id);
     if (status != STATUS_OK)
         errbuf_set(err, "%s", status_text(status));
@@ -84,6 +82,16 @@ static enum status data_dir_open_locked(const char *path, const struct file_ops 
     return STATUS_OK;
 }
 
+static enum status data_dir_open_locked(const char *path, const struct file_ops *ops, int kind,
+                                        struct data_dir *out, struct errbuf *err)
+{
+    int fd = ops->openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (fd < 0)
+        return data_dir_fail(err, errno);
+    return data_dir_lock(path, fd, ops, kind, out, err);
+}
+
 enum status data_dir_open(const char *path, const struct file_ops *ops, struct data_dir *out,
                           struct errbuf *err)
 {
@@ -92,6 +100,49 @@ enum status data_dir_open(const char *path, const struct file_ops *ops, struct d
     if (status != STATUS_OK)
         errbuf_wrap(err, "data directory %s", path);
     return status;
+}
+
+static enum status data_dir_open_below(const struct data_dir *base, const char *name,
+                                       const char *path, struct data_dir *out, struct errbuf *err)
+{
+    int fd = base->ops->openat(base->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+
+    if (fd >= 0)
+        return data_dir_lock(path, fd, base->ops, LOCK_EX, out, err);
+    enum status status = data_dir_fail(err, errno);
+    if (errno == ENOTDIR || errno == ELOOP)
+        errbuf_set(err, "it is not a folder, or a symbolic link, which is not followed");
+    return status;
+}
+
+enum status data_dir_open_draw(const struct data_dir *base, const char *id, const char *path,
+                               struct data_dir *out, struct errbuf *err)
+{
+    enum status status = data_dir_open_below(base, id, path, out, err);
+
+    if (status != STATUS_OK)
+        errbuf_wrap(err, "data directory %s", path);
+    return status;
+}
+
+enum status data_dir_share(const struct data_dir *from, const char *path, struct data_dir *out,
+                           struct errbuf *err)
+{
+    struct data_dir data_dir = *from;
+
+    data_dir.path = path;
+    data_dir.fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+    if (data_dir.fd < 0)
+        return data_dir_fail(err, errno);
+    if (from->old_lock_fd >= 0)
+        data_dir.old_lock_fd = fcntl(from->old_lock_fd, F_DUPFD_CLOEXEC, 0);
+    if (from->old_lock_fd >= 0 && data_dir.old_lock_fd < 0) {
+        int error = errno;
+        data_dir_close(&data_dir);
+        return data_dir_fail(err, error);
+    }
+    *out = data_dir;
+    return STATUS_OK;
 }
 
 void data_dir_close(struct data_dir *data_dir)

@@ -33,6 +33,17 @@ struct data_dir {
 enum status data_dir_open(const char *path, const struct file_ops *ops, struct data_dir *out,
                           struct errbuf *err);
 
+/* The same for the folder of a draw in `base`, which is one that data_dir_open() has opened, and
+ * stays open. No symbolic link is followed. `path` is where the folder is, for texts and for
+ * data_dir_is_in_place(); borrowed. */
+enum status data_dir_open_draw(const struct data_dir *base, const char *id, const char *path,
+                               struct data_dir *out, struct errbuf *err);
+
+/* Opens what `from` has open a second time, with the same lock, which lasts until both are closed.
+ * `path` as for data_dir_open_draw(), of the same directory. IO. */
+enum status data_dir_share(const struct data_dir *from, const char *path, struct data_dir *out,
+                           struct errbuf *err);
+
 /* Closes what this process has open of it. May be called again. */
 void data_dir_close(struct data_dir *data_dir);
 
