@@ -1,8 +1,10 @@
 #include "check.h"
 
+#include "draws.h"
 #include "store_csv.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 static void check_print_agencies(const struct draw *draw)
@@ -47,12 +49,38 @@ static void check_print_tail(const struct store_csv_report *report)
                "acknowledged bets");
 }
 
+/* Opens the folder of the draw in force: `dir`, or the one in it that `current` names; its path is
+ * put into `path`. */
+static enum status check_open(const char *dir, char path[PATH_MAX], struct data_dir *out,
+                              struct errbuf *err)
+{
+    char id[DRAW_ID_MAX + 1];
+
+    enum status status = data_dir_open_check(dir, &file_ops_system, out, err);
+    if (status != STATUS_OK)
+        return status;
+    status = draws_read_current(out, id, err);
+    if (status == STATUS_OK && id[0] == '\0')
+        return STATUS_OK;
+    data_dir_close(out);
+    if (status != STATUS_OK)
+        return status;
+    (void)snprintf(path, PATH_MAX, "%s/%s", dir, id); /* one that is cut is not there */
+    status = data_dir_open_check(path, &file_ops_system, out, err);
+    if (status != STATUS_OK)
+        errbuf_wrap(err, "%s, the draw in force", id);
+    else
+        (void)printf("in force: %s\n", id);
+    return status;
+}
+
 static enum status check_read(const char *dir, struct draw *draw, struct store_csv_report *report,
                               struct errbuf *err)
 {
     struct data_dir data_dir;
+    char path[PATH_MAX];
 
-    enum status status = data_dir_open_check(dir, &file_ops_system, &data_dir, err);
+    enum status status = check_open(dir, path, &data_dir, err);
     if (status != STATUS_OK)
         return status;
     status = store_csv_check(&data_dir, draw, report, err);
