@@ -56,7 +56,8 @@ static int server_stop_early(void)
 }
 
 /* Looks SERVER_IP up; the log shows what was set. */
-static int server_run(const struct server_settings *settings)
+static int server_run(const struct server_settings *settings,
+                      const struct settings_sources *sources)
 {
     struct server_settings resolved = *settings;
     struct errbuf err = {{0}};
@@ -67,7 +68,8 @@ static int server_run(const struct server_settings *settings)
     if (status != STATUS_OK)
         return server_fail_settings(err.text);
     server_settings_log(settings);
-    return supervisor_run(&resolved);
+    return supervisor_run(&(struct supervisor_config){
+        .settings = settings, .listen_ip = resolved.ip, .sources = sources});
 }
 
 /* What the command line says. */
@@ -151,7 +153,7 @@ int main(int argc, char **argv)
     log_set_level(settings.log_level);
     if (command_line.is_health)
         return health_ask(&settings);
-    status = server_run(&settings);
+    status = server_run(&settings, &command_line.sources);
     log_output_finish(LOG_NO_LIMIT);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 _Static_assert(sizeof(((struct server_settings *)0)->ip) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_SIZE,
@@ -205,6 +206,18 @@ enum status server_settings_load(const struct settings_sources *sources,
     if (status == STATUS_OK)
         *out = loaded;
     return status;
+}
+
+enum status server_settings_reload(const struct settings_sources *sources,
+                                   struct server_settings *out, struct errbuf *err)
+{
+    struct stat info;
+
+    if (stat(sources->path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        errbuf_set(err, "%s: only a regular file can be read again", sources->path);
+        return STATUS_INVALID;
+    }
+    return server_settings_load(sources, out, err);
 }
 
 const char *server_mode_name(enum server_mode mode)

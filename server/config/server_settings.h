@@ -59,6 +59,11 @@ struct server_settings {
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err);
 
+/* The same again, while the server runs. STATUS_INVALID also if the file is none that can be read
+ * again, such as a pipe. */
+enum status server_settings_reload(const struct settings_sources *sources,
+                                   struct server_settings *out, struct errbuf *err);
+
 /* Is a draw with these settings sealed? Where nothing is set: one by an operator is. */
 bool server_settings_has_seal(const struct server_settings *settings);
 

@@ -140,6 +140,15 @@ void child_end(struct child *child, int status, bool is_stopping)
         child_plan_restart(child);
 }
 
+void children_start_over(struct children *children)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        ASSERT(children->items[i].pid == 0);
+        children->items[i].restart_ms = 0;
+        backoff_reset(&children->items[i].backoff);
+    }
+}
+
 void children_signal(const struct children *children, int number)
 {
     for (size_t i = 0; i < children->count; i++) {

@@ -54,6 +54,9 @@ struct child *children_reap(struct children *children, int *out_status);
  * failure. */
 void child_end(struct child *child, int status, bool is_stopping);
 
+/* None of them runs: all are due at once, as at first. */
+void children_start_over(struct children *children);
+
 /* Sends a signal to all that run. */
 void children_signal(const struct children *children, int number);
 

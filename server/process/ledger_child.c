@@ -21,16 +21,13 @@
 
 #define FOLDER "data directory " /* what reasons about it begin with */
 
-enum status ledger_child_init(struct ledger_child *self, const struct server_settings *settings,
-                              const struct data_dir *data_dir, struct errbuf *err)
+enum status ledger_child_init(struct ledger_child *self, const struct ledger_child_config *config,
+                              struct errbuf *err)
 {
     int control[2];
 
-    *self = (struct ledger_child){.settings = settings,
-                                  .data_dir = data_dir,
-                                  .listen_fd = -1,
-                                  .control_fd = -1,
-                                  .far_fd = -1};
+    *self =
+        (struct ledger_child){.config = *config, .listen_fd = -1, .control_fd = -1, .far_fd = -1};
     enum status status =
         socket_listen_unix(&self->listen_fd, &self->address, &self->address_size, err);
     if (status == STATUS_OK)
@@ -52,22 +49,45 @@ void ledger_child_fini(struct ledger_child *self)
     }
 }
 
+void ledger_child_continue(struct ledger_child *self, const struct ledger_child *before)
+{
+    self->is_continued = true;
+    self->config.must_exist = true;
+    self->phase = before->phase;
+    self->is_draw_told = before->is_draw_told;
+}
+
+void ledger_child_forgive(struct ledger_child *self)
+{
+    self->has_failed = false;
+    self->failures = 0;
+    self->reason.text[0] = '\0';
+}
+
+/* In a draw that an operator runs, nobody knows the number before. */
+static uint32_t ledger_child_number(const struct ledger_child *self)
+{
+    return self->config.terms.mode == DRAW_MANUAL ? 0 : self->config.settings->winner_number;
+}
+
 static enum status ledger_child_open_store(void *context, struct draw *draw,
                                            bool (*must_stop)(void), struct store **out,
                                            struct errbuf *err)
 {
     const struct ledger_child *self = context;
     const struct store_csv_config config = {
-        .data_dir = self->data_dir,
-        .opened = {.agencies = self->settings->agencies,
-                   .winner_number = self->settings->winner_number},
+        .data_dir = self->config.data_dir,
+        .opened = {.agencies = self->config.settings->agencies,
+                   .winner_number = ledger_child_number(self),
+                   .terms = self->config.terms},
         /* A successor that began a new draw would drop bets that were acknowledged. */
-        .must_exist = self->was_ready,
+        .must_exist = self->was_ready || self->config.must_exist,
         .must_stop = must_stop,
     };
     struct store_csv_report report = {0};
 
-    if (self->was_ready && !data_dir_is_in_place(self->data_dir, err))
+    if ((self->was_ready || self->is_continued) &&
+        !data_dir_is_in_place(self->config.data_dir, err))
         return STATUS_GONE;
     enum status status = store_csv_open(&config, draw, out, &report, err);
     if (status == STATUS_OK && report.is_carried_over)
@@ -81,8 +101,9 @@ int ledger_child_run(struct ledger_child *self)
     return ledger_run(&(struct ledger_config){
         .listen_fd = self->listen_fd,
         .control_fd = self->far_fd,
-        .agencies = self->settings->agencies,
-        .winner_number = self->settings->winner_number,
+        .agencies = self->config.settings->agencies,
+        .winner_number = ledger_child_number(self),
+        .terms = self->config.terms,
         .open_store = ledger_child_open_store,
         .context = self,
     });
@@ -94,14 +115,16 @@ static void ledger_child_hear_drawn(struct ledger_child *self, const struct ledg
     if (!self->is_draw_told)
         LOG(INFO, "sorteo", SUCCESS, LOG_UINT("ganadores", told->winners));
     self->is_draw_told = true;
+    self->phase = DRAW_DRAWN;
     /* If the ledger has died meanwhile, its successor tells it again. */
     (void)send(self->control_fd, told, sizeof(*told), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void ledger_child_hear_ready(struct ledger_child *self, const struct ledger_tells *told)
 {
-    if (!self->was_ready && told->phase == DRAW_DRAWN)
+    if (!self->was_ready && !self->is_continued && told->phase == DRAW_DRAWN)
         self->is_draw_told = true;
+    self->phase = told->phase;
     self->is_ready = true;
     self->was_ready = true;
     self->failures = 0;
@@ -140,12 +163,21 @@ static void ledger_child_forget_answers(const struct ledger_child *self)
     while (size >= 0);
 }
 
+/* Puts the folder in front of the reason. */
+static void ledger_child_name_folder(struct ledger_child *self)
+{
+    const char *id = self->config.terms.id;
+
+    errbuf_wrap(&self->reason, FOLDER "%s%s%s", self->config.settings->data_dir,
+                id[0] != '\0' ? "/" : "", id);
+}
+
 /* The server has to stop: completes the reason. */
 static bool ledger_child_fail(struct ledger_child *self)
 {
     /* When the folder itself is gone, the reason names it. */
     if (strncmp(self->reason.text, FOLDER, strlen(FOLDER)) != 0)
-        errbuf_wrap(&self->reason, FOLDER "%s", self->settings->data_dir);
+        ledger_child_name_folder(self);
     self->has_failed = true;
     return false;
 }

@@ -12,9 +12,18 @@
 /* In a child: closes what only the supervisor uses. */
 static void roles_close_supervisors(const struct roles *roles)
 {
-    (void)close(roles->config.signal_fd);
+    roles->config.on_fork(roles->config.context);
     if (roles->config.ledger != NULL)
         (void)close(roles->config.ledger->control_fd);
+    if (roles->config.coordinator != NULL)
+        (void)close(roles->config.coordinator->near_fd);
+}
+
+/* In a child that is not the coordinator: closes what only the coordinator uses. */
+static void roles_close_coordinators(const struct roles *roles)
+{
+    if (roles->config.coordinator != NULL)
+        (void)close(roles->config.coordinator->far_fd);
 }
 
 /* In a child that is not the ledger: closes what only the ledger uses. */
@@ -38,6 +47,7 @@ static int roles_run_ledger(void *context)
     const struct roles *roles = context;
 
     roles_close_supervisors(roles);
+    roles_close_coordinators(roles);
     roles_close_workers(roles);
     return ledger_child_run(roles->config.ledger);
 }
@@ -49,7 +59,7 @@ static int roles_run_coordinator(void *context)
     roles_close_supervisors(roles);
     roles_close_ledgers(roles);
     roles_close_workers(roles);
-    return coordinator_run(&roles->coordinator);
+    return coordinator_run(&roles->coordinator_config);
 }
 
 static int roles_run_worker(void *context)
@@ -57,6 +67,7 @@ static int roles_run_worker(void *context)
     const struct worker_slot *slot = context;
 
     roles_close_supervisors(slot->roles);
+    roles_close_coordinators(slot->roles);
     roles_close_ledgers(slot->roles);
     return worker_run(&slot->config);
 }
@@ -66,6 +77,17 @@ static bool roles_on_ledger_end(void *context, int status, bool is_stopping)
     const struct roles *roles = context;
 
     return ledger_child_end(roles->config.ledger, status, is_stopping);
+}
+
+/* The supervisor hears what it had said before the next one starts. */
+static bool roles_on_coordinator_end(void *context, int status, bool is_stopping)
+{
+    const struct roles *roles = context;
+
+    (void)status;
+    (void)is_stopping;
+    roles->config.coordinator->has_ended = true;
+    return true;
 }
 
 /* A dead worker's connections are gone; its row still counts them. */
@@ -104,8 +126,11 @@ static void roles_add_ledger(struct roles *roles)
 
 static void roles_add_coordinator(struct roles *roles, uint32_t cpus)
 {
-    roles->coordinator =
+    roles->coordinator_config =
         (struct coordinator_config){.data_dir = roles->config.data_dir,
+                                    .base_dir = roles->config.base_dir,
+                                    .seal_key = roles->config.settings->seal_key,
+                                    .supervisor_fd = roles->config.coordinator->far_fd,
                                     .ledger = roles->config.ledger->address,
                                     .ledger_size = roles->config.ledger->address_size,
                                     .scanners = cpus};
@@ -113,6 +138,7 @@ static void roles_add_coordinator(struct roles *roles, uint32_t cpus)
               (struct child_config){
                   .role = "coordinator",
                   .run = roles_run_coordinator,
+                  .on_end = roles_on_coordinator_end,
                   .context = roles,
               });
 }
@@ -128,7 +154,8 @@ static void roles_add_worker(struct roles *roles, uint32_t index)
                    .scoreboard = roles->scoreboard,
                    .index = index,
                    .listen_fd = -1, /* not open yet */
-                   .data_dir = roles->config.data_dir},
+                   .data_dir = roles->config.data_dir,
+                   .base_dir = roles->config.base_dir},
     };
     if (ledger != NULL) {
         slot->config.ledger = ledger->address;

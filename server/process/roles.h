@@ -8,15 +8,20 @@
 
 #include "children.h"
 #include "coordinator.h"
+#include "coordinator_child.h"
 #include "ledger_child.h"
 #include "worker.h"
 
 /* What roles_init() needs; what it points to is borrowed. */
 struct roles_config {
     const struct server_settings *settings;
-    const struct data_dir *data_dir; /* NULL in mode echo, and so is the ledger */
+    const struct data_dir *data_dir; /* the draw's; NULL in mode echo, and so are the next three */
+    const struct data_dir *base_dir; /* the data directory itself */
     struct ledger_child *ledger;
-    int signal_fd; /* the supervisor's, which no other process uses */
+    struct coordinator_child *coordinator;
+    /* In each process that is forked, first thing: closes what only the supervisor uses. */
+    void (*on_fork)(void *context);
+    void *context; /* handed to on_fork */
 };
 
 struct worker_slot {
@@ -29,7 +34,7 @@ struct roles {
     int listen_fd;                 /* borrowed: where agencies connect; -1 = not yet */
     struct scoreboard *scoreboard; /* owned */
     struct worker_slot *slots;     /* owned; one per worker */
-    struct coordinator_config coordinator;
+    struct coordinator_config coordinator_config;
     struct children all;          /* owns the items; the others are parts of it */
     struct children ledgers;      /* one, or none in mode echo */
     struct children coordinators; /* one, or none in mode echo */

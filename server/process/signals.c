@@ -5,6 +5,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* An ignored signal that is blocked would be kept and read all the same. */
+static bool is_hangup_ignored(void)
+{
+    struct sigaction action;
+
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static sigset_t signals_blocked(void)
 {
     sigset_t set;
@@ -13,6 +21,8 @@ static sigset_t signals_blocked(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
+    if (!is_hangup_ignored())
+        sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -56,12 +66,17 @@ int signals_open(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-bool signals_take_stop(int fd)
+struct signals_taken signals_take(int fd)
 {
     struct signalfd_siginfo info;
-    bool is_stop = false;
+    struct signals_taken taken = {0};
 
-    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        is_stop |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
-    return is_stop;
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        taken.is_stop |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
+        if (info.ssi_signo != SIGHUP)
+            continue;
+        taken.is_reload = true;
+        taken.uid = info.ssi_uid;
+    }
+    return taken;
 }

@@ -10,13 +10,16 @@
  * | SIGCHLD                  | the supervisor reads it in the same way; the others get it as    |
  * |                          | usual, so that nothing happens                                   |
  * | SIGPIPE, SIGXFSZ         | ignored: write returns an error                                  |
- * | SIGHUP                   | ignored if it was, as under nohup; otherwise it ends the process |
+ * | SIGHUP                   | ignored if it was, as under nohup; otherwise it is blocked, and    |
+ * |                          | the supervisor reads it: it asks for new settings. The others do   |
+ * |                          | not read it, so that one to the whole group does not end them     |
  * | all others               | their defaults, not blocked                                      |
  */
 #ifndef LOTTERY_SIGNALS_H
 #define LOTTERY_SIGNALS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Sets the table above for this process and those that it forks. Call it first thing: a signal that
  * arrives from then on waits until somebody reads it. */
@@ -29,7 +32,14 @@ void signals_init_child(void);
  * -1 and errno. */
 int signals_open(void);
 
-/* Reads all signals that have arrived. Returns whether one of them asks for a stop. */
-bool signals_take_stop(int fd);
+/* What signals that have arrived ask for. */
+struct signals_taken {
+    bool is_stop;
+    bool is_reload;
+    uint32_t uid; /* is_reload: of whoever has sent the last one */
+};
+
+/* Reads all signals that have arrived. */
+struct signals_taken signals_take(int fd);
 
 #endif

@@ -3,7 +3,7 @@
  * Happy path: lock the data directory; fork the ledger and wait until it has recovered; listen, and
  * fork the coordinator and the workers; wait for signals, and for what the ledger tells; on SIGTERM
  * or SIGINT stop the workers, then the coordinator, then the ledger, and close what is left. In
- * mode echo there are only workers.
+ * mode echo there are only workers. The next draw, and new settings: supervisor_movement.c.
  *
  * Failure modes: something cannot be opened, or the first recovery ends in an error: logged, exit
  * status 1. A child dies: children.c. Recoveries keep ending in errors, or the data directory is
@@ -14,16 +14,16 @@
 #include "supervisor.h"
 
 #include "clock.h"
+#include "draws.h"
 #include "log.h"
 #include "log_output.h"
-#include "roles.h"
 #include "signals.h"
-#include "sockets.h"
+#include "supervisor_state.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -35,60 +35,82 @@
 #define COORDINATOR_STOP_MS 4000
 #define LEDGER_STOP_MS 5000
 
-struct supervisor {
-    const struct server_settings *settings;
-    bool is_lottery;  /* mode lottery; in mode echo there is no ledger, coordinator or folder */
-    bool is_serving;  /* listens; coordinator and workers are started */
-    bool is_stopping; /* asked for by a signal, or because of a failure */
-    bool has_failed;  /* that was logged; the exit status is 1 */
-    uint64_t stop_ms; /* monotonic: when the stop began */
-    bool is_data_open;
-    struct data_dir data_dir; /* locked, if is_data_open */
-    char data_path[PATH_MAX]; /* of data_dir, resolved */
-    struct ledger_child ledger;
-    int signal_fd;                 /* where our signals arrive */
-    int listen_fd;                 /* where agencies connect; -1 = not yet */
-    struct listen_address address; /* of listen_fd */
-    struct roles roles;
-};
-
-static enum status supervisor_open_data(struct supervisor *self, struct errbuf *err)
+static enum status supervisor_open_base(struct supervisor *self, struct errbuf *err)
 {
-    const char *path = self->settings->data_dir;
+    const char *path = self->config->settings->data_dir;
 
     /* A relative path would follow the folder wherever it is moved. */
-    if (realpath(path, self->data_path) != NULL)
-        path = self->data_path;
-    enum status status = data_dir_open(path, &file_ops_system, &self->data_dir, err);
-    if (status != STATUS_OK)
+    if (realpath(path, self->base_path) != NULL)
+        path = self->base_path;
+    enum status status = data_dir_open(path, &file_ops_system, &self->base_dir, err);
+    self->is_base_open = status == STATUS_OK;
+    return status;
+}
+
+/* The draw in force: the one that `current` names, or, in a data directory that has no `current`
+ * yet, the one of the settings. */
+static enum status supervisor_find_draw(const struct supervisor *self, char id[DRAW_ID_MAX + 1],
+                                        bool *out_has_begun, struct errbuf *err)
+{
+    const char *set = self->config->settings->draw_id;
+
+    enum status status = draws_read_current(&self->base_dir, id, err);
+    if (status != STATUS_OK) {
+        errbuf_wrap(err, "data directory %s", self->config->settings->data_dir);
         return status;
-    self->is_data_open = true;
-    return ledger_child_init(&self->ledger, self->settings, &self->data_dir, err);
+    }
+    *out_has_begun = id[0] != '\0';
+    if (!*out_has_begun)
+        memcpy(id, set, DRAW_ID_MAX + 1);
+    else if (strcmp(id, set) != 0)
+        LOG(WARNING, "config", SUCCESS,
+            LOG_TEXT("reason", "the file " DRAWS_CURRENT " goes before LOTTERY_DRAW_ID"),
+            LOG_TEXT("setting", set), LOG_TEXT("current", id));
+    return STATUS_OK;
+}
+
+static enum status supervisor_open_generation(struct supervisor *self, struct errbuf *err)
+{
+    char id[DRAW_ID_MAX + 1] = "";
+    struct generation_config config = {
+        .settings = self->config->settings,
+        .id = id,
+        .close_at_s = self->config->settings->close_at_s,
+        .on_fork = supervisor_on_fork,
+        .context = self,
+    };
+
+    if (self->is_lottery) {
+        enum status status = supervisor_open_base(self, err);
+        if (status == STATUS_OK)
+            status = supervisor_find_draw(self, id, &config.must_exist, err);
+        if (status != STATUS_OK)
+            return status;
+        config.base_dir = &self->base_dir;
+    }
+    return generation_create(&config, &self->generation, err);
 }
 
 /* What is needed before the first fork. */
 static enum status supervisor_open(struct supervisor *self, struct errbuf *err)
 {
-    enum status status = STATUS_OK;
-
     self->signal_fd = signals_open();
     if (self->signal_fd < 0) {
         errbuf_set(err, "signalfd: %s", strerror(errno));
         return STATUS_IO;
     }
-    if (self->is_lottery)
-        status = supervisor_open_data(self, err);
-    if (status != STATUS_OK)
-        return status;
-    status = roles_init(&self->roles, &(struct roles_config){
-                                          .settings = self->settings,
-                                          .data_dir = self->is_lottery ? &self->data_dir : NULL,
-                                          .ledger = self->is_lottery ? &self->ledger : NULL,
-                                          .signal_fd = self->signal_fd,
-                                      });
-    if (status != STATUS_OK)
-        errbuf_set(err, "%s", status_text(status));
-    return status;
+    return supervisor_open_generation(self, err);
+}
+
+void supervisor_on_fork(void *context)
+{
+    const struct supervisor *self = context;
+
+    (void)close(self->signal_fd);
+    if (self->movement.generation != NULL)
+        generation_close_fds(self->movement.generation);
+    if (self->kept != NULL)
+        generation_close_fds(self->kept);
 }
 
 static void supervisor_close(struct supervisor *self)
@@ -97,16 +119,16 @@ static void supervisor_close(struct supervisor *self)
         (void)close(self->listen_fd);
         LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->address.port));
     }
-    ledger_child_fini(&self->ledger);
-    if (self->is_data_open)
-        data_dir_close(&self->data_dir);
+    supervisor_drop_movement(self);
+    generation_destroy(self->kept);
+    generation_destroy(self->generation);
+    if (self->is_base_open)
+        data_dir_close(&self->base_dir);
     if (self->signal_fd >= 0)
         (void)close(self->signal_fd);
-    roles_fini(&self->roles);
 }
 
-/* The server stops, or does not start, because of an error. */
-static void supervisor_fail(struct supervisor *self, const char *reason)
+void supervisor_fail(struct supervisor *self, const char *reason)
 {
     if (self->is_serving)
         LOG(CRITICAL, "store", FAIL, LOG_TEXT("reason", reason));
@@ -116,24 +138,43 @@ static void supervisor_fail(struct supervisor *self, const char *reason)
     self->is_stopping = true;
 }
 
+/* A draw that has begun is the one in force from now on. */
+static enum status supervisor_keep_current(struct supervisor *self, struct errbuf *err)
+{
+    const struct generation *generation = self->generation;
+
+    if (!self->is_lottery || generation->id[0] == '\0' || generation->config.must_exist)
+        return STATUS_OK;
+    return draws_write_current(&self->base_dir, generation->id, err);
+}
+
 /* Whatever can be stored from now on can be acknowledged: lets the agencies in. */
 static void supervisor_serve(struct supervisor *self)
 {
+    struct server_settings settings = *self->config->settings;
     struct errbuf err = {{0}};
 
-    if (socket_listen(self->settings, &self->listen_fd, &self->address, &err) != STATUS_OK) {
+    (void)snprintf(settings.ip, sizeof(settings.ip), "%s", self->config->listen_ip);
+    if (supervisor_keep_current(self, &err) != STATUS_OK ||
+        socket_listen(&settings, &self->listen_fd, &self->address, &err) != STATUS_OK) {
         supervisor_fail(self, err.text);
         return;
     }
     LOG(INFO, "listen", SUCCESS, LOG_UINT("port", self->address.port),
         LOG_TEXT("ip", self->address.ip));
-    roles_listen(&self->roles, self->listen_fd);
+    roles_listen(&self->generation->roles, self->listen_fd);
     self->is_serving = true;
 }
 
-static void supervisor_look_for_stop(struct supervisor *self)
+static void supervisor_look_at_signals(struct supervisor *self)
 {
-    if (!signals_take_stop(self->signal_fd))
+    const struct signals_taken taken = signals_take(self->signal_fd);
+
+    if (taken.is_reload) {
+        self->is_reload_due = true;
+        self->reload_uid = taken.uid;
+    }
+    if (!taken.is_stop)
         return;
     self->is_stopping = true;
     log_output_stop_all(); /* at once: the next line may have to wait for room */
@@ -143,44 +184,60 @@ static void supervisor_look_for_stop(struct supervisor *self)
  * when the child has ended, it has arrived here, too. */
 static void supervisor_reap(struct supervisor *self)
 {
+    struct generation *generation = self->generation;
     struct child *child;
     int status;
 
-    while ((child = children_reap(&self->roles.all, &status)) != NULL) {
-        supervisor_look_for_stop(self);
-        child_end(child, status, self->is_stopping);
-        if (self->ledger.has_failed && !self->has_failed)
-            supervisor_fail(self, self->ledger.reason.text);
+    while ((child = children_reap(&generation->roles.all, &status)) != NULL) {
+        supervisor_look_at_signals(self);
+        child_end(child, status, self->is_stopping || self->step == SUPERVISOR_HALTS);
+        if (generation->coordinator.has_ended)
+            supervisor_end_coordinator(self);
+        /* In a movement there may be a way back. */
+        if (generation->ledger.has_failed && !self->has_failed &&
+            (self->step == SUPERVISOR_RUNS || self->is_stopping))
+            supervisor_fail(self, generation->ledger.reason.text);
     }
 }
 
 /* Waits for something to happen, up to wait_ms (-1: no limit), and deals with it. */
 static void supervisor_turn(struct supervisor *self, int wait_ms)
 {
+    struct generation *generation = self->generation;
     struct pollfd fds[] = {
         {.fd = self->signal_fd, .events = POLLIN},
-        {.fd = self->is_lottery ? self->ledger.control_fd : -1, .events = POLLIN},
+        {.fd = generation->ledger.control_fd, .events = POLLIN},
+        {.fd = generation->coordinator.near_fd, .events = POLLIN},
         {.fd = log_output_fd(), .events = POLLIN},
     };
 
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
     log_output_on_ready();
-    supervisor_look_for_stop(self);
-    if (self->is_lottery)
-        ledger_child_hear(&self->ledger);
+    supervisor_look_at_signals(self);
+    if (self->is_lottery) {
+        ledger_child_hear(&generation->ledger);
+        supervisor_hear_coordinator(self);
+    }
     supervisor_reap(self);
+}
+
+void supervisor_start_ledger(struct supervisor *self)
+{
+    struct generation *generation = self->generation;
+
+    while (!self->is_stopping && !generation->ledger.was_ready && !generation->ledger.has_failed)
+        supervisor_turn(self, children_start_due(&generation->roles.ledgers));
 }
 
 static void supervisor_keep_running(struct supervisor *self)
 {
-    struct roles *roles = &self->roles;
-
+    if (self->is_lottery)
+        supervisor_start_ledger(self);
+    if (!self->is_stopping)
+        supervisor_serve(self);
     while (!self->is_stopping) {
-        if (!self->is_serving && (!self->is_lottery || self->ledger.was_ready)) {
-            supervisor_serve(self);
-            continue;
-        }
-        supervisor_turn(self, children_start_due(self->is_serving ? &roles->all : &roles->ledgers));
+        supervisor_turn(self, children_start_due(&self->generation->roles.all));
+        supervisor_move_due(self);
     }
 }
 
@@ -199,18 +256,24 @@ static void supervisor_stop_part(struct supervisor *self, const struct children 
     }
 }
 
-/* In the order in which they need each other. */
-static void supervisor_stop(struct supervisor *self)
+void supervisor_halt(struct supervisor *self)
 {
-    const struct roles *roles = &self->roles;
+    const struct roles *roles = &self->generation->roles;
 
+    self->step = SUPERVISOR_HALTS;
     self->stop_ms = clock_monotonic_ms();
-    log_output_stop_all();
     /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
     children_signal(&roles->all, SIGCONT);
     supervisor_stop_part(self, &roles->workers, WORKERS_STOP_MS);
     supervisor_stop_part(self, &roles->coordinators, COORDINATOR_STOP_MS);
     supervisor_stop_part(self, &roles->ledgers, LEDGER_STOP_MS);
+}
+
+static void supervisor_stop(struct supervisor *self)
+{
+    log_output_stop_all();
+    if (self->generation != NULL)
+        supervisor_halt(self);
 }
 
 /* Thousands of agencies need thousands of descriptors. */
@@ -224,12 +287,11 @@ static void supervisor_raise_descriptor_limit(void)
     }
 }
 
-int supervisor_run(const struct server_settings *settings)
+int supervisor_run(const struct supervisor_config *config)
 {
     struct supervisor self = {
-        .settings = settings,
-        .is_lottery = settings->mode == SERVER_MODE_LOTTERY,
-        .ledger = {.listen_fd = -1, .control_fd = -1, .far_fd = -1},
+        .config = config,
+        .is_lottery = config->settings->mode == SERVER_MODE_LOTTERY,
         .signal_fd = -1,
         .listen_fd = -1,
     };

@@ -15,7 +15,9 @@ struct worker_config {
     struct scoreboard *scoreboard;
     uint32_t index;                  /* which worker this is */
     int listen_fd;                   /* the supervisor's listening socket, non-blocking */
-    const struct data_dir *data_dir; /* NULL in mode echo; where the winners are read */
+    const struct data_dir *data_dir; /* NULL in mode echo; the draw's, where the winners are read */
+    const struct data_dir *base_dir; /* NULL in mode echo; the data directory itself, which has the
+                                        folders of earlier draws */
     struct sockaddr_un ledger;       /* where the ledger listens */
     socklen_t ledger_size;
 };

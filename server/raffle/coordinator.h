@@ -9,7 +9,11 @@
 
 /* What coordinator_run() needs; what it points to is borrowed. */
 struct coordinator_config {
-    const struct data_dir *data_dir;
+    const struct data_dir *data_dir; /* the draw's */
+    const struct data_dir
+        *base_dir;             /* the data directory itself: the same, if the draw has no id */
+    const char *seal_key;      /* the setting; empty: in the data directory itself */
+    int supervisor_fd;         /* our end of the pair, for supervisor_link.h */
     struct sockaddr_un ledger; /* where the ledger listens */
     socklen_t ledger_size;     /* bytes of the address */
     unsigned scanners;         /* how many processes scan the bets, at most; at least 1 */

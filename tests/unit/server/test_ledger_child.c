@@ -29,7 +29,9 @@ static int begin(void **state)
 
     assert_non_null(f);
     strcpy(f->settings.data_dir, "data");
-    assert_int_equal(ledger_child_init(&f->ledger, &f->settings, NULL, &err), STATUS_OK);
+    assert_int_equal(ledger_child_init(
+                         &f->ledger, &(struct ledger_child_config){.settings = &f->settings}, &err),
+                     STATUS_OK);
     log_set_level(LOG_INFO);
     *state = f;
     return 0;
@@ -215,6 +217,54 @@ static void test_drawn_before(void **state)
     assert_int_equal(answers(f), 1);
 }
 
+/* A ledger that goes on in the folder of another one's: if the draw was held meanwhile and nobody
+ * has reported it, it is reported; if somebody has, it is not. */
+static void test_continues(void **state)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct fixture *f = *state;
+        const struct ledger_child before = {.phase = i == 0 ? DRAW_CLOSED : DRAW_DRAWN,
+                                            .is_draw_told = i == 1};
+        ledger_child_continue(&f->ledger, &before);
+        assert_int_equal(f->ledger.phase, before.phase);
+        tell_ready(f, DRAW_DRAWN, 9);
+        hear(f);
+        assert_int_equal(sorteos(f), i == 0);
+        assert_int_equal(answers(f), 1);
+        assert_int_equal(f->ledger.phase, DRAW_DRAWN);
+        assert_int_equal(end(state), 0);
+        assert_int_equal(begin(state), 0);
+    }
+}
+
+/* Its first recovery ends in an error: that is the end of it, until it is forgiven. */
+static void test_forgiven(void **state)
+{
+    struct fixture *f = *state;
+
+    ledger_child_continue(&f->ledger, &(struct ledger_child){.phase = DRAW_OPEN});
+    tell_reason(f, "damaged");
+    assert_false(ended(f, EXITED(LEDGER_EXIT_NO_START)));
+    ledger_child_forgive(&f->ledger);
+    assert_false(f->ledger.has_failed);
+    tell_ready(f, DRAW_OPEN, 0);
+    hear(f);
+    assert_true(f->ledger.is_ready);
+    assert_true(ended(f, EXITED(LEDGER_EXIT_UNCERTAIN)));
+    assert_non_null(strstr(f->log, "reason: the ledger ended with status 74"));
+}
+
+/* The folder of a draw with an id is named. */
+static void test_names_the_draws_folder(void **state)
+{
+    struct fixture *f = *state;
+
+    strcpy(f->ledger.config.terms.id, "a1");
+    tell_reason(f, "damaged");
+    assert_false(ended(f, EXITED(LEDGER_EXIT_NO_START)));
+    assert_string_equal(f->ledger.reason.text, "data directory data/a1: damaged");
+}
+
 /* The first recovery ends in an error: the server does not start, and says why. */
 static void test_no_start(void **state)
 {
@@ -347,6 +397,9 @@ int main(void)
         CASE(test_dies_before_it_tells),
         CASE(test_last_words),
         CASE(test_drawn_before),
+        CASE(test_continues),
+        CASE(test_forgiven),
+        CASE(test_names_the_draws_folder),
         CASE(test_no_start),
         CASE(test_no_start_without_reason),
         CASE(test_killed),

@@ -56,7 +56,8 @@ static int first_wrong(bool is_child, bool is_hup_ignored)
         if (number > SIGSYS && number < SIGRTMIN)
             continue; /* the C library's own */
         bool is_asking = number == SIGTERM || number == SIGINT;
-        bool blocked = is_asking || (number == SIGCHLD && !is_child);
+        bool blocked =
+            is_asking || (number == SIGCHLD && !is_child) || (number == SIGHUP && !is_hup_ignored);
         bool ignored =
             number == SIGPIPE || number == SIGXFSZ || (number == SIGHUP && is_hup_ignored);
         if (is_blocked(number) != blocked || is_ignored(number) != ignored)
@@ -86,6 +87,13 @@ static int check_child(void)
     return first_wrong(true, true);
 }
 
+static int check_plain_child(void)
+{
+    signals_init();
+    signals_init_child();
+    return first_wrong(true, false);
+}
+
 /* Whatever was inherited, everything is as the table says; only SIGHUP may stay ignored. */
 static void test_table(void **state)
 {
@@ -93,6 +101,7 @@ static void test_table(void **state)
     in_process(check_worst);
     in_process(check_plain);
     in_process(check_child);
+    in_process(check_plain_child);
 }
 
 static void on_signal(int number)
@@ -130,7 +139,8 @@ static int check_sigchld(void)
         _exit(7);
     if (poll(&poll_fd, 1, 30000) != 1)
         return 2;
-    if (signals_take_stop(fd))
+    const struct signals_taken taken = signals_take(fd);
+    if (taken.is_stop || taken.is_reload)
         return 3;
     int status;
     if (waitpid(pid, &status, 0) != pid)
@@ -157,10 +167,10 @@ static int check_stop(void)
         int fd = signals_open();
         if (fd < 0)
             return 1;
-        if (!signals_take_stop(fd) || signals_take_stop(fd))
+        if (!signals_take(fd).is_stop || signals_take(fd).is_stop)
             return 2;
         (void)raise(SIGCHLD);
-        if (signals_take_stop(fd))
+        if (signals_take(fd).is_stop)
             return 3;
         if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
             return 4;
@@ -173,6 +183,43 @@ static void test_stop(void **state)
 {
     (void)state;
     in_process(check_stop);
+}
+
+/* SIGHUP asks for new settings, and tells who has sent it; it is no stop, and a stop is not that.
+ */
+static int check_reload(void)
+{
+    signals_init();
+    (void)kill(getpid(), SIGHUP);
+    int fd = signals_open();
+    struct signals_taken taken = signals_take(fd);
+    if (!taken.is_reload || taken.is_stop || taken.uid != getuid())
+        return 1;
+    (void)raise(SIGTERM);
+    taken = signals_take(fd);
+    if (taken.is_reload || !taken.is_stop)
+        return 2;
+    (void)raise(SIGTERM);
+    (void)kill(getpid(), SIGHUP);
+    taken = signals_take(fd);
+    return taken.is_reload && taken.is_stop ? 0 : 3;
+}
+
+/* Where it was ignored, it stays so: whoever started the server wants it to outlive a terminal. */
+static int check_ignored_reload(void)
+{
+    (void)signal(SIGHUP, SIG_IGN);
+    signals_init();
+    int fd = signals_open();
+    (void)kill(getpid(), SIGHUP);
+    return signals_take(fd).is_reload ? 1 : 0;
+}
+
+static void test_reload(void **state)
+{
+    (void)state;
+    in_process(check_reload);
+    in_process(check_ignored_reload);
 }
 
 /* Without a free descriptor there is an error. */
@@ -194,7 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),         cmocka_unit_test(test_handler),
         cmocka_unit_test(test_sigchld),       cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_no_descriptor),
+        cmocka_unit_test(test_no_descriptor), cmocka_unit_test(test_reload),
     };
 
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);

@@ -4,11 +4,15 @@
  */
 #include "cmocka_all.h"
 #include "coordinator.h"
+#include "draw.h"
+#include "draws.h"
 #include "ledger_process.h"
 #include "log.h"
+#include "settings.h"
 #include "signals.h"
 #include "store_csv.h"
 #include "supervisor.h"
+#include "supervisor_link.h"
 #include "tmpdir.h"
 #include "worker.h"
 
@@ -21,11 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LIVES_MAX 8
+#define ASKS_MAX 4
 #define WAIT_S 30 /* for anything, on a busy machine */
 
 /* What one life of the ledger is like. */
@@ -40,6 +46,24 @@ enum life {
     LIFE_DRAWN      /* recovers a draw that was held, the same */
 };
 
+/* What a coordinator does besides waiting for SIGTERM. */
+enum asks {
+    ASKS_NOTHING,
+    ASKS_COMMIT,     /* asks for a movement, and commits it when it is prepared */
+    ASKS_CANCEL,     /* takes it back when it is prepared, then asks again and commits */
+    ASKS_TWICE,      /* asks for a second one before it commits the first */
+    ASKS_DIE,        /* is killed when it is prepared */
+    ASKS_COMMIT_DIE, /* commits it and is killed */
+    ASKS_WAIT        /* neither commits nor ends before SIGTERM */
+};
+
+/* One life of the coordinator. */
+struct asking {
+    enum asks asks;
+    enum draw_phase phase; /* that it tells first; DRAW_NEW: nothing */
+    struct movement movement;
+};
+
 /* Shared with all processes of the server. */
 struct script {
     enum life lives[LIVES_MAX]; /* of the ledger, in their order; then the last one again */
@@ -48,9 +72,23 @@ struct script {
     unsigned ledger_stop;       /* which of these they were, from 1 */
     unsigned coordinator_stop;
     unsigned last_worker_stop;
-    atomic_uint acks;       /* of the draw, that ledgers have got */
-    atomic_bool hangs;      /* workers do not end at SIGTERM */
-    atomic_uint scanners;   /* that the coordinator was given */
+    atomic_uint acks;               /* of the draw, that ledgers have got */
+    atomic_bool hangs;              /* workers do not end at SIGTERM */
+    atomic_uint scanners;           /* that the coordinator was given */
+    struct asking asking[ASKS_MAX]; /* of the coordinators, in their order; then nothing */
+    atomic_uint coordinators;       /* lives begun */
+    atomic_uint prepared;           /* movements */
+    atomic_uint refused;
+    char reason[512];  /* of the last one that was refused */
+    uint32_t agencies; /* that the last ledger was given, like the next ones */
+    struct draw_terms terms;
+    uint32_t number;
+    char base[300];           /* the data directory that the last coordinator was given */
+    char draw_dir[400];       /* and the draw's */
+    char seal_key[64];        /* and the key */
+    enum status check_status; /* what store_csv_check() finds, like the next one */
+    struct draw_opened check_opened;
+    uint64_t check_bets;
     atomic_bool is_fd_open; /* a process has got descriptors that are not for it */
 };
 
@@ -58,9 +96,10 @@ static struct script *script;
 
 struct fixture {
     struct server_settings settings;
-    char *folder;
-    pid_t pid; /* of the supervisor; 0 = reaped */
-    int log;   /* the reading end of its stdout */
+    char *folder;     /* the data directory */
+    char config[300]; /* path of the settings' file, beside it */
+    pid_t pid;        /* of the supervisor; 0 = reaped */
+    int log;          /* the reading end of its stdout */
     char text[65536];
     size_t size;
 };
@@ -101,6 +140,8 @@ static void ledger_wait_ack(const struct ledger_config *config)
     atomic_fetch_add(&script->acks, 1);
 }
 
+static unsigned count_seqpackets(void);
+
 int ledger_run(const struct ledger_config *config)
 {
     unsigned number = atomic_fetch_add(&script->ledgers, 1);
@@ -111,6 +152,11 @@ int ledger_run(const struct ledger_config *config)
         .winners = 12,
     };
 
+    script->agencies = config->agencies;
+    script->number = config->winner_number;
+    script->terms = config->terms;
+    if (count_seqpackets() != 1)
+        script->is_fd_open = true;
     if (life == LIFE_NO_START)
         return ledger_fail(config, "it is damaged", LEDGER_EXIT_NO_START);
     if (life != LIFE_RECOVERS)
@@ -130,23 +176,97 @@ int ledger_run(const struct ledger_config *config)
     return 0;
 }
 
-/* The ledger's ends are not open in other processes. */
-static bool has_seqpacket(void)
+/* The ledger and the coordinator have one such socket each, to the supervisor; no process has
+ * another's, be it of another generation. */
+static unsigned count_seqpackets(void)
 {
+    unsigned count = 0;
+
     for (int fd = 3; fd < 64; fd++) {
         int type;
         socklen_t size = sizeof(type);
         if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET)
-            return true;
+            count++;
     }
-    return false;
+    return count;
+}
+
+static void coordinator_send(int fd, const struct supervisor_message *message)
+{
+    if (send(fd, message, sizeof(*message), 0) != (ssize_t)sizeof(*message))
+        _exit(92);
+}
+
+static void coordinator_ask(int fd, uint32_t number, const struct movement *movement)
+{
+    coordinator_send(fd, &(struct supervisor_message){
+                             .kind = SUPERVISOR_PREPARE, .number = number, .movement = *movement});
+}
+
+/* Waits for the answer to a PREPARE or COMMIT. */
+static bool coordinator_is_prepared(int fd, uint32_t number)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct supervisor_message message;
+
+    if (poll(&poll_fd, 1, WAIT_S * 1000) != 1 ||
+        !supervisor_message_is_valid(&message,
+                                     (size_t)recv(fd, &message, sizeof(message), MSG_TRUNC)) ||
+        message.number != number)
+        _exit(93);
+    if (message.kind == SUPERVISOR_REFUSED) {
+        memcpy(script->reason, message.reason.text, sizeof(script->reason));
+        atomic_fetch_add(&script->refused, 1);
+    } else {
+        atomic_fetch_add(&script->prepared, 1);
+    }
+    return message.kind == SUPERVISOR_PREPARED;
+}
+
+static void coordinator_act(int fd, const struct asking *asking)
+{
+    uint32_t number = 7;
+
+    if (asking->phase != DRAW_NEW)
+        coordinator_send(
+            fd, &(struct supervisor_message){.kind = SUPERVISOR_PHASE, .phase = asking->phase});
+    if (asking->asks == ASKS_NOTHING)
+        return;
+    coordinator_ask(fd, number, &asking->movement);
+    if (!coordinator_is_prepared(fd, number) || asking->asks == ASKS_WAIT)
+        return;
+    if (asking->asks == ASKS_DIE)
+        (void)raise(SIGKILL);
+    if (asking->asks == ASKS_CANCEL) {
+        coordinator_send(fd,
+                         &(struct supervisor_message){.kind = SUPERVISOR_CANCEL, .number = number});
+        coordinator_send(fd,
+                         &(struct supervisor_message){.kind = SUPERVISOR_COMMIT, .number = number});
+        (void)coordinator_is_prepared(fd, number); /* the commit is refused: it was taken back */
+        coordinator_ask(fd, ++number, &asking->movement);
+        (void)coordinator_is_prepared(fd, number);
+    }
+    if (asking->asks == ASKS_TWICE) {
+        coordinator_ask(fd, number + 1, &asking->movement);
+        (void)coordinator_is_prepared(fd, number + 1);
+    }
+    coordinator_send(fd, &(struct supervisor_message){.kind = SUPERVISOR_COMMIT, .number = number});
+    if (asking->asks == ASKS_COMMIT_DIE)
+        (void)raise(SIGKILL);
 }
 
 int coordinator_run(const struct coordinator_config *config)
 {
+    unsigned number = atomic_fetch_add(&script->coordinators, 1);
+
     script->scanners = config->scanners;
-    if (has_seqpacket())
+    (void)snprintf(script->base, sizeof(script->base), "%s", config->base_dir->path);
+    (void)snprintf(script->draw_dir, sizeof(script->draw_dir), "%s", config->data_dir->path);
+    (void)snprintf(script->seal_key, sizeof(script->seal_key), "%s", config->seal_key);
+    if (count_seqpackets() != 1)
         script->is_fd_open = true;
+    if (number < ASKS_MAX)
+        coordinator_act(config->supervisor_fd, &script->asking[number]);
     wait_for_sigterm();
     script->coordinator_stop = atomic_fetch_add(&script->stops, 1) + 1;
     return 0;
@@ -154,7 +274,7 @@ int coordinator_run(const struct coordinator_config *config)
 
 int worker_run(const struct worker_config *config)
 {
-    if (has_seqpacket() || fcntl(config->listen_fd, F_GETFD) < 0)
+    if (count_seqpackets() > 0 || fcntl(config->listen_fd, F_GETFD) < 0)
         script->is_fd_open = true;
     do
         wait_for_sigterm();
@@ -174,15 +294,53 @@ enum status store_csv_open(const struct store_csv_config *config, struct draw *d
     return STATUS_IO; /* our ledger opens none */
 }
 
+enum status store_csv_check(const struct data_dir *data_dir, struct draw *draw,
+                            struct store_csv_report *report, struct errbuf *err)
+{
+    struct draw_record record = {.type = DRAW_OPENED, .opened = script->check_opened};
+
+    (void)data_dir;
+    (void)report;
+    if (script->check_status != STATUS_OK)
+        errbuf_set(err, "it is damaged");
+    else if (draw_apply(draw, &record).status != STATUS_OK)
+        return STATUS_NOMEM;
+    draw->bets = script->check_bets;
+    return script->check_status;
+}
+
+/* Writes the settings' file: those of the fixture, and these lines. */
+static void write_config(const struct fixture *f, const char *lines)
+{
+    FILE *file = fopen(f->config, "we");
+
+    assert_non_null(file);
+    assert_true(fprintf(file,
+                        "[DEFAULT]\nSERVER_PORT = 0\nSERVER_IP = 127.0.0.1\n"
+                        "SERVER_WORKERS = 2\nLOGGING_LEVEL = DEBUG\nLOTTERY_DATA_DIR = %s\n%s",
+                        f->folder, lines) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The same, and takes them for the next server. */
+static void set(struct fixture *f, const char *lines)
+{
+    const struct settings_sources sources = {.path = f->config, .must_file_exist = true};
+    struct errbuf err = {{0}};
+
+    write_config(f, lines);
+    if (server_settings_load(&sources, &f->settings, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
 static int begin(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
     f->folder = tmpdir_make();
-    f->settings = (struct server_settings){
-        .ip = "127.0.0.1", .listen_backlog = 5, .workers = 2, .log_level = LOG_DEBUG};
-    (void)snprintf(f->settings.data_dir, sizeof(f->settings.data_dir), "%s", f->folder);
+    (void)snprintf(f->config, sizeof(f->config), "%s.ini", f->folder);
+    set(f, "");
     script = mmap(NULL, sizeof(*script), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(script != MAP_FAILED);
     *state = f;
@@ -204,6 +362,7 @@ static int end(void **state)
         continue;
     (void)close(f->log);
     (void)munmap(script, sizeof(*script));
+    (void)unlink(f->config);
     tmpdir_remove(f->folder);
     free(f);
     return 0;
@@ -226,7 +385,11 @@ static void start(struct fixture *f, const enum life *lives, size_t count)
         (void)signal(SIGCHLD, SIG_IGN); /* as a careless parent would leave it */
         signals_init();
         log_set_level(f->settings.log_level);
-        _exit(supervisor_run(&f->settings));
+        _exit(supervisor_run(&(struct supervisor_config){
+            .settings = &f->settings,
+            .listen_ip = f->settings.ip,
+            .sources = &(struct settings_sources){.path = f->config},
+        }));
     }
     assert_int_equal(close(fds[1]), 0);
     f->log = fds[0];
@@ -517,6 +680,524 @@ static void test_echo(void **state)
     assert_int_equal(count_of(f, "coordinator"), 0);
 }
 
+static void assert_current(const struct fixture *f, const char *expected)
+{
+    char text[100] = "";
+    char path[400];
+
+    (void)snprintf(path, sizeof(path), "%s/current", f->folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        assert_true(read(fd, text, sizeof(text) - 1) >= 0);
+        assert_int_equal(close(fd), 0);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void write_file(const struct fixture *f, const char *name, const char *text)
+{
+    char path[400];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", f->folder, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_folder(const struct fixture *f, const char *name)
+{
+    char path[400];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", f->folder, name);
+    assert_int_equal(mkdir(path, 0750), 0);
+}
+
+static bool has_folder(const struct fixture *f, const char *name)
+{
+    char path[400];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", f->folder, name);
+    return access(path, F_OK) == 0;
+}
+
+/* Forgets what was written so far, to look for what comes. */
+static void forget(struct fixture *f)
+{
+    f->size = 0;
+    memset(f->text, 0, sizeof(f->text));
+}
+
+static struct asking next_to(const char *id, enum asks asks)
+{
+    struct asking asking = {.asks = asks, .movement = {.kind = MOVEMENT_NEXT, .uid = 1234}};
+
+    (void)snprintf(asking.movement.id, sizeof(asking.movement.id), "%s", id);
+    return asking;
+}
+
+#define ALL_STARTED 4 /* lines `start_process` of a generation */
+
+/* A draw with an id has its own folder, and is in force from its beginning on. Without an id nothing
+ * is written about it. */
+static void test_draw_folder(void **state)
+{
+    struct fixture *f = *state;
+    char path[400];
+
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    wait_line(f, "process: coordinator", 1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "");
+    assert_string_equal(script->draw_dir, script->base);
+    assert_string_equal(script->terms.id, "");
+    assert_int_equal(close(f->log), 0);
+    forget(f);
+
+    set(f, "LOTTERY_DRAW_ID = a1\nLOTTERY_SEAL_KEY = the.key\n");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "a1\n");
+    (void)snprintf(path, sizeof(path), "%s/a1", script->base);
+    assert_string_equal(script->draw_dir, path);
+    assert_string_equal(script->seal_key, "the.key");
+    assert_string_equal(script->terms.id, "a1");
+    assert_int_equal(count_of(f, "WARNING"), 0);
+}
+
+/* What `current` says goes before the setting, with a warning; the folder has to be there. */
+static void test_current_wins(void **state)
+{
+    struct fixture *f = *state;
+
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    write_file(f, "current", "b2\n");
+    start(f, NULL, 0);
+    assert_int_equal(finish(f), 1);
+    assert_non_null(strstr(f->text, "/b2: No such file or directory\n"));
+    assert_int_equal(script->ledgers, 0);
+    assert_int_equal(close(f->log), 0);
+    forget(f);
+
+    make_folder(f, "b2");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(stop(f), 0);
+    assert_string_equal(script->terms.id, "b2");
+    assert_non_null(strstr(f->text, "WARNING  action: config | result: success | reason: the file "
+                                    "current goes before LOTTERY_DRAW_ID | setting: a1 | "
+                                    "current: b2\n"));
+    assert_current(f, "b2\n");
+    assert_false(has_folder(f, "a1"));
+}
+
+/* A `current` that is not an id, or a link for a folder: no start. */
+static void test_bad_current(void **state)
+{
+    struct fixture *f = *state;
+    char path[400];
+
+    write_file(f, "current", "../elsewhere\n");
+    start(f, NULL, 0);
+    assert_int_equal(finish(f), 1);
+    assert_non_null(
+        strstr(f->text, "CRITICAL action: start | result: fail | reason: data directory "));
+    assert_non_null(strstr(f->text, ": current: it is not the id of a draw in one line: write the "
+                                    "id of the draw in force into it\n"));
+    assert_int_equal(close(f->log), 0);
+    forget(f);
+
+    write_file(f, "current", "a1\n");
+    (void)snprintf(path, sizeof(path), "%s/a1", f->folder);
+    assert_int_equal(symlink("/tmp", path), 0);
+    start(f, NULL, 0);
+    assert_int_equal(finish(f), 1);
+    assert_non_null(strstr(f->text, "/a1: it is not a folder, or a symbolic link"));
+    assert_int_equal(script->ledgers, 0);
+}
+
+/* What the settings say of a draw reaches the ledger; an operator's draw has no number before. */
+static void test_manual_terms(void **state)
+{
+    struct fixture *f = *state;
+
+    set(f, "LOTTERY_DRAW = manual\nLOTTERY_CLOSE_AT = 2026-11-25T21:00:00Z\n");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->terms.mode, DRAW_MANUAL);
+    assert_true(script->terms.has_seal);
+    assert_true(script->terms.close_at_s == 1795640400);
+    assert_int_equal(script->number, 0);
+    assert_int_equal(close(f->log), 0);
+    forget(f);
+
+    set(f, "LOTTERY_WINNER_NUMBER = 55\n");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->terms.mode, DRAW_AUTO);
+    assert_false(script->terms.has_seal);
+    assert_int_equal(script->number, 55);
+}
+
+/* SIGHUP: all children are replaced, in good order, and follow the new settings; the socket stays
+ * open. */
+static void test_hangup(void **state)
+{
+    struct fixture *f = *state;
+    char expected[100];
+
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(script->agencies, 5);
+    write_config(f, "LOTTERY_DRAW_ID = a1\nLOTTERY_AGENCIES = 7\n");
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED);
+    (void)snprintf(expected, sizeof(expected),
+                   "INFO     action: recarga | result: success | uid: %u\n", (unsigned)getuid());
+    assert_int_equal(count_of(f, expected), 1);
+    assert_int_equal(script->agencies, 7);
+    assert_int_equal(script->last_worker_stop, 2);
+    assert_int_equal(script->coordinator_stop, 3);
+    assert_int_equal(script->ledger_stop, 4);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(count_of(f, "action: listen"), 1);
+    assert_int_equal(count_of(f, "close_listener"), 1);
+    assert_int_equal(count_of(f, "action: close_process | result: success"), 2 * ALL_STARTED);
+    assert_int_equal(count_of(f, "result: fail"), 0);
+    assert_int_equal(count_of(f, "agencies: 7"), 1); /* the line `config` */
+    assert_current(f, "a1\n");
+}
+
+static void hang_up(struct fixture *f, const char *lines, const char *reason)
+{
+    forget(f);
+    write_config(f, lines);
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "WARNING  action: recarga | result: fail | reason: ", 1);
+    if (strstr(f->text, reason) == NULL)
+        fail_msg("\"%s\" is not in: %s", reason, f->text);
+}
+
+/* Bad settings, and some that cannot change: nothing happens but a line. */
+static void test_hangup_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    hang_up(f, "LOTTERY_AGENCIES = x\n", ".ini:7: LOTTERY_AGENCIES: \"x\" is not a number");
+    hang_up(f, "LOTTERY_AGENCIES = 4\n", "LOTTERY_AGENCIES is 4: this draw has 5");
+    hang_up(f, "SERVER_LISTEN_BACKLOG = 6\n", "SERVER_LISTEN_BACKLOG cannot change while");
+    hang_up(f, "LOTTERY_DRAW_ID = a1\n", "LOTTERY_DRAW_ID cannot change in a draw");
+    assert_false(has_folder(f, "a1"));
+    assert_int_equal(unlink(f->config), 0);
+    assert_int_equal(mkfifo(f->config, 0600), 0);
+    forget(f);
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, ".ini: only a regular file can be read again | uid: ", 1);
+    assert_int_equal(script->ledgers, 1);
+    assert_int_equal(script->stops, 0);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->stops, ALL_STARTED);
+}
+
+/* In mode echo there are workers to replace. */
+static void test_hangup_echo(void **state)
+{
+    struct fixture *f = *state;
+
+    set(f, "SERVER_MODE = echo\n");
+    start(f, NULL, 0);
+    wait_line(f, "action: start_process", 2);
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "action: start_process", 4);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(count_of(f, "action: recarga | result: success"), 1);
+    assert_int_equal(script->ledgers, 0);
+}
+
+/* The ledger does not begin with the new settings: the old ones come back. */
+static void test_hangup_fails(void **state)
+{
+    static const enum life lives[] = {LIFE_GOOD, LIFE_NO_START, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    start(f, lives, 3);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    write_config(f, "LOTTERY_AGENCIES = 7\n");
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "ERROR    action: recarga | result: fail | reason: data directory ", 1);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED + 1);
+    assert_non_null(strstr(f->text, ": it is damaged | uid: "));
+    assert_int_equal(script->agencies, 5);
+    assert_int_equal(script->ledgers, 3);
+    /* and so it is with the next attempt */
+    script->lives[3] = LIFE_GOOD;
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "action: recarga | result: success", 1);
+    wait_line(f, "action: start_process", 3 * ALL_STARTED + 1);
+    assert_int_equal(script->agencies, 7);
+    assert_int_equal(stop(f), 0);
+}
+
+/* The next draw: its own folder, terms and settings; `current` names it once it has begun. */
+static void test_next(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+    char path[400];
+
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    script->asking[0].movement.close_at_s = 4102444800;
+    set(f, "LOTTERY_DRAW_ID = a1\nLOTTERY_DRAW = manual\n");
+    write_config(f, "LOTTERY_DRAW_ID = a1\nLOTTERY_DRAW = manual\nLOTTERY_SEAL = no\n"
+                    "LOTTERY_AGENCIES = 3\n");
+    start(f, lives, 2);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED);
+    wait_line(f, "INFO     action: siguiente_sorteo | result: success | sorteo: b2 | uid: 1234\n",
+              1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "b2\n");
+    assert_true(has_folder(f, "a1"));
+    (void)snprintf(path, sizeof(path), "%s/b2", script->base);
+    assert_string_equal(script->draw_dir, path);
+    assert_string_equal(script->terms.id, "b2");
+    assert_true(script->terms.close_at_s == 4102444800);
+    assert_false(script->terms.has_seal);
+    assert_int_equal(script->agencies, 3);
+    assert_int_equal(script->prepared, 1);
+    assert_int_equal(count_of(f, "action: listen"), 1);
+    assert_int_equal(count_of(f, "result: fail"), 0);
+}
+
+/* One coordinator that asks, is refused, and changes nothing. */
+static void refuse(struct fixture *f, const struct asking *asking, enum life life,
+                   const char *lines, const char *reason)
+{
+    script->asking[0] = *asking;
+    script->coordinators = 0;
+    script->lives[0] = life;
+    script->ledgers = 0;
+    script->refused = 0;
+    set(f, lines);
+    start(f, NULL, 0);
+    wait_line(f, "WARNING  action: siguiente_sorteo | result: fail | sorteo: ", 1);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->ledgers, 1);
+    assert_int_equal(script->refused, 1);
+    if (strstr(f->text, reason) == NULL || strstr(script->reason, reason) == NULL)
+        fail_msg("\"%s\" is not in \"%s\" or in: %s", reason, script->reason, f->text);
+    assert_int_equal(close(f->log), 0);
+    f->log = -1;
+    forget(f);
+}
+
+/* What is wrong is found before anything is stopped. */
+static void test_next_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct asking asking = next_to("b2", ASKS_COMMIT);
+
+    refuse(f, &asking, LIFE_GOOD, "LOTTERY_DRAW_ID = a1\n",
+           "the draw in force has not been held yet");
+    assert_false(has_folder(f, "b2"));
+    asking.movement.close_at_s = 4102444800;
+    refuse(f, &asking, LIFE_DRAWN, "LOTTERY_DRAW_ID = a1\n",
+           "only a draw that an operator runs has a closing time");
+    asking.movement.close_at_s = 1;
+    refuse(f, &asking, LIFE_DRAWN, "LOTTERY_DRAW_ID = a1\nLOTTERY_DRAW = manual\n",
+           "the closing time has passed already");
+    assert_false(has_folder(f, "b2"));
+    asking = next_to("a1", ASKS_COMMIT);
+    refuse(f, &asking, LIFE_DRAWN, "LOTTERY_DRAW_ID = a1\n",
+           "a1 is the draw in force: choose another id");
+    assert_current(f, "a1\n");
+}
+
+/* A name that is another draw's, or a file's. */
+static void test_next_taken(void **state)
+{
+    struct fixture *f = *state;
+    const struct asking asking = next_to("b2", ASKS_COMMIT);
+
+    make_folder(f, "b2");
+    write_file(f, "b2/bets.csv", "1,Ana,Paz,1,1999-03-17,7574\r\n");
+    refuse(f, &asking, LIFE_DRAWN, "", "/b2: it has a draw already: choose another id");
+    write_file(f, "b2/bets.csv", "");
+    write_file(f, "b2/bets.journal", "x");
+    script->check_status = STATUS_DAMAGED;
+    refuse(f, &asking, LIFE_DRAWN, "", "/b2: it is damaged");
+    script->check_status = STATUS_OK;
+    script->check_opened = (struct draw_opened){.agencies = 5, .winner_number = 7574};
+    strcpy(script->check_opened.terms.id, "b2");
+    script->check_bets = 1;
+    refuse(f, &asking, LIFE_DRAWN, "", "/b2: it has a draw already: choose another id");
+    script->check_bets = 0;
+    refuse(f, &asking, LIFE_DRAWN, "LOTTERY_AGENCIES = 4\n", "/b2: it has a draw already");
+    write_file(f, "c3", "");
+    const struct asking other = next_to("c3", ASKS_COMMIT);
+    refuse(f, &other, LIFE_DRAWN, "", "/c3: it is not a folder, or a symbolic link");
+    assert_current(f, "");
+}
+
+/* What an attempt has left that ended before `current` was replaced is the next draw all the same.
+ */
+static void test_next_leftover(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    make_folder(f, "b2");
+    write_file(f, "b2/bets.journal", "x");
+    script->check_opened = (struct draw_opened){.agencies = 5, .winner_number = 7574};
+    strcpy(script->check_opened.terms.id, "b2");
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    start(f, lives, 2);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "b2\n");
+}
+
+/* The next ledger cannot begin: the draw before comes back, and stays in force; also after a stop
+ * and a start. */
+static void test_next_fails(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_NO_START, LIFE_DRAWN};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    start(f, lives, 3);
+    wait_line(f,
+              "ERROR    action: siguiente_sorteo | result: fail | sorteo: b2 | reason: data "
+              "directory ",
+              1);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED + 1);
+    assert_non_null(strstr(f->text, "/b2: it is damaged | uid: 1234\n"));
+    assert_current(f, "a1\n");
+    assert_string_equal(script->terms.id, "a1");
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(count_of(f, "sorteo | result: success"), 0);
+}
+
+/* What is taken back is undone, cannot be committed, and can be asked for again. */
+static void test_cancel(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_CANCEL);
+    start(f, lives, 2);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->prepared, 2);
+    assert_int_equal(script->refused, 1);
+    assert_string_equal(script->reason, "it is not prepared any more");
+}
+
+static bool has_two_prepared(void)
+{
+    return script->prepared == 2;
+}
+
+/* While one is prepared, another one is refused, also one that a signal asks for. */
+static void test_two_movements(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_TWICE);
+    script->asking[1] = next_to("c3", ASKS_WAIT);
+    start(f, lives, 3);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
+    assert_string_equal(script->reason, "another movement is under way");
+    wait_until(has_two_prepared);
+    assert_true(has_folder(f, "c3"));
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f,
+              "action: recarga | result: fail | reason: another movement is under way | uid: ", 1);
+    assert_int_equal(stop(f), 0);
+    assert_false(has_folder(f, "c3"));
+    assert_current(f, "b2\n");
+}
+
+/* It dies before it commits: undone, and the next coordinator can ask. */
+static void test_coordinator_dies(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_DIE);
+    script->asking[1] = next_to("c3", ASKS_COMMIT);
+    start(f, lives, 2);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: c3", 1);
+    assert_int_equal(stop(f), 0);
+    assert_non_null(strstr(f->text, "ERROR    action: siguiente_sorteo | result: fail | sorteo: b2 "
+                                    "| reason: the coordinator has ended before the act was "
+                                    "recorded | uid: 1234\n"));
+    assert_false(has_folder(f, "b2"));
+    assert_current(f, "c3\n");
+}
+
+/* What it has committed takes place, whatever becomes of it. */
+static void test_coordinator_commits_and_dies(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_COMMIT_DIE);
+    start(f, lives, 2);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "b2\n");
+}
+
+static bool has_second_ledger(void)
+{
+    return script->ledgers > 1;
+}
+
+/* A stop while the next ledger begins: the server stops, and the draw before is in force. */
+static void test_stop_in_a_movement(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_RECOVERS};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    start(f, lives, 2);
+    wait_until(has_second_ledger);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "a1\n");
+    assert_int_equal(count_of(f, "siguiente_sorteo"), 0);
+    assert_int_equal(count_of(f, "result: fail"), 0);
+}
+
+/* Once it is told that the draw is closed, no more agencies are taken. */
+static void test_phase(void **state)
+{
+    struct fixture *f = *state;
+
+    script->asking[0].phase = DRAW_CLOSED;
+    script->asking[0].asks = ASKS_WAIT; /* an answer shows that the phase has arrived */
+    script->asking[0].movement.kind = MOVEMENT_RELOAD;
+    set(f, "");
+    write_config(f, "LOTTERY_AGENCIES = 6\n");
+    start(f, NULL, 0);
+    wait_line(f,
+              "WARNING  action: recarga | result: fail | reason: LOTTERY_AGENCIES is 6: this draw "
+              "has 5, and takes no more since it was closed: set it back | uid: 0\n",
+              1);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->refused, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -534,6 +1215,25 @@ int main(void)
         CASE(test_sorteo),
         CASE(test_hanging_workers),
         CASE(test_echo),
+        CASE(test_draw_folder),
+        CASE(test_current_wins),
+        CASE(test_bad_current),
+        CASE(test_manual_terms),
+        CASE(test_hangup),
+        CASE(test_hangup_refused),
+        CASE(test_hangup_echo),
+        CASE(test_hangup_fails),
+        CASE(test_next),
+        CASE(test_next_refused),
+        CASE(test_next_taken),
+        CASE(test_next_leftover),
+        CASE(test_next_fails),
+        CASE(test_cancel),
+        CASE(test_two_movements),
+        CASE(test_coordinator_dies),
+        CASE(test_coordinator_commits_and_dies),
+        CASE(test_stop_in_a_movement),
+        CASE(test_phase),
     };
 
     return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);
