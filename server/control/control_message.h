@@ -1,0 +1,26 @@
+/* control_message.h - the answers of proto/control.proto, as frames. Pure. */
+#ifndef LOTTERY_CONTROL_MESSAGE_H
+#define LOTTERY_CONTROL_MESSAGE_H
+
+#include "control.h"
+#include "frame.h"
+
+#include <stdint.h>
+
+/* Each writes one frame to `out` and returns its size. What does not fit into a message by its
+ * length is cut; none of them allocates or fails. */
+
+/* `text` as in control_end(); it is made safe, as a value of the log is. */
+size_t control_message_result(enum control_result result, const char *text, uint64_t instance,
+                              uint8_t out[FRAME_MAX_SIZE]);
+
+size_t control_message_status(const struct control_status *status, uint64_t instance,
+                              uint8_t out[FRAME_MAX_SIZE]);
+
+/* At most CONTROL_PAGE_MAX rows. */
+size_t control_message_agencies(const struct control_agency *rows, size_t count,
+                                uint8_t out[FRAME_MAX_SIZE]);
+size_t control_message_winners(const struct control_winner *rows, size_t count,
+                               uint8_t out[FRAME_MAX_SIZE]);
+
+#endif
