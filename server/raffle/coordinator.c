@@ -17,8 +17,13 @@
 #include "log.h"
 #include "log_output.h"
 #include "log_watch.h"
+#include "operator.h"
 #include "scan_job.h"
+#include "signing_key.h"
 #include "stop_signals.h"
+
+#include <limits.h>
+#include <stdio.h>
 
 #define FIRST_RETRY_MS 1000
 #define MAX_RETRY_MS 30000
@@ -31,6 +36,9 @@ struct coordinator {
     struct scan_job scan_job;
     struct ledger_op op; /* of the step that is begun: close, submit or confirm */
     struct backoff backoff;
+    struct operator operator;
+    char socket[PATH_MAX]; /* of the operator */
+    struct signing_key key;
     struct stop_signals signals;
     struct log_watch log; /* writes log lines that stdout did not take at once */
     uv_timer_t pause;
@@ -58,11 +66,38 @@ static void coordinator_on_end(struct coordinator *self, enum status status,
 static void coordinator_on_news(void *owner)
 {
     struct coordinator *self = owner;
+    const struct ledger_news *news = coordinator_news(self);
     const struct errbuf err = {{0}};
 
-    if (!self->is_stopping)
-        coordinator_follow(self, coordinator_core_on_news(&self->core, coordinator_news(self)),
-                           &err);
+    if (self->is_stopping)
+        return;
+    if (news->terms.has_seal)
+        signing_key_prepare(&self->key);
+    operator_on_news(&self->operator);
+    coordinator_follow(self, coordinator_core_on_news(&self->core, news), &err);
+}
+
+static const char *coordinator_refuses_number(void *owner)
+{
+    const struct coordinator *self = owner;
+
+    return coordinator_core_refusal(&self->core, coordinator_news(self));
+}
+
+static void coordinator_give_number(void *owner, const struct draw_order *order)
+{
+    struct coordinator *self = owner;
+    const struct errbuf err = {{0}};
+
+    coordinator_follow(self, coordinator_core_on_order(&self->core, coordinator_news(self), order),
+                       &err);
+}
+
+static const char *coordinator_vkey(void *owner)
+{
+    const struct coordinator *self = owner;
+
+    return self->key.vkey[0] != '\0' ? self->key.vkey : NULL;
 }
 
 static void coordinator_on_pause_end(uv_timer_t *timer)
@@ -212,6 +247,7 @@ static void coordinator_follow(struct coordinator *self, struct coordinator_deci
                                const struct errbuf *err)
 {
     coordinator_log(decision.note, decision.files, err);
+    operator_on_order(&self->operator, decision.order, err->text);
     if (decision.has_succeeded)
         backoff_reset(&self->backoff);
     switch (decision.step) {
@@ -248,6 +284,7 @@ static void coordinator_on_stop(void *context)
     self->is_stopping = true;
     log_output_stop();
     scan_job_cancel(&self->scan_job);
+    operator_close(&self->operator);
     ledger_client_close(self->client);
     uv_close((uv_handle_t *)&self->pause, NULL);
     stop_signals_close(&self->signals);
@@ -262,15 +299,40 @@ static void coordinator_init(struct coordinator *self)
     self->pause.data = self;
     self->backoff = (struct backoff){FIRST_RETRY_MS, MAX_RETRY_MS, 0};
     coordinator_core_init(&self->core);
+    signing_key_init(&self->key, config->base_dir, config->seal_key);
     scan_job_init(&self->scan_job, &(struct scan_job_config){
                                        .loop = &self->loop,
                                        .data_dir = config->data_dir,
                                        .scanners = config->scanners,
+                                       .key_dir_fd = self->key.dir_fd,
+                                       .key_path = self->key.path,
                                        .open_files = coordinator_open_files,
                                        .take_files = coordinator_take_files,
                                        .on_done = coordinator_on_job_done,
                                        .owner = self,
                                    });
+}
+
+static enum status coordinator_start_operator(struct coordinator *self, struct errbuf *err)
+{
+    const struct coordinator_config *config = self->config;
+
+    (void)snprintf(self->socket, sizeof(self->socket), "%s/" CONTROL_SOCKET,
+                   config->base_dir->path);
+    enum status status = operator_start(&self->operator, &(struct operator_config){
+                                            .loop = &self->loop,
+                                            .client = self->client,
+                                            .data_dir = config->data_dir,
+                                            .socket = self->socket,
+                                            .supervisor_fd = config->supervisor_fd,
+                                            .refuses_number = coordinator_refuses_number,
+                                            .give_number = coordinator_give_number,
+                                            .vkey = coordinator_vkey,
+                                            .owner = self,
+                                        });
+    if (status != STATUS_OK)
+        errbuf_set(err, "the operator's socket: %s", status_text(status));
+    return status;
 }
 
 static enum status coordinator_start(struct coordinator *self, struct errbuf *err)
@@ -285,7 +347,7 @@ static enum status coordinator_start(struct coordinator *self, struct errbuf *er
         errbuf_set(err, "cannot watch the log");
         return STATUS_IO;
     }
-    return ledger_client_create(
+    enum status status = ledger_client_create(
         &(struct ledger_client_config){
             .loop = &self->loop,
             .address = &self->config->ledger,
@@ -296,6 +358,7 @@ static enum status coordinator_start(struct coordinator *self, struct errbuf *er
             .owner = self,
         },
         &self->client, err);
+    return status == STATUS_OK ? coordinator_start_operator(self, err) : status;
 }
 
 static int coordinator_fail(const char *reason)
@@ -316,6 +379,7 @@ int coordinator_run(const struct coordinator_config *config)
     if (coordinator_start(&self, &err) != STATUS_OK)
         return coordinator_fail(err.text);
     (void)uv_run(&self.loop, UV_RUN_DEFAULT);
+    operator_fini(&self.operator);
     if (uv_loop_close(&self.loop) != 0)
         return coordinator_fail("handles left open");
     return 0;

@@ -7,6 +7,7 @@
 #include "cmocka_all.h"
 #include "coordinator.h"
 #include "ledger_client.h"
+#include "operator.h"
 #include "scan_job.h"
 #include "stop_signals.h"
 
@@ -204,6 +205,36 @@ enum status ledger_client_result(struct ledger_client *client, struct ledger_op 
     _exit(WRONG_CALL);
 }
 
+enum status operator_start(struct operator* self, const struct operator_config *config)
+{
+    (void)self;
+    (void)config;
+    return STATUS_OK;
+}
+
+void operator_on_news(struct operator* self)
+{
+    (void)self;
+}
+
+void operator_on_order(struct operator* self, enum coordinator_order order, const char *reason)
+{
+    (void)self;
+    (void)reason;
+    if (order != COORDINATOR_ORDER_NONE)
+        _exit(WRONG_CALL); /* nobody has given a number */
+}
+
+void operator_close(struct operator* self)
+{
+    (void)self;
+}
+
+void operator_fini(struct operator* self)
+{
+    (void)self;
+}
+
 void scan_job_init(struct scan_job *job, const struct scan_job_config *config)
 {
     (void)job;
@@ -246,7 +277,8 @@ void scan_job_cancel(struct scan_job *job)
 /* In the child. */
 static void run_child(const struct answer *answers, int out)
 {
-    const struct coordinator_config config = {.scanners = 2};
+    const struct data_dir dir = {.path = ".", .fd = -1};
+    const struct coordinator_config config = {.base_dir = &dir, .scanners = 2};
 
     if (dup2(out, STDOUT_FILENO) < 0)
         _exit(WRONG_CALL);
