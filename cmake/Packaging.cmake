@@ -2,8 +2,10 @@ include(GNUInstallDirs)
 install(FILES server/config.ini client/config.yaml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md proto/lottery.proto
+              proto/control.proto
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md
+              docs/operator.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright) # Debian's name for it
 

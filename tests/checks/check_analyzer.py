@@ -12,7 +12,7 @@ import sys
 
 from check_headers import ROOT, include_flags
 
-OURS = [ROOT / top for top in ("common", "server", "client")]
+OURS = [ROOT / top for top in ("common", "server", "client", "ctl")]
 WRITTEN_FOR = "12"  # other versions find other things
 # Unoptimized: code that the optimizer removes is not analysed. FORTIFY would only warn about that.
 FLAGS = ["-fanalyzer", "-Werror", "-O0", "-S", "-o", "/dev/null"]

@@ -10,4 +10,4 @@ cppcheck --project="$1/compile_commands.json" -i "$PWD/gen" -i "$PWD/tests" -j "
     --enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression \
     -DPROTOBUF_C_VERSION_NUMBER=1004000 -DPROTOBUF_C_MIN_COMPILER_VERSION=1004000
-echo "cppcheck: $(find common server client -name '*.c' | wc -l) files"
+echo "cppcheck: $(find common server client ctl -name '*.c' | wc -l) files"

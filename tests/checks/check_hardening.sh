@@ -10,7 +10,7 @@ holds() {
     faults=$((faults + 1))
 }
 
-for program in lottery-server lottery-agency; do
+for program in lottery-server lottery-agency lottery-ctl; do
     file=$1/$program
     [ -e "$file" ] || {
         echo "skipped: $file is not built (cmake --build --preset release)"
@@ -26,5 +26,5 @@ for program in lottery-server lottery-agency; do
     holds "$symbols" ' __stack_chk_fail' 'no stack protector'
     holds "$symbols" ' __(memcpy|snprintf|vsnprintf)_chk' 'compiled without _FORTIFY_SOURCE'
 done
-echo "hardening: 2 programs, $faults faults"
+echo "hardening: 3 programs, $faults faults"
 [ $faults -eq 0 ]

@@ -30,7 +30,7 @@ def main():
     for entry in entries:
         flags = by_folder.setdefault(pathlib.Path(entry["file"]).parent, [])
         flags += [flag for flag in include_flags(entry["command"]) if flag not in flags]
-    headers = [path for top in ("common", "server", "client", "tests")
+    headers = [path for top in ("common", "server", "client", "ctl", "tests")
                for path in sorted((ROOT / top).rglob("*.h"))]
     faults = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -8,12 +8,12 @@ trap 'rm -rf "$folder"' EXIT
 
 # check_tree ROOT: programs that run, and files to begin with.
 check_tree() {
-    for name in lottery-server lottery-agency; do
+    for name in lottery-server lottery-agency lottery-ctl; do
         "$1/usr/bin/$name" --version | grep -E "^$name [0-9]+\.[0-9]+\.[0-9]+$"
     done
     doc=$(dirname "$(find "$1/usr/share/doc" -name README.md)")
-    for name in README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md copyright lottery.proto \
-        docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md \
+    for name in README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md copyright lottery.proto control.proto \
+        docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md docs/operator.md \
         examples/config.ini examples/config.yaml; do
         [ -s "$doc/$name" ] || {
             echo "missing: $name in $doc"
@@ -40,7 +40,7 @@ check_tree "$folder/destdir"
     exit 1
 }
 deb=$(echo "$folder"/packages/national-lottery_*.deb)
-dpkg-deb -c "$deb" | grep -E ' \./usr/bin/lottery-(server|agency)$'
+[ "$(dpkg-deb -c "$deb" | grep -cE ' \./usr/bin/lottery-(server|agency|ctl)$')" = 3 ]
 dpkg-deb -f "$deb" Depends | grep -E 'libuv1.*'
 dpkg-deb -x "$deb" "$folder/unpacked"
 check_tree "$folder/unpacked"

@@ -21,7 +21,7 @@ LAYERS = ROOT / "cmake" / "layers.txt"
 DOCUMENT = ROOT / "ARCHITECTURE.md"
 DRAWING = re.compile("(<!-- layers:begin -->\n)(.*?)(<!-- layers:end -->)", re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.M)
-PROGRAMS = ("server", "client")
+PROGRAMS = ("server", "client", "ctl")
 
 PURE = ("common/base", "common/config", "common/bet", "server/lottery")
 FORBIDDEN = (
@@ -54,7 +54,7 @@ class Sources:
     """Our files, and what they include of each other."""
 
     def __init__(self, layers):
-        self.files = [path.relative_to(ROOT) for top in ("gen", "common", "client", "server")
+        self.files = [path.relative_to(ROOT) for top in ("gen", "common", "client", "server", "ctl")
                       for path in sorted((ROOT / top).rglob("*.[ch]"))]
         self.paths = {path.name: path for path in self.files}
         self.layers = layers

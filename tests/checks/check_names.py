@@ -8,7 +8,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOPS = ("common", "server", "client")
+TOPS = ("common", "server", "client", "ctl")
 # A definition begins in the first column, and its body's brace stands there, too.
 DEFINITION = re.compile(r"^[a-z][\w *]*?\b(\w+)\([^;{}]*\)\n\{", re.M)
 

@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cd "$root"
-cp -r CMakeLists.txt cmake proto gen common server client "$copy"
+cp -r CMakeLists.txt cmake proto gen common server client ctl "$copy"
 cd "$copy"
 
 # build: configures if need be, and compiles.
