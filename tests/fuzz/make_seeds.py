@@ -10,11 +10,26 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
+import control_wire  # noqa: E402
+from control_wire import pb as control_pb  # noqa: E402
 from wire import bet, frame, pb  # noqa: E402
 
 NEW_BETS, ACK, FINISHED, WINNERS = pb.OPCODE_NEW_BETS, pb.OPCODE_ACK, pb.OPCODE_FINISHED, \
     pb.OPCODE_WINNERS
 SECOND, ENDS, HANG_UP, FULL, SLOW, RAFFLE, NO_FRAME, LOST = (1 << i for i in range(8))
+
+
+PEER_2, WAITS, BACKEND_ENDS, REFUSES, READS, LEAVES, STOPS, SMALL_PAGES = (1 << i for i in range(8))
+
+
+def operators(*steps_taken):
+    """Steps of the control target: what happens, and the commands (or bytes) that a peer sends."""
+    steps_of_peers = b""
+    for around, *commands in steps_taken:
+        data = b"".join(command if isinstance(command, bytes) else
+                        frame(control_wire.OPCODES[type(command)], command) for command in commands)
+        steps_of_peers += bytes([around, len(data)]) + data
+    return steps_of_peers
 
 
 def new_bets(agency, offset=0, bets=()):
@@ -167,6 +182,20 @@ SEEDS = {
               (ENDS, ONE)),
         steps((ENDS, new_bets(1, 0, [bet(first="Jos\u00e9", last='"', number=0)] * 40)),
               (ENDS, new_bets(1, 20, [bet("8")] * 40))),
+    ],
+    "control": [
+        operators((READS, control_pb.GetStatus()), (READS, control_pb.Close()),
+                  (READS, control_pb.Draw(number=7574, source="bolillero")),
+                  (READS | SMALL_PAGES, control_pb.Next(draw="x-1", close_at=1700000000)),
+                  (READS | REFUSES, control_pb.Reload()), (READS | LEAVES,)),
+        operators((0, control_pb.ListAgencies()), (READS,), (READS,), (READS,), (READS,),
+                  (PEER_2 | SMALL_PAGES, control_pb.ListWinners()), (PEER_2 | READS | STOPS,)),
+        operators((WAITS, control_pb.Close()), (PEER_2 | WAITS, control_pb.ListWinners()),
+                  (PEER_2 | LEAVES | BACKEND_ENDS,), (BACKEND_ENDS,), (READS, b"\1\0"),
+                  (0, b"\0\0\0")),
+        operators((WAITS, control_pb.Draw(), control_pb.GetStatus()), (0, b"GET / HTTP/1.1"),
+                  (0, control_pb.Draw(number=10000)), (READS, control_pb.Next(draw="../x")),
+                  (WAITS | READS, control_pb.Next(draw="y")), (STOPS,)),
     ],
     "ledger": [
         LEDGER_DRAW,
