@@ -104,13 +104,14 @@ def check_line(project, document, line):
 def check_hostile(root):
     """Yields where the table of hostile input and its tests differ."""
     document = root / "docs/hostile-input.md"
-    tests = "".join(path.read_text() for path in (root / "tests/integration").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (*(root / "tests/integration").glob("test_*.py"),
+                                                  *(root / "tests/unit").rglob("test_*.c")))
     rows = 0
     for number, line in enumerate(document.read_text().splitlines(), 1):
         row = re.match(r"\|.*\| ((?:`\w+`(?:, )?)+) \|$", line)
         rows += bool(row)
         for name in re.findall(r"\w+", row[1]) if row else []:
-            if f"def test_{name}(" not in tests:
+            if f"def test_{name}(" not in tests and f"void test_{name}(" not in tests:
                 yield f"docs/hostile-input.md:{number}: there is no test_{name}"
     if rows < 10:
         yield f"docs/hostile-input.md:1: only {rows} rows name a test"
