@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <time.h>
+
+#define TIME_SIZE 32
 
 static void check_print_agencies(const struct draw *draw)
 {
@@ -19,6 +22,101 @@ static void check_print_agencies(const struct draw *draw)
                  draw->finished);
 }
 
+/* UTC, or the number alone if no calendar has it. */
+static const char *check_time(uint64_t time_s, char out[TIME_SIZE])
+{
+    time_t time = (time_t)time_s;
+    struct tm utc;
+
+    if (time_s > DRAW_TIME_MAX || gmtime_r(&time, &utc) == NULL ||
+        strftime(out, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        (void)snprintf(out, TIME_SIZE, "%" PRIu64, time_s);
+    return out;
+}
+
+/* What only draws have that somebody runs: what they were opened with. */
+static void check_print_terms(const struct draw_terms *terms)
+{
+    char time[TIME_SIZE];
+
+    if (terms->id[0] != '\0')
+        (void)printf("id: %s\n", terms->id);
+    (void)printf("mode: %s, %s\n", terms->mode == DRAW_MANUAL ? "manual" : "auto",
+                 terms->has_seal ? "with a seal" : "without a seal");
+    if (terms->close_at_s > 0)
+        (void)printf("closing time: %s\n", check_time(terms->close_at_s, time));
+}
+
+static void check_print_closed(const struct draw_closed *closed)
+{
+    char time[TIME_SIZE];
+
+    (void)printf("closed: %s, ", check_time(closed->time_s, time));
+    switch (closed->by) {
+    case DRAW_BY_ALL_FINISHED:
+        (void)puts("all agencies had finished");
+        break;
+    case DRAW_BY_DEADLINE:
+        (void)puts("the closing time had come");
+        break;
+    case DRAW_BY_OPERATOR:
+        (void)printf("by uid %" PRIu32 "\n", closed->uid);
+        break;
+    }
+}
+
+static void check_print_sealed(const struct draw_sealed *sealed)
+{
+    char time[TIME_SIZE];
+
+    (void)printf("sealed: %s, root ", check_time(sealed->time_s, time));
+    for (size_t i = 0; i < DRAW_ROOT_SIZE; i++)
+        (void)printf("%02x", sealed->root[i]);
+    (void)puts("");
+}
+
+static void check_print_drawn(const struct draw *draw)
+{
+    const struct draw_drawn *drawn = &draw->drawn;
+    char time[TIME_SIZE];
+
+    (void)printf("drawn: %s, number %" PRIu32, check_time(drawn->time_s, time),
+                 drawn->winner_number);
+    if (draw->terms.mode == DRAW_MANUAL)
+        (void)printf(", by uid %" PRIu32, drawn->uid);
+    if (drawn->source.size > 0)
+        (void)printf(", source: %.*s", (int)drawn->source.size, drawn->source.data);
+    (void)puts("");
+}
+
+/* Nothing for a draw that nobody runs, and which nobody has tried to. */
+static void check_print_history(const struct draw *draw)
+{
+    const struct draw_terms *terms = &draw->terms;
+    char time[TIME_SIZE];
+
+    if (terms->mode != DRAW_AUTO || terms->has_seal || terms->close_at_s > 0 ||
+        terms->id[0] != '\0') {
+        check_print_terms(terms);
+        if (draw->phase >= DRAW_CLOSED)
+            check_print_closed(&draw->closed);
+        if (draw->is_sealed)
+            check_print_sealed(&draw->sealed);
+        if (draw->phase == DRAW_DRAWN)
+            check_print_drawn(draw);
+    }
+    for (size_t i = 0; i < draw->acts_count; i++) {
+        const struct draw_act *act = draw->acts[i];
+        (void)printf("act: %s, uid %" PRIu32 ": %.*s\n", check_time(act->time_s, time), act->uid,
+                     (int)act->text.size, act->text.data);
+    }
+}
+
+static const char *check_phase(enum draw_phase phase)
+{
+    return phase == DRAW_OPEN ? "open" : "closed";
+}
+
 /* A folder of version 1 does not say for which settings its draw was opened. */
 static void check_print_draw(const struct draw *draw, bool is_carried_over)
 {
@@ -26,15 +124,17 @@ static void check_print_draw(const struct draw *draw, bool is_carried_over)
         (void)puts("draw: of an earlier release, whose folder the next start carries over");
     else if (draw->phase == DRAW_NEW)
         (void)puts("draw: not opened");
+    else if (draw->terms.mode == DRAW_MANUAL)
+        (void)printf("draw: %s, %" PRIu32 " agencies\n", check_phase(draw->phase), draw->agencies);
     else
         (void)printf("draw: %s, %" PRIu32 " agencies, winning number %" PRIu32 "\n",
-                     draw->phase == DRAW_OPEN ? "open" : "closed", draw->agencies,
-                     draw->winner_number);
+                     check_phase(draw->phase), draw->agencies, draw->winner_number);
     if (draw->phase == DRAW_DRAWN)
         (void)printf("raffle: held with number %" PRIu32 ", %" PRIu64 " winners\n",
                      draw->drawn.winner_number, draw->drawn.winners);
     else
         (void)puts("raffle: not held");
+    check_print_history(draw);
 }
 
 static void check_print_tail(const struct store_csv_report *report)
@@ -99,6 +199,8 @@ int check_folder(const char *dir)
     if (status == STATUS_OK) {
         check_print_agencies(&draw);
         check_print_draw(&draw, report.is_carried_over);
+        if (report.lacks_result)
+            (void)puts("result.txt: not there; the next start makes it");
         check_print_tail(&report);
         (void)puts("sound");
     } else {

@@ -5,6 +5,7 @@
 #include "crc32c.h"
 #include "fault_file_ops.h"
 #include "log.h"
+#include "seal_files.h"
 #include "tmpdir.h"
 #include "winner_files.h"
 
@@ -20,8 +21,11 @@
 
 #define AGENCIES_MAX 10000
 
-const char *const folder_names[FOLDER_FILES] = {"bets.csv", "bets.journal", WINNERS_NAME,
-                                                WINNERS_INDEX_NAME};
+const char *const folder_names[FOLDER_FILES] = {
+    "bets.csv", "bets.journal",   WINNERS_NAME, WINNERS_INDEX_NAME,
+    SEAL_NAME,  SEAL_LEAVES_NAME, RESULT_NAME};
+
+struct draw_terms store_fixture_terms;
 
 const struct commit_limits store_small_limits = {
     .inline_max = 200, .sync_after = 300, .journal_max = 900, .bets_max = 2000, .reserve = 4096};
@@ -29,6 +33,7 @@ const struct commit_limits store_small_limits = {
 int store_fixture_setup(void **state)
 {
     fault_reset();
+    store_fixture_terms = (struct draw_terms){0};
     log_set_level(LOG_CRITICAL);
     *state = tmpdir_make();
     return 0;
@@ -99,7 +104,9 @@ enum status store_fixture_open(struct store_fixture *self, const char *dir,
         return status;
     struct store_csv_config config = {
         .data_dir = &self->data_dir,
-        .opened = {.agencies = agencies, .winner_number = STORE_NUMBER},
+        .opened = {.agencies = agencies,
+                   .winner_number = store_fixture_terms.mode == DRAW_AUTO ? STORE_NUMBER : 0,
+                   .terms = store_fixture_terms},
         .limits = limits};
     status = store_csv_open(&config, &self->draw, &self->store, &self->report, &self->err);
     if (status == STATUS_OK && self->draw.phase == DRAW_NEW) {
@@ -259,10 +266,62 @@ enum status store_fixture_end_draw(struct store_fixture *self)
                                                                .salt = "0123456789"}});
 }
 
+enum status store_fixture_act(struct store_fixture *self, const char *text)
+{
+    return commit_record(
+        self,
+        (struct draw_record){.type = DRAW_ACT,
+                             .act = {.time_s = 1700000003, .uid = 1000, .text = text_of(text)}});
+}
+
+enum status store_fixture_close_draw(struct store_fixture *self)
+{
+    return commit_record(self, (struct draw_record){.type = DRAW_CLOSING,
+                                                    .closed = {.time_s = 1700000000,
+                                                               .by = DRAW_BY_OPERATOR,
+                                                               .uid = 1000,
+                                                               .salt = "0123456789"}});
+}
+
+enum status store_fixture_publish(struct store_fixture *self, enum store_files files)
+{
+    size_t count = store_files_named(files);
+    int fds[2];
+
+    enum status status = store_open_files(self->store, files, fds, count, &self->err);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        struct iovec part = {(void *)(uintptr_t) "not a seal", 10};
+        if (status == STATUS_OK)
+            status = file_write(self->ops, fds[i], &part, 1, 0);
+        if (status == STATUS_OK && self->ops->fdatasync(fds[i]) < 0)
+            status = status_from_errno(errno);
+        (void)close(fds[i]);
+    }
+    return status == STATUS_OK ? store_publish_files(self->store, files, &self->err) : status;
+}
+
+enum status store_fixture_seal(struct store_fixture *self)
+{
+    enum status status = store_fixture_publish(self, STORE_SEAL);
+
+    return status == STATUS_OK
+               ? commit_record(self, (struct draw_record){.type = DRAW_SEALING,
+                                                          .sealed = {.time_s = 1700000002,
+                                                                     .root = STORE_ROOT}})
+               : status;
+}
+
 enum status store_fixture_hold_draw(struct store_fixture *self)
 {
-    struct draw_record record = {.type = DRAW_DRAWING,
-                                 .drawn = {.time_s = 1700000001, .winner_number = STORE_NUMBER}};
+    bool is_manual = self->draw.terms.mode == DRAW_MANUAL;
+    struct draw_record record = {
+        .type = DRAW_DRAWING,
+        .drawn = {.time_s = 1700000001,
+                  .winner_number = STORE_NUMBER,
+                  .uid = is_manual ? 1000 : 0,
+                  .source = is_manual ? text_of(STORE_SOURCE) : (struct text){NULL, 0}}};
     struct winner_join join = {
         .ops = self->ops, .agencies = self->draw.agencies, .winners_fd = -1, .index_fd = -1};
     int fds[2];

@@ -16,6 +16,8 @@
 #define STORE_BATCH_MAX 256  /* bets that store_fixture_bets makes at a time */
 #define STORE_GROUP_MAX 1024 /* records in a group */
 #define STORE_NUMBER 7574    /* every tenth bet of these tests has it */
+#define STORE_SOURCE "the urn in room 4"
+#define STORE_ROOT "\x01\x02 as good a root as any \xff" /* at most DRAW_ROOT_SIZE bytes */
 
 /* Limits that a few bets reach. */
 extern const struct commit_limits store_small_limits;
@@ -42,6 +44,9 @@ int store_fixture_teardown(void **state);
 /* Set while bets.csv may be damaged before the checkpoint, which no opening notices: then what is
  * recovered need not have the checksums of its lines. */
 extern bool store_fixture_has_damaged_bets;
+
+/* What a new draw is opened with from now on; a setup makes it that of a draw that nobody runs. */
+extern struct draw_terms store_fixture_terms;
 
 /* Opens folder and store, and opens the draw if it is new. `limits` NULL: the usual ones. On
  * failure nothing stays open. */
@@ -73,8 +78,19 @@ enum status store_fixture_append(struct store_fixture *self, uint32_t agency, ui
                                  size_t count);
 enum status store_fixture_finish(struct store_fixture *self, uint32_t agency, uint64_t total);
 enum status store_fixture_end_draw(struct store_fixture *self); /* the closing */
+enum status store_fixture_act(struct store_fixture *self, const char *text);
 
-/* Holds the draw: writes and publishes both winners' files and records it. */
+/* Writes and publishes files of a kind that has no winners, with anything in them. */
+enum status store_fixture_publish(struct store_fixture *self, enum store_files files);
+
+/* Closes a manual draw as an operator does: the user 1000. */
+enum status store_fixture_close_draw(struct store_fixture *self);
+
+/* Seals a closed draw: writes and publishes the seal's files and records it. */
+enum status store_fixture_seal(struct store_fixture *self);
+
+/* Holds the draw: writes and publishes both winners' files and records it; a manual one with the
+ * number STORE_NUMBER, from the user 1000, with a source. */
 enum status store_fixture_hold_draw(struct store_fixture *self);
 
 /* Reads all lines of bets.csv. Returns false when one is not the next bet of its agency; otherwise
@@ -82,8 +98,8 @@ enum status store_fixture_hold_draw(struct store_fixture *self);
 bool store_fixture_count(struct store_fixture *self, uint32_t agencies, uint64_t *counts);
 
 /* The files of a data directory. */
-#define FOLDER_FILES 4
-enum { BETS_FILE, JOURNAL_FILE, WINNERS_FILE, INDEX_FILE };
+#define FOLDER_FILES 7
+enum { BETS_FILE, JOURNAL_FILE, WINNERS_FILE, INDEX_FILE, SEAL_FILE, LEAVES_FILE, RESULT_FILE };
 extern const char *const folder_names[FOLDER_FILES];
 
 struct folder {

@@ -15,6 +15,7 @@
 #include "crc32c.h"
 #include "log.h"
 #include "recovery.h"
+#include "seal_files.h"
 #include "winner_files.h"
 
 #include <errno.h>
@@ -257,6 +258,41 @@ static enum status store_csv_check_old_winners(const struct data_dir *data_dir,
     return status == STATUS_OK ? status : file_fail(err, WINNERS_NAME, status);
 }
 
+static enum status store_csv_check_file(const struct data_dir *data_dir, const char *name,
+                                        struct errbuf *err)
+{
+    uint64_t size;
+    int fd;
+
+    enum status status = file_open(data_dir->ops, data_dir->fd, name, &fd, &size, err);
+    if (status == STATUS_OK)
+        (void)close(fd);
+    return status;
+}
+
+/* The files of a seal get their names before it is recorded; the result is written after the record
+ * of the draw, and may still be missing. */
+static enum status store_csv_check_seal(const struct data_dir *data_dir, const struct draw *draw,
+                                        struct store_csv_report *report, struct errbuf *err)
+{
+    struct errbuf reason = {{0}};
+
+    if (!draw->is_sealed)
+        return STATUS_OK;
+    enum status status = store_csv_check_file(data_dir, SEAL_NAME, err);
+    if (status == STATUS_OK)
+        status = store_csv_check_file(data_dir, SEAL_LEAVES_NAME, err);
+    if (status != STATUS_OK || draw->phase != DRAW_DRAWN)
+        return status;
+    status = store_csv_check_file(data_dir, RESULT_NAME, &reason);
+    report->lacks_result = status == STATUS_NOTFOUND;
+    if (status != STATUS_OK && status != STATUS_NOTFOUND) {
+        errbuf_set(err, "%s", reason.text);
+        return status;
+    }
+    return STATUS_OK;
+}
+
 enum status store_csv_check(const struct data_dir *data_dir, struct draw *draw,
                             struct store_csv_report *report, struct errbuf *err)
 {
@@ -278,6 +314,8 @@ enum status store_csv_check(const struct data_dir *data_dir, struct draw *draw,
         status = recovery.is_version_1 ? store_csv_check_old_winners(data_dir, &draw->drawn, err)
                                        : winner_files_check(data_dir->ops, data_dir->fd,
                                                             draw->agencies, &draw->drawn, err);
+    if (status == STATUS_OK)
+        status = store_csv_check_seal(data_dir, draw, report, err);
     if (recovery.bets_fd >= 0)
         (void)close(recovery.bets_fd);
     if (recovery.journal_fd >= 0)

@@ -27,6 +27,7 @@ struct store_csv_report {
     uint64_t journal_torn; /* bytes of the journal that were set aside */
     uint64_t bets_size;    /* valid bytes of bets.csv */
     bool is_carried_over;  /* the folder was of version 1 */
+    bool lacks_result;     /* store_csv_check: result.txt is still to be made */
 };
 
 /* Recovers the directory's files into *draw, an initialised state that the store goes on reading
@@ -39,8 +40,9 @@ struct store_csv_report {
 enum status store_csv_open(const struct store_csv_config *config, struct draw *draw,
                            struct store **out, struct store_csv_report *report, struct errbuf *err);
 
-/* Reads everything as opening does, and verifies all of bets.csv and winners.csv. Changes nothing.
- * `data_dir` is from data_dir_open_check(). */
+/* Reads everything as opening does, and verifies all of bets.csv and winners.csv, and that the
+ * files of a seal are there, but not what is in them. Changes nothing. `data_dir` is from
+ * data_dir_open_check(). */
 enum status store_csv_check(const struct data_dir *data_dir, struct draw *draw,
                             struct store_csv_report *report, struct errbuf *err);
 
