@@ -1,11 +1,14 @@
-"""The bytes in docs/protocol.md are those that the server takes and sends."""
+"""The bytes in docs/protocol.md are those that the server takes and sends; its seal is one."""
+import base64
+import hashlib
+import hmac
 import re
 import unittest
 
 from programs import ROOT, Case
 from wire import Peer, crc32c
 
-BLOCK = re.compile(r"^```\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```\w*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 
 
@@ -47,6 +50,54 @@ class Protocol(Case):
         """The checksum that the text names is that of the lines beside it."""
         named = re.search(r"their checksum is ([0-9a-f]{8})", PROTOCOL)[1]
         self.assertEqual(f"{crc32c(b''.join(lines_of_bets())):08x}", named)
+
+
+def block(start):
+    return next(text for text in BLOCK.findall(PROTOCOL) if text.startswith(start))
+
+
+def sha256(data):
+    return hashlib.sha256(data)
+
+
+class Seal(unittest.TestCase):
+    """The example of a seal, computed from its bets. test_seal_example.c compares it with our C."""
+
+    def setUp(self):
+        self.leaves = block("draw ").encode().splitlines()
+        bets = next(text for text in BLOCK.findall(PROTOCOL) if "\n3,Luz" in text)
+        self.lines = [line.encode() + b"\r\n" for line in bets.splitlines()]
+        self.root = base64.b64decode(block("lottery/2026-11-25-nocturna\n").splitlines()[2])
+
+    def test_leaves(self):
+        salt = bytes(range(0xff, 0xdf, -1))
+        for agency, leaf in enumerate(self.leaves[1:], 1):
+            mine = [line for line in self.lines if line.startswith(b"%d," % agency)]
+            digest = sha256(b"".join(mine)).hexdigest()
+            nonce = hmac.new(salt, b"%d" % agency, "sha256").hexdigest()
+            self.assertEqual(leaf.decode(), f"agency {agency} {len(mine)} {digest} {nonce}")
+
+    def test_root_and_proofs(self):
+        """By the function in the text, whose proofs are made here."""
+        names = {"sha256": sha256}
+        exec(block("def root_from"), names)
+        first, second, third, fourth = (sha256(b"\0" + leaf).digest() for leaf in self.leaves)
+        left, right = (sha256(b"\1" + pair).digest() for pair in (first + second, third + fourth))
+        proofs = [[second, right], [first, right], [fourth, left], [third, left]]
+        for index, (leaf, proof) in enumerate(zip(self.leaves, proofs)):
+            self.assertEqual(names["root_from"](leaf, index, 4, proof), self.root)
+            self.assertNotEqual(names["root_from"](leaf, index ^ 1, 4, proof), self.root)
+            self.assertNotEqual(names["root_from"](leaf, index, 4, proof + [left]), self.root)
+        told = re.findall(r"^proof (\w+)$", block("lottery-seal-evidence"), re.MULTILINE)
+        self.assertEqual(told, [third.hex(), left.hex()])
+
+    def test_key_and_winners(self):
+        key = base64.b64decode(block("lottery+").split("+", 2)[2])
+        self.assertEqual(block("lottery+").split("+")[1],
+                         sha256(b"lottery\n" + key).hexdigest()[:8])
+        winners = b"1,30904465\r\n3,28123456\r\n"
+        self.assertIn(f"\nwinners 2 {sha256(winners).hexdigest()}\n",
+                      block("lottery/2026-11-25-nocturna/result"))
 
 
 if __name__ == "__main__":
