@@ -5,6 +5,7 @@ showed a fault: without the fix its target fails. What the fuzzer has found is i
 corpus.py. The targets' sources say how their inputs are built.
 """
 import pathlib
+import re
 import struct
 import sys
 
@@ -157,6 +158,23 @@ def in_format(content, encoding, number, delimiter=0, has_header=0, may_be_empty
     return content.encode(encoding) + bytes([0xfe, flags])
 
 
+# The example of a seal: the blocks of that chapter.
+EXAMPLE = re.findall(r"^```\n(.*?)^```\n",
+                     (HERE.parents[1] / "docs/protocol.md").read_text().partition("## The seal")[2]
+                     .replace("```python", "```"), re.MULTILINE | re.DOTALL)
+TREE, SEAL, RESULT, NOTE, VKEY, TEXT, ENCODING = (bytes([kind]) for kind in range(7))
+
+
+def example(start):
+    """The block of the example that begins so, without its last line feed."""
+    return next(block for block in EXAMPLE if block.startswith(start)).encode()[:-1]
+
+
+def unsigned(start):
+    """The text of a note without the empty line and the signature."""
+    return example(start).rpartition(b"\n\n")[0] + b"\n"
+
+
 HEADER = "nombre,apellido,documento,nacimiento,numero\r\n"
 ROW = b"Santiago Lionel,Lorca,30904465,1999-03-17,7574\n"
 ONE = new_bets(1, 0, [bet("1")])
@@ -234,6 +252,22 @@ SEEDS = {
         b"CLIENT 1 | result: fail\r\n2024-08-21", "a\u0085b\u2028c\u202ed\u2066e\ufeff".encode(),
         b"\xff\xc3\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe2\x82", b"x" * 8000 + b"|\xe2\x82\xac" * 800,
         "N\u00b0 1 \u65e5\u672c \U0001f600".encode() + bytes(range(32)),
+    ],
+    "seal": [
+        TREE + struct.pack("<HH", 0, 0), TREE + struct.pack("<HHBHBQBQ", 6, 6, 0x80, 95, 0, 7, 3, 7),
+        TREE + struct.pack("<HHBQBQ", 298, 297, 0, 297, 5, 299), SEAL + b"\2\0", SEAL + b"\0\3"
+        + struct.pack("<QB", 2, 3), SEAL + b"\1\4" + text("other"), SEAL + b"\2\0\1\37\0",
+        SEAL + b"\1\50" + text(bytes(32)) + text(unsigned("lottery/2026-11-25-nocturna\n")),
+        RESULT + bytes(12) + example("lottery/2026-11-25-nocturna/result") + b"\n",
+        RESULT + struct.pack("<IQ", 1, 0), NOTE + example("lottery/2026-11-25-nocturna\n") + b"\n",
+        NOTE + example("lottery/2026-11-25-nocturna/result") + b"\n",
+        NOTE + b"a\n\nb\n\n" + "\u2014 \u00f1/z AAAAAAAA\n\u2014 lottery 0F63wQ==\n".encode(),
+        NOTE + example("lottery/2026-11-25-nocturna\n") + "\n\u2014 lottery 0F63wRZu\n".encode(),
+        VKEY + example("lottery+"), VKEY + b"example.com/foo+530d903a+"
+        b"AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", TEXT + example("draw ").splitlines()[0],
+        TEXT + example("draw ").splitlines()[1], TEXT + unsigned("lottery/2026-11-25-nocturna\n"),
+        TEXT + unsigned("lottery/2026-11-25-nocturna/result"), ENCODING + b"Zm9vYg==",
+        ENCODING + b"0123456789abcdef",
     ],
     "values": [
         struct.pack("<QB", 2 * ns, 0) + text(value) for ns, value in
