@@ -10,11 +10,11 @@
 enum status ed25519_generate(struct evp_pkey_st **out, struct errbuf *err)
 {
     libcrypto_begin();
+    ERR_clear_error();
     EVP_PKEY *pair = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     if (pair == NULL) {
-        ERR_clear_error();
         errbuf_set(err, "no random numbers for a key");
-        return STATUS_IO;
+        return libcrypto_failed(STATUS_IO);
     }
     *out = pair;
     return STATUS_OK;
@@ -43,13 +43,14 @@ enum status ed25519_read_pem(struct text pem, struct evp_pkey_st **out, struct e
     BIO *input = BIO_new_mem_buf(pem.data, (int)pem.size);
     if (input == NULL)
         return libcrypto_out_of_memory();
+    ERR_clear_error();
     EVP_PKEY *pair = PEM_read_bio_PrivateKey(input, NULL, ed25519_no_password, &is_encrypted);
     BIO_free(input);
-    ERR_clear_error();
     if (pair == NULL) {
         errbuf_set(err, is_encrypted ? "the key is encrypted" : "no private key in PEM");
-        return STATUS_INVALID;
+        return libcrypto_failed(STATUS_INVALID);
     }
+    ERR_clear_error();
     if (EVP_PKEY_get_id(pair) != EVP_PKEY_ED25519) {
         EVP_PKEY_free(pair);
         errbuf_set(err, "the key is not for Ed25519");
@@ -112,11 +113,7 @@ enum status ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE], struct
         EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1) {
         int is_right = EVP_DigestVerify(context, signature, ED25519_SIGNATURE_SIZE,
                                         (const unsigned char *)text.data, text.size);
-        /* It says the same for a wrong signature and for want of memory, but notes only the latter.
-         */
-        bool has_failed = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-        if (is_right == 1 || !has_failed)
-            status = is_right == 1 ? STATUS_OK : STATUS_MISMATCH;
+        status = is_right == 1 ? STATUS_OK : libcrypto_failed(STATUS_MISMATCH);
     }
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);

@@ -17,8 +17,7 @@
 
 struct evp_pkey_st; /* libcrypto's: a key pair */
 
-/* A new pair, by libcrypto's random numbers. The caller frees it. NOMEM; IO: there are no random
- * numbers. */
+/* A new pair, by libcrypto's random numbers. The caller frees it. NOMEM; IO: it has none. */
 enum status ed25519_generate(struct evp_pkey_st **out, struct errbuf *err);
 
 /* Reads a private key as PEM: PKCS#8 (RFC 8410), not encrypted. The caller frees the pair. INVALID:
@@ -35,7 +34,8 @@ enum status ed25519_public(struct evp_pkey_st *pair, uint8_t out[ED25519_PUBLIC_
 enum status ed25519_sign(struct evp_pkey_st *pair, struct text text,
                          uint8_t out[ED25519_SIGNATURE_SIZE]);
 
-/* Is it the signature of this text by this key? OK, MISMATCH, NOMEM. */
+/* Is it the signature of this text by this key? OK, MISMATCH, NOMEM. Where libcrypto runs out of
+ * memory without saying so, a right signature is a MISMATCH, too; a wrong one is never OK. */
 enum status ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE], struct text text,
                            const uint8_t signature[ED25519_SIGNATURE_SIZE]);
 

@@ -15,4 +15,8 @@ void libcrypto_begin(void);
  * own list of errors, so that it does not grow. */
 enum status libcrypto_out_of_memory(void);
 
+/* What a call has failed with: NOMEM if libcrypto's list of errors says so, otherwise `status`.
+ * Forgets the list, which must have been empty before the call. */
+enum status libcrypto_failed(enum status status);
+
 #endif

@@ -27,11 +27,11 @@ struct merkle_hash {
 struct merkle {
     struct sha256 hash;         /* for all hashes in turn */
     struct merkle_hash *hashes; /* owned; the leaves', then those of each level above */
-    size_t count;               /* how many there are */
     size_t capacity;            /* how many there is room for */
     size_t leaves;
     size_t level_at[MERKLE_LEVELS_MAX]; /* where each level begins; level 0 are the leaves */
     size_t levels;                      /* 0 until merkle_finish() */
+    struct merkle_hash root;            /* from then on */
 };
 
 /* A tree without leaves. NOMEM: there is nothing to end. */
@@ -48,7 +48,7 @@ enum status merkle_add(struct merkle *tree, struct text leaf);
 enum status merkle_finish(struct merkle *tree);
 
 /* The root of a finished tree. */
-struct merkle_hash merkle_root(struct merkle *tree);
+struct merkle_hash merkle_root(const struct merkle *tree);
 
 /* Writes the proof for leaf `index` (0 is the first; less than tree->leaves) of a finished tree:
  * RFC 6962's audit path, the lowest hash first. Returns how many hashes that are, about log2 of the

@@ -20,19 +20,23 @@ static const EVP_MD *sha256_algorithm(void)
 
 enum status sha256_init(struct sha256 *hash)
 {
-    const EVP_MD *algorithm = sha256_algorithm();
-
     hash->context = NULL;
-    if (algorithm == NULL)
+    if (sha256_algorithm() == NULL)
         return libcrypto_out_of_memory();
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (context == NULL)
+    hash->context = EVP_MD_CTX_new();
+    if (hash->context == NULL)
         return libcrypto_out_of_memory();
-    if (EVP_DigestInit_ex2(context, algorithm, NULL) != 1) {
-        EVP_MD_CTX_free(context);
+    enum status status = sha256_restart(hash);
+    if (status != STATUS_OK)
+        sha256_fini(hash);
+    return status;
+}
+
+enum status sha256_restart(struct sha256 *hash)
+{
+    /* The context stays, but not all that belongs to it: this may allocate. */
+    if (EVP_DigestInit_ex2(hash->context, sha256_algorithm(), NULL) != 1)
         return libcrypto_out_of_memory();
-    }
-    hash->context = context;
     return STATUS_OK;
 }
 
@@ -42,7 +46,7 @@ void sha256_fini(struct sha256 *hash)
     hash->context = NULL;
 }
 
-/* None of these allocates, and nothing else can fail once the context is there. */
+/* Neither of these allocates, and nothing else can fail in a hash that has begun. */
 void sha256_update(struct sha256 *hash, const void *bytes, size_t size)
 {
     int is_done = EVP_DigestUpdate(hash->context, bytes, size);
@@ -52,8 +56,7 @@ void sha256_update(struct sha256 *hash, const void *bytes, size_t size)
 
 void sha256_final(struct sha256 *hash, uint8_t out[SHA256_SIZE])
 {
-    int is_done = EVP_DigestFinal_ex(hash->context, out, NULL) == 1 &&
-                  EVP_DigestInit_ex2(hash->context, sha256_algorithm(), NULL) == 1;
+    int is_done = EVP_DigestFinal_ex(hash->context, out, NULL);
 
     ASSERT(is_done == 1);
 }

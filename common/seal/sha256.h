@@ -27,11 +27,16 @@ enum status sha256_init(struct sha256 *hash);
 /* Frees it; a zeroed one is fine, and so is one that has been freed. */
 void sha256_fini(struct sha256 *hash);
 
-/* Adds bytes. A call costs some 50 ns, so a few thousand bytes at once are much faster than a line
- * of 50 at a time. */
+/* Begins again with no bytes; cheaper than another hash. NOMEM: only the two calls as after
+ * sha256_final() are left. */
+enum status sha256_restart(struct sha256 *hash);
+
+/* Adds bytes. A call costs some 10 ns besides the hashing: a quarter of the time for a line of 50
+ * bytes, next to nothing for a few thousand at once. */
 void sha256_update(struct sha256 *hash, const void *bytes, size_t size);
 
-/* Writes the digest of all bytes since the beginning, and begins again. */
+/* Writes the digest of all bytes since the beginning. Then only sha256_restart() and sha256_fini()
+ * may be called. */
 void sha256_final(struct sha256 *hash, uint8_t out[SHA256_SIZE]);
 
 /* The digest of one run of bytes. NOMEM. */
