@@ -231,14 +231,17 @@ class Server(Program):
 
     def __init__(self, folder, agencies=5, port=0, level="INFO", mode="lottery", workers=2,
                  launcher=(), arguments=(), **environment):
-        super().__init__("lottery-server", arguments, {
+        """A setting that is None is not in the environment."""
+        settings = {
             "SERVER_PORT": str(port), "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "1024",
             "LOTTERY_AGENCIES": str(agencies), "LOGGING_LEVEL": level, "SERVER_MODE": mode,
             "SERVER_WORKERS": str(workers), "LOTTERY_DATA_DIR": str(folder),
             # LeakSanitizer's own tracer can hang at the exit of a process that has just joined a
             # thread, until the supervisor kills it. The unit tests look for leaks.
             "ASAN_OPTIONS": "detect_leaks=0", **environment,
-        }, folder, launcher)
+        }
+        settings = {key: value for key, value in settings.items() if value is not None}
+        super().__init__("lottery-server", arguments, settings, folder, launcher)
         self.folder = pathlib.Path(folder)
         self.roles = {"worker": workers or available_cpus(),  # how many processes of each
                       "coordinator": int(mode == "lottery"), "ledger": int(mode == "lottery")}
