@@ -37,8 +37,7 @@ void coordinator_child_fini(struct coordinator_child *self)
 
 static bool coordinator_child_is_for_us(const struct supervisor_message *message, size_t size)
 {
-    return supervisor_message_is_valid(message, size) && message->kind != SUPERVISOR_PREPARED &&
-           message->kind != SUPERVISOR_REFUSED;
+    return supervisor_message_is_valid(message, size) && message->kind <= SUPERVISOR_PHASE;
 }
 
 bool coordinator_child_hear(const struct coordinator_child *self, struct supervisor_message *out)
@@ -70,6 +69,15 @@ void coordinator_child_refuse(const struct coordinator_child *self, uint32_t num
 {
     const struct supervisor_message message = {
         .kind = SUPERVISOR_REFUSED, .number = number, .reason = *reason};
+
+    coordinator_child_send(self, &message);
+}
+
+void coordinator_child_tell_moved(const struct coordinator_child *self,
+                                  const struct movement *movement, const struct errbuf *reason)
+{
+    const struct supervisor_message message = {
+        .kind = SUPERVISOR_MOVED, .movement = *movement, .reason = *reason};
 
     coordinator_child_send(self, &message);
 }

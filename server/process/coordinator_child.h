@@ -30,6 +30,11 @@ void coordinator_child_prepared(const struct coordinator_child *self, uint32_t n
 void coordinator_child_refuse(const struct coordinator_child *self, uint32_t number,
                               const struct errbuf *reason);
 
+/* Tells the coordinator, or the next one if none runs, what became of a movement: MOVED. An empty
+ * reason: it has taken place. */
+void coordinator_child_tell_moved(const struct coordinator_child *self,
+                                  const struct movement *movement, const struct errbuf *reason);
+
 /* When the coordinator has ended, and what it had sent was heard: what was sent to it is not for
  * its successor. */
 void coordinator_child_forget(struct coordinator_child *self);

@@ -75,7 +75,6 @@ static enum status supervisor_open_generation(struct supervisor *self, struct er
     struct generation_config config = {
         .settings = self->config->settings,
         .id = id,
-        .close_at_s = self->config->settings->close_at_s,
         .on_fork = supervisor_on_fork,
         .context = self,
     };
@@ -87,6 +86,9 @@ static enum status supervisor_open_generation(struct supervisor *self, struct er
         if (status != STATUS_OK)
             return status;
         config.base_dir = &self->base_dir;
+        /* Others have their own, which is recorded. */
+        if (strcmp(id, self->config->settings->draw_id) == 0)
+            config.close_at_s = self->config->settings->close_at_s;
     }
     return generation_create(&config, &self->generation, err);
 }

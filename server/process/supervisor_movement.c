@@ -37,6 +37,16 @@ static void movement_log(enum log_level level, enum log_result result,
     log_write(level, is_next ? "siguiente_sorteo" : "recarga", result, fields, count);
 }
 
+/* Says what became of a movement, if nobody else does: in the log, and to the coordinator of the
+ * generation that runs from now on. */
+static void movement_report(const struct supervisor *self, enum log_level level,
+                            const struct movement *movement, const struct errbuf *reason)
+{
+    movement_log(level, LOG_FAIL, movement, reason->text);
+    if (self->is_lottery)
+        coordinator_child_tell_moved(&self->generation->coordinator, movement, reason);
+}
+
 /* ------------------------------------------------------------------ preparing */
 
 static enum status movement_check_next(const struct supervisor *self,
@@ -155,11 +165,8 @@ static void movement_start_children(struct supervisor *self)
 
 /* Puts the generation before back in its place; none of the other's children runs. */
 static void movement_go_back(struct supervisor *self, const struct movement *movement,
-                             const char *reason)
+                             const struct errbuf *reason)
 {
-    struct errbuf kept;
-
-    errbuf_set(&kept, "%s", reason); /* it may be the other's */
     generation_destroy(self->generation);
     self->generation = self->kept;
     self->kept = NULL;
@@ -167,7 +174,7 @@ static void movement_go_back(struct supervisor *self, const struct movement *mov
     ledger_child_forgive(&self->generation->ledger);
     children_start_over(&self->generation->roles.all);
     self->step = SUPERVISOR_RUNS;
-    movement_log(LOG_ERROR, LOG_FAIL, movement, kept.text);
+    movement_report(self, LOG_ERROR, movement, reason);
 }
 
 /* Starts the next ledger, and makes its draw the one in force. `err` says why not. UNCERTAIN: the
@@ -202,6 +209,9 @@ static void movement_end(struct supervisor *self, const struct movement *movemen
     self->kept = NULL;
     server_settings_log(&self->generation->settings);
     movement_log(LOG_INFO, LOG_SUCCESS, movement, NULL);
+    if (self->is_lottery && self->movement.number == 0)
+        coordinator_child_tell_moved(&self->generation->coordinator, movement,
+                                     &(struct errbuf){{0}});
 }
 
 /* The present ledger has ended with an error, so what is on disk has to be looked at first. */
@@ -217,7 +227,7 @@ static void movement_stay(struct supervisor *self, const struct movement *moveme
     ledger_child_forgive(&self->generation->ledger);
     children_start_over(&self->generation->roles.all);
     self->step = SUPERVISOR_RUNS;
-    movement_log(LOG_ERROR, LOG_FAIL, movement, reason.text);
+    movement_report(self, LOG_ERROR, movement, &reason);
 }
 
 /* A stop that is asked for meanwhile ends the movement: the caller stops what runs. */
@@ -248,7 +258,7 @@ static void movement_move(struct supervisor *self)
         return;
     supervisor_halt(self);
     if (!self->is_stopping)
-        movement_go_back(self, &movement, err.text);
+        movement_go_back(self, &movement, &err);
 }
 
 /* ------------------------------------------------------------------ who asks */
@@ -303,6 +313,7 @@ static void movement_on_message(struct supervisor *self, const struct supervisor
         break;
     case SUPERVISOR_PREPARED:
     case SUPERVISOR_REFUSED:
+    case SUPERVISOR_MOVED:
         break; /* ours */
     }
 }
@@ -335,7 +346,7 @@ static void movement_reload(struct supervisor *self)
     if (movement_prepare(self, &movement, &err) == STATUS_OK)
         self->movement.is_committed = true;
     else if (!self->is_stopping)
-        movement_log(LOG_WARNING, LOG_FAIL, &movement, err.text);
+        movement_report(self, LOG_WARNING, &movement, &err);
 }
 
 void supervisor_move_due(struct supervisor *self)

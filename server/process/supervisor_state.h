@@ -23,7 +23,7 @@ enum supervisor_step {
 struct supervisor_movement {
     struct generation *generation; /* owned; NULL: there is none */
     struct movement what;
-    uint32_t number; /* of the coordinator's PREPARE */
+    uint32_t number; /* of the coordinator's PREPARE; 0: a signal has asked for it */
     bool is_committed;
 };
 

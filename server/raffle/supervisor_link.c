@@ -22,6 +22,11 @@ static bool movement_is_valid(const struct movement *movement)
            (movement->kind == MOVEMENT_NEXT && draw_is_id(movement->id));
 }
 
+static bool reason_is_valid(const struct errbuf *reason)
+{
+    return memchr(reason->text, '\0', sizeof(reason->text)) != NULL;
+}
+
 bool supervisor_message_is_valid(const struct supervisor_message *message, size_t size)
 {
     if (size != sizeof(*message))
@@ -29,10 +34,12 @@ bool supervisor_message_is_valid(const struct supervisor_message *message, size_
     switch (message->kind) {
     case SUPERVISOR_PREPARE:
         return movement_is_valid(&message->movement);
+    case SUPERVISOR_MOVED:
+        return movement_is_valid(&message->movement) && reason_is_valid(&message->reason);
     case SUPERVISOR_PHASE:
         return message->phase <= DRAW_DRAWN;
     case SUPERVISOR_REFUSED:
-        return memchr(message->reason.text, '\0', sizeof(message->reason.text)) != NULL;
+        return reason_is_valid(&message->reason);
     case SUPERVISOR_COMMIT:
     case SUPERVISOR_CANCEL:
     case SUPERVISOR_PREPARED:
@@ -41,9 +48,21 @@ bool supervisor_message_is_valid(const struct supervisor_message *message, size_
     return false;
 }
 
+static void supervisor_link_hear_moved(const struct supervisor_link *link,
+                                       const struct supervisor_message *message)
+{
+    const char *reason = message->reason.text;
+
+    if (link->config.on_moved != NULL)
+        link->config.on_moved(link->config.owner, &message->movement,
+                              reason[0] != '\0' ? reason : NULL);
+}
+
 static void supervisor_link_hear(struct supervisor_link *link,
                                  const struct supervisor_message *message)
 {
+    if (message->kind == SUPERVISOR_MOVED)
+        supervisor_link_hear_moved(link, message);
     if (link->state == SUPERVISOR_LINK_IDLE || message->number != link->number)
         return; /* it was taken back */
     if (message->kind == SUPERVISOR_PREPARED && link->state == SUPERVISOR_LINK_ASKED) {

@@ -7,7 +7,9 @@
  * what was prepared is undone (CANCEL, or the end of the coordinator). After COMMIT the coordinator
  * gets SIGTERM, as all children do; the next one belongs to the new draw or the new settings.
  *
- * One movement at a time: the supervisor refuses a second one, whoever asks for it.
+ * One movement at a time: the supervisor refuses a second one, whoever asks for it. A signal can
+ * ask for new settings, too. The coordinator hears about that afterwards, as it hears about a
+ * movement that failed when the children were stopped already: it belongs in the record of acts.
  */
 #ifndef LOTTERY_SUPERVISOR_LINK_H
 #define LOTTERY_SUPERVISOR_LINK_H
@@ -35,22 +37,23 @@ struct movement {
 
 enum supervisor_message_kind {
     /* From the coordinator. */
-    SUPERVISOR_PREPARE = 1, /* movement */
+    SUPERVISOR_PREPARE = 1, /* number from 1 on, movement */
     SUPERVISOR_COMMIT = 2,  /* the one that was prepared */
     SUPERVISOR_CANCEL = 3,  /* the one that was prepared, or is asked for */
     SUPERVISOR_PHASE = 4,   /* phase */
     /* From the supervisor. */
     SUPERVISOR_PREPARED = 5,
-    SUPERVISOR_REFUSED = 6 /* reason */
+    SUPERVISOR_REFUSED = 6, /* reason */
+    SUPERVISOR_MOVED = 7    /* movement, reason; number 0 */
 };
 
 /* One message, sent whole (SOCK_SEQPACKET). */
 struct supervisor_message {
     enum supervisor_message_kind kind;
-    uint32_t number;       /* all but PHASE: of the PREPARE that it belongs to */
-    enum draw_phase phase; /* PHASE: of the draw in force */
-    struct movement movement;
-    struct errbuf reason; /* REFUSED */
+    uint32_t number;          /* all but PHASE: of the PREPARE that it belongs to */
+    enum draw_phase phase;    /* PHASE: of the draw in force */
+    struct movement movement; /* PREPARE, MOVED */
+    struct errbuf reason;     /* REFUSED; MOVED: "" = it has taken place */
 };
 
 /* Is what was received, `size` bytes, a whole message with valid members? */
@@ -65,7 +68,11 @@ struct supervisor_link_config {
     /* It is not, and nothing has changed; `reason` is for the operator. Also after a commit, if the
      * supervisor could not begin it any more. */
     void (*on_refused)(void *owner, const char *reason);
-    void *owner; /* handed to both */
+    /* A movement that no coordinator has asked for has taken place (`reason` is NULL) or not, or
+     * one that a coordinator had committed has failed. Once for each, soon after the start, unless
+     * the coordinator dies before it has read it. May be NULL. */
+    void (*on_moved)(void *owner, const struct movement *movement, const char *reason);
+    void *owner; /* handed to all of them */
 };
 
 enum supervisor_link_state {

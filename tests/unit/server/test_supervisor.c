@@ -54,7 +54,8 @@ enum asks {
     ASKS_TWICE,      /* asks for a second one before it commits the first */
     ASKS_DIE,        /* is killed when it is prepared */
     ASKS_COMMIT_DIE, /* commits it and is killed */
-    ASKS_WAIT        /* neither commits nor ends before SIGTERM */
+    ASKS_WAIT,       /* neither commits nor ends before SIGTERM */
+    ASKS_WHAT        /* waits to be told what became of a movement */
 };
 
 /* One life of the coordinator. */
@@ -79,8 +80,11 @@ struct script {
     atomic_uint coordinators;       /* lives begun */
     atomic_uint prepared;           /* movements */
     atomic_uint refused;
-    char reason[512];  /* of the last one that was refused */
-    uint32_t agencies; /* that the last ledger was given, like the next ones */
+    atomic_uint moved;        /* movements that it was told about */
+    char moved_reason[512];   /* of the last one */
+    struct movement movement; /* the last one */
+    char reason[512];         /* of the last one that was refused */
+    uint32_t agencies;        /* that the last ledger was given, like the next ones */
     struct draw_terms terms;
     uint32_t number;
     char base[300];           /* the data directory that the last coordinator was given */
@@ -223,6 +227,21 @@ static bool coordinator_is_prepared(int fd, uint32_t number)
     return message.kind == SUPERVISOR_PREPARED;
 }
 
+static void coordinator_hear_moved(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct supervisor_message message;
+
+    if (poll(&poll_fd, 1, WAIT_S * 1000) != 1 ||
+        !supervisor_message_is_valid(&message,
+                                     (size_t)recv(fd, &message, sizeof(message), MSG_TRUNC)) ||
+        message.kind != SUPERVISOR_MOVED)
+        _exit(94);
+    script->movement = message.movement;
+    memcpy(script->moved_reason, message.reason.text, sizeof(script->moved_reason));
+    atomic_fetch_add(&script->moved, 1);
+}
+
 static void coordinator_act(int fd, const struct asking *asking)
 {
     uint32_t number = 7;
@@ -230,7 +249,9 @@ static void coordinator_act(int fd, const struct asking *asking)
     if (asking->phase != DRAW_NEW)
         coordinator_send(
             fd, &(struct supervisor_message){.kind = SUPERVISOR_PHASE, .phase = asking->phase});
-    if (asking->asks == ASKS_NOTHING)
+    if (asking->asks == ASKS_WHAT)
+        coordinator_hear_moved(fd);
+    if (asking->asks == ASKS_NOTHING || asking->asks == ASKS_WHAT)
         return;
     coordinator_ask(fd, number, &asking->movement);
     if (!coordinator_is_prepared(fd, number) || asking->asks == ASKS_WAIT)
@@ -843,6 +864,11 @@ static void test_manual_terms(void **state)
     assert_int_equal(script->number, 55);
 }
 
+static bool has_moved(void)
+{
+    return script->moved > 0;
+}
+
 /* SIGHUP: all children are replaced, in good order, and follow the new settings; the socket stays
  * open. */
 static void test_hangup(void **state)
@@ -854,6 +880,7 @@ static void test_hangup(void **state)
     start(f, NULL, 0);
     wait_line(f, "action: start_process", ALL_STARTED);
     assert_int_equal(script->agencies, 5);
+    script->asking[1].asks = ASKS_WHAT;
     write_config(f, "LOTTERY_DRAW_ID = a1\nLOTTERY_AGENCIES = 7\n");
     assert_int_equal(kill(f->pid, SIGHUP), 0);
     wait_line(f, "action: start_process", 2 * ALL_STARTED);
@@ -864,6 +891,10 @@ static void test_hangup(void **state)
     assert_int_equal(script->last_worker_stop, 2);
     assert_int_equal(script->coordinator_stop, 3);
     assert_int_equal(script->ledger_stop, 4);
+    wait_until(has_moved);
+    assert_int_equal(script->movement.kind, MOVEMENT_RELOAD);
+    assert_int_equal(script->movement.uid, getuid());
+    assert_string_equal(script->moved_reason, "");
     assert_int_equal(stop(f), 0);
     assert_int_equal(count_of(f, "action: listen"), 1);
     assert_int_equal(count_of(f, "close_listener"), 1);
@@ -888,9 +919,12 @@ static void test_hangup_refused(void **state)
 {
     struct fixture *f = *state;
 
+    script->asking[0].asks = ASKS_WHAT;
     start(f, NULL, 0);
     wait_line(f, "action: start_process", ALL_STARTED);
     hang_up(f, "LOTTERY_AGENCIES = x\n", ".ini:7: LOTTERY_AGENCIES: \"x\" is not a number");
+    wait_until(has_moved);
+    assert_non_null(strstr(script->moved_reason, "LOTTERY_AGENCIES: \"x\" is not a number"));
     hang_up(f, "LOTTERY_AGENCIES = 4\n", "LOTTERY_AGENCIES is 4: this draw has 5");
     hang_up(f, "SERVER_LISTEN_BACKLOG = 6\n", "SERVER_LISTEN_BACKLOG cannot change while");
     hang_up(f, "LOTTERY_DRAW_ID = a1\n", "LOTTERY_DRAW_ID cannot change in a draw");
@@ -1072,6 +1106,7 @@ static void test_next_fails(void **state)
     struct fixture *f = *state;
 
     script->asking[0] = next_to("b2", ASKS_COMMIT);
+    script->asking[1].asks = ASKS_WHAT;
     set(f, "LOTTERY_DRAW_ID = a1\n");
     start(f, lives, 3);
     wait_line(f,
@@ -1080,6 +1115,9 @@ static void test_next_fails(void **state)
               1);
     wait_line(f, "action: start_process", 2 * ALL_STARTED + 1);
     assert_non_null(strstr(f->text, "/b2: it is damaged | uid: 1234\n"));
+    wait_until(has_moved);
+    assert_string_equal(script->movement.id, "b2");
+    assert_non_null(strstr(script->moved_reason, "/b2: it is damaged"));
     assert_current(f, "a1\n");
     assert_string_equal(script->terms.id, "a1");
     assert_int_equal(stop(f), 0);

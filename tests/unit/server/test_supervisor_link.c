@@ -17,8 +17,10 @@ struct fixture {
     struct supervisor_link link; /* the coordinator's, on the loop */
     unsigned prepared;           /* calls of on_prepared */
     unsigned refused;
-    char reason[512]; /* the last one */
-    bool closes;      /* the callback closes the link */
+    unsigned moved;
+    char reason[512];         /* the last one; "" = none */
+    struct movement movement; /* of the last on_moved */
+    bool closes;              /* the callback closes the link */
     bool is_closed;
 };
 
@@ -48,6 +50,15 @@ static void on_refused(void *owner, const char *reason)
     (void)snprintf(f->reason, sizeof(f->reason), "%s", reason);
 }
 
+static void on_moved(void *owner, const struct movement *movement, const char *reason)
+{
+    struct fixture *f = owner;
+
+    f->moved++;
+    f->movement = *movement;
+    (void)snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "none");
+}
+
 static void start(struct fixture *f)
 {
     assert_int_equal(uv_loop_init(&f->loop), 0);
@@ -56,6 +67,7 @@ static void start(struct fixture *f)
                                                                          .fd = f->child.far_fd,
                                                                          .on_prepared = on_prepared,
                                                                          .on_refused = on_refused,
+                                                                         .on_moved = on_moved,
                                                                          .owner = f}),
         STATUS_OK);
     f->is_closed = false;
@@ -245,6 +257,27 @@ static void test_closed_by_callback(void **state)
     assert_int_equal(f->refused, 0);
 }
 
+/* What became of movements of others is heard at any time, whatever is asked for. */
+static void test_moved(void **state)
+{
+    struct fixture *f = *state;
+    struct movement next = {.kind = MOVEMENT_NEXT, .uid = 5, .id = "b2"};
+
+    coordinator_child_tell_moved(&f->child, &reload, &(struct errbuf){{0}});
+    run(f);
+    assert_int_equal(f->moved, 1);
+    assert_int_equal(f->movement.uid, 33);
+    assert_string_equal(f->reason, "none");
+    uint32_t number = ask(f);
+    coordinator_child_tell_moved(&f->child, &next, &(struct errbuf){"disk full"});
+    coordinator_child_prepared(&f->child, number);
+    run(f);
+    assert_int_equal(f->moved, 2);
+    assert_string_equal(f->movement.id, "b2");
+    assert_string_equal(f->reason, "disk full");
+    assert_int_equal(f->prepared, 1);
+}
+
 /* A coordinator that ends leaves what it has sent, and the next one finds nothing of its own. */
 static void test_next_coordinator(void **state)
 {
@@ -275,13 +308,13 @@ static void test_malformed(void **state)
     struct fixture *f = *state;
     struct supervisor_message good = {.kind = SUPERVISOR_PREPARE, .number = 9, .movement = reload};
     char longer[sizeof(good) + 1] = {0};
-    struct supervisor_message bad[8];
+    struct supervisor_message bad[10];
     const size_t count = sizeof(bad) / sizeof(bad[0]);
 
     for (size_t i = 0; i < count; i++)
         bad[i] = good;
     bad[0].kind = (enum supervisor_message_kind)0;
-    bad[1].kind = (enum supervisor_message_kind)7;
+    bad[1].kind = (enum supervisor_message_kind)8;
     bad[2].movement.kind = (enum movement_kind)3;
     bad[3].movement.kind = MOVEMENT_NEXT; /* without an id */
     memset(bad[4].movement.id, 'a', sizeof(bad[4].movement.id));
@@ -291,6 +324,9 @@ static void test_malformed(void **state)
     memset(bad[6].reason.text, 'r', sizeof(bad[6].reason.text));
     bad[7].movement.kind = MOVEMENT_NEXT;
     strcpy(bad[7].movement.id, "../b");
+    bad[8].kind = bad[9].kind = SUPERVISOR_MOVED;
+    bad[8].movement.kind = (enum movement_kind)0;
+    memset(bad[9].reason.text, 'r', sizeof(bad[9].reason.text));
     for (size_t i = 0; i < count; i++)
         assert_false(supervisor_message_is_valid(&bad[i], sizeof(bad[i])));
     assert_true(supervisor_message_is_valid(&good, sizeof(good)));
@@ -350,6 +386,7 @@ int main(void)
         CASE(test_one_at_a_time),
         CASE(test_cancel),
         CASE(test_phase),
+        CASE(test_moved),
         CASE(test_closed_by_callback),
         CASE(test_next_coordinator),
         CASE(test_malformed),
