@@ -8,6 +8,7 @@
 #define NEW_BETS_OFFSET KEY(2, 0)
 #define NEW_BETS_BETS KEY(3, 2)
 #define NEW_BETS_CHECKSUM KEY(4, 2)
+#define NEW_BETS_DRAW KEY(5, 2)
 #define BET_FIRST_NAME KEY(1, 2)
 #define BET_LAST_NAME KEY(2, 2)
 #define BET_DOCUMENT KEY(3, 2)
@@ -195,5 +196,9 @@ bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, str
             return false;
         out->count++;
     }
-    return take_checksum(&reader, &out->checksum) && reader.at == reader.end;
+    if (!take_checksum(&reader, &out->checksum))
+        return false;
+    out->draw.size = 0;
+    return reader.at == reader.end ||
+           (take_text(&reader, NEW_BETS_DRAW, &out->draw) && reader.at == reader.end);
 }

@@ -12,6 +12,7 @@
 
 #include "bet.h"
 #include "bets_checksum.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ struct new_bets {
     uint32_t agency;
     size_t count;                  /* bets */
     struct bets_checksum checksum; /* of the `offset` bets before them */
+    struct text draw;              /* the draw's id; points into the message */
 };
 
 #define NEW_BETS_CHECKSUM_SIZE (2 + BETS_CHECKSUM_SIZE) /* bytes of the encoded field */
@@ -37,7 +39,7 @@ uint8_t *bet_encode(const struct bet *bet, uint8_t *out);
  * end. */
 uint8_t *new_bets_checksum_encode(uint32_t checksum, uint8_t *out);
 
-/* Reads a NewBets. The bets' texts point into `body`; `bets` has space for size / 2 bets, as an
+/* Reads a NewBets. All texts point into `body`; `bets` has space for size / 2 bets, as an
  * empty one takes two bytes. Returns false when it is not encoded as bet_encode and protobuf-c
  * encode it; the caller then uses protobuf-c. Does not check the rules for bets. */
 bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, struct bet *bets);

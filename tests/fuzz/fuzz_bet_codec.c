@@ -35,6 +35,7 @@ static bool reads(const uint8_t *body, size_t size, const Lottery__V1__NewBets *
     FUZZ_CHECK(message->checksum.len == (head.checksum.is_given ? BETS_CHECKSUM_SIZE : 0));
     if (head.checksum.is_given)
         FUZZ_CHECK(head.checksum.value == little_get32(message->checksum.data));
+    FUZZ_CHECK(head.draw.size > 0 ? is_same(head.draw, message->draw) : message->draw[0] == '\0');
     for (size_t i = 0; i < head.count; i++)
         check_bet(&bets[i], message->bets[i]);
     return true;

@@ -9,6 +9,7 @@
 
 #define MAX_BETS 20
 #define MESSAGE_CAPACITY 8192
+#define DRAW_SIZE 200 /* bytes of a draw's id; of those that are valid none is so long */
 
 /* A bet and space for its texts, NUL-terminated for protobuf-c. */
 struct sample {
@@ -54,6 +55,7 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
     static const uint64_t numbers[] = {0, 1, 128, 78697, UINT32_MAX, INT64_MAX};
     static struct sample samples[MAX_BETS];
     Lottery__V1__Bet *bets[MAX_BETS];
+    char draw[DRAW_SIZE + 1];
     Lottery__V1__NewBets message;
     lottery__v1__new_bets__init(&message);
     uint8_t checksum[] = {(uint8_t)prng_next(prng), 0, 0xff, (uint8_t)prng_next(prng)};
@@ -70,6 +72,10 @@ static size_t make_message(struct prng *prng, uint8_t out[MESSAGE_CAPACITY])
     }
     if (prng_below(prng, 2) == 0)
         message.checksum = (ProtobufCBinaryData){sizeof(checksum), checksum};
+    if (prng_below(prng, 2) == 0) {
+        fill(prng, draw, 1, DRAW_SIZE);
+        message.draw = draw;
+    }
     return lottery__v1__new_bets__pack(&message, out);
 }
 
@@ -103,6 +109,10 @@ static bool assert_agree(const uint8_t *bytes, size_t size)
         assert_true(head.offset == theirs->offset);
         assert_int_equal(head.count, theirs->n_bets);
         assert_checksum(&head.checksum, &theirs->checksum);
+        if (head.draw.size > 0)
+            assert_text(head.draw, theirs->draw);
+        else
+            assert_string_equal(theirs->draw, "");
         for (size_t i = 0; i < head.count; i++) {
             assert_text(bets[i].first_name, theirs->bets[i]->first_name);
             assert_text(bets[i].last_name, theirs->bets[i]->last_name);
@@ -131,11 +141,13 @@ static void test_schema(void **state)
     const ProtobufCMessageDescriptor *bet = &lottery__v1__bet__descriptor;
 
     (void)state;
-    assert_int_equal(batch->n_fields, 4);
+    assert_int_equal(batch->n_fields, 5);
     assert_field(batch, 0, 1, PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_LABEL_NONE);
     assert_field(batch, 1, 2, PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_LABEL_NONE);
     assert_field(batch, 2, 3, PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_LABEL_REPEATED);
     assert_field(batch, 3, 4, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_LABEL_NONE);
+    assert_field(batch, 4, 5, PROTOBUF_C_TYPE_STRING, PROTOBUF_C_LABEL_NONE);
+    assert_string_equal(batch->fields[4].name, "draw");
     assert_int_equal(bet->n_fields, 5);
     for (unsigned i = 0; i < 4; i++)
         assert_field(bet, i, i + 1, PROTOBUF_C_TYPE_STRING, PROTOBUF_C_LABEL_NONE);
@@ -254,6 +266,20 @@ static void test_left_to_protobuf(void **state)
         CASE("bets after the checksum", "\x22\x04"
                                         "abcd"
                                         "\x1a\x00"),
+        CASE("half a draw", "\x2a\x02"
+                            "a"),
+        CASE("a draw twice", "\x2a\x01"
+                             "a"
+                             "\x2a\x01"
+                             "a"),
+        CASE("a draw that is a number", "\x28\x01"),
+        CASE("a checksum after the draw", "\x2a\x01"
+                                          "a"
+                                          "\x22\x04"
+                                          "abcd"),
+        CASE("bets after the draw", "\x2a\x01"
+                                    "a"
+                                    "\x1a\x00"),
         CASE("fields out of order", "\x10\x01\x08\x01"),
         CASE("a field twice", "\x08\x01\x08\x02"),
         CASE("a number in more bytes than it needs", "\x08\x81\x00"),
