@@ -57,3 +57,11 @@ size_t arena_block_size(const void *block)
     memcpy(&size, (const char *)block - HEADER, sizeof(size));
     return size;
 }
+
+struct text arena_text(const char *string)
+{
+    /* For a missing field, protobuf-c uses this constant instead of a block of the arena. */
+    if (string == protobuf_c_empty_string)
+        return (struct text){string, 0};
+    return (struct text){string, arena_block_size(string) - 1};
+}

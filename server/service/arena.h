@@ -6,6 +6,8 @@
 #ifndef LOTTERY_ARENA_H
 #define LOTTERY_ARENA_H
 
+#include "text.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +29,9 @@ void arena_reset(struct arena *arena);
 
 /* The size in bytes with which `block` was allocated from an arena. */
 size_t arena_block_size(const void *block);
+
+/* A string that protobuf-c has unpacked into an arena, in its full length, even if it contains NUL
+ * bytes. */
+struct text arena_text(const char *string);
 
 #endif

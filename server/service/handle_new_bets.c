@@ -20,20 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns a string of protobuf-c in its full length, even if it contains NUL bytes. */
-static struct text text_from_message(const char *string)
-{
-    /* For a missing field, protobuf-c uses this constant instead of a block of the arena. */
-    if (string == protobuf_c_empty_string)
-        return (struct text){string, 0};
-    return (struct text){string, arena_block_size(string) - 1};
-}
-
 static struct bet bet_from_message(const Lottery__V1__Bet *message)
 {
-    return (struct bet){text_from_message(message->first_name),
-                        text_from_message(message->last_name), text_from_message(message->document),
-                        text_from_message(message->birthdate), message->number};
+    return (struct bet){arena_text(message->first_name), arena_text(message->last_name),
+                        arena_text(message->document), arena_text(message->birthdate),
+                        message->number};
 }
 
 /* The level of the log lines that list the stored bets of a batch. */

@@ -98,6 +98,9 @@ static void test_unpack_shows_nul_bytes(void **state)
     assert_int_equal(arena_block_size(bet->first_name), 6);
     assert_int_equal(strlen(bet->first_name), 2);
     assert_int_equal(arena_block_size(bet->last_name), strlen(bet->last_name) + 1);
+    assert_int_equal(arena_text(bet->first_name).size, 5);
+    assert_memory_equal(arena_text(bet->first_name).data, "An\0ax", 5);
+    assert_int_equal(arena_text(bet->document).size, 0); /* the message has none */
     arena_reset(&arena);
     arena_fini(&arena);
 }
