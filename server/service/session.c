@@ -18,17 +18,9 @@
 #include "log_limit.h"
 #include "service_internal.h"
 #include "session_internal.h"
-#include "wire.h"
+#include "winners_frame.h"
 
-#include <string.h>
-
-#define WINNERS_BACKLOG_MAX                                                                        \
-    ((size_t)16 * 1024)     /* bytes of winners that the peer may not have read yet */
-#define WINNERS_OVERHEAD 16 /* bytes; the fields agency_id and more take fewer */
-#define WINNERS_PER_FRAME (FRAME_BODY_MAX / 3) /* a document of one character takes three bytes */
-#define WINNERS_TEXT_SIZE                                                                          \
-    (FRAME_BODY_MAX + BET_DOCUMENT_MAX) /* bytes of a frame's documents, which take more in the    \
-                                           frame, and of the next one, which did not fit */
+#define WINNERS_BACKLOG_MAX ((size_t)16 * 1024) /* bytes that the peer may not have read yet */
 
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner)
@@ -208,72 +200,6 @@ void session_send_winners(struct session *session)
     session_continue(session);
 }
 
-/* Reads the documents that come next, as many of their `size` bytes as are left or fit. */
-static enum status session_read_winners(const struct session *session, uint64_t size, char *text,
-                                        size_t capacity, size_t *out_size)
-{
-    if (session->sent_bytes > size)
-        return STATUS_DAMAGED; /* the index was opened again, and is another one */
-    uint64_t left = size - session->sent_bytes;
-    *out_size = left < capacity ? (size_t)left : capacity;
-    return winner_index_read(session->service->winners, session->agency, session->sent_bytes, text,
-                             *out_size);
-}
-
-/* The size of the document that begins the `size` bytes of text, without its line feed. 0: there is
- * none, or it is damaged. */
-static size_t session_document_size(const char *text, size_t size)
-{
-    const char *end = memchr(text, '\n', size);
-
-    return end != NULL && end - text <= BET_DOCUMENT_MAX ? (size_t)(end - text) : 0;
-}
-
-/* Sends one frame with the next winners and counts them. When they are damaged or cannot be read,
- * nothing was sent. */
-static enum status session_send_winners_frame(struct session *session,
-                                              const struct winner_documents *winners)
-{
-    char text[WINNERS_TEXT_SIZE];
-    char *documents[WINNERS_PER_FRAME];
-    Lottery__V1__Winners message;
-    uint8_t frame[FRAME_MAX_SIZE];
-    size_t body_size = WINNERS_OVERHEAD;
-    size_t text_size;
-    size_t at = 0;
-    size_t taken = 0;
-
-    enum status status =
-        session_read_winners(session, winners->size, text, sizeof(text), &text_size);
-    if (status != STATUS_OK)
-        return status;
-    lottery__v1__winners__init(&message);
-    while (session->sent + taken < winners->count) {
-        size_t size = session_document_size(text + at, text_size - at);
-        if (size == 0)
-            return STATUS_DAMAGED;
-        if (wire_nested_size(size) > FRAME_BODY_MAX - body_size)
-            break;
-        body_size += wire_nested_size(size);
-        text[at + size] = '\0'; /* in the place of the line feed */
-        documents[taken++] = text + at;
-        at += size + 1;
-    }
-    session->sent += taken;
-    session->sent_bytes += at;
-    message.agency_id = session->agency;
-    message.n_documents = taken;
-    message.documents = documents;
-    message.more = session->sent < winners->count;
-    ASSERT(taken > 0 || !message.more); /* a document always fits an empty frame */
-    if (!message.more && session->sent_bytes != winners->size)
-        return STATUS_DAMAGED; /* there are more bytes than documents */
-    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_WINNERS, &message.base, frame);
-    ASSERT(size > 0);
-    session->events->send(session->owner, frame, size);
-    return STATUS_OK;
-}
-
 /* The winners are damaged, or cannot be read. */
 static void session_on_bad_winners(struct session *session, enum status status)
 {
@@ -299,7 +225,7 @@ void session_continue(struct session *session)
            session->events->backlog(session->owner) < WINNERS_BACKLOG_MAX) {
         const struct winner_documents winners =
             winner_index_of(session->service->winners, session->agency);
-        enum status status = session_send_winners_frame(session, &winners);
+        enum status status = winners_send_frame(session, &winners);
         if (status != STATUS_OK) {
             session_on_bad_winners(session, status);
             return;
