@@ -51,6 +51,8 @@ size_t wire_pack_ack(const struct wire_ack *ack, uint8_t out[FRAME_MAX_SIZE])
     message.received = ack->received;
     message.checksum = wire_checksum(&ack->checksum, checksum);
     message.stored = ack->stored;
+    if (ack->draw != NULL)
+        message.draw = (char *)(uintptr_t)ack->draw; /* packing does not change it */
     if (ack->detail != NULL) {
         wire_cut_detail(ack->detail, detail);
         message.detail = detail;

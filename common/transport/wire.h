@@ -18,6 +18,7 @@ struct wire_ack {
     const char *detail; /* borrowed; NULL: none; cut to 256 bytes */
     struct bets_checksum checksum;
     uint32_t stored;
+    const char *draw; /* its id; borrowed; NULL or empty: none */
 };
 
 /* Packs an Ack. Never returns 0. */

@@ -1,7 +1,7 @@
 /* Finished: the agency has sent all its bets and asks for its winners.
  *
  * Happy path: the ledger notes durably that the agency has finished; the session then waits for the
- * draw, or gets its winners at once when it has taken place.
+ * draw, or gets its winners at once when it has taken place. A Seal that it wants comes first.
  *
  * Failure modes: the agency or its total is wrong: an Ack says so. The winners cannot be read: the
  * session waits until they can. The connection is gone by then: that the agency
@@ -12,6 +12,7 @@
 #include "log.h"
 #include "log_limit.h"
 #include "service_internal.h"
+#include "session_draw.h"
 #include "session_internal.h"
 
 static void handle_finished_refuse(struct request *request, Lottery__V1__AckCode code)
@@ -33,8 +34,12 @@ static void handle_finished_accept(struct request *request)
                 LOG_UINT("agencia", request->agency), LOG_UINT("total", request->op.received));
     if (session == NULL || session->state == SESSION_CLOSED)
         return;
-    session_wait(session);
+    bool is_past = session->past != NULL;
+    session_wait(session, request->wants_seal);
+    if (is_past)
+        return; /* its winners were sent, or the session was ended */
     /* If they cannot be read, the worker has logged that, and tries again. */
+    (void)service_send_seals(request->service, &err);
     (void)service_send_winners(request->service, &err);
 }
 
@@ -68,14 +73,8 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         return false;
     }
     request->op.claimed = claimed;
-    if (session_claim_agency(session, message->agency_id)) {
-        request->is_at_ledger = true;
-        ledger_finish(session->service->config.ledger, &request->op, message->agency_id,
-                      message->total);
-    } else {
-        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
-                       "agency %u is not one of 1..%u, or not this connection's",
-                       message->agency_id, ledger_news(session->service->config.ledger)->agencies);
-    }
+    request->wants_seal = message->want_seal;
+    if (session_claim(session, request, message->agency_id, arena_text(message->draw)))
+        session_submit_finished(session, request, message->total);
     return session->state != SESSION_CLOSED;
 }

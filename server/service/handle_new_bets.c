@@ -15,6 +15,7 @@
 #include "log.h"
 #include "log_limit.h"
 #include "service_internal.h"
+#include "session_draw.h"
 #include "session_internal.h"
 
 #include <stdlib.h>
@@ -115,12 +116,8 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     struct service *service = session->service;
     enum bet_fault fault = BET_FAULT_NONE;
 
-    if (!session_claim_agency(session, message->agency)) {
-        session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY,
-                       "agency %u is not one of 1..%u, or not this connection's", message->agency,
-                       ledger_news(service->config.ledger)->agencies);
+    if (!session_claim(session, request, message->agency, message->draw))
         return;
-    }
     size_t bad = handle_new_bets_check(service->bets, message->count, &fault);
     if (bad < message->count) {
         session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, "bet %zu: %s", bad,
@@ -128,15 +125,13 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
         return;
     }
     if (message->count == 0) {
-        request->is_at_ledger = true;
-        ledger_ask(service->config.ledger, &request->op, message->agency, message->offset);
+        session_submit_question(session, request, message->offset);
         return;
     }
     enum status status = handle_new_bets_note(request, service->bets);
     if (status == STATUS_OK)
-        status = ledger_append(service->config.ledger, &request->op, message->agency,
-                               message->offset, service->bets, message->count);
-    request->is_at_ledger = status == STATUS_OK;
+        status =
+            session_submit_bets(session, request, message->offset, service->bets, message->count);
     if (status != STATUS_OK)
         session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR, "%s",
                        status_text(status));
@@ -153,8 +148,10 @@ static bool handle_new_bets_unpack(struct service *service, const uint8_t *body,
         lottery__v1__new_bets__unpack(&arena->allocator, size, body);
     if (message == NULL)
         return false;
-    *out = (struct new_bets){
-        .offset = message->offset, .agency = message->agency_id, .count = message->n_bets};
+    *out = (struct new_bets){.offset = message->offset,
+                             .agency = message->agency_id,
+                             .count = message->n_bets,
+                             .draw = arena_text(message->draw)};
     if (!bets_checksum_read(message->checksum.data, message->checksum.len, &out->checksum))
         return false;
     for (size_t i = 0; i < message->n_bets; i++)

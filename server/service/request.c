@@ -93,6 +93,7 @@ struct request *request_begin(struct session *session, uint32_t agency, size_t f
         .session = session,
         .frame_bytes = frame_bytes,
         .agency = agency,
+        .draw_id = session->draw_id,
         .refusal = LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED,
     };
     list_append(&session->requests, &request->node);
@@ -117,6 +118,19 @@ void request_set_refusal(struct request *request, Lottery__V1__AckCode code, con
     (void)vsnprintf(request->detail, sizeof(request->detail), format, args);
 }
 
+/* Where a draw is run by somebody, an agency may not have seen its end. */
+static const char *request_status_text(const struct request *request)
+{
+    const struct session *session = request->session;
+    const struct ledger_news *news = ledger_news(request->service->config.ledger);
+    bool is_run = news->terms.mode == DRAW_MANUAL || news->terms.id[0] != '\0';
+
+    if (request->op.status == STATUS_CLOSED &&
+        ((session != NULL && session->past != NULL) || (is_run && news->phase >= DRAW_CLOSED)))
+        return "the draw is closed: ask for the winners with Finished";
+    return status_text(request->op.status);
+}
+
 Lottery__V1__AckCode request_code(struct request *request)
 {
     enum status status = request->op.status;
@@ -124,7 +138,8 @@ Lottery__V1__AckCode request_code(struct request *request)
     if (request->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_UNSPECIFIED)
         return request->refusal;
     if (status != STATUS_OK)
-        (void)snprintf(request->detail, sizeof(request->detail), "%s", status_text(status));
+        (void)snprintf(request->detail, sizeof(request->detail), "%s",
+                       request_status_text(request));
     return ack_code_of(status);
 }
 
@@ -132,7 +147,7 @@ void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
 {
     struct session *session = request->session;
     const struct ledger_op *op = &request->op;
-    struct wire_ack ack = {.code = code, .received = op->received};
+    struct wire_ack ack = {.code = code, .received = op->received, .draw = request->draw_id};
     uint8_t frame[FRAME_MAX_SIZE];
 
     if (session == NULL)

@@ -41,7 +41,10 @@ struct request {
     size_t frame_bytes;               /* size of the message's frame */
     uint32_t count;                   /* bets in the message */
     uint32_t agency;                  /* as the message says */
+    const char *draw_id;              /* of the draw that it is about; borrowed, as the session's;
+                                         NULL: there is no such draw */
     struct bet_note *notes;           /* owned; one for each bet; NULL when they are not logged */
+    bool wants_seal;                  /* Finished: it asks for a Seal */
     bool is_at_ledger;                /* its `op` was handed in and `answer` was not called yet */
     Lottery__V1__AckCode refusal;     /* why it was refused; UNSPECIFIED: it was not */
     char detail[REQUEST_DETAIL_SIZE]; /* of the answer; empty for none */

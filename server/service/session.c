@@ -16,7 +16,10 @@
 #include "assertion.h"
 #include "log.h"
 #include "log_limit.h"
+#include "past_draws.h"
+#include "seal_sender.h"
 #include "service_internal.h"
+#include "session_files.h"
 #include "session_internal.h"
 #include "winners_frame.h"
 
@@ -39,6 +42,7 @@ void session_fini(struct session *session)
 {
     session_close(session);
     requests_drop(&session->requests);
+    session_leave_draw(session);
     session->outstanding = 0;
     session->outstanding_bytes = 0;
     session->refused = 0;
@@ -48,15 +52,6 @@ bool session_is_idle(const struct session *session)
 {
     return session->outstanding == 0 && session->state != SESSION_WAITING &&
            session->state != SESSION_SENDING;
-}
-
-bool session_claim_agency(struct session *session, uint32_t agency)
-{
-    if (agency < 1 || agency > ledger_news(session->service->config.ledger)->agencies)
-        return false;
-    if (session->agency == 0)
-        session->agency = agency;
-    return session->agency == agency;
 }
 
 void session_give_up(struct session *session)
@@ -82,11 +77,14 @@ static void session_count_refusal(struct session *session)
     session->events->finish(session->owner);
 }
 
-/* Answers a request that was refused and has a session, and ends it. */
+/* Answers a request that was refused and has a session, and ends it. Of another draw than the
+ * session's nothing is said. */
 static void session_end_refused(struct request *request)
 {
-    request->op.received = request->session->received;
-    request->op.checksum = request->session->checksum;
+    if (request->refusal != LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED) {
+        request->op.received = request->session->received;
+        request->op.checksum = request->session->checksum;
+    }
     request->answer(request);
     request_end(request);
 }
@@ -150,7 +148,8 @@ void session_refuse(struct request *request, Lottery__V1__AckCode code, const ch
     va_end(args);
     if (session->outstanding > 1)
         return; /* session_answer_refused() will */
-    if (session->agency != 0 && !session->knows_received) {
+    if (session->agency != 0 && !session->knows_received &&
+        code != LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED) {
         request->is_at_ledger = true;
         ledger_ask(session->service->config.ledger, &request->op, session->agency, 0);
         return;
@@ -181,14 +180,33 @@ void session_malformed(struct session *session, const char *detail)
     session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, "%s", detail);
 }
 
-void session_wait(struct session *session)
+/* Puts a session whose draw is not over into the list that it waits in. */
+static void session_enlist(struct session *session)
+{
+    struct service *service = session->service;
+
+    session->state = SESSION_WAITING;
+    list_remove(&session->waiting);
+    list_append(session->wants_seal ? &service->unsealed : &service->waiting, &session->waiting);
+}
+
+void session_wait(struct session *session, bool wants_seal)
 {
     ASSERT(session->state != SESSION_CLOSED && session->agency != 0);
     session->owed++;
-    if (session->state != SESSION_BETTING)
-        return; /* it is waiting, or is being sent the winners and will be sent them again */
+    if (wants_seal)
+        session->wants_seal = seal_may_be_asked_for(session);
+    if (session->state == SESSION_SENDING)
+        return; /* it will be sent the winners again */
+    if (session->past == NULL) {
+        if (session->state == SESSION_BETTING || wants_seal)
+            session_enlist(session);
+        return;
+    }
+    bool is_sent = seal_send(session);
+    ASSERT(is_sent); /* a draw that is over has all its files */
     session->state = SESSION_WAITING;
-    list_append(&session->service->waiting, &session->waiting);
+    session_send_winners(session);
 }
 
 void session_send_winners(struct session *session)
@@ -200,6 +218,15 @@ void session_send_winners(struct session *session)
     session_continue(session);
 }
 
+/* Those of a draw that is over. */
+static void session_on_bad_past(struct session *session, const struct errbuf *err)
+{
+    LOG_LIMITED(LOG_BURST, ERROR, "ganadores_enviados", FAIL, LOG_UINT("agencia", session->agency),
+                LOG_TEXT("draw", session->draw_id), LOG_TEXT("reason", err->text));
+    past_draw_set_damaged(session->past);
+    session_abandon(session);
+}
+
 /* The winners are damaged, or cannot be read. */
 static void session_on_bad_winners(struct session *session, enum status status)
 {
@@ -207,6 +234,10 @@ static void session_on_bad_winners(struct session *session, enum status status)
     struct errbuf err;
 
     (void)file_fail(&err, WINNERS_INDEX_NAME, status);
+    if (session->past != NULL) {
+        session_on_bad_past(session, &err);
+        return;
+    }
     if (!service->has_logged_damage)
         LOG(ERROR, "ganadores_enviados", FAIL, LOG_UINT("agencia", session->agency),
             LOG_TEXT("reason", err.text));
@@ -224,7 +255,7 @@ void session_continue(struct session *session)
     while (session->state == SESSION_SENDING &&
            session->events->backlog(session->owner) < WINNERS_BACKLOG_MAX) {
         const struct winner_documents winners =
-            winner_index_of(session->service->winners, session->agency);
+            winner_index_of(session_files(session)->winners, session->agency);
         enum status status = winners_send_frame(session, &winners);
         if (status != STATUS_OK) {
             session_on_bad_winners(session, status);
@@ -239,6 +270,8 @@ void session_continue(struct session *session)
         if (--session->owed == 0) {
             session->state = SESSION_BETTING;
             session->events->progress(session->owner);
+        } else if (!seal_send(session)) {
+            session_enlist(session);
         }
     }
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct past_draw;
 struct request;
 struct service;
 
@@ -42,10 +43,15 @@ struct session {
     size_t outstanding;       /* how many there are */
     size_t outstanding_bytes; /* total size of their frames */
     size_t refused;           /* how many of them were refused and wait for earlier ones */
-    struct list_node waiting; /* in service.waiting, while in SESSION_WAITING */
+    struct list_node waiting; /* in service.waiting or, if it wants a Seal, in service.unsealed,
+                                 while in SESSION_WAITING */
+    bool wants_seal;          /* a Seal is to be sent before the next list of winners */
     uint64_t sent;            /* winners sent so far, while sending */
     uint64_t sent_bytes;      /* of their documents: where the next one begins */
     uint32_t agency;          /* 0 until the first message names one */
+    const char *draw_id;      /* of the draw that the agency named with that message; borrowed from
+                                 the service or `past`; NULL as long as there is no agency */
+    struct past_draw *past;   /* that draw, if it is over and not the service's; else NULL */
     uint64_t received;        /* bets of the agency, as the ledger said last */
     uint32_t checksum;        /* of these */
     bool knows_received;      /* it has said so */
@@ -74,14 +80,12 @@ bool session_is_idle(const struct session *session);
 
 /* What follows is for the handlers and the service. */
 
-/* Is this the session's agency? The session belongs to the first existing agency that it claims. */
-bool session_claim_agency(struct session *session, uint32_t agency);
-
 /* Starts to send the winners to a session that was waiting, once for each Finished. */
 void session_send_winners(struct session *session);
 
-/* Notes a Finished that was accepted: the session waits for the draw. */
-void session_wait(struct session *session);
+/* Notes a Finished that was accepted: the session waits for the draw. If that is over, sends the
+ * winners. With `wants_seal`, a Seal comes first, if the draw has one or will have one. */
+void session_wait(struct session *session, bool wants_seal);
 
 /* Closes the session because there is no memory for an answer. The agency will connect again. */
 void session_give_up(struct session *session);

@@ -43,7 +43,7 @@ AGENCY = (
 )
 WORKER = (
     (READING + r"|server/transport/(lottery_conn|conn)\.c"
-     r"|server/service/(dispatch|request|session|service)\.c", "receive"),
+     r"|server/service/(dispatch|request|session|session_draw|service)\.c", "receive"),
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
     (VALIDATE, "validate"),

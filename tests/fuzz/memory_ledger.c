@@ -8,11 +8,12 @@
 enum kind { APPEND, ASK, FINISH };
 
 struct winner_index {
+    uint32_t winner_number;
     struct winner_documents of[MEMORY_AGENCIES + 1]; /* [1..] */
     char *texts[MEMORY_AGENCIES + 1];                /* owned; the same */
 };
 
-static struct memory_ledger *current; /* whose winners the index has */
+static const struct memory_ledger *current; /* whose winners are opened */
 
 static struct memory_ledger *from_ledger(const struct ledger *ledger)
 {
@@ -167,7 +168,7 @@ static bool count_winner(void *context, uint32_t agency, const struct bet *bet)
     struct memory_ledger *self = context;
 
     (void)agency;
-    self->draw.drawn.winners += has_won(bet, self->draw.winner_number);
+    self->draw.drawn.winners += has_won(bet, self->draw.drawn.winner_number);
     return true;
 }
 
@@ -185,21 +186,69 @@ static void scan(const struct memory_ledger *self, bets_csv_bet_cb on_bet, void 
     free(copy);
 }
 
-void memory_ledger_draw(struct memory_ledger *self)
+/* Tells everybody. */
+static void tell(struct memory_ledger *self)
 {
-    struct draw_record closing = {.type = DRAW_CLOSING, .closed = {.by = DRAW_BY_ALL_FINISHED}};
-    struct draw_record drawing = {.type = DRAW_DRAWING,
-                                  .drawn = {.winner_number = self->draw.winner_number}};
+    self->news.phase = self->draw.phase;
+    self->news.bets = self->draw.closed.bets;
+    self->news.closed = self->draw.closed;
+    self->news.is_sealed = self->news.has_seal = self->draw.is_sealed;
+    self->news.sealed = self->draw.sealed;
+    self->news.drawn = self->draw.drawn;
+    self->news.has_winners = self->draw.phase == DRAW_DRAWN;
+}
 
-    if (!draw_is_due(&self->draw))
-        return;
+static void close_draw(struct memory_ledger *self, enum draw_closed_by by)
+{
+    struct draw_record closing = {.type = DRAW_CLOSING, .closed = {.by = by}};
+
     FUZZ_CHECK(draw_apply(&self->draw, &closing).is_recorded);
+    tell(self);
+}
+
+static void hold_draw(struct memory_ledger *self, uint32_t number, const char *source)
+{
+    struct draw_record drawing = {.type = DRAW_DRAWING,
+                                  .drawn = {.winner_number = number, .source = text_of(source)}};
+
     FUZZ_CHECK(draw_apply(&self->draw, &drawing).is_recorded);
     scan(self, count_winner, self);
-    self->news.phase = DRAW_DRAWN;
-    self->news.bets = self->draw.closed.bets;
-    self->news.drawn = self->draw.drawn;
-    self->news.has_winners = true;
+    tell(self);
+}
+
+static bool may_be_drawn(const struct memory_ledger *self)
+{
+    return self->draw.phase == DRAW_CLOSED && self->draw.is_sealed == self->draw.terms.has_seal;
+}
+
+void memory_ledger_draw(struct memory_ledger *self)
+{
+    if (draw_is_due(&self->draw))
+        close_draw(self, DRAW_BY_ALL_FINISHED);
+    if (may_be_drawn(self) && self->draw.terms.mode == DRAW_AUTO)
+        hold_draw(self, self->draw.winner_number, "");
+}
+
+void memory_ledger_close_early(struct memory_ledger *self)
+{
+    if (self->draw.phase == DRAW_OPEN && self->draw.terms.mode == DRAW_MANUAL)
+        close_draw(self, DRAW_BY_OPERATOR);
+}
+
+void memory_ledger_seal(struct memory_ledger *self, const uint8_t root[DRAW_ROOT_SIZE])
+{
+    struct draw_record sealing = {.type = DRAW_SEALING};
+
+    memcpy(sealing.sealed.root, root, DRAW_ROOT_SIZE);
+    if (self->draw.phase == DRAW_CLOSED && self->draw.terms.has_seal && !self->draw.is_sealed)
+        FUZZ_CHECK(draw_apply(&self->draw, &sealing).is_recorded);
+    tell(self);
+}
+
+void memory_ledger_give_number(struct memory_ledger *self, uint32_t number, const char *source)
+{
+    if (may_be_drawn(self) && self->draw.terms.mode == DRAW_MANUAL)
+        hold_draw(self, number, source);
 }
 
 static size_t backlog(const struct ledger *ledger)
@@ -220,11 +269,12 @@ static const struct ledger_backend backend = {
     .news = news,
 };
 
-void memory_ledger_init(struct memory_ledger *self, uint32_t winner_number)
+void memory_ledger_init_run(struct memory_ledger *self, const struct draw_terms *terms,
+                            uint32_t winner_number)
 {
     struct draw_record opened = {
         .type = DRAW_OPENED,
-        .opened = {.agencies = MEMORY_AGENCIES, .winner_number = winner_number}};
+        .opened = {.agencies = MEMORY_AGENCIES, .winner_number = winner_number, .terms = *terms}};
 
     memset(self, 0, sizeof(*self));
     self->ledger.backend = &backend;
@@ -234,7 +284,15 @@ void memory_ledger_init(struct memory_ledger *self, uint32_t winner_number)
     self->news.phase = DRAW_OPEN;
     self->news.agencies = MEMORY_AGENCIES;
     self->news.winner_number = winner_number;
+    self->news.terms = *terms;
     current = self;
+}
+
+void memory_ledger_init(struct memory_ledger *self, uint32_t winner_number)
+{
+    const struct draw_terms terms = {.mode = DRAW_AUTO};
+
+    memory_ledger_init_run(self, &terms, winner_number);
 }
 
 void memory_ledger_fini(struct memory_ledger *self)
@@ -248,7 +306,7 @@ static bool add_winner(void *context, uint32_t agency, const struct bet *bet)
     struct winner_index *index = context;
     struct winner_documents *of = &index->of[agency];
 
-    if (!has_won(bet, current->draw.winner_number))
+    if (!has_won(bet, index->winner_number))
         return true;
     memcpy(index->texts[agency] + of->size, bet->document.data, bet->document.size);
     of->size += bet->document.size;
@@ -257,23 +315,47 @@ static bool add_winner(void *context, uint32_t agency, const struct bet *bet)
     return true;
 }
 
+static struct winner_index *make_index(const struct memory_ledger *self)
+{
+    struct winner_index *index = calloc(1, sizeof(*index));
+
+    FUZZ_CHECK(index != NULL && self->news.has_winners);
+    index->winner_number = self->draw.drawn.winner_number;
+    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++) {
+        index->texts[i] = malloc(self->size + 1); /* a line is longer than its document */
+        FUZZ_CHECK(index->texts[i] != NULL);
+    }
+    scan(self, add_winner, index);
+    return index;
+}
+
 enum status winner_index_open(const struct file_ops *ops, int dir_fd, uint32_t agencies,
                               const struct draw_drawn *drawn, struct winner_index **out,
                               struct errbuf *err)
 {
-    struct winner_index *index = calloc(1, sizeof(*index));
-
     (void)ops;
     (void)dir_fd;
     (void)err;
-    FUZZ_CHECK(index != NULL && agencies == MEMORY_AGENCIES);
-    FUZZ_CHECK(current->news.has_winners && drawn->winners == current->draw.drawn.winners);
-    for (uint32_t i = 1; i <= MEMORY_AGENCIES; i++) {
-        index->texts[i] = malloc(current->size + 1); /* a line is longer than its document */
-        FUZZ_CHECK(index->texts[i] != NULL);
+    FUZZ_CHECK(agencies == MEMORY_AGENCIES && drawn->winners == current->draw.drawn.winners);
+    *out = make_index(current);
+    return STATUS_OK;
+}
+
+enum status memory_ledger_load(const struct memory_ledger *self, struct past_draw *out)
+{
+    struct draw *draw = &out->draw;
+    struct draw_agency *agencies = calloc(MEMORY_AGENCIES + 1, sizeof(*agencies));
+
+    if (self->draw.phase != DRAW_DRAWN) {
+        free(agencies);
+        return STATUS_NOTFOUND;
     }
-    scan(current, add_winner, index);
-    *out = index;
+    FUZZ_CHECK(agencies != NULL && draw->agency == NULL && self->draw.acts_count == 0);
+    memcpy(agencies, self->draw.agency, (MEMORY_AGENCIES + 1) * sizeof(*agencies));
+    *draw = self->draw;
+    draw->agency = agencies;
+    draw->drawn.source.data = draw->source;
+    out->files.winners = make_index(self);
     return STATUS_OK;
 }
 

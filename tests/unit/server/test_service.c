@@ -238,7 +238,11 @@ static int begin(void **state)
     f->fake.news = (struct ledger_news){
         .phase = DRAW_OPEN, .agencies = AGENCIES, .drawn = {.winner_number = 7574}};
     memset(&fake_index, 0, sizeof(fake_index));
-    f->config = (struct service_config){&f->fake.ledger, &file_ops_system, DIR_FD, on_damage, f};
+    f->config = (struct service_config){.ledger = &f->fake.ledger,
+                                        .ops = &file_ops_system,
+                                        .dir_fd = DIR_FD,
+                                        .on_damage = on_damage,
+                                        .owner = f};
     assert_int_equal(service_create(&f->config, &f->service), STATUS_OK);
     for (int i = 0; i < SESSIONS; i++)
         session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
