@@ -24,6 +24,7 @@
 #include "log_output.h"
 #include "log_watch.h"
 #include "lottery_conn.h"
+#include "past_folders.h"
 #include "stop_signals.h"
 #include "store_csv.h"
 
@@ -152,6 +153,14 @@ static void worker_on_damage(void *owner)
     worker_tell_lost(owner);
 }
 
+static enum status worker_load_past(void *owner, const char *id, struct past_draw *out,
+                                    struct errbuf *err)
+{
+    const struct worker *worker = owner;
+
+    return past_folders_load(worker->config->base_dir, id, out, err);
+}
+
 static void worker_on_winners_timer(uv_timer_t *timer);
 
 static void worker_send_winners(struct worker *worker)
@@ -224,12 +233,14 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
     if (status != STATUS_OK)
         return status;
     struct ledger *ledger = ledger_client_base(worker->ledger);
-    status = service_create(&(struct service_config){.ledger = ledger,
-                                                     .ops = config->data_dir->ops,
-                                                     .dir_fd = config->data_dir->fd,
-                                                     .on_damage = worker_on_damage,
-                                                     .owner = worker},
-                            &worker->service);
+    status = service_create(
+        &(struct service_config){.ledger = ledger,
+                                 .ops = config->data_dir->ops,
+                                 .dir_fd = config->data_dir->fd,
+                                 .on_damage = worker_on_damage,
+                                 .owner = worker,
+                                 .load_past = config->base_dir != NULL ? worker_load_past : NULL},
+        &worker->service);
     if (status != STATUS_OK) {
         errbuf_set(err, "%s", status_text(status));
         return status;
