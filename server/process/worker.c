@@ -15,7 +15,6 @@
  */
 #include "worker.h"
 
-#include "backoff.h"
 #include "clock.h"
 #include "echo_conn.h"
 #include "ledger_client.h"
@@ -27,11 +26,10 @@
 #include "past_folders.h"
 #include "stop_signals.h"
 #include "store_csv.h"
+#include "worker_sender.h"
 
 #define STOP_CHECK_MS 5
 #define STOP_MS 600 /* then connections are closed, so that a stop takes less than a second */
-#define WINNERS_FIRST_RETRY_MS 1000
-#define WINNERS_MAX_RETRY_MS 30000
 
 struct worker {
     const struct worker_config *config;
@@ -44,11 +42,8 @@ struct worker {
     struct conn_set conns;
     struct listener listener;
     struct stop_signals signals;
-    struct log_watch log;           /* writes log lines that stdout did not take at once */
-    uv_timer_t winners_timer;       /* active from a failure to read the winners to the next try */
-    struct backoff winners_backoff; /* of these */
-    struct ledger_op lost_op;       /* tells the ledger that the winners are lost */
-    bool is_telling;                /* it has not ended */
+    struct log_watch log; /* writes log lines that stdout did not take at once */
+    struct worker_sender senders[STORE_FILES]; /* of what is sent from the draw's files */
     uv_timer_t stop_timer;
     uint64_t stop_until_ms;
     bool is_listening;
@@ -71,7 +66,8 @@ static bool worker_is_lottery(const struct worker *worker)
 static void worker_close_all(struct worker *worker)
 {
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);
-    uv_close((uv_handle_t *)&worker->winners_timer, NULL);
+    for (size_t i = 0; i < STORE_FILES; i++)
+        worker_sender_close(&worker->senders[i]);
     conn_set_close(&worker->conns);
     if (worker_is_lottery(worker))
         lottery_conns_close(&worker->lottery_conns);
@@ -134,23 +130,11 @@ static void worker_on_first_news(struct worker *worker)
         uv_stop(&worker->loop);
 }
 
-static void worker_on_told(struct ledger_op *op)
-{
-    LIST_ITEM(op, struct worker, lost_op)->is_telling = false;
-}
-
-static void worker_tell_lost(struct worker *worker)
-{
-    if (worker->is_telling)
-        return;
-    worker->is_telling = true;
-    worker->lost_op = (struct ledger_op){.done = worker_on_told};
-    ledger_client_files_lost(worker->ledger, &worker->lost_op, STORE_WINNERS);
-}
-
 static void worker_on_damage(void *owner)
 {
-    worker_tell_lost(owner);
+    struct worker *worker = owner;
+
+    worker_sender_tell_lost(&worker->senders[STORE_WINNERS], worker->ledger);
 }
 
 static enum status worker_load_past(void *owner, const char *id, struct past_draw *out,
@@ -161,31 +145,25 @@ static enum status worker_load_past(void *owner, const char *id, struct past_dra
     return past_folders_load(worker->config->base_dir, id, out, err);
 }
 
-static void worker_on_winners_timer(uv_timer_t *timer);
-
-static void worker_send_winners(struct worker *worker)
+/* Sends what can be sent: first the seal, and with the winners what the result says. */
+static void worker_send(void *owner)
 {
-    struct errbuf err = {{0}};
+    static const enum store_files order[] = {STORE_SEAL, STORE_RESULT, STORE_WINNERS};
+    struct worker *worker = owner;
 
-    enum status status = service_send_winners(worker->service, &err);
-    if (status == STATUS_OK) {
-        if (ledger_news(ledger_client_base(worker->ledger))->has_winners)
-            backoff_reset(&worker->winners_backoff);
-        return;
-    }
-    /* What failed a moment ago is logged and told. */
-    if (uv_is_active((uv_handle_t *)&worker->winners_timer))
-        return;
-    LOG(ERROR, "ganadores_enviados", FAIL, LOG_TEXT("reason", err.text));
-    if (status == STATUS_NOTFOUND || status == STATUS_DAMAGED)
-        worker_tell_lost(worker);
-    (void)uv_timer_start(&worker->winners_timer, worker_on_winners_timer,
-                         backoff_next_ms(&worker->winners_backoff), 0);
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        worker_sender_run(&worker->senders[order[i]], worker->service, worker->ledger);
 }
 
-static void worker_on_winners_timer(uv_timer_t *timer)
+static void worker_init_senders(struct worker *worker)
 {
-    worker_send_winners(timer->data);
+    const struct worker_sender_config configs[] = {
+        {STORE_SEAL, "cierre_enviado", service_send_seals, worker_send, worker},
+        {STORE_RESULT, "ganadores_enviados", service_read_result, worker_send, worker},
+        {STORE_WINNERS, "ganadores_enviados", service_send_winners, worker_send, worker}};
+
+    for (size_t i = 0; i < STORE_FILES; i++)
+        worker_sender_init(&worker->senders[configs[i].files], &worker->loop, &configs[i]);
 }
 
 static void worker_on_news(void *owner)
@@ -194,7 +172,7 @@ static void worker_on_news(void *owner)
 
     if (!worker->is_listening && !worker->is_stopping)
         worker_on_first_news(worker);
-    worker_send_winners(worker);
+    worker_send(worker);
 }
 
 /* The log lines of many outcomes are written together, before the loop sends any of the answers. */
@@ -284,9 +262,7 @@ static enum status worker_start(struct worker *worker, struct errbuf *err)
     }
     (void)uv_timer_init(&worker->loop, &worker->stop_timer);
     worker->stop_timer.data = worker;
-    (void)uv_timer_init(&worker->loop, &worker->winners_timer);
-    worker->winners_timer.data = worker;
-    worker->winners_backoff = (struct backoff){WINNERS_FIRST_RETRY_MS, WINNERS_MAX_RETRY_MS, 0};
+    worker_init_senders(worker);
     const struct stop_signals_config signals = {&worker->loop, worker_on_stop, worker};
     status = stop_signals_start(&worker->signals, &signals);
     if (status != STATUS_OK) {
