@@ -9,6 +9,7 @@ import pathlib
 import random
 import re
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -471,6 +472,58 @@ class Garbage(Hostile):
             for _ in range(100):  # an agency's own connection stays open
                 self.assertEqual(peer.bets([], agency=9).code, pb.ACK_CODE_UNKNOWN_AGENCY)
             self.assertEqual(peer.bets([bet()]).code, pb.ACK_CODE_OK)
+        self.check_end()
+
+    def make_draws(self):
+        """A draw that was held, and what else may lie in a data directory. Returns the names."""
+        folder = self.lottery.folder
+        held = self.server(agencies=1, folder=self.folder / "held")
+        with Peer(held.port, 1) as peer:
+            self.assertEqual(peer.bets([bet()]).code, pb.ACK_CODE_OK)
+            peer.send_finished(1)
+            self.assertEqual(peer.winners(), ["30904465"])
+        self.assertEqual(held.stop(), 0)
+        shutil.copytree(held.folder, folder / "copy")  # it says that it has no id
+        (folder / "link").symlink_to(held.folder)
+        (folder / "empty").mkdir()
+        (folder / "file").write_bytes(b"")
+        os.mkfifo(folder / "fifo")
+        (folder / "linked").mkdir()
+        (folder / "linked" / "bets.journal").symlink_to(held.folder / "bets.journal")
+        (folder / "loop").symlink_to("loop")
+        return ["copy", "link", "empty", "file", "fifo", "linked", "loop"]
+
+    def test_draws_that_are_none(self):
+        """Names of draws that no draw has, and what lies in the data directory without being a draw: the
+        agency is told, and after eight such messages the connection ends."""
+        for name in [*self.make_draws(), "..", ".", "/", "/etc", "../held", "held/../held", "current",
+                     "bets.csv", "-", "_a", "a b", "a\n", "\u0130", "a" * 65, "a" * 8000]:
+            message = pb.NewBets(agency_id=2, draw=name, bets=[bet()] if len(name) < 100 else [])
+            answers = self.answers_to(frame(pb.OPCODE_NEW_BETS, message) * 9)
+            self.assertEqual([(answer.code, answer.received, answer.draw) for answer in answers],
+                             [(pb.ACK_CODE_DRAW_CLOSED, 0, "")] * 8, name[:99])
+            message = pb.Finished(agency_id=2, draw=name)
+            answers = self.answers_to(frame(pb.OPCODE_FINISHED, message), ends=True)
+            self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_DRAW_CLOSED])
+        with_nul = pb.NewBets(agency_id=2, draw="copy").SerializeToString().replace(b"py", b"\0y")
+        for body in (with_nul, with_nul.replace(b"\0", b"\xff")):
+            answers = self.answers_to(frame(pb.OPCODE_NEW_BETS, body), ends=True)
+            self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_DRAW_CLOSED])
+        self.check_honest()
+        with Peer(self.lottery.port, 2) as peer:  # thousands, on a connection that has its agency
+            self.assertEqual(peer.received(), 0)
+            for i in range(3000):
+                peer.send(pb.OPCODE_NEW_BETS, pb.NewBets(agency_id=2, draw=f"d{i}"))
+                self.assertEqual(peer.ack().code, pb.ACK_CODE_DRAW_CLOSED)
+            self.assertEqual(peer.bets([bet()]).code, pb.ACK_CODE_OK)
+        for i in range(300):
+            answers = self.answers_to(
+                b"".join(frame(pb.OPCODE_NEW_BETS, pb.NewBets(agency_id=2, draw=f"d{i}-{k}"))
+                         for k in range(9)))
+            self.assertEqual([answer.code for answer in answers], [pb.ACK_CODE_DRAW_CLOSED] * 8)
+        lines = self.lottery.lines("past_draw", "fail", draw="copy")
+        self.assertIn("it has the draw ''", lines[0].details["reason"])
+        self.assertLess(len(lines), 100)
         self.check_end()
 
     def test_agencies_beside_a_flood(self):
