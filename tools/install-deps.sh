@@ -18,7 +18,7 @@ RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
 # without libc6-dbg.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
-  clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git'
+  clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl'
 
 usage() {
   cat <<'END'
