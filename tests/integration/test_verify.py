@@ -1,0 +1,106 @@
+"""tools/verify-draw.py on the data directory of a real server, whatever state that is in."""
+import random
+import subprocess
+import sys
+import unittest
+
+from programs import ROOT, Case, wait_until
+from wire import Peer, bet
+
+TOOL = ROOT / "tools" / "verify-draw.py"
+
+
+def verify(*arguments):
+    """Returns status, output and errors; the program never ends with a traceback."""
+    done = subprocess.run([sys.executable, TOOL, *map(str, arguments)], encoding="utf-8",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    if "Traceback" in done.stderr:
+        raise AssertionError(done.stderr)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Verify(Case):
+    def setUp(self):
+        super().setUp()
+        self.data = self.folder / "data"
+
+    def write(self, agency, count):
+        """An agency's file; its first two bets win, and one name needs quotes."""
+        path = self.folder / f"agency-{agency}.csv"
+        path.write_text("".join(
+            f'{"Ana" if i % 7 else chr(34) + "Paz, Ana" + chr(34)},Núñez,{agency}{i:05},1999-03-17,'
+            f"{7574 if i < 2 else i % 7000}\n" for i in range(count)), encoding="utf-8")
+        return path
+
+    def passes(self):
+        status, output, errors = verify(self.data)
+        self.assertEqual((0, []), (status, [line for line in errors.splitlines()
+                                            if not line.startswith("verify-draw.py: note: ")]))
+        return output, errors
+
+    def test_a_whole_draw(self):
+        """Before, after, with the server at work, and after its end."""
+        server = self.server(agencies=3)
+        agencies = [self.agency(i, server.port, self.write(i, 3000 * i)) for i in (1, 2)]
+        for i, agency in enumerate(agencies, 1):
+            agency.wait_line("apuestas_enviadas", "success", cantidad=3000 * i)
+        output, _ = self.passes()
+        self.assertIn("ACTA PROVISORIA", output)
+        last = self.agency(3, server.port, self.write(3, 1))
+        self.assertEqual([agency.wait() for agency in (*agencies, last)], [0, 0, 0])
+        for stop in (False, True):
+            if stop:
+                self.assertEqual(server.stop(), 0)
+            output, errors = self.passes()
+            self.assertIn("Estado: sorteado, sin sello", output)
+            self.assertIn("Apuestas: 9001", output)
+            self.assertIn("Apuestas ganadoras: 5", output)
+            self.assertIn("agencia 3, documento 300000", output)
+            self.assertIn("the draw is not sealed", errors)
+
+    def test_an_edited_bet(self):
+        """Of thousands, in a draw that was held: one digit, one winner, one line."""
+        server = self.server(agencies=1)
+        self.assertEqual(self.agency(1, server.port, self.write(1, 30_000)).wait(), 0)
+        self.assertEqual(server.stop(), 0)
+        self.passes()
+        for name, old, new in (("bets.csv", b"129999", b"129998"), ("winners.csv", b"100001", b"100002"),
+                               ("winners.index", b"100001", b"100002"), ("bets.csv", b"129999", b"")):
+            path = self.data / name
+            whole = path.read_bytes()
+            path.write_bytes(whole.replace(old, new))
+            status, output, errors = verify(self.data)
+            self.assertEqual((status, "ACTA DEL SORTEO" in output), (1, False))
+            self.assertIn(f"/{name}", errors)
+            path.write_bytes(whole)
+        self.passes()
+
+    def test_after_kills(self):
+        """Whatever a kill leaves is no problem, before the next start and after it."""
+        rng = random.Random(3)
+        bets = 0
+        for _ in range(4):
+            server = self.server(agencies=2)
+            with Peer(server.port, 1) as peer:
+                bets = peer.received()
+                for count in [rng.randrange(1, 60) for _ in range(rng.randrange(20))]:
+                    bets = peer.bets([bet(str(i)) for i in range(count)], bets).received
+            server.kill()
+            output, _ = self.passes()
+            self.assertIn(f"Apuestas: {bets}\n", output)
+        server = self.server(agencies=2)
+        agency = self.agency(2, server.port, self.write(2, 50_000))
+        wait_until(lambda: (self.data / "bets.csv").stat().st_size > 100_000, "bets to arrive")
+        server.kill()
+        agency.kill()
+        self.passes()
+
+    def test_no_bets(self):
+        server = self.server(agencies=0)
+        self.assertIn("Agencias: 0", self.passes()[0])
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("Agencias: 0", self.passes()[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
