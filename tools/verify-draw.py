@@ -36,7 +36,7 @@ MAX_NUMBER = 9999
 MAX_SMALL_FILE = 1 << 16  # seal.txt, result.txt
 MAX_EVIDENCE = 1 << 18
 MAX_CHECKPOINT = 64 << 20
-MAX_ACTS = 100_000
+MAX_ACTS = 10_000
 MAX_LISTED = 10_000  # winners that are printed
 MAX_PROBLEMS = 50    # that are printed, for one draw
 MIB = 1 << 20
@@ -260,6 +260,8 @@ class Draw:
             raise Rule(f"'{text}' cannot be a draw's id")
         if mode == 0 and close_at:
             raise Rule("an automatic draw with a closing time")
+        if mode and self.number:
+            raise Rule("a manual draw that has its number from the beginning")
         self.mode, self.has_seal, self.close_at, self.id = mode, bool(has_seal), close_at, text
 
     def raise_agencies(self, agencies):
@@ -697,6 +699,8 @@ class Checkpoint:
         said = dict(items)
         if R_OPENED in said:
             draw.set_terms(said[R_OPENED])
+            if said[R_OPENED][:8] != body[16:24]:
+                raise Rule("a checkpoint that says two things of the opening")
         draw.received = {i: n for i, n in enumerate(self.counts, 1) if n}
         draw.finished = {i for i, flag in enumerate(flags, 1) if flag}
         if any(flag > 1 for flag in flags):

@@ -350,3 +350,33 @@ class DrawFolder:
         for name, data in files.items():
             (self.path / name).write_bytes(data)
         return self.path
+
+
+# --- the journal of the first release ----------------------------------------------------------
+
+
+def record_1(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=1024):
+    rest = struct.pack("<BBHIIQQIIQQQ", kind, 1, 0, agency, count, received, data_at, len(data),
+                       crc32c(data), synced, at, STAMP)
+    return struct.pack("<I", crc32c(rest)) + rest
+
+
+def journal_1(draw):
+    """What the first release would have written of an automatic draw."""
+    data = bytearray(1024)
+    data[:64] = record_1(0, 1, received=1)
+    bets, counts = b"", {}
+    for agency, rows in draw.batches:
+        lines = b"".join(map(line_of, rows))
+        counts[agency] = counts.get(agency, 0) + len(rows)
+        data += record_1(len(data), 2, agency, len(rows), counts[agency], len(bets), lines)
+        bets += lines
+    for agency in sorted(draw.finished):
+        data += record_1(len(data), 3, agency, received=counts.get(agency, 0))
+    if draw.phase == "drawn":
+        winners = draw.winners_csv()
+        rest = struct.pack("<BBHIIQQIIQQQ", 4, 1, 0, 0, draw.number, len(draw.winners()),
+                           len(winners), 0, crc32c(winners), 1024, len(data), STAMP)
+        data += struct.pack("<I", crc32c(rest)) + rest
+    data[512:576] = record_1(512, 1, received=2, synced=len(data))
+    return bytes(data)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import unittest
 
-from draw_folder import DrawFolder, SigningKey, bet, crc32c, line_of
+from draw_folder import DrawFolder, SigningKey, bet, crc32c, journal_1, line_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "verify-draw.py"
@@ -240,6 +240,80 @@ class Sound(VerifyCase):
         self.assertEqual((1, 2), (status, output.count("ACTA DEL SORTEO")))
         self.assertIn("nocturna/seal.txt: No such file", errors)
         self.assertIn("nocturna: NO SE EMITE EL ACTA: problemas encontrados: 1", output)
+
+    def test_the_first_release(self):
+        """It had another journal, without times and without a seal."""
+        for phase in ("open", "drawn"):
+            draw = self.draw(phase=phase, mode=0, has_seal=False, name="",
+                             closed_by=1 if phase == "drawn" else 3)
+            path = draw.write()
+            journal = journal_1(draw)
+            (path / "bets.journal").write_bytes(journal)
+            output, errors = self.passes(path)
+            self.assertIn("Registro de la primera versión", output)
+            self.assertIn("not sealed", errors)
+            self.assertEqual(phase == "drawn", "Apuestas ganadoras: 3" in output)
+            for at in (1024, 1024 + 64 + 20, len(journal) - 64):
+                broken = bytearray(journal)
+                broken[at] ^= 1
+                (path / "bets.journal").write_bytes(broken)
+                self.fails(f"damaged at byte {at - at % 64}", path)
+            (path / "bets.journal").write_bytes(journal)
+            (path / "bets.csv").write_bytes(draw.lines().replace(b"30904465", b"30904466"))
+            self.fails("bets.journal, byte 1024: the bytes 0..", path)
+            draw.batches[1][1].pop()
+            (path / "bets.csv").write_bytes(draw.lines())
+            self.fails("bets.journal, byte 1088: the bytes", path)
+
+    def test_more_agencies(self):
+        """N was raised while the draw was open."""
+        draw = self.draw(layout="new")
+        (kind, body, *rest), *others = list(draw.records())[1:]
+        raised = [(kind, struct.pack("<I", 2) + body[4:], *rest),
+                  ("agencies", struct.pack("<I4x", 3), 0, b"")]
+        checkpoint = list(draw.records())[0]
+        draw.records = lambda: iter([checkpoint, *raised, *others])
+        self.passes(draw.write(), *self.vkey())
+        for wrong in (2, 10_001):
+            raised[1] = ("agencies", struct.pack("<I4x", wrong), 0, b"")
+            draw.write()
+            self.fails(f"{wrong} agencies after 2", self.path)
+        draw.records = lambda: iter([checkpoint, raised[1]])
+        draw.write()
+        self.fails("more agencies in a draw that is new", self.path)
+
+    def test_notes(self):
+        """What is odd, but proves nothing, is said."""
+        draw = self.draw()
+        draw.times["closed"] = 1_795_640_403
+        path = draw.write()
+        (path / "bets.torn-20261125").write_bytes(b"x")
+        path = path.rename(self.folder / "copy")
+        _, errors = self.passes(path, *self.vkey())
+        for text in ("has another name", "the clock was changed", "cut these bytes off"):
+            self.assertIn(text, errors)
+        draw = self.draw(phase="closed")
+        path = draw.write()
+        for name in ("seal.txt", "winners.csv", "result.txt"):
+            (path / name).write_text("left over")
+        _, errors = self.passes(path)
+        self.assertEqual(3, errors.count("no record says that it counts"))
+
+    def test_many_winners(self):
+        """More than are printed: the rest is counted."""
+        draw = self.draw(agencies=1)
+        draw.batches = [[1, [bet(1, i, 7574) for i in range(10_003)]]]
+        output, _ = self.passes(draw.write(), *self.agency(draw, 1))
+        self.assertIn("y 3 más: ver winners.csv", output)
+        self.assertIn("Apuestas ganadoras: 10003", output)
+
+    def test_many_problems(self):
+        """They are counted, not printed without end."""
+        draw = self.draw(agencies=200)
+        path = draw.write()
+        (path / "seal.leaves").write_bytes(b"x\n" * 201)
+        errors = self.fails("151 more problems", path)
+        self.assertEqual(51, len(errors.splitlines()))
 
     def test_usage(self):
         path = self.draw().write()
@@ -507,6 +581,78 @@ class Tampering(VerifyCase):
                 records(*names)
                 self.fails(what, self.path)
 
+    def rewritten(self, kind, change, layout="new", **settings):
+        """A draw in whose journal the bodies of these records are changed, checksums and all."""
+        draw = self.draw(layout=layout, **settings)
+        records = [(k, change(body) if k == kind else body, flags, lines)
+                   for k, body, flags, lines in draw.records()]
+        draw.records = lambda: iter(records)
+        draw.write()
+
+    def test_what_no_record_may_say(self):
+        def put(at, form, *values):
+            def change(body):
+                data = bytearray(body)
+                struct.pack_into(form, data, at, *values)
+                return bytes(data)
+            return change
+        late = 253_402_300_800
+        auto = {"mode": 0, "has_seal": False, "closed_by": 1}
+        for kind, change, what, settings in (
+                ("opened", put(8, "<B", 2), "terms that cannot be", {}),
+                ("opened", put(16, "<Q", late), "terms that cannot be", {}),
+                ("opened", put(90, "<B", 65), "terms that cannot be", {}),
+                ("opened", put(10, "<B", 7), "terms that cannot be", {}),
+                ("opened", put(24, "<B", 95), "cannot be a draw's id", {}),
+                ("opened", put(4, "<I", 5), "that has its number from the beginning", {}),
+                ("checkpoint", put(184, "<I", 2), "two things of the opening",
+                 {"layout": "closed"}),
+                ("opened", put(16, "<Q", 5), "an automatic draw with a closing time", {"mode": 0}),
+                ("bets", put(0, "<Q", 1), "after its first 1, but there are", {}),
+                ("bets", put(8, "<Q", 1), "bets at byte 1 of", {}),
+                ("bets", put(16, "<I", 9), "agency 9 of 3", {}),
+                ("bets", put(20, "<I", 1), "2 bets|1 bets", {}),
+                ("finished", put(0, "<Q", 9), "finishes with 9 bets", {}),
+                ("closed", put(0, "<Q", late), "a time that cannot be", {}),
+                ("closed", put(8, "<I", 1), "uid|but they have not", {}),
+                ("closed", put(8, "<I", 2), "there is none, or it was later", {}),
+                ("closed", put(8, "<I", 9), "without a known reason", {}),
+                ("closed", put(8, "<I", 3), "that an operator closed", auto),
+                ("closed", put(12, "<I", 1), "without a known reason", auto),
+                ("closed", put(16, "<Q", 8), "closed with 8 bets", {}),
+                ("closed", put(24, "<Q", 8), "closed after 8 bytes", {}),
+                ("sealed", put(0, "<Q", late), "a time that cannot be", {}),
+                ("drawn", put(0, "<Q", late), "a time that cannot be", {}),
+                ("drawn", put(8, "<I", 10_000), "the number 10000", {}),
+                ("drawn", put(32, "<I", 1), "somebody who gave the number",
+                 {"mode": 0, "closed_by": 1}),
+                ("drawn", put(36, "<I", 201), "a text of a wrong size", {}),
+                ("drawn", lambda body: body[:32], "a drawing of a wrong size", {}),
+                ("act", put(0, "<Q", late), "an act that cannot be", {}),
+                ("act", put(12, "<I", 0), "a text of a wrong size", {}),
+                ("act", put(16, "<B", 255), "not UTF-8", {}),
+                ("act", put(16, "<B", 10), "control characters", {}),
+                ("checkpoint", put(0, "<Q", 1), "size of|does not fit|of no draw", {}),
+                ("checkpoint", put(24, "<Q", late), "cannot be", {"layout": "closed"}),
+                ("checkpoint", put(48, "<Q", 7), "does not end with its bets", {"layout": "closed"}),
+                ("checkpoint", put(88, "<Q", 7), "says two things", {"layout": "drawn"}),
+                ("checkpoint", put(12, "<I", 2), "drawn and not drawn", {"layout": "drawn"}),
+                ("checkpoint", put(120, "<Q", 4), "closed with 9 bets, but", {"layout": "closed"}),
+                ("checkpoint", put(120, "<QQ", 4, 4), "has 5 bets of agency 1, but the journal has 4",
+                 {"layout": "closed"}),
+                ("checkpoint", put(144, "<I", 4), "the bets of agency 1 are not those",
+                 {"layout": "closed"}),
+                ("checkpoint", put(160, "<B", 2), "a wrong mark", {"layout": "closed"}),
+                ("checkpoint", put(168, "<Q", 8), "an extension of a wrong size",
+                 {"layout": "closed"}),
+                ("checkpoint", put(176, "<I", 9), "items that do not belong", {"layout": "closed"}),
+                ("checkpoint", put(180, "<I", 12), "an item of a wrong size", {"layout": "closed"}),
+                ("checkpoint", lambda body: body[:168] + struct.pack("<QI4x", 12, 1)[:16],
+                 "wrong size|cut off", {"layout": "closed"})):
+            with self.subTest(kind=kind, what=what):
+                self.rewritten(kind, change, **settings)
+                self.fails(what, self.path)
+
     def test_a_record_cut_out(self):
         """The bytes of one record are damaged: those after it show that it was there."""
         draw = self.draw(layout="new")
@@ -644,6 +790,25 @@ class OfAgencies(VerifyCase):
         self.fails("is of the draw 2026-11-25-nocturna, but the folder has 2026-11-26-matutina",
                    draw.write(), *claim)
 
+    def test_result_with_another_key(self):
+        draw = self.draw()
+        claim = self.agency(draw, 1)
+        whole = claim[3].read_bytes()
+        draw.key = KEYS["other"]
+        claim[3].write_bytes(whole.partition(b"\nresult\n")[0] + b"\nresult\n" + draw.result_txt())
+        self.fails("is signed with another key than the seal", *claim)
+
+    def test_without_openssl(self):
+        """Nobody is told that a signature is right because the program is missing."""
+        draw = self.draw()
+        claim = self.agency(draw, 1)
+        done = subprocess.run([sys.executable, TOOL, draw.write(), *claim, *self.vkey()],
+                              env={"PATH": str(self.folder)}, encoding="utf-8",
+                              capture_output=True, timeout=60)
+        self.assertEqual(1, done.returncode)
+        self.assertEqual(3, done.stderr.count("openssl: cannot check a signature: "), done.stderr)
+        self.assertNotIn("ACTA DEL SORTEO", done.stdout)
+
     def test_winners_told(self):
         draw = self.draw()
         claim = self.agency(draw, 1)
@@ -654,6 +819,8 @@ class OfAgencies(VerifyCase):
         for text in ("4\n30904465\n", "30904465\n", "30904465\n4\n5\n", ""):
             told.write_text(text)
             self.fails(r"winners\.txt: has \d winners", *claim, "--winners", told)
+        claim = self.agency(draw, 1, with_result=False)
+        self.fails("no result in the evidence", *claim, "--winners", told)
 
     def test_a_draw_without_a_seal(self):
         draw = self.draw()
@@ -750,6 +917,15 @@ class Hostile(VerifyCase):
         self.assertNotIn("\x1b", self.fails("control characters", odd))
         (odd / "bets.csv").write_bytes(b"1,\x1b[2J,b,1,1999-01-01,1\r\n" * 20)
         self.assertNotIn("\x1b", self.fails("bets.csv", odd))
+
+    def test_a_reader_that_goes_away(self):
+        """`verify-draw.py DIR | head -1` ends without a traceback."""
+        draw = self.draw(agencies=5000)
+        done = subprocess.run(f"'{sys.executable}' '{TOOL}' '{draw.write()}' | head -1", shell=True,
+                              encoding="utf-8", capture_output=True, timeout=60)
+        self.assertEqual("LOTERÍA NACIONAL\n", done.stdout)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertNotIn("Exception", done.stderr)
 
     def test_a_line_without_end(self):
         draw = self.draw(layout="open", phase="open")
