@@ -17,12 +17,12 @@ for signatures, the program openssl.
 import argparse
 import base64
 import binascii
+import codecs
 import csv
 import datetime
 import errno
 import hashlib
 import hmac
-import io
 import os
 import re
 import stat
@@ -392,10 +392,14 @@ def act_of(body):
 
 # --- bets.csv ----------------------------------------------------------------------------------
 
-NAME = rb'(?:[^\x00-\x1f\x7f",]++|"(?:[^\x00-\x1f\x7f"]++|"")++")'
-REST = (rb"," + NAME + rb"," + NAME + rb",[A-Za-z0-9]{1,16}+,[0-9]{4}-[0-9]{2}-[0-9]{2},"
-        rb"(?:0|[1-9][0-9]{0,3}+)\r\n")
-RUN = re.compile(rb"([1-9][0-9]{0,4}+)" + REST + rb"(?:\1" + REST + rb")*+")
+# No possessive quantifiers: in Python 3.11.2, as Debian 12 has it, a possessive group that fails
+# halfway leaves the match too long.
+PLAIN_NAME = rb'[^\x00-\x1f\x7f",]+'
+NAME = rb"(?:" + PLAIN_NAME + rb'|"(?!",)[^\x00-\x1f\x7f"]*(?:""[^\x00-\x1f\x7f"]*)*")'
+TAIL = rb",[A-Za-z0-9]{1,16},[0-9]{4}-[0-9]{2}-[0-9]{2},(?:0|[1-9][0-9]{0,3})"
+REST = rb"," + NAME + rb"," + NAME + TAIL + rb"\r\n"
+# Lines of one agency, one after the other.
+RUN = re.compile(rb"([1-9][0-9]{0,4})" + REST + rb"(?:\1" + REST + rb")*")
 LINE_MAX = 1000  # more than any line of a bet has
 PENDING_MAX = 256 << 10
 ALL_PENDING_MAX = 32 << 20
@@ -1484,7 +1488,60 @@ def print_acta(facts, key, problems):
 ENCODINGS = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "iso-8859-1": "iso-8859-1",
              "utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
 ROW_MAX = 4096
-BATCH = 4096  # rows that are hashed together
+# Rows that stand in bets.csv as they are, after the agency's id and a comma: nearly all.
+PLAIN = PLAIN_NAME + rb"," + PLAIN_NAME + TAIL
+PLAIN_ROWS = {end: re.compile(rb"(?:" + PLAIN + end + rb")+") for end in (b"\r\n", b"\n")}
+
+
+class Rows:
+    """An agency's own file: blocks of whole lines in UTF-8."""
+
+    def __init__(self, file, args):
+        self.file = file
+        self.name = file.name
+        self.delimiter = "\t" if args.delimiter == "tab" else args.delimiter
+        self.has_header = args.header == "skip"
+        self.decoder = codecs.getincrementaldecoder(ENCODINGS[args.encoding])()
+        self.line = 0  # lines before the next one
+
+    def bad(self, what):
+        return Bad(f"{self.name}:{self.line + 1}", what)
+
+    def blocks(self):
+        rest = b""
+        for begin in range(0, self.file.size + 1, MIB):
+            raw = self.file.read(begin, MIB)
+            try:
+                text = self.decoder.decode(raw, final=begin + MIB > self.file.size)
+                data = rest + (text if begin else text.lstrip("\ufeff")).encode()
+            except UnicodeError as error:
+                raise Bad(self.name, f"is not in its encoding, from about byte {begin}: "
+                          f"{error}") from None
+            end = data.rfind(b"\n") + 1
+            rest = data[end:]
+            if len(rest) > ROW_MAX:
+                self.line += data.count(b"\n")
+                raise self.bad(f"is longer than {ROW_MAX} bytes")
+            yield data[:end]
+        yield rest
+
+    def fields(self, line):
+        """The fields of one line; None where there is no bet."""
+        if len(line) > ROW_MAX:
+            raise self.bad(f"is longer than {ROW_MAX} bytes")
+        try:
+            fields = next(csv.reader([line.decode()], delimiter=self.delimiter, strict=True), [])
+        except csv.Error as error:
+            raise self.bad(str(error)) from None
+        if not fields:
+            return None
+        if self.has_header:
+            self.has_header = fields[0].startswith("sep=")
+            if self.has_header or not fields[-1].isdigit():
+                return None
+        if len(fields) != 5:
+            raise self.bad(f"has {len(fields)} fields instead of 5")
+        return fields
 
 
 def csv_field(name):
@@ -1492,57 +1549,13 @@ def csv_field(name):
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
 
 
-class Rows:
-    """The rows of an agency's own file."""
-
-    def __init__(self, file, args):
-        self.name = file.name
-        self.args = args
-        raw = io.FileIO(os.dup(file.fd))
-        self.text = io.TextIOWrapper(io.BufferedReader(raw, MIB), newline="",
-                                     encoding=ENCODINGS[args.encoding])
-        self.line = 0
-
-    def _lines(self):
-        while True:
-            line = self.text.readline(ROW_MAX + 1)
-            if not line:
-                return
-            self.line += 1
-            if len(line) > ROW_MAX:
-                raise Bad(f"{self.name}:{self.line}", f"is longer than {ROW_MAX} characters")
-            yield line.lstrip("\ufeff") if self.line == 1 else line
-
-    def rows(self):
-        """(line, fields) of each row that is not blank."""
-        delimiter = "\t" if self.args.delimiter == "tab" else self.args.delimiter
-        try:
-            yield from self._bets(csv.reader(self._lines(), delimiter=delimiter, strict=True))
-        except (csv.Error, UnicodeError) as error:
-            raise Bad(f"{self.name}:{self.line}", str(error)) from None
-        except OSError as error:
-            raise Bad(self.name, error.strerror) from None
-
-    def _bets(self, reader):
-        is_first = True
-        for fields in reader:
-            if not fields:
-                continue
-            if is_first and self.args.header == "skip":
-                if fields[0].startswith("sep="):
-                    continue
-                is_first = False
-                if not fields[-1].isdigit():
-                    continue
-            yield self.line, fields
-
-
 class Own:
     """An agency's own bets, and which of them won."""
 
     def __init__(self, agency, number):
-        self.agency = agency
+        self.prefix = b"%d," % agency
         self.bets = 0
+        self.more = 0         # bets that the file has beyond those of the seal
         self.sha = hashlib.sha256()
         self.number = number  # None: not known
         self.winners = 0
@@ -1551,42 +1564,67 @@ class Own:
     def digest(self):
         return self.sha.hexdigest()
 
-    def _take(self, name, batch):
-        data = "".join(line for _, line in batch).encode("utf-8", "surrogatepass")
-        match = RUN.fullmatch(data)
-        if not match:
-            for number, line in batch:
-                if not RUN.fullmatch(line.encode("utf-8", "surrogatepass")):
-                    raise Bad(f"{name}:{number}", f"is not a bet: {excerpt(line.encode())}")
-        self.sha.update(data)
-        self.bets += len(batch)
-
     def read(self, rows, limit):
-        """Reads at most `limit` bets. Returns how many more there are."""
-        batch = []
-        prefix = f"{self.agency},"
-        more = 0
-        for line, fields in rows.rows():
-            if len(fields) != 5:
-                raise Bad(f"{rows.name}:{line}", f"has {len(fields)} fields instead of 5")
-            if self.bets + len(batch) >= limit:
-                more += 1
-                continue
+        """Reads at most `limit` bets, and counts those after them."""
+        for data in rows.blocks():
+            at = 0
+            while at < len(data):
+                at = self._take_plain(rows, data, at, limit) or self._take_line(rows, data, at,
+                                                                                limit)
+
+    def _take_plain(self, rows, data, at, limit):
+        """Takes as many rows as need no change. Returns where they end, or None."""
+        if rows.delimiter != "," or rows.has_header:
+            return None
+        for end, pattern in PLAIN_ROWS.items():
+            match = pattern.match(data, at)
+            if match:
+                break
+        else:
+            return None
+        count = data.count(b"\n", at, match.end())
+        if self.bets + count > limit:
+            return None
+        last = match.end() - len(end)
+        lines = self.prefix + data[at:last].replace(end, b"\r\n" + self.prefix) + b"\r\n"
+        self.sha.update(lines)
+        self.bets += count
+        rows.line += count
+        if self.number is not None:
+            self._find_winners(lines, b",%d\r\n" % self.number)
+        return match.end()
+
+    def _find_winners(self, lines, needle):
+        found = lines.find(needle)
+        while found >= 0:
+            line = lines[lines.rfind(b"\n", 0, found) + 1:found]
+            self._add_winner(line.rsplit(b",", 2)[1])
+            found = lines.find(needle, found + 1)
+
+    def _add_winner(self, document):
+        self.winners += 1
+        self.winners_sha.update(document + b"\n")
+
+    def _take_line(self, rows, data, at, limit):
+        """Takes one row in whatever form. Returns where the next one begins."""
+        end = data.find(b"\n", at) + 1 or len(data)
+        fields = rows.fields(data[at:end])
+        if fields and self.bets >= limit:
+            self.more += 1
+        elif fields:
             first, last, document, birthdate, number = fields
             if not (number.isascii() and number.isdigit() and len(number) <= 18):
-                raise Bad(f"{rows.name}:{line}", f"has the number {excerpt(number.encode())}")
-            value = int(number)
-            batch.append((line, f"{prefix}{csv_field(first)},{csv_field(last)},{document},"
-                          f"{birthdate},{value}\r\n"))
-            if value == self.number:
-                self.winners += 1
-                self.winners_sha.update(document.encode("utf-8", "surrogatepass") + b"\n")
-            if len(batch) == BATCH:
-                self._take(rows.name, batch)
-                batch = []
-        if batch:
-            self._take(rows.name, batch)
-        return more
+                raise rows.bad(f"has the number {excerpt(number.encode())}")
+            line = self.prefix + (f"{csv_field(first)},{csv_field(last)},{document},{birthdate},"
+                                  f"{int(number)}\r\n").encode()
+            if not RUN.fullmatch(line):
+                raise rows.bad(f"is not a bet: {excerpt(data[at:end].rstrip())}")
+            self.sha.update(line)
+            self.bets += 1
+            if int(number) == self.number:
+                self._add_winner(document.encode())
+        rows.line += 1
+        return end
 
 
 class Evidence:
@@ -1715,9 +1753,9 @@ def read_own(claim, evidence, args, report):
     """The agency's file against its leaf. Returns Own."""
     own = Own(evidence.agency, evidence.number)
     with File(claim.agency, claim.agency, follow=True) as file:
-        more = own.read(Rows(file, args), evidence.bets)
-    if more:
-        report.note(claim.agency, f"the last {more} bets are not in the draw: agency "
+        own.read(Rows(file, args), evidence.bets)
+    if own.more:
+        report.note(claim.agency, f"the last {own.more} bets are not in the draw: agency "
                     f"{evidence.agency} was sealed with {evidence.bets}")
     if own.bets != evidence.bets or own.digest() != evidence.digest:
         report.problem(claim.agency, f"has {own.bets} bets with the digest {own.digest()}, but "

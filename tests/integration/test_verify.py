@@ -64,8 +64,9 @@ class Verify(Case):
         self.assertEqual(self.agency(1, server.port, self.write(1, 30_000)).wait(), 0)
         self.assertEqual(server.stop(), 0)
         self.passes()
-        for name, old, new in (("bets.csv", b"129999", b"129998"), ("winners.csv", b"100001", b"100002"),
-                               ("winners.index", b"100001", b"100002"), ("bets.csv", b"129999", b"")):
+        for name, old, new in (("bets.csv", b"129999", b"129998"), ("bets.csv", b"129999", b""),
+                               ("winners.csv", b"100001", b"100002"),
+                               ("winners.index", b"100001", b"100002")):
             path = self.data / name
             whole = path.read_bytes()
             path.write_bytes(whole.replace(old, new))

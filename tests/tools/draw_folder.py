@@ -143,7 +143,8 @@ class DrawFolder:
             [3, [bet(3, "21", 757)]],
         ]
         self.batches[2][1][0][5] = 9999
-        self.acts = [(1_795_640_400, 1000, "close"), (1_795_644_000, 1000, "draw 7574 «Bolillero 3»")]
+        self.acts = [(1_795_640_400, 1000, "close"),
+                     (1_795_644_000, 1000, "draw 7574 «Bolillero 3»")]
         return self
 
     def rows(self):
