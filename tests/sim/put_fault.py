@@ -54,7 +54,7 @@ FAULTS = {
             "    ASSERT(draw->phase < DRAW_CLOSED || draw->closed.extent == extent->size);\n",
             "",
         ),
-        ("(phase >= DRAW_CLOSED && closed.extent != bets)", "false"),
+        ("closed.closed.extent != little_get64(bytes + AT_BETS) || ", ""),
         (
             "    return record->draw.closed.extent == self->extent.size &&\n"
             "           record->draw.closed.bets == self->draw->bets;\n",
