@@ -450,6 +450,87 @@ static void holding_the_draw(void **state)
     }
 }
 
+/* The last bets of a draw that operators run, its closing, seal and number, and acts. Each step is
+ * a group of its own. */
+static struct script manual_script(void)
+{
+    struct script script = script_random_manual(3);
+    const size_t skipped = 22;
+
+    script.count -= skipped;
+    memmove(script.steps, script.steps + skipped, script.count * sizeof(script.steps[0]));
+    for (size_t i = 0; i < script.count; i++)
+        script.steps[i].ends_group = true;
+    store_fixture_terms = script.terms;
+    return script;
+}
+
+/* The script has stopped with `status`. The folder has what was acknowledged, and does the rest. */
+static void expect_rest(const char *dir, const struct script *script, enum status status,
+                        size_t acked)
+{
+    if (status == STATUS_UNCERTAIN) {
+        store_fixture_close(&f);
+        open_store(dir, &file_ops_system);
+        size_t done = script_done(script, &f);
+        assert_true(done >= acked && done <= script->count);
+        acked = done;
+    } else {
+        assert_int_equal(script_done(script, &f), acked);
+    }
+    assert_int_equal(script_run(script, &f, acked, script->count, &acked), STATUS_OK);
+    assert_int_equal(acked, script->count);
+    store_fixture_close(&f);
+    open_store(dir, &file_ops_system);
+    assert_int_equal(script_done(script, &f), script->count);
+    store_fixture_close(&f);
+}
+
+/* What operators do: whatever fails, the record is there or it is not, and doing it again succeeds.
+ */
+static void operating(void **state)
+{
+    struct script script = manual_script();
+
+    for (size_t w = 0; w < WAYS; w++) {
+        bool has_struck = true;
+        for (unsigned after = 0; has_struck; after++) {
+            const char *dir = round_dir(*state);
+            size_t acked = 0;
+            open_store(dir, &fault_file_ops);
+            fault_plan(ways[w].op, after, ways[w].kind, ways[w].error, false);
+            enum status status = script_run(&script, &f, 0, script.count, &acked);
+            has_struck = fault_end();
+            assert_true(has_struck || status == STATUS_OK);
+            assert_true(status == STATUS_OK || status == STATUS_UNCERTAIN ||
+                        status == ways[w].status ||
+                        (status == STATUS_IO && ways[w].op == FAULT_FDATASYNC));
+            expect_rest(dir, &script, status, acked);
+        }
+    }
+}
+
+/* The same without memory. */
+static void operating_without_memory(void **state)
+{
+    struct script script = manual_script();
+    bool has_struck = true;
+    unsigned failures = 0;
+
+    for (unsigned after = 0; has_struck; after++) {
+        const char *dir = round_dir(*state);
+        size_t acked = 0;
+        open_store(dir, &fault_file_ops);
+        alloc_fault_after(after);
+        enum status status = script_run(&script, &f, 0, script.count, &acked);
+        has_struck = alloc_fault_end();
+        assert_true(status == STATUS_OK || (status == STATUS_NOMEM && has_struck));
+        failures += status != STATUS_OK;
+        expect_rest(dir, &script, status, acked);
+    }
+    assert_true(failures > 10);
+}
+
 /* A record that could not be committed, and was not taken back, as at the start of a ledger whose
  * number of agencies has grown: the last checkpoint does not make it durable. */
 static void closing_after_a_failed_group(void **state)
@@ -595,6 +676,8 @@ int main(void)
         CASE(checking),
         CASE(opening_without_memory),
         CASE(storing_without_memory),
+        CASE(operating),
+        CASE(operating_without_memory),
 #undef CASE
     };
 

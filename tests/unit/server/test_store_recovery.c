@@ -26,19 +26,52 @@
 static struct store_fixture f; /* too large for the stack of a test */
 
 /* Each step is a group of its own; the large batches are in bets.csv only. */
-static const struct script fixed = {{{1, 2, true, false},
-                                     {2, 1, true, false},
-                                     {1, 8, true, false},
-                                     {2, 0, true, false},
-                                     {3, 0, true, false},
-                                     {4, 3, true, false},
-                                     {1, 2, true, false},
-                                     {1, 0, true, false},
-                                     {4, 9, true, false},
-                                     {4, 1, true, false},
-                                     {4, 0, true, false},
-                                     {0, 0, true, false}},
-                                    12};
+static const struct script automatic = {.steps = {{1, 2, 0, true, false},
+                                                  {2, 1, 0, true, false},
+                                                  {1, 8, 0, true, false},
+                                                  {2, 0, 0, true, false},
+                                                  {3, 0, 0, true, false},
+                                                  {4, 3, 0, true, false},
+                                                  {1, 2, 0, true, false},
+                                                  {1, 0, 0, true, false},
+                                                  {4, 9, 0, true, false},
+                                                  {4, 1, 0, true, false},
+                                                  {4, 0, 0, true, false},
+                                                  {0, 0, 0, true, false}},
+                                        .count = 12};
+
+/* The same for a draw that operators run; after the closing a new journal file begins. */
+#define MANUAL_CLOSING 6
+static const struct script manual = {
+    .steps = {{1, 2, 0, true, false},
+              {0, 0, DRAW_ACT, true, false},
+              {1, 8, 0, true, false},
+              {2, 0, 0, true, false},
+              {0, 0, DRAW_ACT, true, false},
+              {4, 1, 0, true, false},
+              {0, 0, DRAW_CLOSING, true, false},
+              {0, 0, DRAW_ACT, true, false},
+              {0, 0, DRAW_SEALING, true, false},
+              {0, 0, DRAW_ACT, true, false},
+              {0, 0, DRAW_DRAWING, true, false},
+              {0, 0, DRAW_ACT, true, false}},
+    .count = 12,
+    .terms = {.mode = DRAW_MANUAL, .has_seal = true, .close_at_s = 2000000000, .id = "nocturna"}};
+
+/* The one that a test is about; each test begins with the automatic one. */
+static const struct script *fixed = &automatic;
+
+static int setup(void **state)
+{
+    fixed = &automatic;
+    return store_fixture_setup(state);
+}
+
+static void choose_script(const struct script *script)
+{
+    fixed = script;
+    store_fixture_terms = script->terms;
+}
 
 /* As store_small_limits, but without new journal files, so that all records stay. */
 static const struct commit_limits one_journal = {.inline_max = 200,
@@ -75,7 +108,7 @@ static struct folder make_folder(const char *dir, size_t count, bool is_closed)
     size_t acked = 0;
 
     open_store(dir);
-    assert_int_equal(script_run(&fixed, &f, 0, count, &acked), STATUS_OK);
+    assert_int_equal(script_run(fixed, &f, 0, count, &acked), STATUS_OK);
     if (is_closed)
         store_fixture_close(&f);
     struct folder folder = folder_read(dir);
@@ -141,7 +174,7 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
         tally->refused++;
         return;
     }
-    size_t done = script_done(&fixed, &f);
+    size_t done = script_done(fixed, &f);
     if (!is_hidden && done != wanted)
         fail_msg("%s: %zu steps, not %zu", folder_names[file], done, wanted);
     if (is_hidden) {
@@ -149,7 +182,7 @@ static void try_damaged(const char *dir, const struct folder *damaged, size_t fi
     } else {
         assert_int_equal(report.bets_torn, f.report.bets_torn);
         assert_int_equal(report.journal_torn, f.report.journal_torn);
-        goes_on(&fixed, dir, done);
+        goes_on(fixed, dir, done);
     }
     tally->opened++;
 }
@@ -189,14 +222,15 @@ static struct layout layout_of(const struct folder *folder)
     return layout;
 }
 
-/* How many steps are left of a running folder whose journal is cut. The first record opens. */
-static size_t steps_before(const struct layout *layout, size_t size)
+/* How many steps are left of a running folder of `count` of them whose journal is cut: those that
+ * its checkpoint has, and a record each. In the first journal of a draw, the first record opens. */
+static size_t steps_before(const struct layout *layout, size_t size, size_t count)
 {
     size_t records = 0;
 
     while (records < layout->count && layout->ends[records] <= size)
         records++;
-    return records > 0 ? records - 1 : 0;
+    return count + records >= layout->count ? count + records - layout->count : 0;
 }
 
 static size_t next_place(const struct layout *layout, size_t file, size_t at)
@@ -212,7 +246,7 @@ static size_t next_place(const struct layout *layout, size_t file, size_t at)
 /* A folder that was closed, then cut at any length, is refused, unless only zeros are missing. */
 static void refuses_a_closed_folder_that_was_cut(void **state)
 {
-    struct folder whole = make_folder(*state, fixed.count, true);
+    struct folder whole = make_folder(*state, fixed->count, true);
     struct layout layout = layout_of(&whole);
     struct tally tally = {0, 0};
 
@@ -221,7 +255,7 @@ static void refuses_a_closed_folder_that_was_cut(void **state)
             struct folder cut = whole;
             struct tally before = tally;
             cut.sizes[file] = size;
-            try_damaged(*state, &cut, file, fixed.count, false, &tally);
+            try_damaged(*state, &cut, file, fixed->count, false, &tally);
             bool is_reserve = file == JOURNAL_FILE && size >= layout.records_end;
             assert_int_equal(tally.opened - before.opened, is_reserve);
         }
@@ -230,45 +264,70 @@ static void refuses_a_closed_folder_that_was_cut(void **state)
     folder_free(&whole);
 }
 
-/* A folder of a server that died, cut at any length, opens with what the cut left: lines that the
- * journal has are written again, and those that it has not are missed, if they were on disk. */
+/* A folder of a server that died after `count` steps, cut at any length, opens with what the cut
+ * left. Returns how many records its journal has. */
+static size_t cut_running_folder(const char *dir, size_t count, struct tally *tally)
+{
+    folder_write(dir, &(struct folder){{NULL}, {0}});
+    struct folder whole = make_folder(dir, count, false);
+    struct layout layout = layout_of(&whole);
+
+    for (size_t file = 0; file <= JOURNAL_FILE; file++) {
+        for (size_t size = 0; size < whole.sizes[file]; size = next_place(&layout, file, size)) {
+            struct folder cut = whole;
+            size_t wanted = count;
+            cut.sizes[file] = size;
+            if (file == JOURNAL_FILE && size >= layout.checkpoint_end)
+                wanted = steps_before(&layout, size, count);
+            if (file == BETS_FILE && layout.last_is_large)
+                wanted = count - 1;
+            if (file == JOURNAL_FILE && layout.count > count && size < layout.ends[0] &&
+                size >= layout.checkpoint_end)
+                continue; /* a folder without any record: opened as a new draw */
+            try_damaged(dir, &cut, file, wanted, false, tally);
+        }
+    }
+    folder_free(&whole);
+    return layout.count;
+}
+
+/* Lines that the journal has are written again, and those that it has not are missed, if they were
+ * on disk. */
 static void opens_a_running_folder_that_was_cut(void **state)
 {
     for (size_t count = 9; count < 11; count++) { /* the closing begins a new journal */
-        const char *dir = sub_dir(*state, count % 2 == 0 ? "even" : "odd");
-        folder_write(dir, &(struct folder){{NULL}, {0}});
-        struct folder whole = make_folder(dir, count, false);
-        struct layout layout = layout_of(&whole);
         struct tally tally = {0, 0};
-        assert_int_equal(layout.count, count + 1);
-        for (size_t file = 0; file <= JOURNAL_FILE; file++) {
-            for (size_t size = 0; size < whole.sizes[file];
-                 size = next_place(&layout, file, size)) {
-                struct folder cut = whole;
-                size_t wanted = count;
-                cut.sizes[file] = size;
-                if (file == JOURNAL_FILE && size >= layout.checkpoint_end)
-                    wanted = steps_before(&layout, size);
-                if (file == BETS_FILE && layout.last_is_large)
-                    wanted = count - 1;
-                if (file == JOURNAL_FILE && size < layout.ends[0] && size >= layout.checkpoint_end)
-                    continue; /* a folder without any record: opened as a new draw */
-                try_damaged(dir, &cut, file, wanted, false, &tally);
-            }
-        }
+        const char *dir = sub_dir(*state, count % 2 == 0 ? "even" : "odd");
+        assert_int_equal(cut_running_folder(dir, count, &tally), count + 1);
         assert_true(tally.refused > 300 && tally.opened > 100);
-        folder_free(&whole);
     }
 }
 
-/* Every byte of both files, flipped in three ways. */
+/* Each type of record that only such draws have, as the last one. */
+static void opens_a_running_manual_folder_that_was_cut(void **state)
+{
+    choose_script(&manual);
+    for (size_t count = MANUAL_CLOSING - 1; count <= manual.count; count++) {
+        struct tally tally = {0, 0};
+        char name[32];
+        (void)snprintf(name, sizeof(name), "%zu", count);
+        size_t records = cut_running_folder(sub_dir(*state, name), count, &tally);
+        assert_int_equal(records, count <= MANUAL_CLOSING ? count + 1 : count - MANUAL_CLOSING - 1);
+        assert_true(tally.refused > 200 && tally.opened > 100);
+    }
+}
+
+/* Every byte of both files, flipped in three ways. Where the checkpoint has all bets, only the
+ * check sees what is wrong with these. */
 static void flip_everywhere(const char *dir, size_t count, bool is_closed)
 {
     static const unsigned char patterns[] = {0x01, 0x80, 0xff};
     struct folder whole = make_folder(dir, count, is_closed);
     struct layout layout = layout_of(&whole);
     struct tally tally = {0, 0};
+    bool has_all_bets = is_closed || layout.count < count;
 
+    store_fixture_has_damaged_bets = has_all_bets;
     for (size_t file = 0; file <= JOURNAL_FILE; file++) {
         for (size_t at = 0; at < whole.sizes[file]; at = next_place(&layout, file, at)) {
             bool is_last =
@@ -278,20 +337,38 @@ static void flip_everywhere(const char *dir, size_t count, bool is_closed)
             for (size_t p = 0; p < sizeof(patterns); p++) {
                 whole.bytes[file][at] ^= patterns[p];
                 try_damaged(dir, &whole, file, is_last ? count - 1 : count,
-                            is_closed && file == BETS_FILE, &tally);
+                            has_all_bets && file == BETS_FILE, &tally);
                 whole.bytes[file][at] ^= patterns[p];
             }
         }
     }
+    store_fixture_has_damaged_bets = false;
     assert_true(tally.refused > 0 && tally.opened > 0);
     folder_free(&whole);
 }
 
+static void refuses_a_closed_manual_folder_that_was_cut(void **state)
+{
+    choose_script(&manual);
+    refuses_a_closed_folder_that_was_cut(state);
+}
+
+static void survives_flips_in_a_manual_folder(void **state)
+{
+    static const size_t counts[] = {5, 9, 11}; /* an act, the seal and the number are the last */
+
+    choose_script(&manual);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "%zu", counts[i]);
+        flip_everywhere(sub_dir(*state, name), counts[i], false);
+    }
+    flip_everywhere(sub_dir(*state, "closed"), manual.count, true);
+}
+
 static void survives_flips_in_a_closed_folder(void **state)
 {
-    store_fixture_has_damaged_bets = true;
-    flip_everywhere(*state, fixed.count, true);
-    store_fixture_has_damaged_bets = false;
+    flip_everywhere(*state, fixed->count, true);
 }
 
 /* A folder of a server that died lacks at most the last record. */
@@ -309,7 +386,7 @@ static void misses_what_an_idle_store_noted(void **state)
     struct tally tally = {0, 0};
 
     open_store(*state);
-    assert_int_equal(script_run(&fixed, &f, 0, 10, &acked), STATUS_OK);
+    assert_int_equal(script_run(fixed, &f, 0, 10, &acked), STATUS_OK);
     assert_int_equal(store_maintain(f.store, true, &f.err), STATUS_OK);
     fault_power_cut(*state, 0);
     struct folder whole = folder_read(*state);
@@ -364,7 +441,7 @@ static void sets_torn_tails_aside(void **state)
             open_store(*state);
             assert_int_equal(f.report.bets_torn, extra);
             assert_int_equal(f.report.journal_torn, extra);
-            assert_int_equal(script_done(&fixed, &f), 9);
+            assert_int_equal(script_done(fixed, &f), 9);
             store_fixture_close(&f);
             (void)snprintf(name, sizeof(name), "bets.torn-%s%s", NOON,
                            round == 0   ? ""
@@ -409,8 +486,8 @@ static void takes_zeros_for_reserved_space(void **state)
         free(longer.bytes[JOURNAL_FILE]);
         open_store(*state);
         assert_int_equal(f.report.journal_torn, 0);
-        assert_int_equal(script_done(&fixed, &f), 9);
-        goes_on(&fixed, *state, 9);
+        assert_int_equal(script_done(fixed, &f), 9);
+        goes_on(fixed, *state, 9);
     }
     folder_free(&whole);
 }
@@ -458,6 +535,44 @@ static void put_number(char *at, uint64_t value, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         at[i] = (char)(value >> (8 * i));
+}
+
+/* Changes the last record of a running folder, a number, whose root begins with another byte or
+ * whose record is a short one; its checksum is right. Then the number does not count. */
+static void expect_no_number(const char *dir, size_t count, bool is_short, struct tally *tally)
+{
+    enum { AT_SIZE = 4, AT_ROOT = 48 + 40, SHORT = 48 + 32 };
+    struct folder whole = make_folder(dir, count, false);
+    struct layout layout = layout_of(&whole);
+    char *record = (char *)whole.bytes[JOURNAL_FILE] + layout.last_at;
+    size_t size = is_short ? SHORT : layout.last_end - layout.last_at;
+
+    try_damaged(dir, &whole, JOURNAL_FILE, count, false, tally);
+    if (is_short)
+        put_number(record + AT_SIZE, SHORT, 4);
+    else
+        record[AT_ROOT] ^= 1;
+    put_number(record, crc32c(0, record + AT_SIZE, size - AT_SIZE), 4);
+    try_damaged(dir, &whole, JOURNAL_FILE, count - 1, false, tally);
+    folder_free(&whole);
+}
+
+/* A number with the root of another seal, or whose record does not say who gave it, is none. */
+static void refuses_a_number_of_another_seal(void **state)
+{
+    struct script unsealed = manual;
+    struct tally tally = {0, 0};
+
+    choose_script(&manual);
+    expect_no_number(sub_dir(*state, "root"), 11, false, &tally);
+    expect_no_number(sub_dir(*state, "short"), 11, true, &tally);
+    unsealed.terms.has_seal = false;
+    unsealed.steps[8] = (struct script_step){.type = DRAW_ACT, .ends_group = true};
+    choose_script(&unsealed);
+    expect_no_number(sub_dir(*state, "unsealed"), 11, false, &tally);
+    expect_no_number(sub_dir(*state, "unsealed-short"), 11, true, &tally);
+    assert_int_equal(tally.opened, 8);
+    choose_script(&automatic);
 }
 
 static enum status decode_checkpoint(const struct buffer *bytes)
@@ -562,12 +677,12 @@ static void checks_without_changing_anything(void **state)
     size_t acked = 0;
 
     open_store(*state);
-    assert_int_equal(script_run(&fixed, &f, 0, fixed.count, &acked), STATUS_OK);
+    assert_int_equal(script_run(fixed, &f, 0, fixed->count, &acked), STATUS_OK);
     assert_int_equal(store_fixture_hold_draw(&f), STATUS_OK);
     store_fixture_close(&f);
     struct folder whole = folder_read(*state);
     assert_int_equal(check(*state, &report, &draw, &err), STATUS_OK);
-    struct script_content content = script_content(&fixed, fixed.count);
+    struct script_content content = script_content(fixed, fixed->count);
     for (uint32_t i = 1; i <= STORE_AGENCIES; i++) {
         assert_int_equal(draw_received(&draw, i), content.counts[i]);
         assert_true(draw.agency[i].has_finished);
@@ -652,15 +767,16 @@ static void cut_power_now(void *context)
 
 /* Whenever the power fails, and whichever of the unsynced bytes reached the disk before: what was
  * acked is there, and what was not is there in whole batches or not at all. */
-static void survives_a_power_cut_at_every_moment(void **state)
+static void cut_power_at_every_moment(const char *base, struct script (*make)(unsigned seed))
 {
     for (unsigned seed = 1; seed <= 3; seed++) {
-        struct script script = script_random(seed);
+        struct script script = make(seed);
         char dir[32];
+        store_fixture_terms = script.terms;
         (void)snprintf(dir, sizeof(dir), "run%u", seed);
-        const char *run = sub_dir(*state, dir);
+        const char *run = sub_dir(base, dir);
         fault_reset();
-        history.dir = sub_dir(*state, "cut");
+        history.dir = sub_dir(base, "cut");
         history.script = &script;
         history.acked = shared_count();
         fault_watch(cut_power_now, NULL);
@@ -683,6 +799,17 @@ static void survives_a_power_cut_at_every_moment(void **state)
         fault_watch(NULL, NULL);
     }
     assert_true(history.moments > 600);
+}
+
+static void survives_a_power_cut_at_every_moment(void **state)
+{
+    cut_power_at_every_moment(*state, script_random);
+}
+
+static void survives_a_power_cut_in_a_manual_draw(void **state)
+{
+    history.moments = 0;
+    cut_power_at_every_moment(*state, script_random_manual);
 }
 
 /* A child does the script until a fault ends it, or to the end. Returns its exit status. */
@@ -709,11 +836,12 @@ static int run_child(const struct script *script, const char *dir, unsigned afte
 
 /* A process ends before, within or after each of its file operations: the next one finds what was
  * acked, and goes on; so does one after a power cut in between. */
-static void survives_the_end_of_its_process_at_every_step(void **state)
+static void end_process_at_every_step(const char *base, struct script script)
 {
-    struct script script = script_random(7);
-    const char *cut = sub_dir(*state, "cut");
+    const char *cut = sub_dir(base, "cut");
     unsigned ends = 0;
+
+    store_fixture_terms = script.terms;
 
     for (int kind = FAULT_EXIT_BEFORE; kind <= FAULT_EXIT_AFTER; kind++) {
         int status = FAULT_EXIT_STATUS;
@@ -721,7 +849,7 @@ static void survives_the_end_of_its_process_at_every_step(void **state)
             volatile size_t *acked = shared_count();
             char name[32];
             (void)snprintf(name, sizeof(name), "%d-%u", kind, after);
-            const char *dir = sub_dir(*state, name);
+            const char *dir = sub_dir(base, name);
             fault_reset();
             status = run_child(&script, dir, after, (enum fault_kind)kind, acked);
             assert_true(status == 0 || status == FAULT_EXIT_STATUS);
@@ -734,19 +862,30 @@ static void survives_the_end_of_its_process_at_every_step(void **state)
     assert_true(ends > 300);
 }
 
+static void survives_the_end_of_its_process_at_every_step(void **state)
+{
+    end_process_at_every_step(*state, script_random(7));
+}
+
+static void survives_the_end_of_its_process_in_a_manual_draw(void **state)
+{
+    end_process_at_every_step(*state, script_random_manual(7));
+}
+
 /* After a failed sync the kernel may treat data as clean that never reached the disk. A recovery
  * writes it again, so that what it counts as stored survives a power cut. */
-static void recovery_rewrites_what_a_failed_sync_lost(void **state)
+static void fail_every_sync(const char *base, struct script script)
 {
-    struct script script = script_random(5);
     unsigned failures = 0;
     bool has_struck = true;
+
+    store_fixture_terms = script.terms;
 
     for (unsigned after = 0; has_struck; after++) {
         char name[32];
         size_t acked = 0;
         (void)snprintf(name, sizeof(name), "%u", after);
-        const char *dir = sub_dir(*state, name);
+        const char *dir = sub_dir(base, name);
         fault_reset();
         assert_int_equal(
             store_fixture_open(&f, dir, &fault_file_ops, &store_small_limits, STORE_AGENCIES),
@@ -766,12 +905,22 @@ static void recovery_rewrites_what_a_failed_sync_lost(void **state)
             STATUS_OK);
         size_t done = script_done(&script, &f); /* the page cache still has it */
         assert_true(done >= acked && done <= script.count);
-        const char *cut = sub_dir(*state, "cut");
+        const char *cut = sub_dir(base, "cut");
         fault_power_cut(cut, 0);
         store_fixture_kill(&f);
         expect_script(&script, cut, &file_ops_system, done, done, "sync", after);
     }
     assert_true(failures > 20);
+}
+
+static void recovery_rewrites_what_a_failed_sync_lost(void **state)
+{
+    fail_every_sync(*state, script_random(5));
+}
+
+static void recovery_rewrites_what_a_failed_sync_lost_of_a_manual_draw(void **state)
+{
+    fail_every_sync(*state, script_random_manual(5));
 }
 
 /* Closing a store after a failed sync does not claim that everything is durable: after a power cut
@@ -781,14 +930,14 @@ static void closing_after_a_failed_sync_claims_nothing(void **state)
     size_t acked = 0;
 
     open_store(*state);
-    assert_int_equal(script_run(&fixed, &f, 0, 2, &acked), STATUS_OK);
+    assert_int_equal(script_run(fixed, &f, 0, 2, &acked), STATUS_OK);
     fault_plan(FAULT_FDATASYNC, 0, FAULT_ERROR, EIO, false);
-    assert_int_equal(script_run(&fixed, &f, 2, 3, &acked), STATUS_UNCERTAIN);
+    assert_int_equal(script_run(fixed, &f, 2, 3, &acked), STATUS_UNCERTAIN);
     assert_true(fault_end());
     store_fixture_close(&f);
     const char *cut = sub_dir(*state, "cut");
     fault_power_cut(cut, 0);
-    expect_script(&fixed, cut, &file_ops_system, 2, 2, "cut", 0);
+    expect_script(fixed, cut, &file_ops_system, 2, 2, "cut", 0);
 }
 
 /* Copies a folder of the first release, DATA_DIR/name, to `dir`. */
@@ -1025,7 +1174,7 @@ static void says_how_far_it_is(void **state)
     assert_non_null(strstr(capture.text, "action: recover_store | result: success | bets: "));
     capture_free(&capture);
     open_store(*state);
-    assert_int_equal(script_done(&fixed, &f), 10);
+    assert_int_equal(script_done(fixed, &f), 10);
     store_fixture_close(&f);
     folder_free(&whole);
 }
@@ -1033,23 +1182,29 @@ static void says_how_far_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define CASE(name)                                                                                 \
-    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, store_fixture_teardown)
         CASE(refuses_a_closed_folder_that_was_cut),
+        CASE(refuses_a_closed_manual_folder_that_was_cut),
         CASE(opens_a_running_folder_that_was_cut),
+        CASE(opens_a_running_manual_folder_that_was_cut),
         CASE(survives_flips_in_a_closed_folder),
         CASE(survives_flips_in_a_running_folder),
+        CASE(survives_flips_in_a_manual_folder),
         CASE(misses_what_an_idle_store_noted),
         CASE(sets_torn_tails_aside),
         CASE(takes_zeros_for_reserved_space),
         CASE(refuses_a_missing_file),
         CASE(refuses_misplaced_records),
+        CASE(refuses_a_number_of_another_seal),
         CASE(refuses_checkpoints_with_wrong_numbers),
         CASE(writes_no_checkpoint_that_contradicts_the_closing),
         CASE(checks_without_changing_anything),
         CASE(survives_a_power_cut_at_every_moment),
+        CASE(survives_a_power_cut_in_a_manual_draw),
         CASE(survives_the_end_of_its_process_at_every_step),
+        CASE(survives_the_end_of_its_process_in_a_manual_draw),
         CASE(recovery_rewrites_what_a_failed_sync_lost),
+        CASE(recovery_rewrites_what_a_failed_sync_lost_of_a_manual_draw),
         CASE(closing_after_a_failed_sync_claims_nothing),
         CASE(carries_over_version_1),
         CASE(carries_over_at_once),
