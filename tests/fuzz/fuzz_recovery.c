@@ -3,7 +3,8 @@
  *
  * Because of the checksums most inputs would be refused early. So half of the inputs have their
  * records sealed: each record gets its own offset, the file's stamp and correct checksums, and
- * bets continue where the ones before them end; its other fields stay as they are.
+ * bets continue where the ones before them end; a number gets the root that the last seal had; an
+ * extension gets its size. Other fields stay as they are.
  */
 #include "commit.h"
 #include "crc32c.h"
@@ -23,6 +24,8 @@ enum flags { NO_BETS = 1, NO_JOURNAL = 2, NO_WINNERS = 4, SEALED = 8, FORMAT_2 =
 enum { HEADER_CRC = 8, HEADER_VERSION = 12, HEADER_STAMP = 16 };
 enum { AT_SIZE = 4, AT_TYPE = 8, AT_FLAGS = 9, AT_SELF = 16, AT_STAMP = 24, AT_BODY = 48 };
 enum { BETS_DATA_AT = 56, BETS_BYTES = 72, BETS_CRC = 76, CHECKPOINT_CRC = 56, STAMP = 7 };
+enum { DRAWN_SHORT = 80, DRAWN_ROOT = 88, DRAWN_LONG = 120, SEALED_ROOT = 56, ROOT_SIZE = 32 };
+enum { CHECKPOINT_BETS = 48, CHECKPOINT_AGENCIES = 64, TABLES = 168 };
 
 struct found {
     enum status status;
@@ -60,6 +63,7 @@ struct extent {
     const struct folder *folder;
     uint64_t size;
     uint32_t crc;
+    unsigned char root[ROOT_SIZE]; /* of the last seal */
 };
 
 /* Follows bytes of the file, as many as there are. */
@@ -75,11 +79,26 @@ static void follow_file(struct extent *extent, uint64_t size)
     extent->size += size;
 }
 
-static size_t body_size(unsigned type)
+/* The size of the body of a record; that of some is what its size says, if it can be. */
+static size_t body_size(const unsigned char *record)
 {
-    static const size_t sizes[] = {0, 8, 8, 32, 16, 64, 32};
+    static const size_t sizes[] = {0, 8, 8, 32, 16, 64, 32, 40, 24};
+    unsigned type = record[AT_TYPE];
+    uint64_t size = get(record + AT_SIZE, 4);
+    bool is_any = type == DRAW_OPENED || type == DRAW_DRAWING || type == DRAW_ACT;
 
+    if (is_any && size > AT_BODY && size <= JOURNAL_FIXED_MAX && size % 8 == 0)
+        return (size_t)size - AT_BODY;
     return type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
+}
+
+/* A number belongs to the last seal. */
+static void seal_root(struct extent *extent, unsigned char *record, size_t size)
+{
+    if (record[AT_TYPE] == DRAW_SEALING)
+        memcpy(extent->root, record + SEALED_ROOT, ROOT_SIZE);
+    if (record[AT_TYPE] == DRAW_DRAWING && size >= DRAWN_LONG)
+        memcpy(record + DRAWN_ROOT, extent->root, ROOT_SIZE);
 }
 
 /* Seals the record at `at`; returns its size, 0 at the end. */
@@ -87,7 +106,7 @@ static size_t seal_record(struct extent *extent, size_t at)
 {
     unsigned char *record = extent->folder->bytes[JOURNAL_FILE] + at;
     size_t left = extent->folder->sizes[JOURNAL_FILE] - at;
-    size_t fixed = left < AT_BODY ? 0 : AT_BODY + body_size(record[AT_TYPE]);
+    size_t fixed = left < AT_BODY ? 0 : AT_BODY + body_size(record);
     size_t size = fixed;
 
     if (fixed <= AT_BODY || fixed > left)
@@ -108,12 +127,30 @@ static size_t seal_record(struct extent *extent, size_t at)
             follow_file(extent, bytes);
         }
         put(record + BETS_CRC, extent->crc, 4);
+    } else {
+        record[AT_FLAGS] = 0;
     }
+    seal_root(extent, record, fixed);
     put(record + AT_SIZE, size, 4);
     put(record + AT_SELF, at, 8);
     put(record + AT_STAMP, STAMP, 8);
     put(record, crc32c(0, record + AT_SIZE, fixed - AT_SIZE), 4);
     return size;
+}
+
+/* Gives the extension of a checkpoint its size; its seal is the one that a later number has. */
+static void seal_extension(struct extent *extent, unsigned char *record, size_t size)
+{
+    uint64_t agencies = get(record + CHECKPOINT_AGENCIES, 4);
+    uint64_t begin = TABLES + agencies * 8 + (agencies * 4 + 7) / 8 * 8 + (agencies + 7) / 8 * 8;
+
+    if (record[AT_FLAGS] != 2 || begin + 8 > size)
+        return;
+    put(record + begin, size - begin - 8, 8);
+    for (uint64_t at = begin + 8; at + 8 <= size; at += 8 + get(record + at + 4, 4)) {
+        if (get(record + at, 4) == DRAW_SEALING && size - at >= 8 + 40)
+            memcpy(extent->root, record + at + 16, ROOT_SIZE);
+    }
 }
 
 /* Seals the checkpoint; returns its size, 0 when the journal is too short. */
@@ -123,14 +160,15 @@ static size_t seal_checkpoint(struct extent *extent)
     size_t all = extent->folder->sizes[JOURNAL_FILE];
     size_t size;
 
-    if (all < JOURNAL_START + JOURNAL_FIXED_MAX)
+    if (all < JOURNAL_START + TABLES)
         return 0;
     size = (size_t)get(record + AT_SIZE, 4);
-    if (size > all - JOURNAL_START || size < JOURNAL_FIXED_MAX)
+    if (size > all - JOURNAL_START || size < TABLES)
         return 0;
     follow_file(extent, get(record + AT_BODY, 8) % 4096);
     put(record + AT_BODY, extent->size, 8);
     put(record + CHECKPOINT_CRC, extent->crc, 4);
+    seal_extension(extent, record, size);
     put(record + AT_SELF, JOURNAL_START, 8);
     put(record + AT_STAMP, STAMP, 8);
     put(record, crc32c(0, record + AT_SIZE, size - AT_SIZE), 4);
@@ -139,7 +177,7 @@ static size_t seal_checkpoint(struct extent *extent)
 
 static void seal(const struct folder *folder)
 {
-    struct extent extent = {folder, 0, 0};
+    struct extent extent = {.folder = folder};
     size_t at = JOURNAL_START;
 
     if (folder->sizes[JOURNAL_FILE] < JOURNAL_START)
@@ -244,6 +282,24 @@ static void check_same(const struct found *a, const struct found *b)
     FUZZ_CHECK(a->draw.phase == b->draw.phase && a->draw.agencies == b->draw.agencies);
     FUZZ_CHECK(a->draw.bets == b->draw.bets && a->draw.finished == b->draw.finished);
     FUZZ_CHECK(a->draw.drawn.winners == b->draw.drawn.winners);
+    FUZZ_CHECK(memcmp(a->draw.drawn.root, b->draw.drawn.root, DRAW_ROOT_SIZE) == 0);
+    FUZZ_CHECK(a->draw.drawn.source.size == b->draw.drawn.source.size &&
+               memcmp(a->draw.source, b->draw.source, a->draw.drawn.source.size) == 0);
+    FUZZ_CHECK(a->draw.closed.uid == b->draw.closed.uid && a->draw.closed.by == b->draw.closed.by);
+    FUZZ_CHECK(a->draw.terms.mode == b->draw.terms.mode &&
+               a->draw.terms.close_at_s == b->draw.terms.close_at_s &&
+               a->draw.terms.has_seal == b->draw.terms.has_seal &&
+               strcmp(a->draw.terms.id, b->draw.terms.id) == 0);
+    FUZZ_CHECK(a->draw.is_sealed == b->draw.is_sealed &&
+               memcmp(a->draw.sealed.root, b->draw.sealed.root, DRAW_ROOT_SIZE) == 0);
+    FUZZ_CHECK(a->draw.acts_count == b->draw.acts_count);
+    for (size_t i = 0; i < a->draw.acts_count; i++) {
+        struct text text = a->draw.acts[i]->text;
+        FUZZ_CHECK(text.size == b->draw.acts[i]->text.size &&
+                   memcmp(text.data, b->draw.acts[i]->text.data, text.size) == 0);
+    }
+    /* Never a number without a seal, where there has to be one. */
+    FUZZ_CHECK(a->draw.phase != DRAW_DRAWN || a->draw.is_sealed == a->draw.terms.has_seal);
     for (uint32_t i = 1; i <= a->draw.agencies; i++)
         FUZZ_CHECK(a->draw.agency[i].received == b->draw.agency[i].received &&
                    a->draw.agency[i].checksum == b->draw.agency[i].checksum &&

@@ -147,6 +147,57 @@ def folder_2(flags=16, tail=b"", cut=None, synced=0, missing=0, is_closed=True):
     return struct.pack("<BHH", flags, len(bets), len(journal)) + bets + journal
 
 
+def text_body(head, value):
+    """The body of a record that ends with a text."""
+    return head + value + bytes(-len(value) % 8)
+
+
+TERMS = struct.pack("<IIBBB5xQ64s8x", 2, 0, 1, 1, 8, 1600000000, b"nocturna")
+SEALED = struct.pack("<Q32s", 1700000001, b"root")
+
+
+def act(value, uid=1000):
+    return text_body(struct.pack("<QII", 1700000003, uid, len(value)), value)
+
+
+def drawn(source=b"the urn", root=b"root", uid=1000):
+    head = struct.pack("<QIIQQII32s", 1700000002, 7574, 0, 0, 0, uid, len(source), root)
+    return text_body(head, source)
+
+
+def folder_by_operators(flags=16, why=3, uid=1000, records=True, items=(), terms=TERMS, bets=b"",
+                        phase=0, tail=b"", cut=None):
+    """A draw that operators run: its records, or a checkpoint with its items."""
+    at = 8192
+
+    def add(kind, body):
+        nonlocal at, journal
+        new = record_2(at, kind, body)
+        if kind == 16 and items:
+            new = new[:9] + b"\2" + new[10:]
+            new = struct.pack("<I", crc32c(new[4:])) + new[4:]
+        at += len(new)
+        journal += new
+
+    closed = struct.pack("<QIIQQ32s", 1700000000, why, uid, 0, len(bets), b"salt")
+    journal = header_2(1) + header_2(2)
+    if records:
+        add(16, bytes(24 + 64 + 32))
+        for kind, body in ((1, terms), (8, act(b"close")), (5, closed), (7, SEALED), (8, act(b"x" * 200)),
+                           (6, drawn()), (8, act("n\u00famero".encode()))):
+            add(kind, body)
+    else:
+        extension = b"".join(struct.pack("<II", kind, len(body)) + body for kind, body in items)
+        short = drawn()[:32] if phase == 3 else bytes(32)
+        add(16, struct.pack("<QIIII", 0, 0, phase, 2, 0) + (closed if phase >= 2 else bytes(64)) + short
+            + bytes(2 * 8 + 8 + 8) + struct.pack("<Q", len(extension)) + extension)
+    journal = (journal + tail)[:cut]
+    return struct.pack("<BHH", flags, 0, len(journal)) + journal
+
+
+ITEMS = ((1, TERMS), (7, SEALED), (6, drawn()), (8, act(b"close")), (8, act(b"x" * 200)))
+
+
 def a_bet(first, last, document, birthdate, number=7574, rest="7574", today=1000000):
     return struct.pack("<I", today)[:3] + struct.pack("<H", number) + text(first) + text(last) + \
         text(document) + text(birthdate) + text(rest)
@@ -308,6 +359,15 @@ SEEDS = {
         folder_2(), folder_2(24), folder_2(tail=b"x" * 70), folder_2(24, tail=bytes(70), cut=500),
         folder_2(cut=600), folder_2(24, synced=8500), folder_2(missing=10),
         folder_2(24, is_closed=False), folder_2(17, missing=30)[0:],
+        folder_by_operators(), folder_by_operators(24), folder_by_operators(24, cut=1000),
+        folder_by_operators(16, why=2, uid=0), folder_by_operators(24, why=1),
+        folder_by_operators(24, tail=b"x" * 70),
+        folder_by_operators(24, records=False, items=ITEMS, phase=3),
+        folder_by_operators(records=False, items=ITEMS, phase=3),
+        folder_by_operators(24, records=False, items=ITEMS[:2] + ITEMS[3:], phase=2),
+        folder_by_operators(24, records=False, items=ITEMS[:1], phase=1),
+        folder_by_operators(24, records=False, items=ITEMS[3:], phase=1),
+        folder_by_operators(24, records=False, items=ITEMS[1:], phase=3),
     ],
 }
 
