@@ -2,7 +2,8 @@
  * file (PKCS#8, as `openssl genpkey -algorithm ed25519` writes it), which only its owner may
  * access.
  *
- * Nothing of the private half gets into logs, texts of errors, or memory that is freed.
+ * Nothing of the private half gets into logs or texts of errors, and our own copies of it are wiped
+ * before their memory is freed.
  */
 #ifndef LOTTERY_SEAL_KEY_H
 #define LOTTERY_SEAL_KEY_H

@@ -104,6 +104,8 @@ static enum status run_pem(struct seal_fixture *f)
     enum status status = ed25519_read_pem(text_of(seal_fixture_pem), &pair, NULL);
 
     (void)f;
+    if (status == STATUS_INVALID) /* libcrypto does not always say why, depending on its version */
+        status = STATUS_NOMEM;
     if (status != STATUS_OK)
         return status;
     status = ed25519_write_pem(pair, &pem);
@@ -119,7 +121,7 @@ static enum status run_generate(struct seal_fixture *f)
 
     (void)f;
     ed25519_free(pair);
-    return status == STATUS_IO ? STATUS_NOMEM : status; /* libcrypto does not always say why */
+    return status == STATUS_IO ? STATUS_NOMEM : status; /* the same */
 }
 
 static enum status run_sign(struct seal_fixture *f)
