@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 import control_wire  # noqa: E402
 from control_wire import pb as control_pb  # noqa: E402
-from wire import bet, frame, pb  # noqa: E402
+from wire import bet, checksum, frame, pb  # noqa: E402
 
 NEW_BETS, ACK, FINISHED, WINNERS = pb.OPCODE_NEW_BETS, pb.OPCODE_ACK, pb.OPCODE_FINISHED, \
     pb.OPCODE_WINNERS
@@ -33,12 +33,27 @@ def operators(*steps_taken):
     return steps_of_peers
 
 
-def new_bets(agency, offset=0, bets=()):
-    return frame(NEW_BETS, pb.NewBets(agency_id=agency, offset=offset, bets=bets))
+def new_bets(agency, offset=0, bets=(), draw="", checksum=b""):
+    return frame(NEW_BETS, pb.NewBets(agency_id=agency, offset=offset, bets=bets, draw=draw,
+                                      checksum=checksum))
 
 
-def finished(agency, total):
-    return frame(FINISHED, pb.Finished(agency_id=agency, total=total))
+def finished(agency, total, draw="", want_seal=False):
+    return frame(FINISHED, pb.Finished(agency_id=agency, total=total, draw=draw, want_seal=want_seal))
+
+
+HAS_ID, MANUAL, SEALED, HAS_PAST, PAST_HAS_NO_ID = (1 << i for i in range(5))
+
+
+def setup(bits):
+    """The first step: which draws there are."""
+    return b"\0" + frame(192, bytes([bits]))
+
+
+def past_bets(first, count):
+    """Bets of agency 1 in the draw that is over, and others after them."""
+    return [bet("1", "Ana", "Paz", "1999-12-31", 7574 if i == 1 else 0)
+            for i in range(first, first + count)]
 
 
 def steps(*pairs):
@@ -229,6 +244,8 @@ def unsigned(start):
 HEADER = "nombre,apellido,documento,nacimiento,numero\r\n"
 ROW = b"Santiago Lionel,Lorca,30904465,1999-03-17,7574\n"
 ONE = new_bets(1, 0, [bet("1")])
+PAST_LINES = [f"1,Ana,Paz,1,1999-12-31,{number}\r\n".encode() for number in (0, 7574, 0)]
+
 SEEDS = {
     "frame": [
         b"\3\0" + ONE + finished(1, 1) + frame(77) + ONE[:7],
@@ -251,6 +268,25 @@ SEEDS = {
               (ENDS, ONE)),
         steps((ENDS, new_bets(1, 0, [bet(first="Jos\u00e9", last='"', number=0)] * 40)),
               (ENDS, new_bets(1, 20, [bet("8")] * 40))),
+        setup(HAS_ID | MANUAL | SEALED)
+        + steps((ENDS, new_bets(1, 0, [bet()], "b")), (0, new_bets(1, 1, [bet()])),
+                (ENDS, finished(1, 1, "b", True)), (SECOND | ENDS | RAFFLE, finished(2, 0, "b")),
+                (RAFFLE, new_bets(1, 1, [bet()], "b")), (RAFFLE, finished(1, 1, "b")),
+                (SLOW | ENDS, finished(1, 1, "b", True)), (ENDS, finished(1, 1, "b", True))),
+        setup(HAS_ID | HAS_PAST | SEALED)
+        + steps((0, new_bets(1, 0, (), "a")), (0, new_bets(1, 1, past_bets(1, 2), "a")),
+                (0, new_bets(1, 0, past_bets(0, 4), "a")), (0, finished(1, 3, "a")),
+                (SLOW, finished(1, 3, "a")), (SLOW, finished(1, 3, "a", True)), (0, finished(1, 2, "a")),
+                (SECOND, new_bets(3, 0, (), "a")), (SECOND, finished(2, 0, "c")),
+                (SECOND | ENDS, new_bets(2, 0, [bet()], "b"))),
+        setup(HAS_ID | HAS_PAST | PAST_HAS_NO_ID | MANUAL)
+        + steps((0, new_bets(1, 3, (), checksum=checksum(PAST_LINES))),
+                (0, new_bets(1, 2, past_bets(2, 2), checksum=b"1234")),
+                (0, new_bets(1, 5, past_bets(0, 1))), (HANG_UP, finished(1, 3)),
+                (RAFFLE | ENDS, finished(1, 0, "b")), (RAFFLE, new_bets(1, 0, [bet()], "b"))),
+        setup(HAS_PAST | SEALED)
+        + steps((ENDS, ONE), (ENDS, finished(1, 1, "", True)), (SECOND, finished(2, 0, "a", True)),
+                (SECOND | HANG_UP, new_bets(2, 0, (), "..")), (SECOND | RAFFLE | ENDS, finished(2, 0))),
     ],
     "control": [
         operators((READS, control_pb.GetStatus()), (READS, control_pb.Close()),
