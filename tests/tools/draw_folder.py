@@ -15,7 +15,6 @@ import time
 TYPES = {"opened": 1, "agencies": 2, "bets": 3, "finished": 4, "closed": 5, "drawn": 6, "sealed": 7,
          "act": 8, "checkpoint": 16}
 STAMP = 0x1122334455667788
-SALT = bytes(range(100, 132))
 MIB = 1 << 20
 
 
@@ -130,6 +129,7 @@ class DrawFolder:
         self.finished = set(range(1, agencies + 1)) if closed_by == 1 else {1}
         self.acts = []            # (time, uid, text)
         self.times = {"closed": 1_795_640_400, "sealed": 1_795_640_402, "drawn": 1_795_644_000}
+        self.salt = bytes(range(100, 132))
         self.is_inline = False    # records carry their lines
 
     # --- the state ---
@@ -160,7 +160,7 @@ class DrawFolder:
         leaves = [f"draw {self.id or '-'} {self.agencies} {len(self.rows())} "
                   f"{rfc3339(self.times['closed'])}"]
         for a in range(1, self.agencies + 1):
-            nonce = hmac.new(SALT, str(a).encode(), hashlib.sha256).hexdigest()
+            nonce = hmac.new(self.salt, str(a).encode(), hashlib.sha256).hexdigest()
             digest = hashlib.sha256(self.lines(a)).hexdigest()
             leaves.append(f"agency {a} {self.count(a)} {digest} {nonce}")
         return leaves
@@ -230,7 +230,7 @@ class DrawFolder:
     def closed_body(self):
         return struct.pack("<QIIQQ32s", self.times["closed"], self.closed_by,
                            self.uid if self.closed_by == 3 else 0, len(self.rows()),
-                           len(self.lines()), SALT)
+                           len(self.lines()), self.salt)
 
     def sealed_body(self):
         return struct.pack("<Q32s", self.times["sealed"], self.root())

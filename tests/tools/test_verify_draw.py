@@ -718,6 +718,71 @@ class Tampering(VerifyCase):
                 self.fails(f"{name}: No such file", path)
 
 
+EXAMPLE_KEY = "lottery+d05eb7c1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+EXAMPLE = """lottery-seal-evidence 1
+draw 2026-11-25-nocturna
+agency 3 1 bacae755f1a9beb30e9636cbbd0b2dc64f9e446666e33827b049c7731b42ee0f \
+de43f4df975b7be1bde41194642b47e76fa512dce6a75f7cafc118bd66671c8e
+index 3
+proof 57bef1b39c742ba1c5100070d068760f76b20df1524b526ccec606f960e73c87
+proof 193bc5aff8e62d77b88e5be8a4790ada8de52ccedf03ce039690bfe9afc7cd7e
+note
+lottery/2026-11-25-nocturna
+4
+Pli6yhNHFCSdpdEcvZutC9PyLIkaa5VbtgSZ5bcEd3I=
+
+— lottery 0F63wRZu8dkLsRSk5sDC7wmp0UOAgikELNZCKCYBW1e4uU3VpUz+S9ol+2tA\
+dUuEDPu15QgXi6AOpqIQOUOcybVMGQo=
+result
+lottery/2026-11-25-nocturna/result
+root Pli6yhNHFCSdpdEcvZutC9PyLIkaa5VbtgSZ5bcEd3I=
+number 7574
+source bolillero, escribana Gómez
+time 2026-11-25T21:14:30Z
+winners 2 ccdab25f03b74bf6a2261dbc3907b6a05762e695e6613b0975b6f7a7c43d4c3f
+
+— lottery 0F63weJ0liNtd1HNJsmaVJfG6cYDkxwHK0iZ9Eq9pNb/EFtNY3lSG0MCUsC5\
+wsQqBZediXwQc1sjt1XZTaGzrz/h6Qw=
+"""
+
+
+class Example(VerifyCase):
+    """The draw of docs/protocol.md, to the byte."""
+
+    def setUp(self):
+        super().setUp()
+        self.own, self.seal = self.folder / "bets.csv", self.folder / "seal"
+        self.own.write_bytes(b"Luz,Paz,28123456,1980-02-29,7574\n")
+        self.seal.write_bytes(EXAMPLE.encode())
+        self.claim = ("--agency", self.own, "--seal", self.seal)
+
+    def test_evidence(self):
+        output, errors = self.passes(*self.claim, "--key", EXAMPLE_KEY)
+        self.assertIn("CONSTANCIA DE LA AGENCIA 3, sorteo 2026-11-25-nocturna", output)
+        self.assertIn("número 7574: 1 apuestas ganadoras", output)
+        self.assertEqual("", errors)
+        for at in (EXAMPLE.index("Gómez"), EXAMPLE.index("nocturna\n4")):
+            self.seal.write_bytes((EXAMPLE[:at] + "X" + EXAMPLE[at + 1:]).encode())
+            self.fails("signature with the key d05eb7c1 is wrong", *self.claim, "--key",
+                       EXAMPLE_KEY)
+
+    def test_folder(self):
+        """The same draw with files made here has the same leaves, root and texts."""
+        draw = self.draw(source="bolillero, escribana Gómez")
+        draw.salt = bytes(range(0xff, 0xdf, -1))
+        draw.batches = [[1, [bet(1, "30904465", 7574, "Santiago Lionel", "Lorca")]],
+                        [3, [bet(3, "28123456", 7574, "Luz", "Paz", "1980-02-29")]],
+                        [1, [bet(1, "4", 0, "Ana", "Pérez, de", "2000-01-01")]]]
+        draw.times["drawn"] += 14 * 60 + 30 - 3600
+        path = draw.write()
+        self.passes(path)
+        notes = EXAMPLE.partition("note\n")[2].partition("result\n")
+        (path / "seal.txt").write_text(notes[0], encoding="utf-8")
+        (path / "result.txt").write_text(notes[2], encoding="utf-8")
+        output, _ = self.passes(path, *self.claim, "--key", EXAMPLE_KEY)
+        self.assertIn("raíz: Pli6yhNHFCSdpdEcvZutC9PyLIkaa5VbtgSZ5bcEd3I=", output)
+
+
 class OfAgencies(VerifyCase):
     def test_alone(self):
         """Without the draw's folder; before and after the number is known."""
