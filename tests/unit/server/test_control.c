@@ -441,6 +441,10 @@ static void test_deserted(void **state)
         struct peer *peer = peer_connect(f);
         peer_send(peer, CLOSE);
         loop_until_count(&f->loop, &f->fake.calls, i, "the command");
+        if (i > 1) { /* the server ends the connection first */
+            peer_send(peer, GET_STATUS);
+            loop_until(&f->loop, peer_has_ended, peer, "the end of the connection");
+        }
         peer_close(peer);
     }
     struct peer *other = peer_connect(f);
