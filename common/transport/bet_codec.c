@@ -77,6 +77,11 @@ uint8_t *new_bets_checksum_encode(uint32_t checksum, uint8_t *out)
     return out + BETS_CHECKSUM_SIZE;
 }
 
+uint8_t *new_bets_draw_encode(struct text draw, uint8_t *out)
+{
+    return draw.size > 0 ? bet_codec_put_text(out, NEW_BETS_DRAW, draw) : out;
+}
+
 /* The bytes that are left to read. Every function that reads checks first that there are enough. */
 struct reader {
     const uint8_t *at;

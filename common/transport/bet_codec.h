@@ -39,6 +39,16 @@ uint8_t *bet_encode(const struct bet *bet, uint8_t *out);
  * end. */
 uint8_t *new_bets_checksum_encode(uint32_t checksum, uint8_t *out);
 
+/* Bytes of NewBets.draw; an empty one, of which there is no field, takes none. */
+static inline size_t new_bets_draw_size(struct text draw)
+{
+    return draw.size > 0 ? 2 + draw.size : 0;
+}
+
+/* Writes NewBets.draw, of at most 127 bytes, which comes after the checksum: new_bets_draw_size()
+ * bytes. Returns their end. */
+uint8_t *new_bets_draw_encode(struct text draw, uint8_t *out);
+
 /* Reads a NewBets. All texts point into `body`; `bets` has space for size / 2 bets, as an
  * empty one takes two bytes. Returns false when it is not encoded as bet_encode and protobuf-c
  * encode it; the caller then uses protobuf-c. Does not check the rules for bets. */
