@@ -20,6 +20,7 @@ static const char help[] =
     "      --id N              which agency this is (id)\n"
     "      --server HOST:PORT  where the server is (server.address)\n"
     "      --mode MODE         lottery, bet or echo (mode)\n"
+    "      --draw ID           which draw the bets are for, if it has an id (draw)\n"
     "      --check FILE        say whether FILE is fit to be sent, and what is wrong with it, by\n"
     "                          the settings bets.*; send nothing\n"
     "  -h, --help              this text\n"
@@ -61,10 +62,15 @@ struct command_line {
 static int client_read_command_line(int argc, char **argv, struct command_line *out)
 {
     static const struct option options[] = {
-        {"check", required_argument, NULL, 'C'}, {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},        {"id", required_argument, NULL, 'i'},
-        {"mode", required_argument, NULL, 'm'},  {"server", required_argument, NULL, 's'},
-        {"version", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"check", required_argument, NULL, 'C'},
+        {"config", required_argument, NULL, 'c'},
+        {"draw", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {"id", required_argument, NULL, 'i'},
+        {"mode", required_argument, NULL, 'm'},
+        {"server", required_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1;) {
@@ -75,6 +81,9 @@ static int client_read_command_line(int argc, char **argv, struct command_line *
         case 'c':
             out->sources.path = optarg;
             out->sources.must_file_exist = true;
+            break;
+        case 'd':
+            settings_add_argument(&out->sources, "--draw", "draw", optarg);
             break;
         case 'i':
             settings_add_argument(&out->sources, "--id", "id", optarg);

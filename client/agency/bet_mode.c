@@ -85,7 +85,8 @@ static void bet_mode_ask(struct agency *agency, enum bet_stage stage)
     struct bet_mode_state *self = bet_mode_state(agency);
 
     self->stage = stage;
-    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true});
+    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true},
+                text_of(agency->settings->draw));
     bet_mode_send_batch(agency);
 }
 
@@ -95,7 +96,8 @@ static void bet_mode_send_bet(struct agency *agency, enum bet_stage stage)
     struct bet_mode_state *self = bet_mode_state(agency);
 
     self->stage = stage;
-    batch_begin(&self->batch, agency->settings->id, self->before, self->checksum);
+    batch_begin(&self->batch, agency->settings->id, self->before, self->checksum,
+                text_of(agency->settings->draw));
     bool is_added = batch_add(&self->batch, &self->bet);
     ASSERT(is_added); /* one always fits */
     bet_mode_send_batch(agency);

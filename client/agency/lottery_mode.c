@@ -107,7 +107,8 @@ static void lottery_mode_ask(struct agency *agency)
     self->stage = LOTTERY_STAGE_ASKING;
     self->in_flight = 0;
     dialer_expect(&agency->dialer, PATIENCE_ANSWER);
-    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true});
+    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true},
+                text_of(agency->settings->draw));
     lottery_mode_send_batch(agency);
 }
 
@@ -127,8 +128,13 @@ static void lottery_mode_send_finished(struct agency *agency)
     self->winners = 0;
     self->has_winners = false;
     dialer_expect(&agency->dialer, PATIENCE_HELD);
-    size_t size = wire_pack_finished(agency->settings->id, bets_file_rows(self->file),
-                                     lottery_mode_checksum(self), frame);
+    const struct wire_finished finished = {
+        .agency = agency->settings->id,
+        .total = bets_file_rows(self->file),
+        .checksum = lottery_mode_checksum(self),
+        .draw = agency->settings->draw,
+    };
+    size_t size = wire_pack_finished(&finished, frame);
     dialer_send(&agency->dialer, frame, size);
     LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
         LOG_UINT("cantidad", self->acked));
@@ -141,7 +147,8 @@ static enum status lottery_mode_fill_batch(struct agency *agency, struct errbuf 
     enum status status = STATUS_OK;
     struct bet bet;
 
-    batch_begin(&self->batch, agency->settings->id, self->next_row, lottery_mode_checksum(self));
+    batch_begin(&self->batch, agency->settings->id, self->next_row, lottery_mode_checksum(self),
+                text_of(agency->settings->draw));
     while (self->batch.count < agency->settings->batch_max_amount) {
         status = bets_file_peek(self->file, &bet, err);
         if (status != STATUS_OK || !batch_add(&self->batch, &bet))

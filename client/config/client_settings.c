@@ -10,6 +10,7 @@
 _Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->winners_file) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->draw) == VALUE_DRAW_ID_SIZE, "an id");
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
@@ -39,6 +40,7 @@ static const struct setting settings[] = {
     {"connect.timeout", "CLI_CONNECT_TIMEOUT", SETTING_DURATION, FIELD(connect_timeout), 0, 0,
      NULL},
     {"start.delay", "CLI_START_DELAY", SETTING_DURATION, FIELD(start_delay), 0, 0, NULL},
+    {"draw", "CLI_DRAW", SETTING_DRAW_ID, FIELD(draw), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -58,6 +60,7 @@ static const struct client_settings defaults = {
     .winners_file = "", /* none */
     .connect_timeout = 120 * NS_PER_S,
     .start_delay = 0,
+    .draw = "", /* it has no id */
 };
 
 enum status client_settings_load_without_id(const struct settings_sources *sources,
@@ -156,6 +159,6 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("bets_delimiter", client_delimiter_name(format->delimiter)),
         LOG_TEXT("bets_header", format->header == BETS_HEADER_SKIP ? "skip" : "none"),
         LOG_TEXT("bets_allow_empty", format->empty == BETS_EMPTY_ALLOWED ? "true" : "false"),
-        LOG_TEXT("winners_file", s->winners_file));
+        LOG_TEXT("winners_file", s->winners_file), LOG_TEXT("draw", s->draw));
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

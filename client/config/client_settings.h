@@ -29,6 +29,7 @@ struct client_settings {
     char winners_file[512];         /* lottery: where the winners' documents go; empty: nowhere */
     int64_t connect_timeout;        /* ns without any progress after which to give up; 0 = never */
     int64_t start_delay;            /* ns to wait before the first attempt to connect */
+    char draw[65];                  /* the id of the draw that the bets are for; empty: none */
 };
 
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID

@@ -5,7 +5,7 @@
 
 /* An encoded message may be written in pieces: the other fields here, then bet by bet. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
-                 struct bets_checksum checksum)
+                 struct bets_checksum checksum, struct text draw)
 {
     Lottery__V1__NewBets head;
 
@@ -16,12 +16,14 @@ void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
         FRAME_HEADER_SIZE + lottery__v1__new_bets__pack(&head, batch->frame + FRAME_HEADER_SIZE);
     batch->count = 0;
     batch->checksum = checksum;
+    batch->draw = draw;
 }
 
 bool batch_add(struct batch *batch, const struct bet *bet)
 {
     size_t size = bet_encoded_size(bet);
-    size_t end = FRAME_MAX_SIZE - (batch->checksum.is_given ? NEW_BETS_CHECKSUM_SIZE : 0);
+    size_t end = FRAME_MAX_SIZE - (batch->checksum.is_given ? NEW_BETS_CHECKSUM_SIZE : 0) -
+                 new_bets_draw_size(batch->draw);
 
     if (size > end - batch->size)
         return false;
@@ -33,10 +35,12 @@ bool batch_add(struct batch *batch, const struct bet *bet)
 
 void batch_end(struct batch *batch)
 {
+    uint8_t *end = batch->frame + batch->size;
+
     if (batch->checksum.is_given)
-        batch->size =
-            (size_t)(new_bets_checksum_encode(batch->checksum.value, batch->frame + batch->size) -
-                     batch->frame);
+        end = new_bets_checksum_encode(batch->checksum.value, end);
+    end = new_bets_draw_encode(batch->draw, end);
+    batch->size = (size_t)(end - batch->frame);
     frame_header_write(batch->frame, LOTTERY__V1__OPCODE__OPCODE_NEW_BETS,
                        batch->size - FRAME_HEADER_SIZE);
 }

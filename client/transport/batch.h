@@ -5,6 +5,7 @@
 #include "bet.h"
 #include "bets_checksum.h"
 #include "frame.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,12 +15,13 @@ struct batch {
     size_t size;                   /* bytes of the frame so far */
     uint32_t count;                /* bets in it */
     struct bets_checksum checksum; /* of the bets before it */
+    struct text draw;              /* which draw it is for; borrowed; empty: the one without id */
 };
 
-/* Begins a batch of bets that follow the first `offset` bets of `agency`, of which `checksum` is.
- */
+/* Begins a batch of bets that follow the first `offset` bets of `agency`, of which `checksum` is,
+ * in a draw whose id has at most 64 bytes. */
 void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
-                 struct bets_checksum checksum);
+                 struct bets_checksum checksum, struct text draw);
 
 /* Adds a valid bet. Returns false, and adds nothing, when the frame has no room for it; an empty
  * batch has room for any valid bet. */

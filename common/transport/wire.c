@@ -1,8 +1,10 @@
 #include "wire.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DETAIL_MAX 256
+#define DRAW_SIZE 65 /* bytes of a draw's id, with its NUL */
 
 size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
                  uint8_t out[FRAME_MAX_SIZE])
@@ -60,17 +62,21 @@ size_t wire_pack_ack(const struct wire_ack *ack, uint8_t out[FRAME_MAX_SIZE])
     return wire_pack(LOTTERY__V1__OPCODE__OPCODE_ACK, &message.base, out);
 }
 
-size_t wire_pack_finished(uint32_t agency, uint64_t total, struct bets_checksum checksum,
-                          uint8_t out[FRAME_MAX_SIZE])
+size_t wire_pack_finished(const struct wire_finished *finished, uint8_t out[FRAME_MAX_SIZE])
 {
-    Lottery__V1__Finished finished;
-    uint8_t bytes[BETS_CHECKSUM_SIZE];
+    Lottery__V1__Finished message;
+    uint8_t checksum[BETS_CHECKSUM_SIZE];
+    char draw[DRAW_SIZE] = "";
 
-    lottery__v1__finished__init(&finished);
-    finished.agency_id = agency;
-    finished.total = total;
-    finished.checksum = wire_checksum(&checksum, bytes);
-    return wire_pack(LOTTERY__V1__OPCODE__OPCODE_FINISHED, &finished.base, out);
+    lottery__v1__finished__init(&message);
+    message.agency_id = finished->agency;
+    message.total = finished->total;
+    message.checksum = wire_checksum(&finished->checksum, checksum);
+    message.want_seal = finished->want_seal;
+    if (finished->draw != NULL)
+        (void)snprintf(draw, sizeof(draw), "%s", finished->draw);
+    message.draw = draw;
+    return wire_pack(LOTTERY__V1__OPCODE__OPCODE_FINISHED, &message.base, out);
 }
 
 size_t wire_nested_size(size_t body_size)

@@ -24,9 +24,17 @@ struct wire_ack {
 /* Packs an Ack. Never returns 0. */
 size_t wire_pack_ack(const struct wire_ack *ack, uint8_t out[FRAME_MAX_SIZE]);
 
-/* Packs a Finished; `checksum` is of the `total` bets. Never returns 0. */
-size_t wire_pack_finished(uint32_t agency, uint64_t total, struct bets_checksum checksum,
-                          uint8_t out[FRAME_MAX_SIZE]);
+/* What a Finished says. */
+struct wire_finished {
+    uint32_t agency;
+    uint64_t total;
+    struct bets_checksum checksum; /* of these bets */
+    const char *draw;              /* borrowed; at most 64 bytes; NULL or empty: no id */
+    bool want_seal;
+};
+
+/* Packs a Finished. Never returns 0. */
+size_t wire_pack_finished(const struct wire_finished *finished, uint8_t out[FRAME_MAX_SIZE]);
 
 /* The bytes that a nested message of `body_size` bytes takes in its parent, for field numbers up to
  * 15: tag, length, body. */

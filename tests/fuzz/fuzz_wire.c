@@ -9,6 +9,9 @@
 
 static struct bet bets[BETS_MAX];
 
+/* The longest id of a draw; a part of it, from somewhere to its end, is another. */
+static const char draw_text[] = "2026-11-25_a_draw_whose_id_has_as_many_characters_as_any_may_ha1";
+
 static size_t take_bets(struct fuzz_input *input)
 {
     size_t count = 0;
@@ -54,7 +57,7 @@ static char *string_of(struct text text)
 
 /* Packs the first `count` bets as one NewBets; 0 when that does not fit into a frame. */
 static size_t pack(uint32_t agency, uint64_t offset, const struct bets_checksum *checksum,
-                   size_t count, uint8_t out[FRAME_MAX_SIZE])
+                   struct text draw, size_t count, uint8_t out[FRAME_MAX_SIZE])
 {
     static Lottery__V1__Bet messages[BETS_MAX];
     static Lottery__V1__Bet *pointers[BETS_MAX];
@@ -65,6 +68,7 @@ static size_t pack(uint32_t agency, uint64_t offset, const struct bets_checksum 
     new_bets.offset = offset;
     new_bets.n_bets = count;
     new_bets.bets = pointers;
+    new_bets.draw = string_of(draw);
     uint8_t bytes[BETS_CHECKSUM_SIZE];
     little_put32(bytes, checksum->value);
     if (checksum->is_given)
@@ -91,15 +95,16 @@ static void check_batch(struct fuzz_input *input)
     size_t added = 0;
 
     const struct bets_checksum checksum = {(uint32_t)offset, agency % 2 == 1};
-    batch_begin(&batch, agency, offset, checksum);
+    const struct text draw = text_of(draw_text + agency % sizeof(draw_text));
+    batch_begin(&batch, agency, offset, checksum, draw);
     while (added < count && batch_add(&batch, &bets[added]))
         added++;
     batch_end(&batch);
     FUZZ_CHECK(batch.count == added);
-    FUZZ_CHECK(pack(agency, offset, &checksum, added, wanted) == batch.size);
+    FUZZ_CHECK(pack(agency, offset, &checksum, draw, added, wanted) == batch.size);
     FUZZ_CHECK(memcmp(batch.frame, wanted, batch.size) == 0);
     if (added < count)
-        FUZZ_CHECK(pack(agency, offset, &checksum, added + 1, wanted) == 0);
+        FUZZ_CHECK(pack(agency, offset, &checksum, draw, added + 1, wanted) == 0);
     free_bets(count);
 }
 

@@ -1,6 +1,7 @@
 /* Batches, decoded with the generated code: they have the bets that were added, and none is larger
  * than a frame. */
 #include "batch.h"
+#include "bet_codec.h"
 #include "cmocka_all.h"
 #include "lottery.pb-c.h"
 #include "prng.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 static const struct bets_checksum nothing = {0, false};
+static const struct text no_draw = {"", 0};
 
 static struct bet make_bet(const char *first, const char *last, const char *document,
                            uint32_t number)
@@ -40,7 +42,7 @@ static void test_question(void **state)
     struct batch batch;
 
     (void)state;
-    batch_begin(&batch, 3, 0, nothing);
+    batch_begin(&batch, 3, 0, nothing, no_draw);
     batch_end(&batch);
     Lottery__V1__NewBets *message = unpack(&batch);
     assert_int_equal(message->agency_id, 3);
@@ -61,7 +63,7 @@ static void test_head(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct batch batch;
-        batch_begin(&batch, cases[i].agency, cases[i].offset, nothing);
+        batch_begin(&batch, cases[i].agency, cases[i].offset, nothing, no_draw);
         assert_true(batch_add(&batch, &bet));
         batch_end(&batch);
         Lottery__V1__NewBets *message = unpack(&batch);
@@ -79,8 +81,8 @@ static void test_checksum(void **state)
     struct batch batch;
 
     (void)state;
-    batch_begin(&without, 1, 7, nothing);
-    batch_begin(&batch, 1, 7, (struct bets_checksum){0x01020304, true});
+    batch_begin(&without, 1, 7, nothing, no_draw);
+    batch_begin(&batch, 1, 7, (struct bets_checksum){0x01020304, true}, no_draw);
     while (batch_add(&without, &bet))
         continue;
     while (batch_add(&batch, &bet))
@@ -98,6 +100,35 @@ static void test_checksum(void **state)
     lottery__v1__new_bets__free_unpacked(message, NULL);
 }
 
+/* The draw comes last, and the frame keeps room for it; the bytes are those that the generated code
+ * packs. */
+static void test_draw(void **state)
+{
+    static const char longest[] =
+        "2026-11-25_a_draw_whose_id_has_as_many_characters_as_any_may_ha1";
+    static const char *const draws[] = {"", "1", "2026-11-25-nocturna", longest};
+    const struct bet bet = make_bet("Ana", "Paz", "1", 0);
+
+    (void)state;
+    assert_int_equal(strlen(longest), 64);
+    for (size_t i = 0; i < sizeof(draws) / sizeof(draws[0]); i++) {
+        uint8_t body[FRAME_MAX_SIZE];
+        struct batch batch;
+        batch_begin(&batch, 1, 7, (struct bets_checksum){0x01020304, true}, text_of(draws[i]));
+        while (batch_add(&batch, &bet))
+            continue;
+        batch_end(&batch);
+        assert_in_range(batch.size, FRAME_MAX_SIZE - bet_encoded_size(&bet) + 1, FRAME_MAX_SIZE);
+        Lottery__V1__NewBets *message = unpack(&batch);
+        assert_string_equal(message->draw, draws[i]);
+        assert_memory_equal(message->checksum.data, "\x04\x03\x02\x01", 4);
+        assert_int_equal(lottery__v1__new_bets__pack(message, body),
+                         batch.size - FRAME_HEADER_SIZE);
+        assert_memory_equal(body, batch.frame + FRAME_HEADER_SIZE, batch.size - FRAME_HEADER_SIZE);
+        lottery__v1__new_bets__free_unpacked(message, NULL);
+    }
+}
+
 /* The decoded bets are the same, field by field, in order. */
 static void test_bets_come_out_as_they_went_in(void **state)
 {
@@ -111,7 +142,7 @@ static void test_bets_come_out_as_they_went_in(void **state)
     struct batch batch;
 
     (void)state;
-    batch_begin(&batch, 1, 5, nothing);
+    batch_begin(&batch, 1, 5, nothing, no_draw);
     for (size_t i = 0; i < 3; i++)
         assert_true(batch_add(&batch, &bets[i]));
     batch_end(&batch);
@@ -143,7 +174,7 @@ static void test_same_bytes_as_the_generated_code(void **state)
         name[size] = '\0';
         const struct bet short_one = make_bet(name, "b", "30904465", 7574);
         const struct bet long_one = make_bet(name, longest, "30904465", 7574);
-        batch_begin(&batch, 2, 3, nothing);
+        batch_begin(&batch, 2, 3, nothing, no_draw);
         assert_true(batch_add(&batch, &short_one));
         assert_true(batch_add(&batch, &long_one));
         batch_end(&batch);
@@ -158,7 +189,7 @@ static void test_same_bytes_as_the_generated_code(void **state)
 /* Fills the frame with copies of a bet; returns how many bytes stay free. */
 static size_t fill(struct batch *batch, uint64_t offset, const struct bet *bet)
 {
-    batch_begin(batch, 1, offset, nothing);
+    batch_begin(batch, 1, offset, nothing, no_draw);
     while (batch_add(batch, bet))
         continue;
     return FRAME_MAX_SIZE - batch->size;
@@ -177,14 +208,14 @@ static void test_frame_filled_to_the_byte(void **state)
     (void)state;
     /* The name may grow by the bytes that some bets leave free, less the size of the shortest bet.
      */
-    batch_begin(&probe, 1, 0, nothing);
+    batch_begin(&probe, 1, 0, nothing, no_draw);
     size_t empty = probe.size;
     assert_true(batch_add(&probe, &shortest));
     size_t min = probe.size - empty;
     assert_true(batch_add(&probe, &bet));
     size_t usual = probe.size - empty - min;
 
-    batch_begin(&batch, 1, 0, nothing);
+    batch_begin(&batch, 1, 0, nothing, no_draw);
     while (FRAME_MAX_SIZE - batch.size >= usual + min)
         assert_true(batch_add(&batch, &bet));
     size_t grow = FRAME_MAX_SIZE - batch.size - min;
@@ -220,7 +251,7 @@ static void test_one_bet_always_fits(void **state)
     memset(name, 'x', BET_NAME_MAX);
     name[BET_NAME_MAX] = '\0';
     const struct bet bet = make_bet(name, name, "1234567890123456", 9999);
-    batch_begin(&batch, UINT32_MAX, UINT64_MAX, nothing);
+    batch_begin(&batch, UINT32_MAX, UINT64_MAX, nothing, no_draw);
     assert_true(batch_add(&batch, &bet));
 }
 
@@ -238,7 +269,7 @@ static void test_random_bets(void **state)
         struct batch batch;
         size_t sum = 0;
         size_t head;
-        batch_begin(&batch, 1 + prng_next(&prng), prng_next(&prng), nothing);
+        batch_begin(&batch, 1 + prng_next(&prng), prng_next(&prng), nothing, no_draw);
         head = batch.size;
         for (bool has_room = true; has_room;) {
             size_t size = 1 + prng_below(&prng, BET_NAME_MAX);
@@ -279,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_question),
         cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_draw),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_bets_come_out_as_they_went_in),
         cmocka_unit_test(test_same_bytes_as_the_generated_code),

@@ -19,7 +19,8 @@ static const char *const variables[] = {
     "CLI_LOOP_PERIOD", "CLI_LOG_LEVEL",       "CLI_BATCH_MAXAMOUNT",
     "CLI_MODE",        "CLI_BETS_FILE",       "CLI_CONNECT_TIMEOUT",
     "CLI_START_DELAY", "CLI_BETS_ENCODING",   "CLI_BETS_DELIMITER",
-    "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE"};
+    "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE",
+    "CLI_DRAW"};
 
 struct fixture {
     struct settings_file file;
@@ -125,6 +126,7 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->bets_format.header, BETS_HEADER_NONE);
     assert_int_equal(settings->bets_format.empty, BETS_EMPTY_REFUSED);
     assert_string_equal(settings->winners_file, "");
+    assert_string_equal(settings->draw, "");
     assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
@@ -172,7 +174,8 @@ static void test_every_key(void **state)
                     "connect:\n"
                     "  timeout: 300ms\n"
                     "start:\n"
-                    "  delay: 3s\n");
+                    "  delay: 3s\n"
+                    "draw: 2026-11-25-nocturna\n");
     assert_true(f->settings.id == UINT32_MAX);
     assert_string_equal(f->settings.server_address, "central.example:80");
     assert_int_equal(f->settings.loop_amount, 2);
@@ -186,6 +189,7 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_string_equal(f->settings.winners_file, "/data/winners.txt");
+    assert_string_equal(f->settings.draw, "2026-11-25-nocturna");
     assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -484,9 +488,9 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {"9",        "a:1", "1",     "1s",   "CRITICAL",
-                                         "10",       "bet", "b.csv", "2s",   "3s",
-                                         "utf-16be", "tab", "skip",  "true", "w"};
+    static const char *const values[] = {"9",    "a:1",   "1",  "1s", "CRITICAL", "10",
+                                         "bet",  "b.csv", "2s", "3s", "utf-16be", "tab",
+                                         "skip", "true",  "w",  "d"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
@@ -507,6 +511,7 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.bets_format.header, BETS_HEADER_SKIP);
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_string_equal(f->settings.winners_file, "w");
+    assert_string_equal(f->settings.draw, "d");
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -545,7 +550,7 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s | "
                                          "bets_encoding: utf-8 | bets_delimiter: , | "
                                          "bets_header: none | bets_allow_empty: false | "
-                                         "winners_file: w.txt\n"));
+                                         "winners_file: w.txt | draw: \n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
 }

@@ -199,20 +199,32 @@ static void test_ack_detail_keeps_utf8_whole(void **state)
     }
 }
 
-/* A Finished has agency and total, up to the largest. */
+/* A Finished has agency, total and draw, up to the largest. */
 static void test_finished(void **state)
 {
     static const struct {
         uint32_t agency;
         uint64_t total;
         struct bets_checksum checksum;
+        const char *draw;
+        bool want_seal;
     } cases[] = {
-        {0, 0, {0, false}}, {1, 78697, {0, true}}, {UINT32_MAX, UINT64_MAX, {UINT32_MAX, true}}};
+        {0, 0, {0, false}, NULL, false},
+        {1, 78697, {0, true}, "", true},
+        {1, 78697, {0, true}, "2026-11-25-nocturna", false},
+        {UINT32_MAX,
+         UINT64_MAX,
+         {UINT32_MAX, true},
+         "2026-11-25_a_draw_whose_id_has_as_many_characters_as_any_may_ha1",
+         true},
+    };
     uint8_t out[FRAME_MAX_SIZE];
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        size_t size = wire_pack_finished(cases[i].agency, cases[i].total, cases[i].checksum, out);
+        const struct wire_finished said = {cases[i].agency, cases[i].total, cases[i].checksum,
+                                           cases[i].draw, cases[i].want_seal};
+        size_t size = wire_pack_finished(&said, out);
         struct frame frame = only_frame(out, size, LOTTERY__V1__OPCODE__OPCODE_FINISHED);
         Lottery__V1__Finished *finished =
             lottery__v1__finished__unpack(NULL, frame.body_size, frame.body);
@@ -223,6 +235,8 @@ static void test_finished(void **state)
         assert_true(bets_checksum_read(finished->checksum.data, finished->checksum.len, &checksum));
         assert_int_equal(checksum.is_given, cases[i].checksum.is_given);
         assert_int_equal(checksum.value, cases[i].checksum.value);
+        assert_string_equal(finished->draw, cases[i].draw != NULL ? cases[i].draw : "");
+        assert_int_equal(finished->want_seal, cases[i].want_seal);
         lottery__v1__finished__free_unpacked(finished, NULL);
     }
 }

@@ -424,7 +424,7 @@ static void test_winners(void **state)
     uint8_t frame[FRAME_MAX_SIZE];
 
     for (open_failures = 0; open_failures < 2; open_failures++) {
-        size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
+        size_t size = wire_pack_finished(&(struct wire_finished){.agency = 1}, frame);
         start(f);
         (void)tell(f, NEWS);
         sockets_write(f->agency, frame, size);
@@ -451,7 +451,7 @@ static void test_winners_are_lost(void **state)
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         unsigned lost = statuses[i] != STATUS_IO;
-        size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
+        size_t size = wire_pack_finished(&(struct wire_finished){.agency = 1}, frame);
         open_failures = 3;
         open_status = statuses[i];
         start(f);
@@ -486,7 +486,7 @@ static void test_winners_are_damaged_later(void **state)
 {
     struct fixture *f = *state;
     uint8_t frame[FRAME_MAX_SIZE];
-    size_t size = wire_pack_finished(1, 0, (struct bets_checksum){0}, frame);
+    size_t size = wire_pack_finished(&(struct wire_finished){.agency = 1}, frame);
 
     read_failures = 1;
     start(f);
