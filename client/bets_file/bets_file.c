@@ -288,6 +288,19 @@ enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbu
     return STATUS_OK;
 }
 
+enum status bets_file_locate(struct bets_file *file, struct errbuf *out, struct errbuf *err)
+{
+    struct bet bet;
+
+    enum status status = bets_file_peek(file, &bet, err);
+    if (status != STATUS_OK)
+        return status;
+    /* A plain line is the one before the reader's place; any other row was left to the parser. */
+    uint64_t line = file->plain_number.size > 0 ? file->lines.at.line : file->parser.begin.line + 1;
+    errbuf_set(out, "%s:%" PRIu64, file->lines.path, line);
+    return STATUS_OK;
+}
+
 /* The current row is the first with a mark that has no checksum yet. */
 static void bets_file_sum_mark(struct bets_file *file)
 {

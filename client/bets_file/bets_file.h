@@ -72,6 +72,10 @@ uint32_t bets_file_checksum(struct bets_file *file);
  * Blocks on the file. */
 enum status bets_file_peek(struct bets_file *file, struct bet *out, struct errbuf *err);
 
+/* Writes where the current row begins to *out, as the errors name it: "bets.csv:251". Fails as
+ * bets_file_peek() does. */
+enum status bets_file_locate(struct bets_file *file, struct errbuf *out, struct errbuf *err);
+
 /* Goes to the next row, after a peek that succeeded. */
 void bets_file_advance(struct bets_file *file);
 

@@ -469,6 +469,32 @@ static void test_seek(void **state)
     assert_at_end(f);
 }
 
+/* The place of a row is its physical line, whether it is a plain one or not, and after a peek as
+ * well as before. */
+static void test_locate(void **state)
+{
+    static const char text[] =
+        ROW "\n\n\r\n\"Ana\",Paz,1,1999-03-17,1\r\n" ROW "\r\n\nAna,\"P,az\",1,1999-03-17,1\n" ROW;
+    static const unsigned lines[] = {1, 4, 5, 7, 8};
+    struct bets_fixture *f = *state;
+    char expected[512];
+    struct errbuf out;
+    struct bet bet;
+
+    assert_rows(f, text, COUNT(lines));
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        (void)snprintf(expected, sizeof(expected), "%s:%u", f->path, lines[i]);
+        assert_int_equal(bets_fixture_seek(f, i), STATUS_OK);
+        for (int j = 0; j < 2; j++) {
+            assert_int_equal(bets_file_locate(f->file, &out, &f->err), STATUS_OK);
+            assert_string_equal(out.text, expected);
+            assert_int_equal(bets_file_peek(f->file, &bet, &f->err), STATUS_OK);
+        }
+    }
+    assert_int_equal(bets_fixture_seek(f, COUNT(lines)), STATUS_OK);
+    assert_int_equal(bets_file_locate(f->file, &out, &f->err), STATUS_NOTFOUND);
+}
+
 /* If the rows end exactly where the next mark would be, seeking past the last row still works. */
 static void test_seek_at_a_mark(void **state)
 {
@@ -549,29 +575,14 @@ static void test_close_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_line_ends),
-        CASE(test_no_row),
-        CASE(test_one_row),
-        CASE(test_blank_lines),
-        CASE(test_byte_order_mark),
-        CASE(test_names),
-        CASE(test_numbers),
-        CASE(test_bad_rows),
-        CASE(test_fields),
-        CASE(test_quotes),
-        CASE(test_nul_byte),
-        CASE(test_huge_field),
-        CASE(test_longest_row),
-        CASE(test_no_such_file),
-        CASE(test_unopenable_file),
-        CASE(test_seek),
-        CASE(test_seek_in_steps),
-        CASE(test_checksum),
-        CASE(test_seek_at_a_mark),
-        CASE(test_peek_stays),
-        CASE(test_changed_file),
-        CASE(test_check_in_steps),
-        cmocka_unit_test(test_close_nothing),
+        CASE(test_line_ends),    CASE(test_no_row),          CASE(test_one_row),
+        CASE(test_blank_lines),  CASE(test_byte_order_mark), CASE(test_names),
+        CASE(test_numbers),      CASE(test_bad_rows),        CASE(test_fields),
+        CASE(test_quotes),       CASE(test_nul_byte),        CASE(test_huge_field),
+        CASE(test_longest_row),  CASE(test_no_such_file),    CASE(test_unopenable_file),
+        CASE(test_seek),         CASE(test_seek_in_steps),   CASE(test_locate),
+        CASE(test_checksum),     CASE(test_seek_at_a_mark),  CASE(test_peek_stays),
+        CASE(test_changed_file), CASE(test_check_in_steps),  cmocka_unit_test(test_close_nothing),
     };
 
     return cmocka_run_group_tests_name("bets_file", tests, NULL, NULL);
