@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "clock.h"
 #include "log.h"
+#include "refusal.h"
 
 #include <stdlib.h>
 
@@ -232,9 +233,12 @@ static bool bet_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
     struct agency *agency = owner;
     struct bet_mode_state *self = bet_mode_state(agency);
     bool is_about_bet = self->stage == BET_STAGE_SENDING || self->stage == BET_STAGE_TESTING;
+    struct errbuf why;
 
     if (self->stage == BET_STAGE_DONE || uv_is_active((const uv_handle_t *)&self->pause))
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected acknowledgement");
+    else if (refusal_is_other_draw(ack, agency->settings->draw, !is_about_bet, &why))
+        agency_fail(agency, "apuesta_enviada", why.text);
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR)
         bet_mode_try_later(agency, bet_mode_reason(ack));
     else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH && is_about_bet)
@@ -268,7 +272,7 @@ static void bet_mode_on_closed(struct agency *agency, const char *detail)
     struct bet_mode_state *self = bet_mode_state(agency);
 
     if (self->stage == BET_STAGE_DONE) {
-        agency_succeed(agency);
+        agency_conclude(agency, AGENCY_EXIT_OK);
         return;
     }
     (void)uv_timer_stop(&self->pause);

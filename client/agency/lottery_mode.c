@@ -18,9 +18,11 @@
 #include "assertion.h"
 #include "batch.h"
 #include "bets_file.h"
+#include "cutoff.h"
 #include "log.h"
 #include "log_limit.h"
 #include "progress.h"
+#include "refusal.h"
 #include "winners_file.h"
 #include "wire.h"
 
@@ -78,6 +80,7 @@ struct lottery_mode_state {
     uint64_t most_winners;        /* the same, on any connection; those were logged */
     bool has_winners;             /* some of them have come on this connection */
     bool is_written;              /* the file of winners is complete */
+    struct cutoff cutoff;         /* the draw was closed before all rows were taken */
     struct winners_file winners_file;
 };
 
@@ -130,14 +133,15 @@ static void lottery_mode_send_finished(struct agency *agency)
     dialer_expect(&agency->dialer, PATIENCE_HELD);
     const struct wire_finished finished = {
         .agency = agency->settings->id,
-        .total = bets_file_rows(self->file),
+        .total = self->next_row, /* all, or those that were taken */
         .checksum = lottery_mode_checksum(self),
         .draw = agency->settings->draw,
     };
     size_t size = wire_pack_finished(&finished, frame);
     dialer_send(&agency->dialer, frame, size);
-    LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
-        LOG_UINT("cantidad", self->acked));
+    if (!cutoff_has_happened(&self->cutoff))
+        LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
+            LOG_UINT("cantidad", self->acked));
 }
 
 /* Fills the batch from the file. */
@@ -215,6 +219,19 @@ static void lottery_mode_fail_content(struct agency *agency, uint64_t received)
     agency_fail(agency, "apuestas_enviadas", reason);
 }
 
+/* The rows from this one on were not taken: asks for the winners among the others. */
+static void lottery_mode_finish_early(struct agency *agency)
+{
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+    struct errbuf err = {{0}};
+
+    if (cutoff_tell(&self->cutoff, self->file, self->next_row, agency->settings->id, &err) ==
+        STATUS_OK)
+        lottery_mode_send_finished(agency);
+    else
+        lottery_mode_fail_file(agency, &err);
+}
+
 /* The row after the server's bets is reached. */
 static void lottery_mode_compare(struct agency *agency)
 {
@@ -227,6 +244,10 @@ static void lottery_mode_compare(struct agency *agency)
     if (self->servers.is_given)
         self->agreed = self->acked;
     self->next_row = self->acked;
+    if (self->cutoff.is_closed && self->next_row < bets_file_rows(self->file)) {
+        lottery_mode_finish_early(agency);
+        return;
+    }
     self->stage = LOTTERY_STAGE_SENDING;
     dialer_expect(&agency->dialer, PATIENCE_ANSWER);
     lottery_mode_send_more(agency);
@@ -266,6 +287,7 @@ static void lottery_mode_take_position(struct agency *agency, const Lottery__V1_
         agency_fail(agency, "apuestas_enviadas", reason);
         return;
     }
+    cutoff_check_draw(&self->cutoff, ack, agency->settings->draw, agency->settings->id);
     lottery_mode_note_acked(agency, ack->received);
     progress_begin(&self->progress, ack->received);
     self->stage = LOTTERY_STAGE_SEEKING;
@@ -293,32 +315,37 @@ static void lottery_mode_ask_again(struct agency *agency)
                          dialer_next_pause_ms(&agency->dialer), 0);
 }
 
-/* Writes why the server refused: the code, and what it says. */
-static void lottery_mode_describe(const Lottery__V1__Ack *ack, char *out, size_t size)
-{
-    const ProtobufCEnumValue *code =
-        protobuf_c_enum_descriptor_get_value(&lottery__v1__ack_code__descriptor, (int)ack->code);
-
-    (void)snprintf(out, size, "%s%s%s", code != NULL ? code->name : "unknown ack code",
-                   ack->detail[0] != '\0' ? ", " : "", ack->detail);
-}
-
 static void lottery_mode_fail_refused(struct agency *agency, const Lottery__V1__Ack *ack)
 {
-    char reason[512];
+    struct errbuf reason;
 
-    lottery_mode_describe(ack, reason, sizeof(reason));
-    agency_fail(agency, "apuestas_enviadas", reason);
+    refusal_describe(ack, &reason);
+    agency_fail(agency, "apuestas_enviadas", reason.text);
+}
+
+/* The draw takes no more bets: waits for the other answers, then asks which ones were taken. */
+static void lottery_mode_take_closing(struct agency *agency, const Lottery__V1__Ack *ack)
+{
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+
+    cutoff_note(&self->cutoff, ack);
+    dialer_note_failure(&agency->dialer, self->cutoff.reason.text);
+    if (self->stage == LOTTERY_STAGE_FINISHING)
+        lottery_mode_fail_refused(agency, ack);
+    else if (self->stage == LOTTERY_STAGE_ASKING)
+        lottery_mode_take_position(agency, ack);
+    else
+        self->stage = LOTTERY_STAGE_DRAINING;
 }
 
 /* A batch was refused, but may be accepted later: waits for the other answers first. */
 static void lottery_mode_drain(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
-    char reason[DIALER_REASON_SIZE];
+    struct errbuf reason;
 
-    lottery_mode_describe(ack, reason, sizeof(reason));
-    dialer_note_failure(&agency->dialer, reason);
+    refusal_describe(ack, &reason);
+    dialer_note_failure(&agency->dialer, reason.text);
     self->must_pause |= ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR;
     if (self->stage != LOTTERY_STAGE_DRAINING)
         LOG_LIMITED(LOG_BURST, WARNING, "apuestas_enviadas", IN_PROGRESS,
@@ -346,6 +373,25 @@ static bool lottery_mode_expects_ack(const struct lottery_mode_state *self)
     return false;
 }
 
+/* Is it certain from this answer that the work cannot be done: is it about another draw, or does
+ * the server have fewer bets than it has acknowledged? Then the agency has failed. */
+static bool lottery_mode_fails_by(struct agency *agency, const Lottery__V1__Ack *ack)
+{
+    const struct lottery_mode_state *self = lottery_mode_state(agency);
+    bool is_first = self->stage == LOTTERY_STAGE_ASKING || self->stage == LOTTERY_STAGE_FINISHING;
+    struct errbuf why;
+
+    if (refusal_is_other_draw(ack, agency->settings->draw, is_first && self->most_acked == 0,
+                              &why)) {
+        agency_fail(agency, "apuestas_enviadas", why.text);
+        return true;
+    }
+    if (!refusal_is_short(ack, self->most_acked, &why))
+        return false;
+    agency_fail(agency, "apuestas_enviadas", why.text);
+    return true;
+}
+
 static void lottery_mode_take_ack(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
@@ -354,6 +400,8 @@ static void lottery_mode_take_ack(struct agency *agency, const Lottery__V1__Ack 
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected acknowledgement");
         return;
     }
+    if (lottery_mode_fails_by(agency, ack))
+        return;
     if (self->stage == LOTTERY_STAGE_SENDING || self->stage == LOTTERY_STAGE_DRAINING)
         self->in_flight--;
     if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_STORAGE_ERROR ||
@@ -362,6 +410,8 @@ static void lottery_mode_take_ack(struct agency *agency, const Lottery__V1__Ack 
     } else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_CONTENT_MISMATCH) {
         lottery_mode_fail_content(agency, ack->received);
         return;
+    } else if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED) {
+        lottery_mode_take_closing(agency, ack);
     } else if (ack->code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK) {
         lottery_mode_fail_refused(agency, ack);
         return;
@@ -484,7 +534,8 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
     struct lottery_mode_state *self = lottery_mode_state(agency);
 
     if (self->stage == LOTTERY_STAGE_DONE) {
-        agency_succeed(agency);
+        agency_conclude(agency,
+                        cutoff_has_happened(&self->cutoff) ? AGENCY_EXIT_FAIL : AGENCY_EXIT_OK);
         return;
     }
     (void)uv_timer_stop(&self->pause);

@@ -38,10 +38,10 @@ void agency_fail(struct agency *agency, const char *action, const char *reason)
     agency_end(agency, AGENCY_EXIT_FAIL);
 }
 
-void agency_succeed(struct agency *agency)
+void agency_conclude(struct agency *agency, enum agency_exit status)
 {
     agency_log_closed(agency);
-    agency_end(agency, AGENCY_EXIT_OK);
+    agency_end(agency, status);
 }
 
 void agency_log_connect(const struct agency *agency, enum log_level level, enum log_result result,

@@ -70,9 +70,9 @@ void agency_end(struct agency *agency, enum agency_exit status);
 /* Logs `action` as failed, and why, then ends with AGENCY_EXIT_FAIL. */
 void agency_fail(struct agency *agency, const char *action, const char *reason);
 
-/* Ends the agency with AGENCY_EXIT_OK, after a log line. To be called when the last connection was
- * closed as planned. */
-void agency_succeed(struct agency *agency);
+/* Ends the agency with `status`, after a log line. To be called when the last connection was closed
+ * as planned. */
+void agency_conclude(struct agency *agency, enum agency_exit status);
 
 /* Logs that connecting, or a connection, failed: where, and why. */
 void agency_log_connect(const struct agency *agency, enum log_level level, enum log_result result,

@@ -320,9 +320,10 @@ class Conversation(AgencyCase):
         self.assertEqual(len(agency.lines("apuesta_enviada", "success")), 1)
 
     def test_refusals_that_do_not(self):
-        """Every other code ends the work with status 1, and the log has the server's text."""
-        for code in (pb.ACK_CODE_INVALID_BET, pb.ACK_CODE_DRAW_CLOSED, pb.ACK_CODE_UNKNOWN_AGENCY,
-                     pb.ACK_CODE_INCOMPLETE, pb.ACK_CODE_MALFORMED, 99):
+        """Every other code but DRAW_CLOSED (test_agency_draws.py) ends the work with status 1, and the
+        log has the server's text."""
+        for code in (pb.ACK_CODE_INVALID_BET, pb.ACK_CODE_UNKNOWN_AGENCY, pb.ACK_CODE_INCOMPLETE,
+                     pb.ACK_CODE_MALFORMED, 99):
             with self.subTest(code):
                 agency = self.start()
                 with self.fake.accept() as caller:
@@ -386,12 +387,16 @@ class Failures(AgencyCase):
         self.assertEqual(server.bets(), [])
 
     def test_a_file_that_grew_after_finished(self):
-        """The draw was held without the new bets: status 1."""
+        """The draw was held without the new bets: it names the first of them, gets the winners among the
+        others, and has failed."""
         server = self.server(agencies=1)
         self.assertEqual(self.winners_of(self.agency(1, server.port,
                                                      self.write_rows("1.csv", [ROW]))), 1)
         agency = self.agency(1, server.port, self.write_rows("2.csv", [ROW, ROW]))
         self.check_failed(agency, "apuestas_enviadas", "DRAW_CLOSED")
+        self.assertTrue(agency.lines("apuestas_enviadas", "fail", taken=1, not_taken=1,
+                                     first_not_taken=f"{self.folder / '2.csv'}:2"), agency.output())
+        self.assertTrue(agency.lines("consulta_ganadores", "success", cant_ganadores=1))
         self.assertEqual(len(server.bets()), 1)
 
 

@@ -163,7 +163,7 @@ class Sending(FilesCase):
         with FakeServer() as fake:
             agency = self.agency(1, fake.port, path, CLI_BETS_ENCODING="utf-16",
                                  CLI_BETS_DELIMITER=";")
-            for received in (12_345, 4_096, 19_999):
+            for received in (4_096, 12_345, 19_999):
                 with fake.accept() as caller:
                     caller.read_question()
                     caller.answer(received)
