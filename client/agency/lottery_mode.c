@@ -23,7 +23,7 @@
 #include "log_limit.h"
 #include "progress.h"
 #include "refusal.h"
-#include "winners_file.h"
+#include "winner_list.h"
 #include "wire.h"
 
 #include <inttypes.h>
@@ -76,12 +76,8 @@ struct lottery_mode_state {
     uint64_t most_acked;          /* the highest `acked` so far */
     uint64_t agreed;              /* rows that both are known to have alike */
     struct bets_checksum servers; /* of its `acked` bets, in LOTTERY_STAGE_SEEKING */
-    uint64_t winners;             /* received on this connection */
-    uint64_t most_winners;        /* the same, on any connection; those were logged */
-    bool has_winners;             /* some of them have come on this connection */
-    bool is_written;              /* the file of winners is complete */
     struct cutoff cutoff;         /* the draw was closed before all rows were taken */
-    struct winners_file winners_file;
+    struct winner_list winners;
 };
 
 static struct lottery_mode_state *lottery_mode_state(struct agency *agency)
@@ -128,8 +124,7 @@ static void lottery_mode_send_finished(struct agency *agency)
 
     self->stage = LOTTERY_STAGE_FINISHING;
     progress_end(&self->progress);
-    self->winners = 0;
-    self->has_winners = false;
+    winner_list_restart(&self->winners);
     dialer_expect(&agency->dialer, PATIENCE_HELD);
     const struct wire_finished finished = {
         .agency = agency->settings->id,
@@ -435,69 +430,33 @@ static bool lottery_mode_on_ack(void *owner, const Lottery__V1__Ack *ack)
     return agency_is_reading(owner);
 }
 
-/* Logs the winners of a message, except those that were logged before a connection broke: the list
- * has come again from its beginning. */
-static void lottery_mode_tell_winners(struct lottery_mode_state *self,
-                                      const Lottery__V1__Winners *winners)
-{
-    for (size_t i = 0; i < winners->n_documents; i++) {
-        if (self->winners + i >= self->most_winners)
-            LOG(DEBUG, "ganador", SUCCESS, LOG_TEXT("dni", winners->documents[i]));
-    }
-}
-
-/* Writes the winners of a message to the file; the first of a connection's begins it again, and the
- * last completes it. */
-static enum status lottery_mode_write_winners(struct lottery_mode_state *self,
-                                              const Lottery__V1__Winners *winners,
-                                              struct errbuf *err)
-{
-    enum status status = STATUS_OK;
-
-    if (self->winners == 0)
-        status = winners_file_restart(&self->winners_file, err);
-    for (size_t i = 0; status == STATUS_OK && i < winners->n_documents; i++)
-        status = winners_file_add(&self->winners_file, text_of(winners->documents[i]), err);
-    if (status == STATUS_OK && !winners->more) {
-        status = winners_file_commit(&self->winners_file, err);
-        self->is_written = status == STATUS_OK;
-    }
-    return status;
-}
-
 static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *winners)
 {
     struct agency *agency = owner;
     struct lottery_mode_state *self = lottery_mode_state(agency);
-    enum status status = STATUS_OK;
     struct errbuf err = {{0}};
+    bool is_new;
 
     if (self->stage != LOTTERY_STAGE_FINISHING) {
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected winners");
         return false;
     }
-    lottery_mode_tell_winners(self, winners);
-    if (self->winners_file.fd >= 0)
-        status = lottery_mode_write_winners(self, winners, &err);
-    self->winners += winners->n_documents;
-    self->has_winners = true;
-    if (self->winners > self->most_winners) {
+    enum status status = winner_list_take(&self->winners, winners, &is_new, &err);
+    if (is_new)
         dialer_made_progress(&agency->dialer);
-        self->most_winners = self->winners;
-    }
     if (status == STATUS_OK && winners->more)
         return true;
     progress_clear(&self->progress);
     if (!winners->more) {
         self->stage = LOTTERY_STAGE_DONE;
-        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners));
+        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners.count));
     }
     if (status != STATUS_OK) {
         agency_fail(agency, "guardar_ganadores", err.text);
         return false;
     }
     dialer_expect(&agency->dialer, PATIENCE_HELD);
-    progress_sum_up(&self->progress, self->acked, self->winners);
+    progress_sum_up(&self->progress, self->acked, self->winners.count);
     dialer_finish(&agency->dialer);
     return agency_is_reading(agency);
 }
@@ -516,7 +475,7 @@ static void lottery_mode_on_open(struct agency *agency)
 /* After Finished: has the answer begun, but not ended? */
 static bool lottery_mode_is_owed_more(const struct lottery_mode_state *self)
 {
-    return self->has_winners || answer_reader_is_inside(&self->reader);
+    return self->winners.has_begun || answer_reader_is_inside(&self->reader);
 }
 
 static void lottery_mode_on_data(struct agency *agency, const uint8_t *data, size_t size)
@@ -595,16 +554,6 @@ static void lottery_mode_on_tick(uv_timer_t *timer)
                   stage_texts[self->stage]);
 }
 
-/* The winners must not take the place of the bets. */
-static enum status lottery_mode_open_winners(struct lottery_mode_state *self, const char *path,
-                                             struct errbuf *err)
-{
-    if (!bets_file_is_at(self->file, path))
-        return winners_file_init(&self->winners_file, path, err);
-    errbuf_set(err, "%s: is the file of bets: set winners.file to another name", path);
-    return STATUS_INVALID;
-}
-
 /* Opens the file of bets, and already the one for the winners: if it cannot be written, that is
  * known before the draw. */
 static bool lottery_mode_open_files(struct agency *agency)
@@ -618,7 +567,7 @@ static bool lottery_mode_open_files(struct agency *agency)
                                         &self->file, &err);
     if (status == STATUS_OK && settings->winners_file[0] != '\0') {
         action = "guardar_ganadores";
-        status = lottery_mode_open_winners(self, settings->winners_file, &err);
+        status = winner_list_open(&self->winners, settings->winners_file, self->file, &err);
     }
     if (status != STATUS_OK)
         LOG(ERROR, action, FAIL, LOG_UINT("client_id", settings->id), LOG_TEXT("reason", err.text));
@@ -637,7 +586,7 @@ static enum agency_exit lottery_mode_start(struct agency *agency)
     self->checker.data = agency;
     self->ticker.data = agency;
     self->pause.data = agency;
-    self->winners_file.fd = -1;
+    winner_list_init(&self->winners);
     if (!lottery_mode_open_files(agency))
         return AGENCY_EXIT_FAIL;
     (void)uv_idle_start(&self->checker, lottery_mode_on_check);
@@ -655,15 +604,15 @@ static void lottery_mode_close(struct agency *agency)
     uv_close((uv_handle_t *)&self->ticker, NULL);
     uv_close((uv_handle_t *)&self->pause, NULL);
     answer_reader_fini(&self->reader);
-    winners_file_fini(&self->winners_file);
+    winner_list_close(&self->winners);
     if (self->file != NULL) {
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", agency->settings->bets_file));
         bets_file_close(self->file);
         self->file = NULL;
     }
-    if (self->is_written)
+    if (self->winners.is_written)
         LOG(INFO, "guardar_ganadores", SUCCESS, LOG_TEXT("file", agency->settings->winners_file),
-            LOG_UINT("cantidad", self->winners));
+            LOG_UINT("cantidad", self->winners.count));
 }
 
 static struct mode_extent lottery_mode_extent(const struct agency *agency)
