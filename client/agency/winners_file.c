@@ -2,51 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINNERS_FILE_MODE 0640 /* who has won is nobody else's business */
-
 static enum status winners_file_fail(const struct winners_file *file, struct errbuf *err)
 {
-    enum status status = status_from_errno(errno);
-
-    errbuf_set(err, "%s: %s", file->path, strerror(errno));
-    return status;
-}
-
-/* Nothing but a file may be replaced, and what cannot be replaced should be known at once. */
-static enum status winners_file_check_place(const struct winners_file *file, struct errbuf *err)
-{
-    struct stat info;
-
-    if (lstat(file->path, &info) < 0)
-        return errno == ENOENT ? STATUS_OK : winners_file_fail(file, err);
-    if (S_ISREG(info.st_mode))
-        return STATUS_OK;
-    errbuf_set(err, "%s: not a regular file", file->path);
-    return STATUS_INVALID;
+    return file_place_fail(file->path, err);
 }
 
 enum status winners_file_init(struct winners_file *file, const char *path, struct errbuf *err)
 {
     file->fd = -1;
     file->size = 0;
-    int size = snprintf(file->path, sizeof(file->path), "%s", path);
-    int longer = snprintf(file->temporary, sizeof(file->temporary), "%s.XXXXXX", path);
-    if (size < 0 || longer < 0 || (size_t)longer >= sizeof(file->temporary)) {
-        errbuf_set(err, "%.64s...: the path is too long", path);
-        return STATUS_INVALID;
-    }
-    enum status status = winners_file_check_place(file, err);
+    enum status status = file_place_prepare(path, file->path, file->temporary, err);
     if (status != STATUS_OK)
         return status;
     file->fd = mkostemp(file->temporary, O_CLOEXEC);
-    if (file->fd < 0 || fchmod(file->fd, WINNERS_FILE_MODE) < 0)
+    if (file->fd < 0 || fchmod(file->fd, FILE_PLACE_MODE) < 0)
         return winners_file_fail(file, err);
     return STATUS_OK;
 }
@@ -112,20 +87,6 @@ enum status winners_file_add(struct winners_file *file, struct text document, st
     return STATUS_OK;
 }
 
-/* Syncs the directory, so that the new name survives a power cut. */
-static enum status winners_file_sync_directory(const struct winners_file *file, struct errbuf *err)
-{
-    char path[WINNERS_FILE_PATH_MAX];
-
-    memcpy(path, file->path, sizeof(path));
-    int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return winners_file_fail(file, err);
-    enum status status = fsync(fd) < 0 ? winners_file_fail(file, err) : STATUS_OK;
-    (void)close(fd);
-    return status;
-}
-
 enum status winners_file_commit(struct winners_file *file, struct errbuf *err)
 {
     enum status status = winners_file_flush(file, err);
@@ -136,5 +97,5 @@ enum status winners_file_commit(struct winners_file *file, struct errbuf *err)
         return winners_file_fail(file, err);
     (void)close(file->fd);
     file->fd = -1;
-    return winners_file_sync_directory(file, err);
+    return file_place_sync(file->path, err);
 }

@@ -8,19 +8,19 @@
 #define LOTTERY_WINNERS_FILE_H
 
 #include "errbuf.h"
+#include "file_place.h"
 #include "status.h"
 #include "text.h"
 
 #include <stddef.h>
 
 #define WINNERS_FILE_BUFFER ((size_t)64 * 1024) /* bytes that are written at a time */
-#define WINNERS_FILE_PATH_MAX 600               /* bytes of a path, with its NUL */
 
 struct winners_file {
-    int fd;                                /* of the temporary file; -1 = there is none */
-    char path[WINNERS_FILE_PATH_MAX];      /* of the complete file */
-    char temporary[WINNERS_FILE_PATH_MAX]; /* of the other */
-    size_t size;                           /* bytes in the buffer */
+    int fd;                              /* of the temporary file; -1 = there is none */
+    char path[FILE_PLACE_PATH_MAX];      /* of the complete file */
+    char temporary[FILE_PLACE_PATH_MAX]; /* of the other */
+    size_t size;                         /* bytes in the buffer */
     char buffer[WINNERS_FILE_BUFFER];
 };
 
