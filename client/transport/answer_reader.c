@@ -30,6 +30,16 @@ static bool answer_take_winners(struct answer_feed *feed, const struct frame *fr
     return go_on;
 }
 
+static bool answer_take_seal(struct answer_feed *feed, const struct frame *frame)
+{
+    Lottery__V1__Seal *seal = lottery__v1__seal__unpack(NULL, frame->body_size, frame->body);
+
+    feed->is_unexpected = seal == NULL;
+    bool go_on = seal != NULL && feed->handlers->on_seal(feed->owner, seal);
+    lottery__v1__seal__free_unpacked(seal, NULL);
+    return go_on;
+}
+
 static bool answer_reader_on_frame(void *context, const struct frame *frame)
 {
     struct answer_feed *feed = context;
@@ -38,6 +48,8 @@ static bool answer_reader_on_frame(void *context, const struct frame *frame)
         return answer_take_ack(feed, frame);
     if (frame->opcode == LOTTERY__V1__OPCODE__OPCODE_WINNERS && feed->handlers->on_winners != NULL)
         return answer_take_winners(feed, frame);
+    if (frame->opcode == LOTTERY__V1__OPCODE__OPCODE_SEAL && feed->handlers->on_seal != NULL)
+        return answer_take_seal(feed, frame);
     feed->is_unexpected = true;
     return false;
 }

@@ -1,5 +1,5 @@
-/* answer_reader.h - decodes the bytes that the server sends into its answers, Ack and Winners. No
- * I/O.
+/* answer_reader.h - decodes the bytes that the server sends into its answers: Ack, Winners and
+ * Seal. No I/O.
  */
 #ifndef LOTTERY_ANSWER_READER_H
 #define LOTTERY_ANSWER_READER_H
@@ -17,6 +17,7 @@
 struct answer_handlers {
     bool (*on_ack)(void *owner, const Lottery__V1__Ack *ack);
     bool (*on_winners)(void *owner, const Lottery__V1__Winners *winners); /* NULL: not expected */
+    bool (*on_seal)(void *owner, const Lottery__V1__Seal *seal);          /* NULL: not expected */
 };
 
 struct answer_reader {

@@ -13,7 +13,9 @@ struct fixture {
     struct answer_reader reader;
     unsigned acks;
     unsigned winners;
+    unsigned seals;
     uint64_t received;  /* of the last Ack */
+    uint64_t total;     /* of the last Seal */
     char documents[64]; /* of all Winners, one after the other */
     unsigned stop_at;   /* this answer stops the reader; 0 = none does */
     uint8_t stream[STREAM_MAX];
@@ -22,7 +24,7 @@ struct fixture {
 
 static bool goes_on(const struct fixture *f)
 {
-    return f->acks + f->winners != f->stop_at;
+    return f->acks + f->winners + f->seals != f->stop_at;
 }
 
 static bool on_ack(void *owner, const Lottery__V1__Ack *ack)
@@ -45,8 +47,17 @@ static bool on_winners(void *owner, const Lottery__V1__Winners *winners)
     return goes_on(f);
 }
 
-static const struct answer_handlers handlers = {on_ack, on_winners};
-static const struct answer_handlers acks_only = {on_ack, NULL};
+static bool on_seal(void *owner, const Lottery__V1__Seal *seal)
+{
+    struct fixture *f = owner;
+
+    f->seals++;
+    f->total = seal->total;
+    return goes_on(f);
+}
+
+static const struct answer_handlers handlers = {on_ack, on_winners, on_seal};
+static const struct answer_handlers acks_only = {on_ack, NULL, NULL};
 
 static int begin(void **state)
 {
@@ -97,6 +108,16 @@ static void add_winners(struct fixture *f, const char *text, bool more)
     winners.documents = &document;
     winners.more = more;
     add(f, frame, wire_pack(LOTTERY__V1__OPCODE__OPCODE_WINNERS, &winners.base, frame));
+}
+
+static void add_seal(struct fixture *f, uint64_t total)
+{
+    Lottery__V1__Seal seal;
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    lottery__v1__seal__init(&seal);
+    seal.total = total;
+    add(f, frame, wire_pack(LOTTERY__V1__OPCODE__OPCODE_SEAL, &seal.base, frame));
 }
 
 /* A frame whose body is `body`. */
@@ -173,6 +194,7 @@ static void test_unexpected_messages(void **state)
         {LOTTERY__V1__OPCODE__OPCODE_ACK, "\xff\xff"},
         {LOTTERY__V1__OPCODE__OPCODE_ACK, "\x0a"},
         {LOTTERY__V1__OPCODE__OPCODE_WINNERS, "\x0a"},
+        {LOTTERY__V1__OPCODE__OPCODE_SEAL, "\x22\x7f"},
     };
     static const uint8_t too_long[FRAME_HEADER_SIZE] = {1, 0xff, 0xff, 0xff, 0xff};
     struct fixture *f = *state;
@@ -203,6 +225,27 @@ static void test_winners_not_expected(void **state)
     assert_int_equal(f->winners, 0);
 }
 
+/* A Seal is an answer for who expects one, in pieces of every size, and can stop the reader. */
+static void test_seal(void **state)
+{
+    struct fixture *f = *state;
+
+    add_seal(f, 300);
+    add_ack(f, 1);
+    for (size_t i = 0; i < f->size; i++)
+        assert_int_equal(answer_reader_feed(&f->reader, f->stream + i, 1), STATUS_OK);
+    assert_int_equal(f->seals, 1);
+    assert_int_equal(f->acks, 1);
+    assert_true(f->total == 300);
+    f->stop_at = 3;
+    assert_int_equal(feed_all(f), STATUS_STOPPED);
+    assert_int_equal(f->acks, 1);
+    answer_reader_fini(&f->reader);
+    answer_reader_init(&f->reader, &acks_only, f);
+    assert_int_equal(feed_all(f), STATUS_MALFORMED);
+    assert_int_equal(f->seals, 2);
+}
+
 /* Half an answer of one connection is not mixed with the next connection's bytes. */
 static void test_fini_forgets(void **state)
 {
@@ -225,6 +268,7 @@ int main(void)
         CASE(test_handler_stops),
         CASE(test_unexpected_messages),
         CASE(test_winners_not_expected),
+        CASE(test_seal),
         CASE(test_fini_forgets),
     };
 
