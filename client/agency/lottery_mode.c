@@ -19,15 +19,14 @@
 #include "batch.h"
 #include "bets_file.h"
 #include "cutoff.h"
+#include "fill_batch.h"
+#include "findings_log.h"
 #include "log.h"
 #include "log_limit.h"
 #include "progress.h"
 #include "refusal.h"
 #include "winner_list.h"
 #include "wire.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 #define WINDOW 256                       /* batches in flight at most */
 #define BACKLOG_MAX ((size_t)256 * 1024) /* bytes that wait for the kernel to take them */
@@ -106,15 +105,8 @@ static void lottery_mode_ask(struct agency *agency)
     self->stage = LOTTERY_STAGE_ASKING;
     self->in_flight = 0;
     dialer_expect(&agency->dialer, PATIENCE_ANSWER);
-    batch_begin(&self->batch, agency->settings->id, 0, (struct bets_checksum){0, true},
-                text_of(agency->settings->draw));
+    fill_batch_ask(&self->batch, agency->settings);
     lottery_mode_send_batch(agency);
-}
-
-/* Of the rows before the current one. */
-static struct bets_checksum lottery_mode_checksum(const struct lottery_mode_state *self)
-{
-    return (struct bets_checksum){bets_file_checksum(self->file), true};
 }
 
 static void lottery_mode_send_finished(struct agency *agency)
@@ -129,7 +121,7 @@ static void lottery_mode_send_finished(struct agency *agency)
     const struct wire_finished finished = {
         .agency = agency->settings->id,
         .total = self->next_row, /* all, or those that were taken */
-        .checksum = lottery_mode_checksum(self),
+        .checksum = fill_batch_checksum(self->file),
         .draw = agency->settings->draw,
     };
     size_t size = wire_pack_finished(&finished, frame);
@@ -137,30 +129,6 @@ static void lottery_mode_send_finished(struct agency *agency)
     if (!cutoff_has_happened(&self->cutoff))
         LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
             LOG_UINT("cantidad", self->acked));
-}
-
-/* Fills the batch from the file. */
-static enum status lottery_mode_fill_batch(struct agency *agency, struct errbuf *err)
-{
-    struct lottery_mode_state *self = lottery_mode_state(agency);
-    enum status status = STATUS_OK;
-    struct bet bet;
-
-    batch_begin(&self->batch, agency->settings->id, self->next_row, lottery_mode_checksum(self),
-                text_of(agency->settings->draw));
-    while (self->batch.count < agency->settings->batch_max_amount) {
-        status = bets_file_peek(self->file, &bet, err);
-        if (status != STATUS_OK || !batch_add(&self->batch, &bet))
-            break;
-        bets_file_advance(self->file);
-    }
-    if (status == STATUS_NOTFOUND) {
-        if (self->next_row + self->batch.count == bets_file_rows(self->file))
-            return STATUS_OK;
-        errbuf_set(err, "the file became shorter while it was being sent");
-        return STATUS_INVALID;
-    }
-    return status;
 }
 
 static void lottery_mode_send_more(struct agency *agency)
@@ -171,7 +139,8 @@ static void lottery_mode_send_more(struct agency *agency)
 
     while (self->stage == LOTTERY_STAGE_SENDING && self->next_row < rows &&
            self->in_flight < WINDOW && dialer_backlog(&agency->dialer) < BACKLOG_MAX) {
-        if (lottery_mode_fill_batch(agency, &err) != STATUS_OK) {
+        if (fill_batch(&self->batch, self->file, self->next_row, agency->settings, &err) !=
+            STATUS_OK) {
             lottery_mode_fail_file(agency, &err);
             return;
         }
@@ -203,15 +172,10 @@ static void lottery_mode_note_acked(struct agency *agency, uint64_t received)
 static void lottery_mode_fail_content(struct agency *agency, uint64_t received)
 {
     const struct lottery_mode_state *self = lottery_mode_state(agency);
-    char reason[256];
+    struct errbuf reason;
 
-    (void)snprintf(reason, sizeof(reason),
-                   "CONTENT_MISMATCH, the central has other bets of agency %" PRIu32
-                   " than this file, somewhere in its bets %" PRIu64 " to %" PRIu64
-                   ": another program sends as this agency, or the file is not the one that was "
-                   "sent before",
-                   agency->settings->id, self->agreed + 1, received);
-    agency_fail(agency, "apuestas_enviadas", reason);
+    refusal_describe_content(agency->settings->id, self->agreed + 1, received, &reason);
+    agency_fail(agency, "apuestas_enviadas", reason.text);
 }
 
 /* The rows from this one on were not taken: asks for the winners among the others. */
@@ -268,18 +232,14 @@ static void lottery_mode_on_seek(uv_idle_t *idle)
 static void lottery_mode_take_position(struct agency *agency, const Lottery__V1__Ack *ack)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
-    uint64_t rows = bets_file_rows(self->file);
+    struct errbuf why;
 
     if (!bets_checksum_read(ack->checksum.data, ack->checksum.len, &self->servers)) {
         dialer_drop(&agency->dialer, STATUS_MALFORMED, "a checksum of another size");
         return;
     }
-    if (ack->received > rows) {
-        char reason[128];
-        (void)snprintf(reason, sizeof(reason),
-                       "the central has %" PRIu64 " bets of this agency, the file only %" PRIu64,
-                       ack->received, rows);
-        agency_fail(agency, "apuestas_enviadas", reason);
+    if (refusal_is_beyond(ack, bets_file_rows(self->file), &why)) {
+        agency_fail(agency, "apuestas_enviadas", why.text);
         return;
     }
     cutoff_check_draw(&self->cutoff, ack, agency->settings->draw, agency->settings->id);
@@ -376,12 +336,9 @@ static bool lottery_mode_fails_by(struct agency *agency, const Lottery__V1__Ack 
     bool is_first = self->stage == LOTTERY_STAGE_ASKING || self->stage == LOTTERY_STAGE_FINISHING;
     struct errbuf why;
 
-    if (refusal_is_other_draw(ack, agency->settings->draw, is_first && self->most_acked == 0,
-                              &why)) {
-        agency_fail(agency, "apuestas_enviadas", why.text);
-        return true;
-    }
-    if (!refusal_is_short(ack, self->most_acked, &why))
+    if (!refusal_is_other_draw(ack, agency->settings->draw, is_first && self->most_acked == 0,
+                               &why) &&
+        !refusal_is_short(ack, self->most_acked, &why))
         return false;
     agency_fail(agency, "apuestas_enviadas", why.text);
     return true;
@@ -503,25 +460,6 @@ static void lottery_mode_on_closed(struct agency *agency, const char *detail)
     agency_reconnect(agency, detail);
 }
 
-/* Logs every bad row, not the first alone: who corrects a file wants to see them all. */
-static void lottery_mode_fail_check(struct agency *agency, const struct bets_findings *findings)
-{
-    size_t last = findings->faults_count - 1;
-
-    for (size_t i = 0; i < last; i++)
-        LOG(ERROR, "leer_apuestas", FAIL, LOG_UINT("client_id", agency->settings->id),
-            LOG_TEXT("reason", findings->faults[i].text));
-    lottery_mode_fail_file(agency, &findings->faults[last]);
-}
-
-static void lottery_mode_log_warnings(const struct agency *agency,
-                                      const struct bets_findings *findings)
-{
-    for (size_t i = 0; i < findings->warnings_count; i++)
-        LOG(WARNING, "leer_apuestas", IN_PROGRESS, LOG_UINT("client_id", agency->settings->id),
-            LOG_TEXT("reason", findings->warnings[i].text));
-}
-
 static void lottery_mode_on_check(uv_idle_t *idle)
 {
     struct agency *agency = idle->data;
@@ -533,14 +471,14 @@ static void lottery_mode_on_check(uv_idle_t *idle)
     enum status status = bets_file_check(self->file, &is_done, &err);
     if (status != STATUS_OK) {
         if (status == STATUS_INVALID)
-            lottery_mode_fail_check(agency, findings);
+            lottery_mode_fail_file(agency, findings_log_faults(findings, agency->settings->id));
         else
             lottery_mode_fail_file(agency, &err);
         return;
     }
     if (!is_done)
         return;
-    lottery_mode_log_warnings(agency, findings);
+    findings_log_warnings(findings, agency->settings->id);
     (void)uv_idle_stop(idle);
     self->stage = LOTTERY_STAGE_CONNECTING;
     dialer_connect(&agency->dialer);

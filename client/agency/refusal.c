@@ -12,6 +12,16 @@ void refusal_describe(const Lottery__V1__Ack *ack, struct errbuf *out)
                ack->detail[0] != '\0' ? ", " : "", ack->detail);
 }
 
+void refusal_describe_content(uint32_t agency, uint64_t first, uint64_t last, struct errbuf *out)
+{
+    errbuf_set(out,
+               "CONTENT_MISMATCH, the central has other bets of agency %" PRIu32
+               " than this file, somewhere in its bets %" PRIu64 " to %" PRIu64
+               ": another program sends as this agency, or the file is not the one that was sent "
+               "before",
+               agency, first, last);
+}
+
 /* The id of a draw for people. */
 static const char *refusal_name(const char *draw)
 {
@@ -58,5 +68,14 @@ bool refusal_is_short(const Lottery__V1__Ack *ack, uint64_t acked, struct errbuf
                "the central has only %" PRIu64 " bets of this agency, and has acknowledged %" PRIu64
                "%s%s",
                ack->received, acked, ack->detail[0] != '\0' ? ": " : "", ack->detail);
+    return true;
+}
+
+bool refusal_is_beyond(const Lottery__V1__Ack *ack, uint64_t rows, struct errbuf *why)
+{
+    if (ack->received <= rows)
+        return false;
+    errbuf_set(why, "the central has %" PRIu64 " bets of this agency, the file only %" PRIu64,
+               ack->received, rows);
     return true;
 }

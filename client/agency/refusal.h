@@ -17,8 +17,15 @@ void refusal_describe(const Lottery__V1__Ack *ack, struct errbuf *out);
 bool refusal_is_other_draw(const Lottery__V1__Ack *ack, const char *draw, bool is_first,
                            struct errbuf *why);
 
+/* Writes that the central has other bets of the agency than the file, somewhere in its bets `first`
+ * to `last`, counted from 1. */
+void refusal_describe_content(uint32_t agency, uint64_t first, uint64_t last, struct errbuf *out);
+
 /* Does the Ack, which says how many bets the server has, name fewer than it had acknowledged
  * before? *why is set if it does. */
 bool refusal_is_short(const Lottery__V1__Ack *ack, uint64_t acked, struct errbuf *why);
+
+/* Does the Ack name more bets than the file has rows? *why is set if it does. */
+bool refusal_is_beyond(const Lottery__V1__Ack *ack, uint64_t rows, struct errbuf *why);
 
 #endif

@@ -125,13 +125,25 @@ static void test_short(void **state)
     assert_false(refusal_is_short(&ack, 8, &why));
 }
 
+/* More bets than rows are somebody else's, or the file is another one. */
+static void test_beyond(void **state)
+{
+    struct errbuf why;
+    const Lottery__V1__Ack ack = make_ack(LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 7, "", "");
+
+    (void)state;
+    assert_false(refusal_is_beyond(&ack, 8, &why));
+    assert_false(refusal_is_beyond(&ack, 7, &why));
+    assert_true(refusal_is_beyond(&ack, 6, &why));
+    assert_string_equal(why.text, "the central has 7 bets of this agency, the file only 6");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_other_draw),
-        cmocka_unit_test(test_other_draw_text),
-        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_describe),        cmocka_unit_test(test_other_draw),
+        cmocka_unit_test(test_other_draw_text), cmocka_unit_test(test_short),
+        cmocka_unit_test(test_beyond),
     };
 
     return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
