@@ -1,19 +1,26 @@
 #include "client_settings.h"
 
 #include "clock.h"
+#include "note_key.h"
+#include "seal_note.h"
 #include "settings.h"
 #include "values.h"
 #include "yaml_file.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 _Static_assert(sizeof(((struct client_settings *)0)->server_address) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->winners_file) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->seal_file) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->seal_key) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->draw) == VALUE_DRAW_ID_SIZE, "an id");
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
+_Static_assert(sizeof(enum seal_check) == sizeof(uint32_t), "seal.check");
 _Static_assert(sizeof(struct bets_format) == 4 * sizeof(uint32_t), "bets.*");
 
 #define FIELD(name) offsetof(struct client_settings, name)
@@ -41,6 +48,9 @@ static const struct setting settings[] = {
      NULL},
     {"start.delay", "CLI_START_DELAY", SETTING_DURATION, FIELD(start_delay), 0, 0, NULL},
     {"draw", "CLI_DRAW", SETTING_DRAW_ID, FIELD(draw), 0, 0, NULL},
+    {"seal.check", "CLI_SEAL_CHECK", SETTING_CHOICE, FIELD(seal_check), 0, 0, "no|yes"},
+    {"seal.file", "CLI_SEAL_FILE", SETTING_TEXT, FIELD(seal_file), 0, 0, NULL},
+    {"seal.key", "CLI_SEAL_KEY", SETTING_TEXT, FIELD(seal_key), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -61,7 +71,34 @@ static const struct client_settings defaults = {
     .connect_timeout = 120 * NS_PER_S,
     .start_delay = 0,
     .draw = "", /* it has no id */
+    .seal_check = SEAL_CHECK_NO,
+    .seal_file = "", /* none */
+    .seal_key = "",  /* none */
 };
+
+/* A mistake in the key is to be known before the draw. */
+static enum status client_settings_check_key(const struct settings_sources *sources,
+                                             const struct client_settings *loaded,
+                                             struct errbuf *err)
+{
+    struct note_key key;
+    enum status status = STATUS_OK;
+
+    if (loaded->seal_key[0] == '\0')
+        return STATUS_OK;
+    status = note_key_parse(text_of(loaded->seal_key), &key, err);
+    if (status == STATUS_OK && strcmp(key.name, SEAL_KEY_NAME) != 0) {
+        errbuf_set(err, "the key's name is not " SEAL_KEY_NAME);
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    if (getenv("CLI_SEAL_KEY") != NULL) /* it wins over the file */
+        errbuf_wrap(err, "environment: CLI_SEAL_KEY");
+    else
+        errbuf_wrap(err, "%s: seal.key", sources->path);
+    return status;
+}
 
 enum status client_settings_load_without_id(const struct settings_sources *sources,
                                             struct client_settings *out, struct errbuf *err)
@@ -73,6 +110,8 @@ enum status client_settings_load_without_id(const struct settings_sources *sourc
         status = settings_read_environment(&table, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_arguments(&table, &loaded, sources, err);
+    if (status == STATUS_OK)
+        status = client_settings_check_key(sources, &loaded, err);
     if (status == STATUS_OK)
         *out = loaded;
     return status;
@@ -139,6 +178,11 @@ static const char *client_delimiter_name(enum bets_delimiter delimiter)
     return "?";
 }
 
+bool client_settings_want_seal(const struct client_settings *s)
+{
+    return s->seal_check == SEAL_CHECK_YES || s->seal_file[0] != '\0' || s->seal_key[0] != '\0';
+}
+
 void client_settings_log(const struct client_settings *s)
 {
     const struct bets_format *format = &s->bets_format;
@@ -159,6 +203,8 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("bets_delimiter", client_delimiter_name(format->delimiter)),
         LOG_TEXT("bets_header", format->header == BETS_HEADER_SKIP ? "skip" : "none"),
         LOG_TEXT("bets_allow_empty", format->empty == BETS_EMPTY_ALLOWED ? "true" : "false"),
-        LOG_TEXT("winners_file", s->winners_file), LOG_TEXT("draw", s->draw));
+        LOG_TEXT("winners_file", s->winners_file), LOG_TEXT("draw", s->draw),
+        LOG_TEXT("seal_check", s->seal_check == SEAL_CHECK_YES ? "yes" : "no"),
+        LOG_TEXT("seal_file", s->seal_file), LOG_TEXT("seal_key", s->seal_key));
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

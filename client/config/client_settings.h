@@ -9,10 +9,14 @@
 #include "log.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What an agency does; in the order of the setting's choices. */
 enum client_mode { CLIENT_MODE_LOTTERY, CLIENT_MODE_BET, CLIENT_MODE_ECHO };
+
+/* In the order of the setting's choices. */
+enum seal_check { SEAL_CHECK_NO, SEAL_CHECK_YES };
 
 struct settings_sources; /* settings.h */
 
@@ -29,6 +33,9 @@ struct client_settings {
     char winners_file[512];         /* lottery: where the winners' documents go; empty: nowhere */
     int64_t connect_timeout;        /* ns without any progress after which to give up; 0 = never */
     int64_t start_delay;            /* ns to wait before the first attempt to connect */
+    enum seal_check seal_check;     /* lottery: ask for the seal of the draw */
+    char seal_file[512];            /* lottery: where the seal is kept; empty: nowhere */
+    char seal_key[512];             /* lottery: whose signature it has, a vkey; empty: any */
     char draw[65];                  /* the id of the draw that the bets are for; empty: none */
 };
 
@@ -42,6 +49,9 @@ enum status client_settings_load(const struct settings_sources *sources,
 /* The same without the id, for what needs none. */
 enum status client_settings_load_without_id(const struct settings_sources *sources,
                                             struct client_settings *out, struct errbuf *err);
+
+/* Does some setting ask for the seal of the draw? */
+bool client_settings_want_seal(const struct client_settings *settings);
 
 /* Writes the `action: config` line, and a WARNING for each variable that looks like a setting and
  * is none. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define VKEY "lottery+8a433f5c+AR0NTznGHbTy9WPgUvz33QFULKfWJPB9ZaSOZcN+SdYw" /* of some key */
 
 static const char *const variables[] = {
     "CLI_ID",          "CLI_SERVER_ADDRESS",  "CLI_LOOP_AMOUNT",
@@ -20,7 +21,8 @@ static const char *const variables[] = {
     "CLI_MODE",        "CLI_BETS_FILE",       "CLI_CONNECT_TIMEOUT",
     "CLI_START_DELAY", "CLI_BETS_ENCODING",   "CLI_BETS_DELIMITER",
     "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE",
-    "CLI_DRAW"};
+    "CLI_DRAW",        "CLI_SEAL_CHECK",      "CLI_SEAL_FILE",
+    "CLI_SEAL_KEY"};
 
 struct fixture {
     struct settings_file file;
@@ -127,6 +129,10 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->bets_format.empty, BETS_EMPTY_REFUSED);
     assert_string_equal(settings->winners_file, "");
     assert_string_equal(settings->draw, "");
+    assert_int_equal(settings->seal_check, SEAL_CHECK_NO);
+    assert_string_equal(settings->seal_file, "");
+    assert_string_equal(settings->seal_key, "");
+    assert_false(client_settings_want_seal(settings));
     assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
@@ -175,7 +181,11 @@ static void test_every_key(void **state)
                     "  timeout: 300ms\n"
                     "start:\n"
                     "  delay: 3s\n"
-                    "draw: 2026-11-25-nocturna\n");
+                    "draw: 2026-11-25-nocturna\n"
+                    "seal:\n"
+                    "  check: yes\n"
+                    "  file: /data/seal.txt\n"
+                    "  key: " VKEY "\n");
     assert_true(f->settings.id == UINT32_MAX);
     assert_string_equal(f->settings.server_address, "central.example:80");
     assert_int_equal(f->settings.loop_amount, 2);
@@ -190,6 +200,9 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_string_equal(f->settings.winners_file, "/data/winners.txt");
     assert_string_equal(f->settings.draw, "2026-11-25-nocturna");
+    assert_int_equal(f->settings.seal_check, SEAL_CHECK_YES);
+    assert_string_equal(f->settings.seal_file, "/data/seal.txt");
+    assert_string_equal(f->settings.seal_key, VKEY);
     assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -488,9 +501,9 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {"9",    "a:1",   "1",  "1s", "CRITICAL", "10",
-                                         "bet",  "b.csv", "2s", "3s", "utf-16be", "tab",
-                                         "skip", "true",  "w",  "d"};
+    static const char *const values[] = {
+        "9",        "a:1", "1",    "1s",   "CRITICAL", "10", "bet", "b.csv", "2s", "3s",
+        "utf-16be", "tab", "skip", "true", "w",        "d",  "yes", "s",     VKEY};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
@@ -512,8 +525,49 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.bets_format.empty, BETS_EMPTY_ALLOWED);
     assert_string_equal(f->settings.winners_file, "w");
     assert_string_equal(f->settings.draw, "d");
+    assert_int_equal(f->settings.seal_check, SEAL_CHECK_YES);
+    assert_string_equal(f->settings.seal_file, "s");
+    assert_string_equal(f->settings.seal_key, VKEY);
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
+}
+
+/* Each of the three settings asks for the seal. */
+static void test_seal(void **state)
+{
+    static const char *const texts[] = {"seal.check: yes", "seal.file: s", ("seal.key: " VKEY)};
+    struct fixture *f = *state;
+    char text[256];
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        (void)snprintf(text, sizeof(text), "id: 1\n%s\n", texts[i]);
+        assert_loads(f, text);
+        assert_true(client_settings_want_seal(&f->settings));
+    }
+    assert_loads(f, "id: 1\nseal.check: no\n");
+    assert_false(client_settings_want_seal(&f->settings));
+}
+
+/* A key with a typing error or another name is refused, and the error says where it is. */
+static void test_bad_keys(void **state)
+{
+    static const char *const keys[] = {"x", (VKEY "A"), ("b" VKEY),
+                                       "lottery+00000000+AfOP4nNoq4HjTqOu0r2Y"};
+    struct fixture *f = *state;
+    char text[256];
+    char place[300];
+
+    (void)snprintf(place, sizeof(place), "%s: seal.key: ", f->file.path);
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        (void)snprintf(text, sizeof(text), "id: 1\nseal.key: %s\n", keys[i]);
+        assert_int_equal(load(f, text), STATUS_INVALID);
+        assert_int_equal(strncmp(f->err.text, place, strlen(place)), 0);
+        assert_true(strlen(f->err.text) > strlen(place));
+        assert_untouched(f);
+    }
+    assert_int_equal(setenv("CLI_SEAL_KEY", "y", 1), 0);
+    assert_int_equal(load(f, "id: 1\nseal.key: " VKEY "\n"), STATUS_INVALID);
+    assert_int_equal(strncmp(f->err.text, "environment: CLI_SEAL_KEY: ", 27), 0);
 }
 
 /* A bad value in the environment is an error, and so is one in the file that it overrides. */
@@ -550,7 +604,8 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s | "
                                          "bets_encoding: utf-8 | bets_delimiter: , | "
                                          "bets_header: none | bets_allow_empty: false | "
-                                         "winners_file: w.txt | draw: \n"));
+                                         "winners_file: w.txt | draw:  | seal_check: no | "
+                                         "seal_file:  | seal_key: \n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
 }
@@ -580,6 +635,8 @@ int main(void)
         CASE(test_unreadable_file),
         CASE(test_environment_wins),
         CASE(test_environment_errors),
+        CASE(test_seal),
+        CASE(test_bad_keys),
         CASE(test_log_line),
     };
 
