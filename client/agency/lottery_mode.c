@@ -3,14 +3,17 @@
  * Happy path: check the whole file; connect; ask how many bets the server has and go to that row;
  * keep a window of batches in flight, each with the checksum of the rows before it; when all are
  * acknowledged, send Finished; count the winners as they arrive, and write them to a file if the
- * settings name one.
+ * settings name one. Meanwhile the seal of the draw is checked, if the settings ask for it
+ * (seal_watch.h); the agency ends when both are done.
  *
  * Failure modes: bad rows: their lines are named, nothing is sent. The connection breaks: connect
  * and ask again; winners received so far are forgotten. STORAGE_ERROR, OFFSET_GAP: wait for the
- * answers to the other batches, ask again (after a pause), go on from there. The server has other
- * bets of this agency than the file, or more; any other refusal: failure. No answer in time,
- * winners that stop halfway, no progress for too long: see dialer.h; only the wait for the draw has
- * no limit.
+ * answers to the other batches, ask again (after a pause), go on from there. DRAW_CLOSED: the same,
+ * but then say which row is the first that was not taken, send Finished for the others, and fail
+ * once their winners are there (cutoff.h). The server has other bets of this agency than the file,
+ * more, or fewer than it had acknowledged; it answers for another draw; any other refusal: failure.
+ * No answer in time, winners that stop halfway, no progress for too long: see dialer.h; only the
+ * wait for the draw has no limit.
  */
 #include "lottery_mode.h"
 
@@ -25,6 +28,7 @@
 #include "log_limit.h"
 #include "progress.h"
 #include "refusal.h"
+#include "seal_watch.h"
 #include "winner_list.h"
 #include "wire.h"
 
@@ -76,6 +80,7 @@ struct lottery_mode_state {
     uint64_t agreed;              /* rows that both are known to have alike */
     struct bets_checksum servers; /* of its `acked` bets, in LOTTERY_STAGE_SEEKING */
     struct cutoff cutoff;         /* the draw was closed before all rows were taken */
+    struct seal_watch seal;       /* checks the seal, if the settings ask for one */
     struct winner_list winners;
 };
 
@@ -104,6 +109,7 @@ static void lottery_mode_ask(struct agency *agency)
 
     self->stage = LOTTERY_STAGE_ASKING;
     self->in_flight = 0;
+    seal_watch_pause(&self->seal);
     dialer_expect(&agency->dialer, PATIENCE_ANSWER);
     fill_batch_ask(&self->batch, agency->settings);
     lottery_mode_send_batch(agency);
@@ -123,9 +129,11 @@ static void lottery_mode_send_finished(struct agency *agency)
         .total = self->next_row, /* all, or those that were taken */
         .checksum = fill_batch_checksum(self->file),
         .draw = agency->settings->draw,
+        .want_seal = client_settings_want_seal(agency->settings),
     };
     size_t size = wire_pack_finished(&finished, frame);
     dialer_send(&agency->dialer, frame, size);
+    seal_watch_begin(&self->seal, self->next_row);
     if (!cutoff_has_happened(&self->cutoff))
         LOG(INFO, "apuestas_enviadas", SUCCESS, LOG_UINT("client_id", agency->settings->id),
             LOG_UINT("cantidad", self->acked));
@@ -401,26 +409,41 @@ static bool lottery_mode_on_winners(void *owner, const Lottery__V1__Winners *win
     enum status status = winner_list_take(&self->winners, winners, &is_new, &err);
     if (is_new)
         dialer_made_progress(&agency->dialer);
-    if (status == STATUS_OK && winners->more)
+    if (status == STATUS_OK && winners->more) {
+        seal_watch_take_winners(&self->seal, winners);
         return true;
+    }
     progress_clear(&self->progress);
     if (!winners->more) {
         self->stage = LOTTERY_STAGE_DONE;
-        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", self->winners.count));
+        winner_list_sum_up(&self->winners);
     }
     if (status != STATUS_OK) {
         agency_fail(agency, "guardar_ganadores", err.text);
         return false;
     }
+    seal_watch_take_winners(&self->seal, winners);
     dialer_expect(&agency->dialer, PATIENCE_HELD);
     progress_sum_up(&self->progress, self->acked, self->winners.count);
     dialer_finish(&agency->dialer);
     return agency_is_reading(agency);
 }
 
+static bool lottery_mode_on_seal(void *owner, const Lottery__V1__Seal *seal)
+{
+    struct agency *agency = owner;
+    struct lottery_mode_state *self = lottery_mode_state(agency);
+
+    if (self->stage != LOTTERY_STAGE_FINISHING || self->winners.has_begun ||
+        !seal_watch_take_seal(&self->seal, seal))
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, "unexpected seal");
+    return agency_is_reading(agency);
+}
+
 static const struct answer_handlers lottery_mode_handlers = {
     .on_ack = lottery_mode_on_ack,
     .on_winners = lottery_mode_on_winners,
+    .on_seal = lottery_mode_on_seal,
 };
 
 static void lottery_mode_on_open(struct agency *agency)
@@ -445,13 +468,31 @@ static void lottery_mode_on_data(struct agency *agency, const uint8_t *data, siz
                       lottery_mode_is_owed_more(self) ? PATIENCE_ANSWER : PATIENCE_HELD);
 }
 
+/* Ends the agency, unless something is still being checked. */
+static void lottery_mode_conclude(struct agency *agency)
+{
+    const struct lottery_mode_state *self = lottery_mode_state(agency);
+    bool has_failed = self->seal.has_failed || cutoff_has_happened(&self->cutoff);
+
+    if (!seal_watch_is_busy(&self->seal))
+        agency_conclude(agency, has_failed ? AGENCY_EXIT_FAIL : AGENCY_EXIT_OK);
+}
+
+/* All has been checked; the connection may have been closed before. */
+static void lottery_mode_on_checked(void *owner)
+{
+    struct agency *agency = owner;
+
+    if (!dialer_has_connection(&agency->dialer))
+        lottery_mode_conclude(agency);
+}
+
 static void lottery_mode_on_closed(struct agency *agency, const char *detail)
 {
     struct lottery_mode_state *self = lottery_mode_state(agency);
 
     if (self->stage == LOTTERY_STAGE_DONE) {
-        agency_conclude(agency,
-                        cutoff_has_happened(&self->cutoff) ? AGENCY_EXIT_FAIL : AGENCY_EXIT_OK);
+        lottery_mode_conclude(agency);
         return;
     }
     (void)uv_timer_stop(&self->pause);
@@ -507,6 +548,10 @@ static bool lottery_mode_open_files(struct agency *agency)
         action = "guardar_ganadores";
         status = winner_list_open(&self->winners, settings->winners_file, self->file, &err);
     }
+    if (status == STATUS_OK) {
+        action = "guardar_cierre";
+        status = seal_watch_open(&self->seal, self->file, &err);
+    }
     if (status != STATUS_OK)
         LOG(ERROR, action, FAIL, LOG_UINT("client_id", settings->id), LOG_TEXT("reason", err.text));
     return status == STATUS_OK;
@@ -525,7 +570,13 @@ static enum agency_exit lottery_mode_start(struct agency *agency)
     self->ticker.data = agency;
     self->pause.data = agency;
     winner_list_init(&self->winners);
-    if (!lottery_mode_open_files(agency))
+    const struct seal_watch_config watch = {
+        .loop = &agency->loop,
+        .settings = agency->settings,
+        .on_done = lottery_mode_on_checked,
+        .owner = agency,
+    };
+    if (!seal_watch_init(&self->seal, &watch) || !lottery_mode_open_files(agency))
         return AGENCY_EXIT_FAIL;
     (void)uv_idle_start(&self->checker, lottery_mode_on_check);
     if (self->progress.is_on)
@@ -543,6 +594,7 @@ static void lottery_mode_close(struct agency *agency)
     uv_close((uv_handle_t *)&self->pause, NULL);
     answer_reader_fini(&self->reader);
     winner_list_close(&self->winners);
+    seal_watch_close(&self->seal);
     if (self->file != NULL) {
         LOG(INFO, "close_file", SUCCESS, LOG_TEXT("file", agency->settings->bets_file));
         bets_file_close(self->file);

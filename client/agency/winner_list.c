@@ -2,6 +2,8 @@
 
 #include "log.h"
 
+#include <stdio.h>
+
 void winner_list_init(struct winner_list *list)
 {
     list->file.fd = -1;
@@ -55,11 +57,29 @@ static enum status winner_list_write(struct winner_list *list, const Lottery__V1
     return status;
 }
 
+void winner_list_sum_up(const struct winner_list *list)
+{
+    if (list->has_number)
+        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", list->count),
+            LOG_UINT("numero", list->number), LOG_TEXT("fuente", list->source));
+    else
+        LOG(INFO, "consulta_ganadores", SUCCESS, LOG_UINT("cant_ganadores", list->count));
+}
+
+static void winner_list_note_number(struct winner_list *list, const Lottery__V1__Drawn *drawn)
+{
+    list->has_number = true;
+    list->number = drawn->number;
+    (void)snprintf(list->source, sizeof(list->source), "%s", drawn->source);
+}
+
 enum status winner_list_take(struct winner_list *list, const Lottery__V1__Winners *winners,
                              bool *out_is_new, struct errbuf *err)
 {
     enum status status = STATUS_OK;
 
+    if (winners->drawn != NULL)
+        winner_list_note_number(list, winners->drawn);
     winner_list_tell(list, winners);
     if (list->file.fd >= 0)
         status = winner_list_write(list, winners, err);

@@ -18,6 +18,9 @@ struct winner_list {
     uint64_t most;            /* the same, on any connection; those were logged */
     bool has_begun;           /* a message of them has come on this connection */
     bool is_written;          /* the file is complete */
+    bool has_number;          /* the central has told the draw's number, ... */
+    uint32_t number;          /* ... which is this one, ... */
+    char source[512];         /* ... and where it is from; cut if it is longer */
     struct winners_file file; /* its fd is -1 if there is none */
 };
 
@@ -34,6 +37,9 @@ void winner_list_close(struct winner_list *list);
 
 /* The list begins, or begins again. */
 void winner_list_restart(struct winner_list *list);
+
+/* Logs how many winners there are and, if it was told, the number. */
+void winner_list_sum_up(const struct winner_list *list);
 
 /* Takes a message. *out_is_new: some of these winners had not come on any connection. An error of
  * the file, in *err, comes after the counting. Blocks on the file. */

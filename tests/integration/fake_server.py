@@ -30,8 +30,9 @@ class Caller(Peer):
         assert isinstance(message, pb.Finished), message
         return message
 
-    def send_winners(self, documents, agency=1, more=False):
-        self.send(pb.OPCODE_WINNERS, pb.Winners(agency_id=agency, documents=documents, more=more))
+    def send_winners(self, documents, agency=1, more=False, drawn=None):
+        self.send(pb.OPCODE_WINNERS, pb.Winners(agency_id=agency, documents=documents, more=more,
+                                                drawn=drawn))
 
 
 class FakeServer:

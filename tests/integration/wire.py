@@ -28,7 +28,8 @@ def _load_schema():
 
 pb = _load_schema()
 MESSAGES = {pb.OPCODE_NEW_BETS: pb.NewBets, pb.OPCODE_ACK: pb.Ack,
-            pb.OPCODE_FINISHED: pb.Finished, pb.OPCODE_WINNERS: pb.Winners}
+            pb.OPCODE_FINISHED: pb.Finished, pb.OPCODE_WINNERS: pb.Winners,
+            pb.OPCODE_SEAL: pb.Seal}
 
 
 def _crc32c_table():
