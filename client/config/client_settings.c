@@ -16,7 +16,6 @@ _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_
 _Static_assert(sizeof(((struct client_settings *)0)->winners_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->seal_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->seal_key) == SETTING_TEXT_SIZE, "text");
-_Static_assert(sizeof(((struct client_settings *)0)->draw) == VALUE_DRAW_ID_SIZE, "an id");
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");

@@ -5,6 +5,7 @@
 #define LOTTERY_CLIENT_SETTINGS_H
 
 #include "bets_format.h"
+#include "draw_id.h"
 #include "errbuf.h"
 #include "log.h"
 #include "status.h"
@@ -36,7 +37,7 @@ struct client_settings {
     enum seal_check seal_check;     /* lottery: ask for the seal of the draw */
     char seal_file[512];            /* lottery: where the seal is kept; empty: nowhere */
     char seal_key[512];             /* lottery: whose signature it has, a vkey; empty: any */
-    char draw[65];                  /* the id of the draw that the bets are for; empty: none */
+    char draw[DRAW_ID_MAX + 1];     /* the id of the draw that the bets are for; empty: none */
 };
 
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID
