@@ -10,6 +10,7 @@ enum status text_hash_init(struct text_hash *self)
 {
     self->count = 0;
     self->size = 0;
+    self->is_broken = false;
     return sha256_init(&self->hash);
 }
 
@@ -20,23 +21,27 @@ void text_hash_fini(struct text_hash *self)
 
 static void text_hash_flush(struct text_hash *self)
 {
-    sha256_update(&self->hash, self->buffer, self->size);
+    if (!self->is_broken)
+        sha256_update(&self->hash, self->buffer, self->size);
     self->size = 0;
-}
-
-struct text_digest text_hash_end(struct text_hash *self)
-{
-    struct text_digest digest = {.count = self->count};
-
-    text_hash_flush(self);
-    sha256_final(&self->hash, digest.bytes);
-    self->count = 0;
-    return digest;
 }
 
 void text_hash_restart(struct text_hash *self)
 {
-    (void)text_hash_end(self);
+    self->count = 0;
+    self->size = 0;
+    self->is_broken = sha256_restart(&self->hash) != STATUS_OK;
+}
+
+struct text_digest text_hash_end(struct text_hash *self)
+{
+    struct text_digest digest = {.is_broken = self->is_broken, .count = self->count};
+
+    text_hash_flush(self);
+    if (!digest.is_broken)
+        sha256_final(&self->hash, digest.bytes);
+    text_hash_restart(self);
+    return digest;
 }
 
 /* Returns where the next text of at most `size` bytes goes. */
@@ -140,6 +145,10 @@ enum status own_rows_step(struct own_rows *self, struct bets_file *file, bool *o
     if (status == STATUS_OK && self->row == self->rows) {
         *out_done = true;
         *out = text_hash_end(&self->hash);
+        if (out->is_broken) {
+            errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+            status = STATUS_NOMEM;
+        }
     }
     return status;
 }

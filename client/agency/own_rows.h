@@ -21,11 +21,13 @@ struct text_hash {
     struct sha256 hash; /* of what is not in the buffer any more */
     uint64_t count;     /* texts */
     size_t size;        /* bytes in the buffer */
+    bool is_broken;     /* there was no memory to begin again */
     char buffer[OWN_ROWS_BUFFER];
 };
 
 /* What came out. */
 struct text_digest {
+    bool is_broken; /* there was no memory: the rest means nothing */
     uint64_t count; /* texts */
     uint8_t bytes[SHA256_SIZE];
 };

@@ -244,6 +244,10 @@ static void seal_watch_check_winners(struct seal_watch *watch, const struct text
             LOG_UINT("cant_ganadores", own->count));
         return;
     }
+    if (watch->told.is_broken) {
+        seal_watch_fail(watch, "result", status_text(STATUS_NOMEM));
+        return;
+    }
     (void)snprintf(reason, sizeof(reason),
                    "the winners are not this agency's bets with number %" PRIu32
                    ": the file has %" PRIu64 " of them, and %" PRIu64 " winners have come",
