@@ -131,22 +131,40 @@ static struct walk *walk_begin(struct ledger_client *client, struct control_requ
     return walk;
 }
 
+/* The news is known, or cannot be. */
+static void walk_begin_status(struct walk *walk)
+{
+    const struct ledger_news *news = walk_news(walk);
+
+    if (news->phase == DRAW_OPEN && news->agencies > 0) {
+        walk_next(walk);
+        return;
+    }
+    walk_end_status(walk, walk->request);
+    free(walk);
+}
+
+static void walk_on_known(struct ledger_op *op)
+{
+    walk_begin_status(((struct walk_step *)(void *)op)->walk);
+}
+
 void operator_list_status(struct ledger_client *client, struct control_request *request,
                           const char *vkey)
 {
-    const struct ledger_news *news = ledger_news(ledger_client_base(client));
     struct walk *walk = walk_begin(client, request);
 
     if (walk == NULL)
         return;
     walk->vkey = vkey;
     walk->is_status = true;
-    if (news->phase == DRAW_OPEN && news->agencies > 0) {
-        walk_next(walk);
+    if (walk_news(walk)->phase != DRAW_NEW) {
+        walk_begin_status(walk);
         return;
     }
-    walk_end_status(walk, request);
-    free(walk);
+    /* The first news on a link comes before the first outcome. */
+    walk->steps[0] = (struct walk_step){.op.done = walk_on_known, .walk = walk};
+    ledger_ask(ledger_client_base(client), &walk->steps[0].op, 1, 0);
 }
 
 void operator_list_agencies(struct ledger_client *client, struct control_request *request)
