@@ -1582,17 +1582,24 @@ class Own:
                 break
         else:
             return None
-        count = data.count(b"\n", at, match.end())
-        if self.bets + count > limit:
-            return None
-        last = match.end() - len(end)
+        stop = match.end()
+        count = data.count(b"\n", at, stop)
+        if self.bets < limit < self.bets + count:  # the limit is among them
+            count = limit - self.bets
+            stop = at
+            for _ in range(count):
+                stop = data.index(b"\n", stop) + 1
+        rows.line += count
+        if self.bets == limit:
+            self.more += count
+            return stop
+        last = stop - len(end)
         lines = self.prefix + data[at:last].replace(end, b"\r\n" + self.prefix) + b"\r\n"
         self.sha.update(lines)
         self.bets += count
-        rows.line += count
         if self.number is not None:
             self._find_winners(lines, b",%d\r\n" % self.number)
-        return match.end()
+        return stop
 
     def _find_winners(self, lines, needle):
         found = lines.find(needle)
