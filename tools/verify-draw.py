@@ -1140,7 +1140,7 @@ def find_winners(path, draw, bets, report):
 
 
 def report_winner(file, at, expected, line, report):
-    """The first line of winners.csv that differs; its part from `at` should begin with `expected`."""
+    """The first line of winners.csv that differs: at `at` it should have `expected`."""
     have = file.read(at, len(expected) + 64).split(b"\r\n")
     for want in expected.split(b"\r\n"):
         line += 1

@@ -276,6 +276,12 @@ def nothing(_folder):
     pass
 
 
+# What the agency concerned says when it asks again.
+SAYS = {changed: "CONTENT_MISMATCH", added: "the file only 5", removed: "CONTENT_MISMATCH",
+        moved: "first_not_taken: .*:5", swapped: "CONTENT_MISMATCH",
+        other_number: "not signed by the key in seal.key", nothing: "not signed by the key"}
+
+
 class Tampering(DayCase):
     """A sealed draw of the real server whose files somebody writes again, with every checksum and
     signature that can be made. Agency 1 is concerned."""
@@ -307,7 +313,7 @@ class Tampering(DayCase):
         shutil.rmtree(path)
         folder.write()
 
-    def agency_finds(self, part):
+    def agency_finds(self, part, change):
         """The agency asks again with its own file, and is not content."""
         server = self.manual_server(self.DRAW, agencies=2)
         seal = part.seal.read_bytes()
@@ -315,6 +321,7 @@ class Tampering(DayCase):
                               CLI_SEAL_FILE=str(self.folder / "again.seal"),
                               CLI_SEAL_KEY=self.key.vkey)
         self.assertEqual(1, program.wait(), program.output())
+        self.assertRegex(program.output(), "result: fail .*" + SAYS[change])
         self.assertEqual(seal, part.seal.read_bytes())
         server.kill()
 
@@ -332,14 +339,14 @@ class Tampering(DayCase):
                     self.assertEqual(1, status, output)
                     self.assertRegex(errors, "has (a seal with|another result)")
                     if (change, key) != (other_number, self.key):  # it has no memory of its own
-                        self.agency_finds(parts[0])
+                        self.agency_finds(parts[0], change)
         with self.subTest(change="the notes alone"):
             self.forged(other, parts, nothing)
             status, _, errors = verify(path, "--key", self.key.vkey)
             self.assertEqual(1, status)
             self.assertIn("seal.txt: is not signed with the key", errors)
             self.assertIn("result.txt: is not signed with the key", errors)
-            self.agency_finds(parts[0])
+            self.agency_finds(parts[0], nothing)
 
     def test_edited_files(self):
         """One file at a time, without any other knowledge."""
