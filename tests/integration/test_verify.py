@@ -160,11 +160,13 @@ class Sealed(VerifyCase):
         """Of every process at once; what the next server finds is verified, too."""
         server = self.manual()
         self.fill(server)
-        for command in (("close",), ("draw", 2)):
+        for phase, command in (("open", ("close",)), ("sealed", ("draw", 2))):
             for _ in range(2):
                 server.kill()
                 self.passes()
                 server = self.manual()
+            # A new server looks at the seal's files first.
+            wait_until(lambda: self.status()["phase"] == phase, phase)
             self.ctl(*command)
             server.kill()  # the seal may be on its way
             self.passes()
