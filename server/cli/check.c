@@ -1,14 +1,12 @@
 #include "check.h"
 
 #include "draws.h"
+#include "rfc3339.h"
 #include "store_csv.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
-
-#define TIME_SIZE 32
 
 static void check_print_agencies(const struct draw *draw)
 {
@@ -22,22 +20,16 @@ static void check_print_agencies(const struct draw *draw)
                  draw->finished);
 }
 
-/* UTC, or the number alone if no calendar has it. */
-static const char *check_time(uint64_t time_s, char out[TIME_SIZE])
+static const char *check_time(uint64_t time_s, char out[RFC3339_SIZE])
 {
-    time_t time = (time_t)time_s;
-    struct tm utc;
-
-    if (time_s > DRAW_TIME_MAX || gmtime_r(&time, &utc) == NULL ||
-        strftime(out, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        (void)snprintf(out, TIME_SIZE, "%" PRIu64, time_s);
+    rfc3339_format(time_s, out);
     return out;
 }
 
 /* What only draws have that somebody runs: what they were opened with. */
 static void check_print_terms(const struct draw_terms *terms)
 {
-    char time[TIME_SIZE];
+    char time[RFC3339_SIZE];
 
     if (terms->id[0] != '\0')
         (void)printf("id: %s\n", terms->id);
@@ -49,7 +41,7 @@ static void check_print_terms(const struct draw_terms *terms)
 
 static void check_print_closed(const struct draw_closed *closed)
 {
-    char time[TIME_SIZE];
+    char time[RFC3339_SIZE];
 
     (void)printf("closed: %s, ", check_time(closed->time_s, time));
     switch (closed->by) {
@@ -67,7 +59,7 @@ static void check_print_closed(const struct draw_closed *closed)
 
 static void check_print_sealed(const struct draw_sealed *sealed)
 {
-    char time[TIME_SIZE];
+    char time[RFC3339_SIZE];
 
     (void)printf("sealed: %s, root ", check_time(sealed->time_s, time));
     for (size_t i = 0; i < DRAW_ROOT_SIZE; i++)
@@ -78,7 +70,7 @@ static void check_print_sealed(const struct draw_sealed *sealed)
 static void check_print_drawn(const struct draw *draw)
 {
     const struct draw_drawn *drawn = &draw->drawn;
-    char time[TIME_SIZE];
+    char time[RFC3339_SIZE];
 
     (void)printf("drawn: %s, number %" PRIu32, check_time(drawn->time_s, time),
                  drawn->winner_number);
@@ -93,7 +85,7 @@ static void check_print_drawn(const struct draw *draw)
 static void check_print_history(const struct draw *draw)
 {
     const struct draw_terms *terms = &draw->terms;
-    char time[TIME_SIZE];
+    char time[RFC3339_SIZE];
 
     if (terms->mode != DRAW_AUTO || terms->has_seal || terms->close_at_s > 0 ||
         terms->id[0] != '\0') {
