@@ -34,6 +34,22 @@ FAULTS = {
     "winners_lost": [
         ("core->are_right[operation->files] = !is_lost;", "core->are_right[operation->files] |= !is_lost;"),
     ],
+    # The seal is not in the checkpoint.
+    "seal_forgotten": [("    if (draw->is_sealed)\n        on_item(&sealed, context);\n", "")],
+    # A draw that is to be sealed may have its number at once.
+    "unsealed_number": [
+        (" && draw->is_sealed == draw->terms.has_seal;", ";"),
+        (
+            "    if (news->terms.has_seal && !news->has_seal)\n        return STORE_SEAL;\n",
+            "",
+        ),
+        (
+            '    if (news->terms.has_seal && !news->has_seal)\n        return "the seal',
+            '    if (false)\n        return "the seal',
+        ),
+    ],
+    # Bets are taken after the closing, of agencies that have not finished.
+    "late_bets": [("    if (draw->phase != DRAW_OPEN || agency->has_finished)\n", "    if (agency->has_finished)\n")],
     # Of the beginning of a frame, the last byte is forgotten.
     "short_frame": [(".kept_end = size, .kept_capacity", ".kept_end = size - 1, .kept_capacity")],
     # A record that the store had no memory for still counts.

@@ -111,7 +111,12 @@ static void print_summary(uint64_t histories, double seconds)
                   {"with more than one MiB", sim_counts.big},
                   {"meddlings with the directory", sim_counts.meddlings},
                   {"removed files of winners", sim_counts.lost_winners},
-                  {"attempts to hold the draw", sim_counts.attempts}};
+                  {"attempts to hold the draw", sim_counts.attempts},
+                  {"manual draws", sim_counts.manual},
+                  {"closed early", sim_counts.closed_early},
+                  {"agencies cut off", sim_counts.cut},
+                  {"seals", sim_counts.seals},
+                  {"acts", sim_counts.acts}};
 
     (void)printf("%" PRIu64 " histories in %.1f s, %.0f each second:", histories, seconds,
                  (double)histories / seconds);

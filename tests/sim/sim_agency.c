@@ -3,6 +3,7 @@
 #include "bets_checksum.h"
 #include "frame.h"
 #include "sim_bets.h"
+#include "sim_check.h"
 #include "sim_content.h"
 #include "sim_ledger.h"
 #include "sim_random.h"
@@ -67,6 +68,7 @@ static void send_bets(struct sim_agency *agency, uint64_t offset, uint32_t count
         pointers[i] = &items[i];
     }
     message.agency_id = agency->id;
+    message.draw = sim_world.terms.id;
     message.offset = offset;
     message.n_bets = count;
     message.bets = pointers;
@@ -85,6 +87,7 @@ static void send_finished(struct sim_agency *agency, uint64_t total)
     lottery__v1__finished__init(&message);
 
     message.agency_id = agency->id;
+    message.draw = sim_world.terms.id;
     message.total = total;
     struct sim_sent sent = {.is_finished = true, .total = total};
     uint8_t checksum[BETS_CHECKSUM_SIZE];
@@ -210,6 +213,18 @@ static void take_ack_ok(struct sim_agency *agency, const struct sim_sent *sent, 
         agency->next = received;
 }
 
+/* The draw was closed before this agency had finished: only the first `received` bets count. */
+static void be_cut(struct sim_agency *agency, uint64_t received)
+{
+    if (!sim_check_is_closed_early() || received >= agency->bets)
+        return;
+    SIM_TRACE("agency %u is cut off after %u of %u bets", agency->id, (unsigned)received,
+              agency->bets);
+    note_acked(agency, received);
+    agency->bets = (uint32_t)received;
+    sim_counts.cut++;
+}
+
 static void take_refusal(struct sim_agency *agency, const struct sim_sent *sent,
                          Lottery__V1__AckCode code)
 {
@@ -247,6 +262,9 @@ static void take_ack(struct sim_agency *agency, const uint8_t *body, size_t size
         sim_fail("agency %u had %u bets acked, and is told that %u count", agency->id,
                  (unsigned)sent.acked, (unsigned)ack->received);
     sim_content_check(agency, &sent, ack);
+    if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED ||
+        ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE)
+        be_cut(agency, ack->received);
     if (ack->code == LOTTERY__V1__ACK_CODE__ACK_CODE_OK)
         take_ack_ok(agency, &sent, ack->received);
     else
@@ -272,6 +290,10 @@ static void take_winners(struct sim_agency *agency, const uint8_t *body, size_t 
 
     if (message == NULL || message->agency_id != agency->id)
         sim_fail("agency %u got winners that are not its own", agency->id);
+    if (message->drawn != NULL && message->drawn->number != sim_world.drawn_number)
+        sim_fail("agency %u is told the number %u", agency->id, message->drawn->number);
+    if (message->drawn == NULL && agency->looked == 0 && sim_world.terms.mode == DRAW_MANUAL)
+        sim_fail("agency %u is not told the number", agency->id);
     for (size_t i = 0; i < message->n_documents; i++) {
         uint32_t bet = next_winner(agency);
         agency->winners++;

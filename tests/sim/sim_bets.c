@@ -12,9 +12,17 @@ static uint32_t hash(uint32_t agency, uint32_t index)
     return prng_next(&prng);
 }
 
+/* A quarter of the bets have the number that is wanted. */
+static uint32_t number_of(uint32_t agency, uint32_t index)
+{
+    uint32_t wanted = sim_world.winner_number;
+
+    return hash(agency, index) % 4 == 0 ? wanted : (wanted + 1 + index % 9999) % 10000;
+}
+
 bool sim_bet_wins(uint32_t agency, uint32_t index)
 {
-    return hash(agency, index) % 4 == 0;
+    return number_of(agency, index) == sim_world.drawn_number;
 }
 
 static char *put_text(char *out, const char *text)
@@ -58,22 +66,17 @@ static const char *first_name(void)
 
 struct bet sim_bet(uint32_t agency, uint32_t index, struct sim_bet_texts *texts)
 {
-    uint32_t wanted = sim_world.winner_number;
-    uint32_t number = sim_bet_wins(agency, index) ? wanted : (wanted + 1 + index % 9999) % 10000;
-
     (void)sim_bet_document(agency, index, texts);
     return (struct bet){.first_name = text_of(first_name()),
                         .last_name = text_of(last_names[hash(agency, index) / 4 % 4]),
                         .document = text_of(texts->document),
                         .birthdate = text_of("1999-03-17"),
-                        .number = number};
+                        .number = number_of(agency, index)};
 }
 
 uint32_t sim_bet_write(uint32_t agency, uint32_t index, char *out)
 {
     static const char *const written[] = {"Lorca", "\"O\"\"Neill\"", "\"Perez, hijo\"", "Gonzalez"};
-    uint32_t wanted = sim_world.winner_number;
-    uint32_t number = sim_bet_wins(agency, index) ? wanted : (wanted + 1 + index % 9999) % 10000;
 
     char *end = put_number(out, agency, 1);
     *end++ = ',';
@@ -83,7 +86,7 @@ uint32_t sim_bet_write(uint32_t agency, uint32_t index, char *out)
     *end++ = ',';
     end = put_number(put_number(end, agency, 1), index, 6);
     end = put_text(end, ",1999-03-17,");
-    end = put_text(put_number(end, number, 1), "\r\n");
+    end = put_text(put_number(end, number_of(agency, index), 1), "\r\n");
     return (uint32_t)(end - out);
 }
 

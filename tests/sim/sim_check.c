@@ -28,12 +28,18 @@ static size_t winners_capacity;
 
 static struct draw_closed closed; /* as seen first */
 static struct draw_drawn drawn;
+static struct draw_sealed sealed;
 static bool has_closed;
+static bool has_sealed;
 static bool has_drawn;
+static bool has_number;
+static bool is_closed_early;
+static size_t acked_acts;
 
 void sim_check_reset(void)
 {
-    has_closed = has_drawn = false;
+    has_closed = has_sealed = has_drawn = has_number = is_closed_early = false;
+    acked_acts = 0;
     base = (struct found){0};
 }
 
@@ -172,7 +178,7 @@ static void check_promises(const struct draw *draw)
         if (i <= draw->agencies && !sim_agency_may_end(agency, received))
             sim_fail("a part of a batch of agency %u counts, up to its bet %u", i,
                      (unsigned)received);
-        if (agency->is_done && !draw->agency[i].has_finished)
+        if (agency->is_done && !draw->agency[i].has_finished && !is_closed_early)
             sim_fail("agency %u had finished", i);
         if (i <= draw->agencies && draw->agency[i].has_finished && received != agency->bets)
             sim_fail("agency %u has finished with %u of its %u bets", i, (unsigned)received,
@@ -182,8 +188,69 @@ static void check_promises(const struct draw *draw)
         sim_fail("the draw had been held");
     if (draw->agencies != sim_world.n)
         sim_fail("%u agencies are set, and %u are recorded", sim_world.n, draw->agencies);
-    if (draw->winner_number != sim_world.winner_number)
+    if (draw->winner_number != (draw->terms.mode == DRAW_MANUAL ? 0 : sim_world.winner_number))
         sim_fail("the winner number is %u", draw->winner_number);
+    if (draw->acts_count < acked_acts)
+        sim_fail("%u acts were acknowledged, and %u are left", (unsigned)acked_acts,
+                 (unsigned)draw->acts_count);
+}
+
+/* What operators make of a draw. */
+static void check_terms(const struct draw *draw)
+{
+    const struct draw_terms *terms = &sim_world.terms;
+
+    if (draw->terms.mode != terms->mode || draw->terms.has_seal != terms->has_seal ||
+        draw->terms.close_at_s != terms->close_at_s || strcmp(draw->terms.id, terms->id) != 0)
+        sim_fail("the draw was opened with other terms");
+    if (draw->phase >= DRAW_CLOSED && draw->closed.by == DRAW_BY_DEADLINE &&
+        draw->closed.time_s < terms->close_at_s)
+        sim_fail("the draw was closed before its time");
+    if (has_sealed && !draw->is_sealed)
+        sim_fail("the draw was sealed, and is not");
+    if (draw->is_sealed && draw->phase < DRAW_CLOSED)
+        sim_fail("the draw is sealed, and takes bets");
+    if (draw->phase == DRAW_DRAWN && draw->is_sealed != terms->has_seal)
+        sim_fail("the draw has a number, and %s", draw->is_sealed ? "a seal" : "no seal");
+    if (draw->phase == DRAW_DRAWN &&
+        memcmp(draw->drawn.root, draw->sealed.root, DRAW_ROOT_SIZE) != 0)
+        sim_fail("the number belongs to another seal");
+}
+
+void sim_check_committed(const struct draw *draw)
+{
+    if (draw->phase == DRAW_NEW)
+        return;
+    check_terms(draw);
+    if (draw->phase >= DRAW_CLOSED && !is_closed_early && draw->closed.by != DRAW_BY_ALL_FINISHED) {
+        is_closed_early = true;
+        sim_counts.closed_early++;
+    }
+    if (draw->is_sealed && has_sealed && memcmp(&draw->sealed, &sealed, sizeof(sealed)) != 0)
+        sim_fail("the draw was sealed twice");
+    if (draw->is_sealed && !has_sealed) {
+        sealed = draw->sealed;
+        has_sealed = true;
+    }
+    if (draw->phase == DRAW_DRAWN && has_number &&
+        draw->drawn.winner_number != sim_world.drawn_number)
+        sim_fail("the draw has two numbers: %u, and before that %u", draw->drawn.winner_number,
+                 sim_world.drawn_number);
+    if (draw->phase == DRAW_DRAWN) {
+        sim_world.drawn_number = draw->drawn.winner_number;
+        has_number = true;
+    }
+}
+
+void sim_check_note_act(void)
+{
+    acked_acts++;
+    sim_counts.acts++;
+}
+
+bool sim_check_is_closed_early(void)
+{
+    return is_closed_early;
 }
 
 static void check_closed(const struct draw *draw, const struct found *found)
@@ -198,7 +265,7 @@ static void check_closed(const struct draw *draw, const struct found *found)
     if (now->bets != found->bets || now->extent != found->size)
         sim_fail("closed over %" PRIu64 " bets in %" PRIu64 " bytes; there are %u in %" PRIu64,
                  now->bets, now->extent, found->bets, found->size);
-    if (draw->finished != draw->agencies)
+    if (now->by == DRAW_BY_ALL_FINISHED && draw->finished != draw->agencies)
         sim_fail("closed when %u of %u had finished", draw->finished, draw->agencies);
     if (has_closed && (now->time_s != closed.time_s || now->bets != closed.bets ||
                        memcmp(now->salt, closed.salt, sizeof(closed.salt)) != 0))
@@ -226,6 +293,7 @@ void sim_check_recovered(const struct draw *draw)
     struct found found;
 
     sim_world.has_opened = sim_world.was_accepted = true;
+    sim_check_committed(draw);
     check_promises(draw);
     check_bets(draw, &found);
     check_closed(draw, &found);

@@ -21,6 +21,16 @@ void sim_check_note_base(void);
 /* The winners among those: how many, and what winners.csv has of them. */
 uint32_t sim_check_base_winners(const char **text, size_t *size);
 
+/* A ledger says that this is committed: once a draw has a seal and a number, it has these for good,
+ * and never a number without the seal that has to be there. */
+void sim_check_committed(const struct draw *draw);
+
+/* An act was acknowledged. */
+void sim_check_note_act(void);
+
+/* Was the draw closed before all had finished, as far as was committed? */
+bool sim_check_is_closed_early(void);
+
 /* A ledger has recovered this: it and bets.csv agree with what agencies were promised. */
 void sim_check_recovered(const struct draw *draw);
 

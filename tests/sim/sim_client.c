@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAW_NEW_FILES 1        /* in op->count of a MESSAGE_DRAW: is_new */
+#define NEW_FILES 1             /* in op->count of what hands in files: is_new */
 #define KIND_STOPPED UINT32_MAX /* of an operation that a lost link has ended */
 
 static struct sim_client *client_of(struct ledger *ledger)
@@ -38,13 +38,25 @@ static struct message message_of(const struct sim_client *client, const struct l
             .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_CLOSE_DRAW:
-        message.close.by = DRAW_BY_ALL_FINISHED;
+        message.close = (struct message_close){.by = op->count, .uid = op->agency};
         break;
     case MESSAGE_OPEN_FILES:
-        message.files = (struct message_files){STORE_WINNERS, op->count};
+    case MESSAGE_FILES_LOST:
+        message.files = (struct message_files){op->files, op->count};
+        break;
+    case MESSAGE_SEAL:
+        message.seal.time_s = client->sealed.time_s;
+        memcpy(message.seal.root, client->sealed.root, DRAW_ROOT_SIZE);
+        message.seal.is_new = op->count == NEW_FILES;
         break;
     case MESSAGE_DRAW:
-        message_from_drawn(&client->drawn, op->count == DRAW_NEW_FILES, &message);
+        message_from_drawn(&client->drawn, op->count == NEW_FILES, &message);
+        break;
+    case MESSAGE_RESULT:
+        message.is_new = op->count == NEW_FILES;
+        break;
+    case MESSAGE_ACT:
+        message.act = (struct message_act){.time_s = client->act.time_s, .uid = client->act.uid};
         break;
     case KIND_STOPPED: /* a question takes its place in the order */
         message.kind = MESSAGE_ASK;
@@ -58,9 +70,20 @@ static struct message message_of(const struct sim_client *client, const struct l
 static void send_op(struct sim_client *client, struct ledger_op *op)
 {
     struct message message = message_of(client, op);
+    struct text text = {NULL, 0};
+    struct message piece;
 
-    if (client->link != NULL)
-        sim_queue_push(&client->link->to_ledger, &message, sizeof(message));
+    if (client->link == NULL)
+        return;
+    if (op->kind == MESSAGE_DRAW)
+        text = client->drawn.source;
+    if (op->kind == MESSAGE_ACT)
+        text = client->act.text;
+    for (size_t at = 0; at < text.size;) {
+        at += message_from_piece(text.data + at, text.size - at, &piece);
+        sim_queue_push(&client->link->to_ledger, &piece, sizeof(piece));
+    }
+    sim_queue_push(&client->link->to_ledger, &message, sizeof(message));
 }
 
 static void submit(struct sim_client *client, struct ledger_op *op, uint32_t kind)
@@ -122,27 +145,53 @@ static const struct ledger_backend backend = {
     .news = client_news,
 };
 
-void sim_client_close_draw(struct sim_client *client, struct ledger_op *op)
+void sim_client_close_draw(struct sim_client *client, struct ledger_op *op, enum draw_closed_by by,
+                           uint32_t uid)
 {
+    op->count = (uint32_t)by;
+    op->agency = uid;
     submit(client, op, MESSAGE_CLOSE_DRAW);
 }
 
-void sim_client_winners_lost(struct sim_client *client, struct ledger_op *op)
+void sim_client_files_lost(struct sim_client *client, struct ledger_op *op, enum store_files files)
 {
+    op->files = (uint32_t)files;
     submit(client, op, MESSAGE_FILES_LOST);
 }
 
-void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count)
+void sim_client_open_files(struct sim_client *client, struct ledger_op *op, enum store_files files,
+                           size_t count)
 {
+    op->files = (uint32_t)files;
     op->count = (uint32_t)count;
     submit(client, op, MESSAGE_OPEN_FILES);
+}
+
+void sim_client_seal(struct sim_client *client, struct ledger_op *op,
+                     const struct draw_sealed *sealed, bool is_new)
+{
+    client->sealed = *sealed;
+    op->count = is_new ? NEW_FILES : 0;
+    submit(client, op, MESSAGE_SEAL);
+}
+
+void sim_client_result(struct sim_client *client, struct ledger_op *op, bool is_new)
+{
+    op->count = is_new ? NEW_FILES : 0;
+    submit(client, op, MESSAGE_RESULT);
+}
+
+void sim_client_act(struct sim_client *client, struct ledger_op *op, const struct draw_act *act)
+{
+    client->act = *act;
+    submit(client, op, MESSAGE_ACT);
 }
 
 void sim_client_draw(struct sim_client *client, struct ledger_op *op,
                      const struct draw_drawn *drawn, bool is_new)
 {
     client->drawn = *drawn;
-    op->count = is_new ? DRAW_NEW_FILES : 0;
+    op->count = is_new ? NEW_FILES : 0;
     submit(client, op, MESSAGE_DRAW);
 }
 
@@ -197,6 +246,7 @@ static void lose_link(struct sim_client *client)
 {
     sim_link_close_client(client->link);
     client->link = NULL;
+    client->pieces.size = 0;
     LIST_FOR_EACH (node, &client->ops) {
         struct ledger_op *op = LIST_ITEM(node, struct ledger_op, node);
         if (op->kind == MESSAGE_OPEN_FILES)
@@ -220,6 +270,24 @@ static void take_outcome(struct sim_client *client, const struct message *messag
     client->fds_count = 0;
 }
 
+static void take_news(struct sim_client *client, const struct message *message)
+{
+    struct message_news_more more;
+
+    message_to_news(message, &client->news);
+    if (client->pieces.size > 0) {
+        if (client->pieces.size != sizeof(more))
+            sim_fail("the ledger says too little of the draw");
+        memcpy(&more, client->pieces.bytes, sizeof(more));
+        if (!message_to_news_more(&more, &client->news))
+            sim_fail("the ledger says something of the draw that cannot be");
+    }
+    client->pieces.size = 0;
+    client->has_news = true;
+    if (client->on_news != NULL)
+        client->on_news(client);
+}
+
 bool sim_client_step(struct sim_client *client)
 {
     const struct message *message;
@@ -238,13 +306,11 @@ bool sim_client_step(struct sim_client *client)
     }
     if (!message_is_answer(message))
         sim_fail("the ledger sent a message that is none");
-    if (message->kind == MESSAGE_NEWS) {
-        message_to_news(message, &client->news);
-        client->has_news = true;
-        if (client->on_news != NULL)
-            client->on_news(client);
-    } else {
+    if (message->kind == MESSAGE_NEWS)
+        take_news(client, message);
+    else if (message->kind != MESSAGE_PIECE)
         take_outcome(client, message, size);
-    }
+    else if (!message_pieces_add(&client->pieces, &message->piece))
+        sim_fail("the ledger says too much of the draw");
     return true;
 }

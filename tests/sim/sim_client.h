@@ -7,6 +7,7 @@
 #define LOTTERY_SIM_CLIENT_H
 
 #include "ledger.h"
+#include "message.h"
 #include "region.h"
 #include "sim_link.h"
 #include "sim_process.h"
@@ -23,8 +24,11 @@ struct sim_client {
     struct ledger_news news;
     bool has_news;
     void (*on_news)(struct sim_client *client); /* they have come */
-    struct draw_drawn drawn; /* of the operation that hands in the draw's outcome */
-    int fds[SIM_FDS_MAX];    /* during done() of sim_client_open_winners */
+    struct message_pieces pieces;               /* of the next news */
+    struct draw_drawn drawn;   /* of the operation that hands in the draw's outcome */
+    struct draw_sealed sealed; /* of the one that hands in the seal */
+    struct draw_act act;       /* of the one that records it */
+    int fds[SIM_FDS_MAX];      /* during done() of sim_client_open_files */
     size_t fds_count;
 };
 
@@ -40,10 +44,18 @@ void sim_client_fini(struct sim_client *client);
 bool sim_client_step(struct sim_client *client);
 
 /* As of ledger_client.h. */
-void sim_client_close_draw(struct sim_client *client, struct ledger_op *op);
-void sim_client_winners_lost(struct sim_client *client, struct ledger_op *op);
-void sim_client_open_winners(struct sim_client *client, struct ledger_op *op, size_t count);
+void sim_client_close_draw(struct sim_client *client, struct ledger_op *op, enum draw_closed_by by,
+                           uint32_t uid);
+void sim_client_files_lost(struct sim_client *client, struct ledger_op *op, enum store_files files);
+void sim_client_open_files(struct sim_client *client, struct ledger_op *op, enum store_files files,
+                           size_t count);
+void sim_client_seal(struct sim_client *client, struct ledger_op *op,
+                     const struct draw_sealed *sealed, bool is_new);
 void sim_client_draw(struct sim_client *client, struct ledger_op *op,
                      const struct draw_drawn *drawn, bool is_new);
+void sim_client_result(struct sim_client *client, struct ledger_op *op, bool is_new);
+
+/* Texts are borrowed until the operation ends. */
+void sim_client_act(struct sim_client *client, struct ledger_op *op, const struct draw_act *act);
 
 #endif

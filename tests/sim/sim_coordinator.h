@@ -16,7 +16,12 @@ struct sim_coordinator {
     struct sim_client client;
     struct coordinator_core core;
     struct ledger_op op; /* the one in flight */
-    bool is_pausing;     /* before the next try */
+    /* The operators, who speak to the coordinator. */
+    struct ledger_op close_op;
+    struct ledger_op act_op;
+    bool is_closing; /* close_op is in flight */
+    bool is_acting;  /* act_op is */
+    bool is_pausing; /* before the next try */
     struct data_dir data_dir;
 };
 

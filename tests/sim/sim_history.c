@@ -12,6 +12,8 @@
 #include "sim_worker.h"
 #include "sim_world.h"
 
+#include <stdio.h>
+
 #define NOON_S 1718452800 /* 2024-06-15T12:00:00Z */
 #define CALM_STEPS_MAX 100000
 #define MIB ((uint64_t)1024 * 1024)
@@ -70,12 +72,30 @@ static void begin_old_directory(void)
 {
     struct prng *prng = &sim_world.prng;
 
+    if (sim_world.terms.mode == DRAW_MANUAL)
+        return; /* there were none */
     if (sim_world.is_big) {
         sim_counts.big++;
         sim_v1_make(choose_big_size(prng));
     } else if (sim_chance(prng, 120)) {
         sim_v1_make(0);
     }
+}
+
+/* A draw that operators run. The clock moves on by a second each 1000 steps. */
+static void choose_terms(struct prng *prng)
+{
+    struct draw_terms *terms = &sim_world.terms;
+
+    if (sim_world.is_big || !sim_chance(prng, 300))
+        return;
+    terms->mode = DRAW_MANUAL;
+    terms->has_seal = sim_chance(prng, 700);
+    if (sim_chance(prng, 300))
+        terms->close_at_s = NOON_S + (sim_chance(prng, 900) ? 1 : 0);
+    if (sim_chance(prng, 500))
+        (void)snprintf(terms->id, sizeof(terms->id), "2026-11-25-nocturna");
+    sim_counts.manual++;
 }
 
 /* Who is there. */
@@ -85,9 +105,10 @@ static void choose_world(struct prng *prng)
     sim_world.n =
         sim_chance(prng, 700) ? sim_world.agencies : sim_between(prng, 1, sim_world.agencies);
     sim_world.n_before = sim_world.n;
-    sim_world.winner_number = prng_below(prng, 10000);
+    sim_world.winner_number = sim_world.drawn_number = prng_below(prng, 10000);
     sim_world.workers = sim_between(prng, 1, SIM_WORKERS_MAX);
     sim_world.is_big = prng_below(prng, BIG_EACH) == 0;
+    choose_terms(prng);
     sim_world.bets_max = sim_chance(prng, 200) ? SIM_BETS_MAX : 12;
     sim_world.haste = prng_below(prng, 3) * 300;
     sim_world.group_max = sim_chance(prng, 300) ? sim_between(prng, 1, 5) : 1000;

@@ -108,6 +108,7 @@ void sim_ledger_new_server(uint32_t agencies, uint32_t winner_number)
 
 static void note_committed(struct sim_ledger *ledger)
 {
+    sim_check_committed(&ledger->draw);
     ledger->committed_finished = ledger->draw.finished;
     ledger->committed_phase = ledger->draw.phase;
 }
@@ -145,6 +146,7 @@ static void run_start(void *context)
     struct ledger_core_config config = {.draw = &ledger->draw,
                                         .agencies = ledger->agencies,
                                         .winner_number = ledger->winner_number,
+                                        .terms = sim_world.terms,
                                         .group_operations = sim_world.group_max,
                                         .events = &events,
                                         .owner = ledger};
@@ -279,6 +281,21 @@ bool sim_ledger_step(unsigned count)
         return false;
     after_turn(sim_process_turn(&sim_ledger.process, run_step, &count));
     return true;
+}
+
+static void run_tick(void *context)
+{
+    (void)context;
+    if (!ledger_core_has_deadline(sim_ledger.core))
+        return;
+    ledger_core_tick(sim_ledger.core);
+    ledger_core_commit(sim_ledger.core);
+}
+
+void sim_ledger_tick(void)
+{
+    if (sim_ledger.core != NULL)
+        after_turn(sim_process_turn(&sim_ledger.process, run_tick, NULL));
 }
 
 static void run_idle(void *context)

@@ -50,6 +50,9 @@ bool sim_ledger_start(void);
  * if there was nothing to do. */
 bool sim_ledger_step(unsigned count);
 
+/* Some time has passed: perhaps the closing time has come. */
+void sim_ledger_tick(void);
+
 /* Nothing happened for a while. */
 void sim_ledger_idle(void);
 

@@ -193,27 +193,32 @@ static void on_told(struct ledger_op *op)
     LIST_ITEM(op, struct sim_worker, lost_op)->is_telling = false;
 }
 
-static void tell_lost(struct sim_worker *worker)
+static void tell_lost(struct sim_worker *worker, enum store_files files)
 {
     if (worker->is_telling)
         return;
     worker->is_telling = true;
     worker->lost_op = (struct ledger_op){.done = on_told};
-    sim_client_winners_lost(&worker->client, &worker->lost_op);
+    sim_client_files_lost(&worker->client, &worker->lost_op, files);
 }
 
 /* Sends the winners once there are some; if they cannot be read, again later. */
 static bool send_winners(struct sim_worker *worker)
 {
+    enum store_files files = STORE_RESULT;
     struct errbuf err = {{0}};
     enum status status;
 
     if (worker->has_winners || !worker->client.news.has_winners)
         return false;
-    status = service_send_winners(worker->service, &err);
+    status = service_read_result(worker->service, &err);
+    if (status == STATUS_OK) {
+        files = STORE_WINNERS;
+        status = service_send_winners(worker->service, &err);
+    }
     worker->has_winners = status == STATUS_OK;
     if (status == STATUS_NOTFOUND || status == STATUS_DAMAGED)
-        tell_lost(worker);
+        tell_lost(worker, files);
     return true;
 }
 

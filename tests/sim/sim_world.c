@@ -85,7 +85,7 @@ static void change_settings(void)
         sim_world_start_server(number);
         return;
     }
-    if (sim_chance(prng, 300))
+    if (sim_world.terms.mode == DRAW_AUTO && sim_chance(prng, 300))
         number = (number + 1) % 10000;
     if (sim_chance(prng, 500) && sim_world.n < sim_world.agencies)
         sim_world.n += sim_between(prng, 1, sim_world.agencies - sim_world.n);
@@ -227,6 +227,8 @@ static void step_ledger(void)
         step_dead_ledger();
     else if (sim_ledger.owes_acknowledgement && sim_chance(prng, 200))
         sim_ledger_acknowledge();
+    else if (sim_world.terms.close_at_s > 0 && sim_chance(prng, 50))
+        sim_ledger_tick();
     else if (!sim_ledger_step(sim_between(prng, 1, 12)) && sim_chance(prng, 100))
         sim_ledger_idle();
 }

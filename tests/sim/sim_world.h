@@ -16,7 +16,9 @@ struct sim_world {
     uint32_t agencies;      /* model agencies */
     uint32_t n;             /* LOTTERY_AGENCIES of the server that runs */
     uint32_t n_before;      /* of the server before, while `n` has not been accepted yet */
-    uint32_t winner_number; /* of the draw */
+    uint32_t winner_number; /* of an automatic draw; in any, the one that most bets have */
+    uint32_t drawn_number;  /* that of a manual draw is known once it is drawn */
+    struct draw_terms terms;
     uint32_t workers;
     uint32_t bets_max;   /* of an agency */
     bool is_hard_start;  /* until a ledger is ready for the first time, the power is often cut */
@@ -55,6 +57,11 @@ struct sim_counts {
     uint64_t old_directories; /* of the first release */
     uint64_t big;             /* histories with more than one MiB of bets */
     uint64_t attempts;        /* to hold the draw */
+    uint64_t manual;          /* histories with a manual draw */
+    uint64_t closed_early;    /* of these, before all had finished */
+    uint64_t cut;             /* agencies that were cut off by that */
+    uint64_t seals;           /* made */
+    uint64_t acts;            /* acknowledged */
 };
 extern struct sim_counts sim_counts;
 
