@@ -157,9 +157,20 @@ void supervisor_drop_movement(struct supervisor *self)
 
 /* ------------------------------------------------------------------ moving */
 
-static void movement_start_children(struct supervisor *self)
+/* The generation's children are due again after they were stopped; what its coordinator had said in
+ * the end counts for nothing. */
+static void movement_start_over(struct supervisor *self)
 {
-    roles_listen(&self->generation->roles, self->listen_fd);
+    struct generation *generation = self->generation;
+    struct supervisor_message message;
+
+    ledger_child_forgive(&generation->ledger);
+    if (self->is_lottery) {
+        while (coordinator_child_hear(&generation->coordinator, &message))
+            continue;
+        coordinator_child_forget(&generation->coordinator);
+    }
+    children_start_over(&generation->roles.all);
     self->step = SUPERVISOR_RUNS;
 }
 
@@ -171,9 +182,7 @@ static void movement_go_back(struct supervisor *self, const struct movement *mov
     self->generation = self->kept;
     self->kept = NULL;
     log_set_level(self->generation->settings.log_level);
-    ledger_child_forgive(&self->generation->ledger);
-    children_start_over(&self->generation->roles.all);
-    self->step = SUPERVISOR_RUNS;
+    movement_start_over(self);
     movement_report(self, LOG_ERROR, movement, reason);
 }
 
@@ -203,7 +212,7 @@ static enum status movement_begin(struct supervisor *self, const struct movement
 
 static void movement_end(struct supervisor *self, const struct movement *movement)
 {
-    movement_start_children(self);
+    self->step = SUPERVISOR_RUNS;
     self->generation->config.replaces = NULL;
     generation_destroy(self->kept);
     self->kept = NULL;
@@ -224,9 +233,7 @@ static void movement_stay(struct supervisor *self, const struct movement *moveme
         return;
     }
     supervisor_drop_movement(self);
-    ledger_child_forgive(&self->generation->ledger);
-    children_start_over(&self->generation->roles.all);
-    self->step = SUPERVISOR_RUNS;
+    movement_start_over(self);
     movement_report(self, LOG_ERROR, movement, &reason);
 }
 
@@ -247,6 +254,7 @@ static void movement_move(struct supervisor *self)
     self->generation = self->movement.generation;
     self->movement.generation = NULL;
     log_set_level(self->generation->settings.log_level);
+    roles_listen(&self->generation->roles, self->listen_fd);
     enum status status = movement_begin(self, &movement, &err);
     if (status == STATUS_OK) {
         movement_end(self, &movement);
@@ -318,7 +326,7 @@ static void movement_on_message(struct supervisor *self, const struct supervisor
     }
 }
 
-void supervisor_hear_coordinator(struct supervisor *self)
+static void movement_hear_coordinator(struct supervisor *self)
 {
     struct supervisor_message message;
 
@@ -326,9 +334,9 @@ void supervisor_hear_coordinator(struct supervisor *self)
         movement_on_message(self, &message);
 }
 
-void supervisor_end_coordinator(struct supervisor *self)
+/* It is not started again before this. */
+static void movement_end_coordinator(struct supervisor *self)
 {
-    supervisor_hear_coordinator(self);
     coordinator_child_forget(&self->generation->coordinator);
     if (self->movement.generation == NULL || self->movement.is_committed)
         return;
@@ -351,6 +359,10 @@ static void movement_reload(struct supervisor *self)
 
 void supervisor_move_due(struct supervisor *self)
 {
+    if (self->is_lottery)
+        movement_hear_coordinator(self);
+    if (self->generation->coordinator.has_ended)
+        movement_end_coordinator(self);
     if (self->is_reload_due && !self->is_stopping && !self->movement.is_committed) {
         self->is_reload_due = false;
         movement_reload(self);

@@ -1,4 +1,4 @@
-/* supervisor_state.h - what supervisor.c and supervisor_movement.c share. Not for others. */
+/* supervisor_state.h - what the supervisor's files share. Not for others. */
 #ifndef LOTTERY_SUPERVISOR_STATE_H
 #define LOTTERY_SUPERVISOR_STATE_H
 
@@ -48,10 +48,13 @@ struct supervisor {
     struct listen_address address; /* of listen_fd */
 };
 
-/* In supervisor.c. */
+/* In supervisor_children.c. */
 
 /* The server stops, or does not start, because of an error. */
 void supervisor_fail(struct supervisor *self, const char *reason);
+
+/* Waits for something to happen, up to wait_ms (-1: no limit), and deals with it. */
+void supervisor_turn(struct supervisor *self, int wait_ms);
 
 /* Stops the children in the order in which they need each other, and waits until none runs. */
 void supervisor_halt(struct supervisor *self);
@@ -65,13 +68,9 @@ void supervisor_on_fork(void *context);
 
 /* In supervisor_movement.c. */
 
-/* Hears what the coordinator asks for, and answers. */
-void supervisor_hear_coordinator(struct supervisor *self);
-
-/* The coordinator has ended: what it has prepared and not committed is undone. */
-void supervisor_end_coordinator(struct supervisor *self);
-
-/* Does what is due: a movement that was committed, a reload that a signal asks for. */
+/* Hears what the coordinator asks for, and answers; undoes what it had prepared if it has ended.
+ * Then does what is due: a movement that was committed, a reload that a signal asks for. To be
+ * called after each turn, while the children are kept running. */
 void supervisor_move_due(struct supervisor *self);
 
 /* Undoes what is prepared, at the end. */

@@ -43,7 +43,8 @@ enum life {
     LIFE_UNCERTAIN, /* recovers, then a sync fails */
     LIFE_KILLED,    /* recovers, then is killed */
     LIFE_DRAWS,     /* recovers, holds the draw, waits for the acknowledgement, then as LIFE_GOOD */
-    LIFE_DRAWN      /* recovers a draw that was held, the same */
+    LIFE_DRAWN,     /* recovers a draw that was held, the same */
+    LIFE_BAD_END    /* recovers, and a sync fails when it is told to end */
 };
 
 /* What a coordinator does besides waiting for SIGTERM. */
@@ -53,6 +54,7 @@ enum asks {
     ASKS_CANCEL,     /* takes it back when it is prepared, then asks again and commits */
     ASKS_TWICE,      /* asks for a second one before it commits the first */
     ASKS_DIE,        /* is killed when it is prepared */
+    ASKS_DIE_DEAF,   /* is killed before it reads the answer */
     ASKS_COMMIT_DIE, /* commits it and is killed */
     ASKS_WAIT,       /* neither commits nor ends before SIGTERM */
     ASKS_WHAT        /* waits to be told what became of a movement */
@@ -73,6 +75,8 @@ struct script {
     unsigned ledger_stop;       /* which of these they were, from 1 */
     unsigned coordinator_stop;
     unsigned last_worker_stop;
+    pid_t last_worker;              /* the one that was started last */
+    atomic_uint workers;            /* lives begun, and their descriptors looked at */
     atomic_uint acks;               /* of the draw, that ledgers have got */
     atomic_bool hangs;              /* workers do not end at SIGTERM */
     atomic_uint scanners;           /* that the coordinator was given */
@@ -84,7 +88,8 @@ struct script {
     char moved_reason[512];   /* of the last one */
     struct movement movement; /* the last one */
     char reason[512];         /* of the last one that was refused */
-    uint32_t agencies;        /* that the last ledger was given, like the next ones */
+    atomic_uint given;        /* ledgers that have noted what they were given: */
+    uint32_t agencies;        /* the last one, like the next ones */
     struct draw_terms terms;
     uint32_t number;
     char base[300];           /* the data directory that the last coordinator was given */
@@ -145,6 +150,7 @@ static void ledger_wait_ack(const struct ledger_config *config)
 }
 
 static unsigned count_seqpackets(void);
+static bool has_listener(void);
 
 int ledger_run(const struct ledger_config *config)
 {
@@ -159,7 +165,8 @@ int ledger_run(const struct ledger_config *config)
     script->agencies = config->agencies;
     script->number = config->winner_number;
     script->terms = config->terms;
-    if (count_seqpackets() != 1)
+    atomic_fetch_add(&script->given, 1);
+    if (count_seqpackets() != 1 || has_listener())
         script->is_fd_open = true;
     if (life == LIFE_NO_START)
         return ledger_fail(config, "it is damaged", LEDGER_EXIT_NO_START);
@@ -176,6 +183,8 @@ int ledger_run(const struct ledger_config *config)
     if (life == LIFE_DRAWS || life == LIFE_DRAWN)
         ledger_wait_ack(config);
     wait_for_sigterm();
+    if (life == LIFE_BAD_END)
+        return ledger_fail(config, "a sync failed", LEDGER_EXIT_UNCERTAIN);
     script->ledger_stop = atomic_fetch_add(&script->stops, 1) + 1;
     return 0;
 }
@@ -193,6 +202,18 @@ static unsigned count_seqpackets(void)
             count++;
     }
     return count;
+}
+
+/* Is the socket open where agencies connect? Only workers have it. */
+static bool has_listener(void)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        struct sockaddr address = {0};
+        socklen_t size = sizeof(address);
+        if (getsockname(fd, &address, &size) == 0 && address.sa_family != AF_UNIX)
+            return true;
+    }
+    return false;
 }
 
 static void coordinator_send(int fd, const struct supervisor_message *message)
@@ -254,6 +275,8 @@ static void coordinator_act(int fd, const struct asking *asking)
     if (asking->asks == ASKS_NOTHING || asking->asks == ASKS_WHAT)
         return;
     coordinator_ask(fd, number, &asking->movement);
+    if (asking->asks == ASKS_DIE_DEAF)
+        (void)raise(SIGKILL);
     if (!coordinator_is_prepared(fd, number) || asking->asks == ASKS_WAIT)
         return;
     if (asking->asks == ASKS_DIE)
@@ -284,7 +307,7 @@ int coordinator_run(const struct coordinator_config *config)
     (void)snprintf(script->base, sizeof(script->base), "%s", config->base_dir->path);
     (void)snprintf(script->draw_dir, sizeof(script->draw_dir), "%s", config->data_dir->path);
     (void)snprintf(script->seal_key, sizeof(script->seal_key), "%s", config->seal_key);
-    if (count_seqpackets() != 1)
+    if (count_seqpackets() != 1 || has_listener())
         script->is_fd_open = true;
     if (number < ASKS_MAX)
         coordinator_act(config->supervisor_fd, &script->asking[number]);
@@ -297,6 +320,8 @@ int worker_run(const struct worker_config *config)
 {
     if (count_seqpackets() > 0 || fcntl(config->listen_fd, F_GETFD) < 0)
         script->is_fd_open = true;
+    script->last_worker = getpid();
+    atomic_fetch_add(&script->workers, 1);
     do
         wait_for_sigterm();
     while (script->hangs);
@@ -759,8 +784,8 @@ static struct asking next_to(const char *id, enum asks asks)
 
 #define ALL_STARTED 4 /* lines `start_process` of a generation */
 
-/* A draw with an id has its own folder, and is in force from its beginning on. Without an id nothing
- * is written about it. */
+/* A draw with an id has its own folder, and is in force from its beginning on. Without an id
+ * nothing is written about it. */
 static void test_draw_folder(void **state)
 {
     struct fixture *f = *state;
@@ -955,6 +980,33 @@ static void test_hangup_echo(void **state)
     assert_int_equal(script->ledgers, 0);
 }
 
+static bool has_three_given(void)
+{
+    return script->given == 3;
+}
+
+/* The present ledger fails while it stops: it recovers, with the settings before, and the next
+ * attempt is as good as any. */
+static void test_hangup_while_it_fails(void **state)
+{
+    static const enum life lives[] = {LIFE_BAD_END, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    start(f, lives, 2);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    write_config(f, "LOTTERY_AGENCIES = 7\n");
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "ERROR    action: recarga | result: fail | reason: data directory ", 1);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED);
+    assert_non_null(strstr(f->text, ": a sync failed | uid: "));
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "action: recarga | result: success", 1);
+    wait_line(f, "action: start_process", 3 * ALL_STARTED);
+    assert_int_equal(script->agencies, 7);
+    assert_int_equal(script->given, 3);
+    assert_int_equal(stop(f), 0);
+}
+
 /* The ledger does not begin with the new settings: the old ones come back. */
 static void test_hangup_fails(void **state)
 {
@@ -968,6 +1020,7 @@ static void test_hangup_fails(void **state)
     wait_line(f, "ERROR    action: recarga | result: fail | reason: data directory ", 1);
     wait_line(f, "action: start_process", 2 * ALL_STARTED + 1);
     assert_non_null(strstr(f->text, ": it is damaged | uid: "));
+    wait_until(has_three_given);
     assert_int_equal(script->agencies, 5);
     assert_int_equal(script->ledgers, 3);
     /* and so it is with the next attempt */
@@ -1118,6 +1171,7 @@ static void test_next_fails(void **state)
     wait_until(has_moved);
     assert_string_equal(script->movement.id, "b2");
     assert_non_null(strstr(script->moved_reason, "/b2: it is damaged"));
+    wait_until(has_three_given);
     assert_current(f, "a1\n");
     assert_string_equal(script->terms.id, "a1");
     assert_int_equal(stop(f), 0);
@@ -1139,6 +1193,16 @@ static void test_cancel(void **state)
     assert_string_equal(script->reason, "it is not prepared any more");
 }
 
+static bool has_four_workers(void)
+{
+    return script->workers == 4;
+}
+
+static bool has_five_workers(void)
+{
+    return script->workers == 5;
+}
+
 static bool has_two_prepared(void)
 {
     return script->prepared == 2;
@@ -1156,7 +1220,13 @@ static void test_two_movements(void **state)
     wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
     assert_string_equal(script->reason, "another movement is under way");
     wait_until(has_two_prepared);
+    wait_until(has_four_workers);
     assert_true(has_folder(f, "c3"));
+    /* A worker that is started meanwhile has nothing of the generation that is prepared. */
+    forget(f);
+    assert_int_equal(kill(script->last_worker, SIGKILL), 0);
+    wait_line(f, "action: start_process | result: success | process: worker", 1);
+    wait_until(has_five_workers);
     assert_int_equal(kill(f->pid, SIGHUP), 0);
     wait_line(f,
               "action: recarga | result: fail | reason: another movement is under way | uid: ", 1);
@@ -1181,6 +1251,23 @@ static void test_coordinator_dies(void **state)
                                     "recorded | uid: 1234\n"));
     assert_false(has_folder(f, "b2"));
     assert_current(f, "c3\n");
+}
+
+/* The answer to one that is dead is not for the next one. */
+static void test_coordinator_dies_deaf(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_DIE_DEAF);
+    script->asking[1] = next_to("a1", ASKS_COMMIT);
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    start(f, lives, 1);
+    wait_line(f, "WARNING  action: siguiente_sorteo | result: fail | sorteo: a1", 1);
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(script->prepared, 0);
+    assert_false(has_folder(f, "b2"));
+    assert_current(f, "a1\n");
 }
 
 /* What it has committed takes place, whatever becomes of it. */
@@ -1215,6 +1302,51 @@ static void test_stop_in_a_movement(void **state)
     assert_current(f, "a1\n");
     assert_int_equal(count_of(f, "siguiente_sorteo"), 0);
     assert_int_equal(count_of(f, "result: fail"), 0);
+}
+
+/* The supervisor is killed while the next ledger begins: the draw before is in force, and a server
+ * that starts on it can go to the next one. */
+static void test_killed_in_a_movement(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_RECOVERS, LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+    int status;
+
+    script->asking[0] = script->asking[1] = next_to("b2", ASKS_COMMIT);
+    set(f, "LOTTERY_DRAW_ID = a1\n");
+    start(f, lives, 4);
+    wait_until(has_second_ledger);
+    assert_int_equal(kill(f->pid, SIGKILL), 0);
+    while (read_more(f))
+        continue;
+    assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+    f->pid = 0;
+    assert_int_equal(close(f->log), 0);
+    forget(f);
+    assert_current(f, "a1\n");
+    assert_true(has_folder(f, "b2"));
+    start(f, NULL, 0);
+    wait_line(f, "action: siguiente_sorteo | result: success | sorteo: b2", 1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "b2\n");
+}
+
+/* `current` cannot be written: back to the draw before, although the next ledger has begun. */
+static void test_current_cannot_be_written(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD, LIFE_DRAWN};
+    struct fixture *f = *state;
+
+    make_folder(f, "current.new"); /* in the way of the new file */
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    start(f, lives, 3);
+    wait_line(
+        f, "ERROR    action: siguiente_sorteo | result: fail | sorteo: b2 | reason: current: ", 1);
+    wait_line(f, "action: start_process", 2 * ALL_STARTED + 1);
+    assert_int_equal(stop(f), 0);
+    assert_current(f, "");
+    assert_string_equal(script->draw_dir, script->base);
+    assert_int_equal(count_of(f, "siguiente_sorteo | result: success"), 0);
 }
 
 /* Once it is told that the draw is closed, no more agencies are taken. */
@@ -1261,6 +1393,7 @@ int main(void)
         CASE(test_hangup_refused),
         CASE(test_hangup_echo),
         CASE(test_hangup_fails),
+        CASE(test_hangup_while_it_fails),
         CASE(test_next),
         CASE(test_next_refused),
         CASE(test_next_taken),
@@ -1269,8 +1402,11 @@ int main(void)
         CASE(test_cancel),
         CASE(test_two_movements),
         CASE(test_coordinator_dies),
+        CASE(test_coordinator_dies_deaf),
         CASE(test_coordinator_commits_and_dies),
         CASE(test_stop_in_a_movement),
+        CASE(test_killed_in_a_movement),
+        CASE(test_current_cannot_be_written),
         CASE(test_phase),
     };
 
