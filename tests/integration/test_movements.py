@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from programs import BIN, Case, environment_with, main, wait_until
+from programs import BIN, Case, Program, environment_with, main, wait_until
 from wire import Closed, Peer, bet, pb
 
 
@@ -86,7 +86,7 @@ class Folders(MovementCase):
         says then."""
         server = self.server(agencies=2, LOTTERY_DRAW_ID="2026-11-25-nocturna")
         draw = self.data / "2026-11-25-nocturna"
-        with Peer(server.port) as peer:
+        with Peer(server.port, draw=draw.name) as peer:
             peer.bets([bet()])
         self.assertEqual(server.stop(), 0)
         self.assertEqual((self.data / "current").read_text(), "2026-11-25-nocturna\n")
@@ -99,7 +99,7 @@ class Folders(MovementCase):
             line = server.wait_line("config", current="2026-11-25-nocturna")
             self.assertEqual(line.details["setting"], setting.get("LOTTERY_DRAW_ID", ""))
             self.assertIn("WARNING", line.text)
-            with Peer(server.port) as peer:
+            with Peer(server.port, draw=draw.name) as peer:
                 self.assertEqual(peer.received(), 1)
             self.assertEqual(server.stop(), 0)
         self.assertFalse((self.data / "another").exists())
@@ -109,7 +109,7 @@ class Folders(MovementCase):
     def test_check(self):
         """The draw in force, or the one whose folder is named."""
         server = self.server(agencies=1, LOTTERY_DRAW_ID="a1")
-        with Peer(server.port) as peer:
+        with Peer(server.port, draw="a1") as peer:
             peer.bets([bet()])
         for folder in (self.data, self.data / "a1"):
             done = self.check(folder)
@@ -195,16 +195,19 @@ class Reloading(MovementCase):
         counts = {1: 3000, 2: 3000, 3: 0, 4: 500, 5: 500}
         waiting = self.folder / "none.csv"
         waiting.write_text("")
-        agencies = [self.agency(3, server.port, waiting, level="DEBUG", CLI_BETS_ALLOWEMPTY="true")]
-        agencies += [self.agency(i, server.port, self.file_of_bets(i, counts[i]),
+        agencies = [self.agency(3, server.port, waiting, level="DEBUG", CLI_DRAW="a1",
+                                CLI_BETS_ALLOWEMPTY="true")]
+        agencies += [self.agency(i, server.port, self.file_of_bets(i, counts[i]), CLI_DRAW="a1",
                                  CLI_BATCH_MAXAMOUNT="3") for i in (1, 2)]
         server.wait_line("agencia_finalizada", "success")
         server.wait_line("apuesta_recibida", "success", count=50)
         self.configure(5, LOTTERY_DRAW_ID="a1")
         self.reload(server)
-        agencies.append(self.agency(5, server.port, self.file_of_bets(5, counts[5])))
+        agencies.append(self.agency(5, server.port, self.file_of_bets(5, counts[5]),
+                                    CLI_DRAW="a1"))
         self.reload(server)
-        agencies.append(self.agency(4, server.port, self.file_of_bets(4, counts[4])))
+        agencies.append(self.agency(4, server.port, self.file_of_bets(4, counts[4]),
+                                    CLI_DRAW="a1"))
         for agency in agencies:
             self.assertEqual(agency.wait(), 0, agency.output())
         self.assertEqual([int(agency.lines("consulta_ganadores")[-1].details["cant_ganadores"])
@@ -344,7 +347,7 @@ class AnyMoment(MovementCase):
         server = self.start(agencies=2, settings={"LOTTERY_DRAW_ID": "a1"})
         server.wait_ready()
         counts = {1: 4000, 2: 4000}
-        agencies = [self.agency(i, server.port, self.file_of_bets(i, counts[i]),
+        agencies = [self.agency(i, server.port, self.file_of_bets(i, counts[i]), CLI_DRAW="a1",
                                 CLI_BATCH_MAXAMOUNT="10") for i in counts]
         rng = random.Random(12)
         for _ in range(12):
@@ -363,7 +366,7 @@ class AnyMoment(MovementCase):
         sent = 0
         for _ in range(6):
             server = self.start(agencies=1, settings={"LOTTERY_DRAW_ID": "a1"})
-            with Peer(server.port) as peer:
+            with Peer(server.port, draw="a1") as peer:
                 self.assertEqual(peer.received(), sent)
                 self.assertEqual(peer.bets([bet(str(sent + i)) for i in range(5)],
                                            sent).code, pb.ACK_CODE_OK)
@@ -373,7 +376,7 @@ class AnyMoment(MovementCase):
             server.kill()
             self.assertEqual((self.data / "current").read_text(), "a1\n")
         server = self.start(agencies=1, settings={"LOTTERY_DRAW_ID": "a1"})
-        with Peer(server.port) as peer:
+        with Peer(server.port, draw="a1") as peer:
             self.assertEqual(peer.finish(sent), [str(i) for i in range(sent)])
         self.assertEqual(server.stop(), 0)
 
@@ -419,6 +422,167 @@ class AnyMoment(MovementCase):
         server = self.start(agencies=1)
         with Peer(server.port) as peer:
             self.assertEqual(peer.received(), 1)
+
+
+class Next(MovementCase):
+    """Draws that follow each other, as an operator has them do it."""
+
+    def ctl(self, *arguments, status=0):
+        done = subprocess.run([BIN / "lottery-ctl", "--data-dir", self.data, *arguments], text=True,
+                              env=environment_with({}), capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def ctl_begin(self, *arguments):
+        """The same in the background."""
+        program = Program("lottery-ctl", ["--data-dir", self.data, *arguments], {}, self.folder)
+        self.programs.append(program)
+        return program
+
+    def start_first(self, agencies=1, **settings):
+        return self.start(agencies, {"LOTTERY_DRAW": "manual", "LOTTERY_DRAW_ID": "d0", **settings})
+
+    def current(self):
+        return (self.data / "current").read_text().strip()
+
+    def hold(self, server, draw):
+        """One bet, the closing, the number."""
+        with Peer(server.port, draw=draw) as peer:
+            self.assertEqual(peer.bets([bet(draw)]).code, pb.ACK_CODE_OK)
+        self.ctl("close")
+        self.ctl("draw", "7574")
+
+    def assert_told(self, server, draws):
+        """The winners of these draws, as ever."""
+        for draw in draws:
+            with Peer(server.port, draw=draw) as peer:
+                self.assertEqual(peer.finish(1), [draw])
+
+    def test_other_settings(self):
+        """The next draw has what the file says then, and the closing time that comes with it."""
+        server = self.start_first()
+        self.hold(server, "d0")
+        self.configure(3, LOTTERY_DRAW="manual", LOTTERY_SEAL="no")
+        self.ctl("next", "d1", "--close-at", "2199-01-01T00:00:00Z")
+        line = server.wait_line("siguiente_sorteo", "success")
+        self.assertEqual(line.details, {"sorteo": "d1", "uid": str(os.getuid())})
+        with Peer(server.port, 3, draw="d1") as peer:
+            self.assertEqual(peer.bets([bet("x")]).code, pb.ACK_CODE_OK)
+        self.assert_told(server, ["d0"])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.lines("listen")), 1)
+        self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+        checked = self.check(self.data)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertIn("in force: d1\n", checked.stdout)
+        self.assertIn("3 agencies", checked.stdout)
+        self.assertIn("without a seal", checked.stdout)
+        self.assertIn("2199-01-01T00:00:00Z", checked.stdout)
+        self.assertIn("1 agencies", self.check(self.data / "d0").stdout)
+
+    def test_refused(self):
+        """What is wrong leaves all as it was."""
+        server = self.start_first()
+        self.assertIn("not drawn yet", self.ctl("next", "d1", status=1))
+        self.hold(server, "d0")
+        children = server.children()
+        self.assertIn("closing time has passed",
+                      self.ctl("next", "d1", "--close-at", "2001-01-01T00:00:00Z", status=1))
+        self.config.write_text("[DEFAULT]\nLOTTERY_AGENCIES = many\n")
+        self.assertIn("config.ini:2: LOTTERY_AGENCIES", self.ctl("next", "d1", status=1))
+        self.configure(1, LOTTERY_DRAW="manual")
+        (self.data / "d2").mkdir()
+        (self.data / "d2" / "bets.csv").write_text("1,Ana,Paz,1,1999-03-17,7574\r\n")
+        self.assertIn("it has a draw already: choose another id", self.ctl("next", "d2", status=1))
+        (self.data / "d3").symlink_to(self.folder)
+        self.assertIn("a symbolic link", self.ctl("next", "d3", status=1))
+        self.assertEqual(server.children(), children)
+        self.assertEqual(self.current(), "d0")
+        self.assertFalse((self.data / "d1").exists())
+        self.assert_told(server, ["d0"])
+        self.assertEqual(server.stop(), 0)
+
+    def test_nobody_is_turned_away(self):
+        """Whoever connects while the server goes on to the next draw waits, and is told about it."""
+        server = self.start_first()
+        failures = []
+        seen = set()
+        is_over = threading.Event()
+
+        def connect():
+            while not is_over.is_set():
+                try:
+                    with Peer(server.port, draw="nothing") as peer:
+                        seen.add(peer.bets([]).detail)
+                except (Closed, ConnectionResetError, BrokenPipeError):
+                    pass  # it was accepted just before its worker ended
+                except OSError as error:
+                    failures.append(error)
+
+        thread = threading.Thread(target=connect)
+        thread.start()
+        for i in range(3):
+            self.hold(server, f"d{i}")
+            self.ctl("next", f"d{i + 1}")
+            wait_until(lambda i=i: failures or any(f"draw d{i + 1}:" in text for text in seen),
+                       "answers about the next draw")
+        is_over.set()
+        thread.join()
+        self.assertEqual(failures, [])
+        self.assert_told(server, ["d0", "d1", "d2"])
+        self.assertEqual(server.stop(), 0)
+
+    def test_the_supervisor_is_killed(self):
+        """At any moment: the draw before is in force, or the next one; what was drawn stays drawn."""
+        rng = random.Random(5)
+        server = self.start_first()
+        draws = ["d0"]
+        for i in range(8):
+            self.hold(server, draws[-1])
+            self.assertEqual(self.current(), draws[-1])
+            begun = self.ctl_begin("next", f"d{i + 1}")
+            time.sleep(rng.random() * 0.5)  # any moment
+            server.kill()
+            begun.kill()
+            server = self.start_first()
+            self.assertIn(self.current(), (draws[-1], f"d{i + 1}"))
+            if self.current() == draws[-1]:
+                self.assert_told(server, draws)
+                self.ctl("next", f"d{i + 1}")
+            draws.append(f"d{i + 1}")
+            with Peer(server.port, draw=draws[-1]) as peer:
+                self.assertEqual(peer.received(), 0)
+        self.assert_told(server, draws[:-1])
+        self.assertEqual(server.stop(), 0)
+        for draw in draws:
+            self.assertEqual(self.check(self.data / draw).returncode, 0)
+
+    def test_children_are_killed(self):
+        """It goes on to the next draw, or stays, and can be told again."""
+        rng = random.Random(6)
+        server = self.start_first()
+        draws = ["d0"]
+        for i in range(4):
+            self.hold(server, draws[-1])
+            tries = 0
+            while self.current() == draws[-1]:
+                tries += 1
+                self.assertLess(tries, 10)
+                begun = self.ctl_begin("next", f"d{i + 1}")
+                for _ in range(2):
+                    time.sleep(rng.random() * 0.2)  # any moment
+                    server.kill_one(rng.choice(["worker", "ledger", "coordinator"]))
+                begun.wait()
+            draws.append(f"d{i + 1}")
+            wait_until(lambda draw=draws[-1]: f'"{draw}"' in self.status(), "the next draw")
+        self.assert_told(server, draws[:-1])
+        self.assertEqual(server.stop(), 0)
+
+    def status(self):
+        """What `status` says, or nothing while there is nobody to say it."""
+        done = subprocess.run([BIN / "lottery-ctl", "--data-dir", self.data, "status", "--json"],
+                              text=True, env=environment_with({}), capture_output=True, timeout=60)
+        return done.stdout
 
 
 if __name__ == "__main__":

@@ -75,10 +75,12 @@ class Closed(Exception):
 
 
 class Peer:
-    """One connection of an agency. `receive_buffer` bytes are asked for as its SO_RCVBUF."""
+    """One connection of an agency, whose messages name this draw. `receive_buffer` bytes are asked for
+    as its SO_RCVBUF."""
 
-    def __init__(self, port, agency=1, timeout=20, receive_buffer=None):
+    def __init__(self, port, agency=1, timeout=20, receive_buffer=None, draw=""):
         self.agency = agency
+        self.draw = draw
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_buffer is not None:
@@ -132,7 +134,7 @@ class Peer:
     def send_bets(self, bets, offset=0, agency=None):
         self.send(pb.OPCODE_NEW_BETS,
                   pb.NewBets(agency_id=self.agency if agency is None else agency, offset=offset,
-                             bets=bets))
+                             bets=bets, draw=self.draw))
 
     def bets(self, bets, offset=0, agency=None):
         self.send_bets(bets, offset, agency)
@@ -143,7 +145,8 @@ class Peer:
 
     def send_finished(self, total, agency=None):
         self.send(pb.OPCODE_FINISHED,
-                  pb.Finished(agency_id=self.agency if agency is None else agency, total=total))
+                  pb.Finished(agency_id=self.agency if agency is None else agency, total=total,
+                              draw=self.draw))
 
     def winners(self):
         """Returns all documents, from as many frames as there are."""
