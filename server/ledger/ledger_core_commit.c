@@ -141,6 +141,6 @@ void ledger_core_commit(struct ledger_core *core)
 
 void ledger_core_idle(struct ledger_core *core)
 {
-    if (!core->has_failed && core->operations_count == 0)
+    if (!core->has_failed && core->operations_count == 0 && core->records_count == 0)
         core_maintain(core, CORE_MAINTAINS_IDLE);
 }
