@@ -1,5 +1,7 @@
 #include "ledger_core_news.h"
 
+#include <string.h>
+
 void core_tell(const struct ledger_core *core, enum ledger_tells_kind kind)
 {
     const struct draw *draw = core->config.draw;
@@ -31,6 +33,8 @@ struct ledger_news core_news(const struct ledger_core *core)
     if (draw->phase >= DRAW_CLOSED) {
         news.bets = draw->closed.bets;
         news.closed = draw->closed;
+        news.closed.extent = 0;
+        memset(news.closed.salt, 0, sizeof(news.closed.salt)); /* nobody needs to know it */
     }
     if (draw->phase == DRAW_DRAWN) {
         news.drawn = draw->drawn;
