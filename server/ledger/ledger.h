@@ -47,7 +47,7 @@ struct ledger_op {
     uint32_t size;   /* bytes of the encoded bets */
     uint32_t agency;
     uint32_t count; /* bets in the batch */
-    uint32_t files; /* which ones, where it is about files */
+    uint32_t files; /* which ones, where it is about files; closing: 1: it is handed in again */
     uint32_t kind;
 };
 
@@ -65,7 +65,7 @@ struct ledger_news {
     struct draw_drawn drawn; /* in DRAW_DRAWN; its source is the one below */
     /* All zero in a draw that nobody runs. */
     struct draw_terms terms;
-    struct draw_closed closed; /* from DRAW_CLOSED on */
+    struct draw_closed closed; /* from DRAW_CLOSED on, without extent and salt */
     bool is_sealed;
     struct draw_sealed sealed; /* if is_sealed */
     char source[DRAW_TEXT_MAX];

@@ -87,10 +87,11 @@ enum status ledger_client_draw(struct ledger_client *client, struct ledger_op *o
 /* The note of a sealed draw's outcome; no record belongs to it. */
 enum status ledger_client_result(struct ledger_client *client, struct ledger_op *op, bool is_new);
 
-/* Records what an operator did or was refused. Its text is copied. op->status: OK; INVALID: not a
- * text that is allowed; NOSPACE, ... */
+/* Records what an operator did or was refused. Its text is copied. `is_minor`: it leaves room for
+ * acts that are not. op->status: OK; INVALID: not a text that is allowed; NOSPACE, also when there
+ * are too many acts; IO, NOMEM. */
 enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op,
-                              const struct draw_act *act);
+                              const struct draw_act *act, bool is_minor);
 
 /* Closes the link. Operations that have no outcome yet end with STATUS_STOPPED during the call.
  * The client frees itself in a later turn of the loop. */

@@ -49,7 +49,8 @@ static void client_fill(const struct ledger_op *op, struct message *message)
             .agency = op->agency, .total = op->total, .claimed = message_from_claim(&op->claimed)};
         break;
     case MESSAGE_CLOSE_DRAW:
-        message->close = (struct message_close){.by = op->count, .uid = op->agency};
+        message->close =
+            (struct message_close){.by = op->count, .uid = op->agency, .is_again = op->files};
         break;
     case MESSAGE_OPEN_FILES:
     case MESSAGE_FILES_LOST:
@@ -152,6 +153,17 @@ enum status client_renew_region(struct ledger_client *client)
     return STATUS_OK;
 }
 
+/* It may be on record, and may not: where the ledger cannot see that by itself, it is told. */
+static void client_note_again(struct ledger_op *op)
+{
+    if (op->kind == MESSAGE_OPEN_FILES)
+        op->kind = KIND_STOPPED;
+    else if (op->kind == MESSAGE_CLOSE_DRAW)
+        op->files = 1;
+    else if (op->kind == MESSAGE_ACT)
+        ((struct client_extra *)op->bytes)->message.act.is_again = 1;
+}
+
 void client_unsend(struct ledger_client *client)
 {
     LIST_FOR_EACH (node, &client->ops) {
@@ -160,8 +172,7 @@ void client_unsend(struct ledger_client *client)
             break;
         client->sent--;
         client->unsent++;
-        if (op->kind == MESSAGE_OPEN_FILES)
-            op->kind = KIND_STOPPED;
+        client_note_again(op);
     }
     client->next = client->ops.ring.next;
 }

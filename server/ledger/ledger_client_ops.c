@@ -156,6 +156,7 @@ void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op
 {
     op->count = (uint32_t)by;
     op->agency = uid;
+    op->files = 0; /* not handed in again */
     client_submit_plain(client, op, MESSAGE_CLOSE_DRAW);
 }
 
@@ -203,10 +204,11 @@ enum status ledger_client_result(struct ledger_client *client, struct ledger_op 
 }
 
 enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op,
-                              const struct draw_act *act)
+                              const struct draw_act *act, bool is_minor)
 {
     struct message message = {.kind = MESSAGE_ACT};
 
-    message.act = (struct message_act){.time_s = act->time_s, .uid = act->uid};
+    message.act =
+        (struct message_act){.time_s = act->time_s, .uid = act->uid, .is_minor = is_minor};
     return client_submit_with(client, op, &message, act->text);
 }

@@ -114,6 +114,13 @@ enum status core_close_if_due(struct ledger_core *core)
     return core_close(core, DRAW_BY_DEADLINE, 0);
 }
 
+/* After a lost link a closing is handed in again; then it may be the one on record. */
+static bool core_has_closing(const struct draw *draw, const struct message_close *close)
+{
+    return close->is_again != 0 && draw->closed.by == DRAW_BY_OPERATOR &&
+           draw->closed.uid == close->uid;
+}
+
 static enum status core_close_draw(struct ledger_core *core, struct operation *operation,
                                    const struct message *message)
 {
@@ -123,7 +130,8 @@ static enum status core_close_draw(struct ledger_core *core, struct operation *o
     (void)operation;
     /* Closed by whomever, it is closed; but an operator has to know whether it was him. */
     if (draw->phase >= DRAW_CLOSED)
-        return !is_by_operator ? STATUS_OK : STATUS_CLOSED;
+        return !is_by_operator || core_has_closing(draw, &message->close) ? STATUS_OK
+                                                                          : STATUS_CLOSED;
     if (is_by_operator)
         return core_close(core, DRAW_BY_OPERATOR, message->close.uid);
     return draw_is_due(draw) ? core_close(core, DRAW_BY_ALL_FINISHED, 0) : STATUS_INVALID;
@@ -229,14 +237,20 @@ static enum status core_lose_files(struct ledger_core *core, struct operation *o
     return draw->phase == DRAW_DRAWN ? STATUS_OK : STATUS_INVALID;
 }
 
-/* After a lost link an act is handed in again; then it is the last one already. */
+static bool core_is_same_act(const struct draw_act *a, const struct draw_act *b)
+{
+    return a->time_s == b->time_s && a->uid == b->uid && a->text.size == b->text.size &&
+           memcmp(a->text.data, b->text.data, a->text.size) == 0;
+}
+
+/* After a lost link acts are handed in again; then they may be on record, and others after them. */
 static bool core_has_act(const struct draw *draw, const struct draw_act *act)
 {
-    const struct draw_act *last = draw->acts_count > 0 ? draw->acts[draw->acts_count - 1] : NULL;
-
-    return last != NULL && last->time_s == act->time_s && last->uid == act->uid &&
-           last->text.size == act->text.size &&
-           memcmp(last->text.data, act->text.data, act->text.size) == 0;
+    for (size_t i = draw->acts_count; i > 0; i--) {
+        if (core_is_same_act(draw->acts[i - 1], act))
+            return true;
+    }
+    return false;
 }
 
 static enum status core_act(struct ledger_core *core, struct operation *operation,
@@ -248,8 +262,10 @@ static enum status core_act(struct ledger_core *core, struct operation *operatio
                                          .uid = message->act.uid,
                                          .text = {(const char *)pieces->bytes, pieces->size}}};
 
-    if (core_has_act(core->config.draw, &record.act))
+    if (message->act.is_again != 0 && core_has_act(core->config.draw, &record.act))
         return STATUS_OK;
+    if (message->act.is_minor != 0 && core->config.draw->acts_count >= LEDGER_MINOR_ACTS_MAX)
+        return STATUS_NOSPACE;
     return core_decide(core, &record, NULL, 0).status;
 }
 

@@ -40,8 +40,9 @@ bool message_is_request(const struct message *message, uint64_t region_size)
     case MESSAGE_FINISH:
         return message->finish.claimed.is_given <= 1;
     case MESSAGE_CLOSE_DRAW:
+        return message->close.is_again <= 1;
     case MESSAGE_ACT:
-        return true;
+        return message->act.is_again <= 1 && message->act.is_minor <= 1;
     default:
         return false;
     }

@@ -78,8 +78,9 @@ struct message_finish {
 };
 
 struct message_close {
-    uint32_t by;  /* enum draw_closed_by */
-    uint32_t uid; /* as in struct draw_closed */
+    uint32_t by;       /* enum draw_closed_by */
+    uint32_t uid;      /* as in struct draw_closed */
+    uint32_t is_again; /* 0 or 1: it was sent on an earlier link, and may be on record */
 };
 
 struct message_files {
@@ -106,6 +107,8 @@ struct message_draw {
 struct message_act {
     uint64_t time_s; /* as in struct draw_act, like the next */
     uint32_t uid;
+    uint32_t is_again; /* 0 or 1: as above */
+    uint32_t is_minor; /* 0 or 1: it leaves room for others */
 };
 
 struct message_outcome {

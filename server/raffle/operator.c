@@ -32,6 +32,7 @@ struct operator_act {
     char reason[CONTROL_TEXT_MAX + 1];
     char name[DRAW_TEXT_MAX / 2]; /* "close", "next 2026-11-25" */
     char text[DRAW_TEXT_MAX + 1]; /* what is recorded */
+    bool is_minor;                /* it leaves room for other acts */
 };
 
 static const struct ledger_news *operator_news(const struct operator* self)
@@ -66,14 +67,13 @@ static void operator_on_recorded(struct ledger_op *op)
 /* Records the text; op's done() follows, also when that cannot be begun. */
 static void operator_record(struct operator_act *act, ledger_done_cb done)
 {
-    struct text text = text_of(act->text);
+    const struct draw_act record = {.time_s = (uint64_t)clock_wall_s(),
+                                    .uid = act->request->uid,
+                                    .text = text_of(act->text)};
 
-    if (!draw_is_text(text)) /* a reason has something in it that a record must not have */
-        text = text_of(act->name);
-    const struct draw_act record = {
-        .time_s = (uint64_t)clock_wall_s(), .uid = act->request->uid, .text = text};
     act->op = (struct ledger_op){.done = done};
-    enum status status = ledger_client_act(act->operator->config.client, &act->op, &record);
+    enum status status =
+        ledger_client_act(act->operator->config.client, &act->op, &record, act->is_minor);
     if (status == STATUS_OK)
         return;
     act->op.status = status;
@@ -95,6 +95,22 @@ static void operator_set_end(struct operator_act *act, enum control_result resul
     va_end(args);
 }
 
+/* What is recorded of an act that was not done: with as much of the reason as there is room for. A
+ * reason that has something in it which a record must not have is left out. */
+static void operator_put_failure(struct operator_act *act)
+{
+    const char *result = act->result == CONTROL_REFUSED ? "refused" : "failed";
+    int room = (int)(sizeof(act->text) - strlen(act->name) - strlen(result) - sizeof(": : "));
+    int size = snprintf(act->text, sizeof(act->text), "%s: %s: %.*s", act->name, result, room,
+                        act->reason);
+
+    /* It may be cut within a character. */
+    for (int i = 1; i < 4 && !draw_is_text(text_of(act->text)); i++)
+        act->text[size - i] = '\0';
+    if (!draw_is_text(text_of(act->text)))
+        (void)snprintf(act->text, sizeof(act->text), "%s: %s", act->name, result);
+}
+
 /* Records what has become of it, and answers; the control socket logs it. */
 static void operator_finish(struct operator_act *act)
 {
@@ -103,9 +119,8 @@ static void operator_finish(struct operator_act *act)
     if (is_done)
         (void)snprintf(act->text, sizeof(act->text), "%s", act->name);
     else
-        (void)snprintf(act->text, sizeof(act->text), "%s: %s: %.*s", act->name,
-                       act->result == CONTROL_REFUSED ? "refused" : "failed",
-                       (int)(sizeof(act->text) - sizeof(act->name) - 16), act->reason);
+        operator_put_failure(act);
+    act->is_minor |= !is_done;
     if (!is_done && act->operator->refusals++ >= REFUSALS_MAX) {
         operator_end(act);
         return;
@@ -325,8 +340,10 @@ static void operator_reload(void *owner, struct control_request *request)
     struct operator_act *act = operator_begin(self, request, "reload");
     const struct movement movement = {.kind = MOVEMENT_RELOAD, .uid = request->uid};
 
-    if (act != NULL)
-        operator_move(self, act, &movement);
+    if (act == NULL)
+        return;
+    act->is_minor = true;
+    operator_move(self, act, &movement);
 }
 
 /* ------------------------------------------------------------------ begin and end */
