@@ -21,11 +21,12 @@
 #define REGION 4096
 #define GROUP 64
 #define NOW_S 1234567890
+#define SENT_MAX 1024
 
 struct test_peer {
     struct ledger_peer *peer; /* NULL: closed */
     char region[REGION];
-    struct message got[256]; /* what it was sent */
+    struct message got[SENT_MAX]; /* what it was sent */
     size_t count;
     size_t looked_at; /* of these, in next_outcome() */
     size_t fds;       /* descriptors that it was sent */
@@ -41,6 +42,8 @@ struct fixture {
     size_t tells_count;
     int exit_status; /* of fail; 0: not called */
     unsigned salts;
+    uint64_t now_s;
+    struct draw_terms terms; /* of the next start */
 };
 
 static void on_send(void *owner, void *context, const struct message *message, const int *fds,
@@ -50,7 +53,7 @@ static void on_send(void *owner, void *context, const struct message *message, c
 
     (void)owner;
     assert_non_null(peer->peer);
-    assert_true(peer->count < 256);
+    assert_true(peer->count < SENT_MAX);
     peer->got[peer->count++] = *message;
     for (size_t i = 0; i < count; i++)
         assert_int_equal(close(fds[i]), 0);
@@ -92,8 +95,7 @@ static void on_fill_random(void *owner, void *bytes, size_t size)
 
 static uint64_t on_now_s(void *owner)
 {
-    (void)owner;
-    return NOW_S;
+    return ((const struct fixture *)owner)->now_s;
 }
 
 static const struct ledger_core_events events = {
@@ -114,6 +116,7 @@ static enum status start_with(struct fixture *f, uint32_t agencies, uint32_t num
                                               .draw = &f->draw,
                                               .agencies = agencies,
                                               .winner_number = number,
+                                              .terms = f->terms,
                                               .group_operations = GROUP,
                                               .events = &events,
                                               .owner = f};
@@ -161,6 +164,7 @@ static int begin(void **state)
     assert_non_null(f);
     f->store = calloc(1, sizeof(*f->store));
     assert_non_null(f->store);
+    f->now_s = NOW_S;
     start(f);
     for (unsigned i = 0; i < PEERS; i++)
         open_peer(f, i);
@@ -1012,6 +1016,853 @@ static void test_random(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ draws that an operator runs */
+
+#define UID 1000
+#define DEADLINE (NOW_S + 100)
+
+static const struct draw_terms manual = {.mode = DRAW_MANUAL, .id = "first"};
+static const struct draw_terms sealed_terms = {
+    .mode = DRAW_MANUAL, .has_seal = true, .close_at_s = DEADLINE, .id = "first"};
+
+/* Another draw, with these terms. */
+static void begin_draw(struct fixture *f, const struct draw_terms *terms)
+{
+    stop(f);
+    memset(f->store, 0, offsetof(struct fake_store, records));
+    f->terms = *terms;
+    f->tells_count = 0;
+    f->salts = 0;
+    f->now_s = NOW_S;
+    start(f);
+    for (unsigned i = 0; i < PEERS; i++)
+        open_peer(f, i);
+}
+
+/* The ledger ends and comes again, with new links. */
+static void restart(struct fixture *f)
+{
+    stop(f);
+    f->tells_count = 0;
+    start(f);
+    for (unsigned i = 0; i < PEERS; i++)
+        open_peer(f, i);
+}
+
+static void close_by(struct fixture *f, unsigned peer, uint32_t uid, bool is_again)
+{
+    struct message message = {.kind = MESSAGE_CLOSE_DRAW};
+
+    message.close = (struct message_close){DRAW_BY_OPERATOR, uid, is_again};
+    hand_in(f, peer, &message);
+}
+
+static void open_files(struct fixture *f, unsigned peer, enum store_files files, uint32_t count)
+{
+    hand_in(f, peer, &(struct message){.kind = MESSAGE_OPEN_FILES, .files = {files, count}});
+}
+
+static void lose_files(struct fixture *f, unsigned peer, enum store_files files)
+{
+    hand_in(f, peer, &(struct message){.kind = MESSAGE_FILES_LOST, .files = {files, 0}});
+}
+
+/* A root of this byte. */
+static void seal(struct fixture *f, unsigned peer, uint8_t root, bool is_new)
+{
+    struct message message = {.kind = MESSAGE_SEAL};
+
+    message.seal = (struct message_seal){.time_s = NOW_S + 1, .is_new = is_new};
+    memset(message.seal.root, root, DRAW_ROOT_SIZE);
+    hand_in(f, peer, &message);
+}
+
+static void say(struct fixture *f, unsigned peer, const char *text, size_t size)
+{
+    struct message message;
+
+    for (size_t at = 0; at < size;) {
+        at += message_from_piece(text + at, size - at, &message);
+        hand_in(f, peer, &message);
+    }
+}
+
+static void draw_number(struct fixture *f, unsigned peer, uint32_t number, const char *source,
+                        bool is_new)
+{
+    const struct draw_drawn outcome = {
+        .time_s = NOW_S + 2, .winner_number = number, .winners = 1, .uid = UID};
+
+    say(f, peer, source, strlen(source));
+    hold_draw(f, peer, &outcome, is_new);
+}
+
+static void tell_result(struct fixture *f, unsigned peer, bool is_new)
+{
+    struct message message = {.kind = MESSAGE_RESULT};
+
+    message.is_new = is_new;
+    hand_in(f, peer, &message);
+}
+
+static void act(struct fixture *f, unsigned peer, const char *text,
+                const struct message_act *fields)
+{
+    struct message message = {.kind = MESSAGE_ACT};
+
+    message.act = *fields;
+    say(f, peer, text, strlen(text));
+    hand_in(f, peer, &message);
+}
+
+static void commit_and_expect(struct fixture *f, unsigned peer, enum status status)
+{
+    ledger_core_commit(f->core);
+    expect(f, peer, status, 0);
+}
+
+/* The last news that the peer was sent, with what comes before it; their number in *count. */
+static void all_news_of(const struct test_peer *peer, struct ledger_news *news, unsigned *count)
+{
+    struct message_pieces pieces = {0};
+    struct message_news_more more;
+
+    *count = 0;
+    for (size_t i = 0; i < peer->count; i++) {
+        const struct message *message = &peer->got[i];
+        assert_true(message_is_answer(message));
+        if (message->kind == MESSAGE_PIECE) {
+            assert_true(message_pieces_add(&pieces, &message->piece));
+            continue;
+        }
+        if (message->kind == MESSAGE_OUTCOME) {
+            assert_int_equal(pieces.size, 0); /* nothing comes between pieces and their news */
+            continue;
+        }
+        message_to_news(message, news);
+        assert_true(pieces.size == 0 || pieces.size == sizeof(more));
+        if (pieces.size > 0) {
+            memcpy(&more, pieces.bytes, sizeof(more));
+            assert_true(message_to_news_more(&more, news));
+        }
+        pieces.size = 0;
+        ++*count;
+    }
+}
+
+static struct ledger_news *news_now(struct fixture *f, unsigned peer)
+{
+    static struct ledger_news news;
+    unsigned count;
+
+    all_news_of(&f->peers[peer], &news, &count);
+    assert_true(count > 0);
+    return &news;
+}
+
+/* An operator closes a draw early, once; what came before it is in the draw, nothing after it. */
+static void test_operator_closes(void **state)
+{
+    struct fixture *f = *state;
+
+    close_by(f, 0, UID, false); /* of a draw that closes by itself */
+    commit_and_expect(f, 0, STATUS_INVALID);
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+
+    begin_draw(f, &manual);
+    append(f, 1, 1, 0, 2);
+    close_by(f, 0, UID, false);
+    close_by(f, 2, UID, false);
+    append(f, 1, 1, 2, 1);
+    append(f, 1, 1, 0, 2);
+    finish(f, 1, 1, 2);
+    finish(f, 1, 1, 3);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_OK, 2);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 2, STATUS_CLOSED, 0);
+    expect(f, 1, STATUS_CLOSED, 2);
+    expect(f, 1, STATUS_OK, 2);
+    expect(f, 1, STATUS_OK, 2);
+    expect(f, 1, STATUS_INCOMPLETE, 2);
+    assert_int_equal(f->draw.closed.by, DRAW_BY_OPERATOR);
+    assert_int_equal(f->draw.closed.uid, UID);
+    assert_int_equal(f->draw.closed.bets, 2);
+    assert_int_equal(f->draw.finished, 0);
+    close_by(f, 1, UID, false);
+    close_draw(f, 2);
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_CLOSED, 0);
+    expect(f, 2, STATUS_OK, 0); /* closed it is */
+    assert_int_equal(f->store->committed, 3);
+    assert_int_equal(f->salts, 1);
+}
+
+/* A closing that is handed in again after a lost link is not said to be somebody else's. */
+static void test_operator_closes_again(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &manual);
+    close_by(f, 0, UID, true); /* it was lost with the link */
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_int_equal(f->draw.closed.uid, UID);
+    restart(f);
+    close_by(f, 0, UID, true);
+    commit_and_expect(f, 0, STATUS_OK);
+    close_by(f, 0, UID + 1, true);
+    commit_and_expect(f, 0, STATUS_CLOSED);
+    close_by(f, 0, UID, false);
+    commit_and_expect(f, 0, STATUS_CLOSED);
+    begin_draw(f, &manual);
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        finish(f, 1, agency, 0);
+    close_draw(f, 1);
+    ledger_core_commit(f->core);
+    close_by(f, 0, 0, true); /* all had finished before, which was nobody's act */
+    commit_and_expect(f, 0, STATUS_CLOSED);
+}
+
+/* The closing time comes: bets before it are in the draw, none after it, also in the same group. */
+static void test_deadline(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(ledger_core_has_deadline(f->core));
+    begin_draw(f, &sealed_terms);
+    assert_true(ledger_core_has_deadline(f->core));
+    ledger_core_commit(f->core);
+    f->now_s = DEADLINE - 1;
+    ledger_core_tick(f->core);
+    assert_false(ledger_core_has_work(f->core));
+    append(f, 0, 1, 0, 2);
+    f->now_s = DEADLINE;
+    append(f, 0, 1, 2, 1);
+    close_by(f, 1, UID, false); /* too late */
+    finish(f, 0, 1, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 2);
+    expect(f, 0, STATUS_CLOSED, 2);
+    expect(f, 0, STATUS_OK, 2);
+    expect(f, 1, STATUS_CLOSED, 0);
+    assert_int_equal(f->draw.closed.by, DRAW_BY_DEADLINE);
+    assert_int_equal(f->draw.closed.uid, 0);
+    assert_int_equal(f->draw.closed.time_s, DEADLINE);
+    assert_int_equal(f->draw.closed.bets, 2);
+    assert_int_equal(f->draw.closed.extent, f->store->used_committed);
+    assert_false(ledger_core_has_deadline(f->core));
+    ledger_core_tick(f->core);
+    assert_false(ledger_core_has_work(f->core));
+    assert_int_equal(f->store->committed, 3);
+}
+
+/* The closing time comes while nobody does anything: everybody is told. */
+static void test_deadline_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    ledger_core_commit(f->core);
+    f->now_s = DEADLINE + 5;
+    ledger_core_tick(f->core);
+    ledger_core_tick(f->core);
+    assert_true(ledger_core_has_work(f->core));
+    ledger_core_idle(f->core); /* there is a group: not now */
+    assert_int_equal(f->store->idles, 0);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->draw.closed.time_s, DEADLINE + 5);
+    for (unsigned i = 0; i < PEERS; i++) {
+        assert_int_equal(news_now(f, i)->phase, DRAW_CLOSED);
+        assert_int_equal(news_now(f, i)->closed.by, DRAW_BY_DEADLINE);
+    }
+    ledger_core_idle(f->core);
+    assert_int_equal(f->store->idles, 1);
+}
+
+/* The closing time came while there was no ledger: it closes before it is ready. */
+static void test_deadline_at_start(void **state)
+{
+    struct fixture *f = *state;
+    struct errbuf err = {{0}};
+
+    begin_draw(f, &sealed_terms);
+    assert_int_equal(f->tells[0].phase, DRAW_OPEN);
+    append(f, 0, 1, 0, 2);
+    ledger_core_commit(f->core);
+    stop(f);
+    f->now_s = DEADLINE;
+    f->store->commit.status = STATUS_NOSPACE;
+    f->tells_count = 0;
+    assert_int_equal(start_with(f, AGENCIES, NUMBER, &err), STATUS_NOSPACE);
+    assert_true(err.text[0] != '\0');
+    f->store->append.status = STATUS_NOMEM;
+    err.text[0] = '\0';
+    assert_int_equal(start_with(f, AGENCIES, NUMBER, &err), STATUS_NOMEM);
+    assert_true(err.text[0] != '\0');
+    assert_int_equal(f->tells_count, 0);
+    restart(f);
+    assert_int_equal(f->tells[0].phase, DRAW_CLOSED);
+    assert_int_equal(f->draw.closed.bets, 2);
+    assert_int_equal(f->store->committed, 3);
+    ledger_core_commit(f->core);
+    assert_int_equal(news_now(f, 0)->phase, DRAW_CLOSED);
+    append(f, 0, 1, 2, 1);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_CLOSED, 2);
+    restart(f); /* it stays closed, once */
+    assert_int_equal(f->store->committed, 3);
+
+    /* A draw that begins when its time is over. */
+    stop(f);
+    memset(f->store, 0, offsetof(struct fake_store, records));
+    restart(f);
+    assert_int_equal(f->tells[0].phase, DRAW_CLOSED);
+    assert_int_equal(f->draw.closed.bets, 0);
+}
+
+/* A closing at its time that cannot be recorded fails what came with it, and comes again. */
+static void test_deadline_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    append(f, 0, 1, 0, 2);
+    f->now_s = DEADLINE;
+    append(f, 0, 1, 2, 1);
+    f->store->commit.status = STATUS_NOSPACE;
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_NOSPACE, 0);
+    expect(f, 0, STATUS_NOSPACE, 0);
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+    assert_true(ledger_core_has_deadline(f->core));
+    append(f, 0, 1, 0, 2); /* was in time once, but nobody was told so */
+    f->store->append.status = STATUS_NOMEM;
+    append(f, 0, 1, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_CLOSED, 0);
+    expect(f, 0, STATUS_CLOSED, 0);
+    f->store->append.status = STATUS_OK;
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+    assert_int_equal(f->draw.closed.bets, 0);
+
+    begin_draw(f, &sealed_terms);
+    f->now_s = DEADLINE;
+    f->store->append.status = STATUS_NOMEM;
+    append(f, 0, 1, 0, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_NOMEM, 0); /* nothing is taken while the closing cannot be */
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+    f->store->append.status = STATUS_NOMEM;
+    ledger_core_tick(f->core);
+    ledger_core_tick(f->core);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->draw.phase, DRAW_CLOSED);
+}
+
+/* The closing is one more record than a full group has operations. */
+static void test_deadline_in_full_group(void **state)
+{
+    const struct message_act fields = {.time_s = NOW_S, .uid = UID};
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    for (unsigned i = 0; i < GROUP - 1; i++)
+        append(f, 0, 1, i, 1);
+    f->now_s = DEADLINE;
+    act(f, 1, "next second", &fields);
+    assert_true(ledger_core_is_full(f->core));
+    ledger_core_commit(f->core);
+    assert_int_equal(f->store->committed, 1 + GROUP + 1);
+    assert_int_equal(f->draw.closed.bets, GROUP - 1);
+    commit_and_expect(f, 1, STATUS_OK);
+
+    begin_draw(f, &sealed_terms);
+    for (unsigned i = 0; i < GROUP; i++)
+        append(f, 0, 1, i, 1);
+    f->now_s = DEADLINE;
+    ledger_core_tick(f->core); /* no room: the group comes first */
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+    append(f, 0, 1, GROUP, 1);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i < GROUP; i++)
+        expect(f, 0, STATUS_OK, i < GROUP ? i + 1 : GROUP);
+    expect(f, 0, STATUS_CLOSED, GROUP);
+    assert_int_equal(f->draw.closed.bets, GROUP);
+}
+
+/* Peer 0 seals the closed draw. */
+static void close_and_seal(struct fixture *f)
+{
+    close_by(f, 0, UID, false);
+    commit_and_expect(f, 0, STATUS_OK);
+    open_files(f, 0, STORE_SEAL, 2);
+    commit_and_expect(f, 0, STATUS_OK);
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_OK);
+}
+
+/* When a draw may be sealed, by whom, and that its seal is the first one. */
+static void test_seal(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    open_files(f, 0, STORE_SEAL, 2);
+    seal(f, 0, 5, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0); /* it takes bets */
+    expect(f, 0, STATUS_INVALID, 0);
+    close_by(f, 0, UID, false);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_false(news_now(f, 2)->is_sealed);
+    seal(f, 0, 5, false); /* nothing is recorded */
+    seal(f, 0, 5, true);  /* no files */
+    open_files(f, 0, STORE_SEAL, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_STOPPED, 0);
+    expect(f, 0, STATUS_OK, 0);
+    seal(f, 1, 5, true); /* another one's files */
+    open_files(f, 1, STORE_WINNERS, 3);
+    seal(f, 1, 5, true); /* another kind of files */
+    ledger_core_commit(f->core);
+    expect(f, 1, STATUS_STOPPED, 0);
+    expect(f, 1, STATUS_OK, 0);
+    expect(f, 1, STATUS_STOPPED, 0);
+    assert_false(f->draw.is_sealed);
+    seal(f, 0, 5, true);
+    seal(f, 0, 5, true); /* not twice */
+    commit_and_expect(f, 0, STATUS_OK);
+    expect(f, 0, STATUS_STOPPED, 0);
+    assert_int_equal(f->store->publishes, 1);
+    const struct ledger_news *news = news_now(f, 2);
+    assert_true(news->is_sealed && news->has_seal);
+    assert_int_equal(news->sealed.root[31], 5);
+    assert_int_equal(news->sealed.time_s, NOW_S + 1);
+    assert_int_equal(news->phase, DRAW_CLOSED);
+    open_files(f, 0, STORE_SEAL, 2);
+    seal(f, 0, 6, false);
+    seal(f, 0, 6, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_CLOSED, 0); /* another root */
+    expect(f, 0, STATUS_CLOSED, 0);
+    assert_int_equal(f->store->publishes, 1);
+    assert_int_equal(f->draw.sealed.root[0], 5);
+    assert_true(news_now(f, 2)->has_seal);
+    assert_int_equal(f->store->committed, 3);
+
+    begin_draw(f, &manual); /* not to be sealed */
+    close_by(f, 0, UID, false);
+    open_files(f, 0, STORE_SEAL, 2);
+    ledger_core_commit(f->core);
+    seal(f, 0, 5, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    (void)next_outcome(&f->peers[0]);
+    expect(f, 0, STATUS_INVALID, 0);
+    assert_false(f->draw.is_sealed);
+}
+
+/* The seal's files are lost: nobody is told that they can be read until they were looked at, or
+ * made again with the root that is on record. */
+static void test_seal_lost(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    lose_files(f, 2, STORE_SEAL);
+    commit_and_expect(f, 2, STATUS_INVALID);
+    close_and_seal(f);
+    lose_files(f, 2, STORE_SEAL);
+    commit_and_expect(f, 2, STATUS_OK);
+    assert_true(news_now(f, 1)->is_sealed);
+    assert_false(news_now(f, 1)->has_seal);
+    seal(f, 0, 5, false);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->has_seal);
+    restart(f);
+    ledger_core_commit(f->core);
+    assert_true(news_now(f, 1)->is_sealed);
+    assert_false(news_now(f, 1)->has_seal);
+    open_files(f, 0, STORE_SEAL, 2);
+    commit_and_expect(f, 0, STATUS_OK);
+    f->store->publish.status = STATUS_IO;
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_IO);
+    assert_false(news_now(f, 1)->has_seal);
+    open_files(f, 0, STORE_SEAL, 2);
+    commit_and_expect(f, 0, STATUS_OK);
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->has_seal);
+    assert_int_equal(f->store->committed, 3); /* once on record */
+}
+
+/* A seal whose record cannot be written is none, though its files have their names. */
+static void test_seal_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    close_by(f, 0, UID, false);
+    open_files(f, 0, STORE_SEAL, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_OK, 0);
+    f->store->commit.status = STATUS_NOSPACE;
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_NOSPACE);
+    assert_false(f->draw.is_sealed);
+    assert_false(news_now(f, 1)->is_sealed || news_now(f, 1)->has_seal);
+    seal(f, 0, 5, false);
+    commit_and_expect(f, 0, STATUS_INVALID);
+    open_files(f, 0, STORE_SEAL, 2);
+    commit_and_expect(f, 0, STATUS_OK);
+    seal(f, 0, 6, true); /* another one may come: nobody has seen the first */
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_int_equal(f->draw.sealed.root[0], 6);
+}
+
+/* The number of a manual draw: after the seal, once, with its source. */
+static void test_operator_draws(void **state)
+{
+    char long_source[DRAW_TEXT_MAX + 2];
+    struct fixture *f = *state;
+
+    memset(long_source, 's', sizeof(long_source));
+    long_source[DRAW_TEXT_MAX + 1] = '\0';
+    begin_draw(f, &sealed_terms);
+    draw_number(f, 0, 11, "balls", true);
+    close_by(f, 0, UID, false);
+    open_files(f, 0, STORE_WINNERS, 3);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_OK, 0);
+    draw_number(f, 0, 11, "balls", true); /* without a seal */
+    commit_and_expect(f, 0, STATUS_INVALID);
+    assert_int_equal(f->store->publishes, 0);
+    open_files(f, 0, STORE_SEAL, 2);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_OK);
+    draw_number(f, 0, 10000, "balls", true);
+    draw_number(f, 0, 11, long_source, true);
+    draw_number(f, 0, 11, "ball\ns", true);
+    draw_number(f, 0, 11, "balls", false);
+    draw_number(f, 1, 11, "balls", true);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i < 4; i++)
+        expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 1, STATUS_STOPPED, 0);
+    assert_int_equal(f->store->publishes, 1);
+    long_source[DRAW_TEXT_MAX] = '\0';
+    draw_number(f, 0, 11, long_source, true);
+    draw_number(f, 0, 12, long_source, true);
+    draw_number(f, 0, 11, "", false); /* again, from somebody who does not know the source */
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_CLOSED, 0);
+    expect(f, 0, STATUS_OK, 0);
+    assert_int_equal(f->store->committed, 4);
+    restart(f);
+    ledger_core_commit(f->core);
+    const struct ledger_news *news = news_now(f, 1);
+    assert_int_equal(news->phase, DRAW_DRAWN);
+    assert_int_equal(news->winner_number, 0);
+    assert_int_equal(news->drawn.winner_number, 11);
+    assert_int_equal(news->drawn.uid, UID);
+    assert_int_equal(news->drawn.source.size, DRAW_TEXT_MAX);
+    assert_memory_equal(news->drawn.source.data, long_source, DRAW_TEXT_MAX);
+    assert_int_equal(f->draw.drawn.root[7], 5);
+    draw_number(f, 0, 11, long_source, false);
+    draw_number(f, 0, 12, long_source, false);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_CLOSED, 0);
+}
+
+/* A number that cannot be recorded is none, and another one may follow. */
+static void test_operator_draws_in_vain(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    close_and_seal(f);
+    for (unsigned i = 0; i < 2; i++) {
+        open_files(f, 0, STORE_WINNERS, 3);
+        commit_and_expect(f, 0, STATUS_OK);
+        f->store->commit.status = i == 0 ? STATUS_NOSPACE : STATUS_OK;
+        draw_number(f, 0, 11 + i, "balls", true);
+        commit_and_expect(f, 0, i == 0 ? STATUS_NOSPACE : STATUS_OK);
+        assert_int_equal(f->draw.phase, i == 0 ? DRAW_CLOSED : DRAW_DRAWN);
+        assert_int_equal(news_now(f, 1)->needs_result, i == 1);
+    }
+    assert_int_equal(f->draw.drawn.winner_number, 12);
+}
+
+/* In a sealed draw there are winners when result.txt is there, too; the supervisor is told then. */
+static void test_result(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_draw(f, &sealed_terms);
+    open_files(f, 0, STORE_RESULT, 1);
+    tell_result(f, 0, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_INVALID, 0);
+    close_and_seal(f);
+    open_files(f, 0, STORE_RESULT, 1); /* there is no number that it could be for */
+    open_files(f, 0, STORE_WINNERS, 3);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_OK, 0);
+    draw_number(f, 0, 11, "", true);
+    tell_result(f, 0, true);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_STOPPED, 0);
+    assert_true(news_now(f, 1)->needs_result);
+    assert_int_equal(f->tells_count, 1);
+    ledger_core_acknowledged(f->core); /* of what another ledger has told */
+    ledger_core_commit(f->core);
+    assert_false(news_now(f, 1)->has_winners);
+    open_files(f, 0, STORE_RESULT, 1);
+    commit_and_expect(f, 0, STATUS_OK);
+    tell_result(f, 0, true);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->has_winners);
+    assert_false(news_now(f, 1)->needs_result);
+    lose_files(f, 2, STORE_RESULT);
+    commit_and_expect(f, 2, STATUS_OK);
+    assert_true(news_now(f, 1)->needs_result);
+    assert_false(news_now(f, 1)->has_winners);
+    tell_result(f, 0, false);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->has_winners);
+    lose_files(f, 2, STORE_WINNERS); /* what was made of them is looked at, too */
+    commit_and_expect(f, 2, STATUS_OK);
+    assert_false(news_now(f, 1)->has_winners || news_now(f, 1)->needs_result);
+    draw_number(f, 0, 11, "", false);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->needs_result);
+    tell_result(f, 0, false);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_true(news_now(f, 1)->has_winners);
+    assert_true(news_now(f, 1)->has_seal);
+
+    begin_draw(f, &manual); /* without a seal there is no result.txt */
+    close_by(f, 0, UID, false);
+    open_files(f, 0, STORE_WINNERS, 3);
+    ledger_core_commit(f->core);
+    draw_number(f, 0, 11, "", true);
+    tell_result(f, 0, false);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->tells_count, 2);
+    ledger_core_acknowledged(f->core);
+    ledger_core_commit(f->core);
+    assert_true(news_now(f, 1)->has_winners);
+    assert_false(news_now(f, 1)->needs_result);
+}
+
+/* What operators do is recorded whatever the phase is, with its text; nothing else changes. */
+static void test_acts(void **state)
+{
+    const struct message_act fields = {.time_s = 77, .uid = UID};
+    char longest[DRAW_TEXT_MAX + 2];
+    struct fixture *f = *state;
+
+    memset(longest, 'x', sizeof(longest));
+    longest[DRAW_TEXT_MAX + 1] = '\0';
+    begin_draw(f, &manual);
+    act(f, 0, "close", &fields);
+    act(f, 0, "", &fields);
+    act(f, 0, "a\tb", &fields);
+    act(f, 0, longest, &fields);
+    longest[DRAW_TEXT_MAX] = '\0';
+    act(f, 0, longest, &fields);
+    act(f, 0, "close", &fields); /* the same again, in the same second */
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 0);
+    for (unsigned i = 0; i < 3; i++)
+        expect(f, 0, STATUS_INVALID, 0);
+    expect(f, 0, STATUS_OK, 0);
+    expect(f, 0, STATUS_OK, 0);
+    assert_int_equal(f->draw.acts_count, 3);
+    assert_int_equal(f->draw.acts[0]->time_s, 77);
+    assert_int_equal(f->draw.acts[0]->uid, UID);
+    assert_memory_equal(f->draw.acts[1]->text.data, longest, DRAW_TEXT_MAX);
+    assert_int_equal(f->draw.phase, DRAW_OPEN);
+    f->store->commit.status = STATUS_IO;
+    act(f, 0, "reload", &fields);
+    commit_and_expect(f, 0, STATUS_IO);
+    assert_int_equal(f->draw.acts_count, 3);
+    restart(f);
+    assert_int_equal(f->draw.acts_count, 3);
+    assert_int_equal(f->draw.acts[2]->text.size, 5);
+}
+
+/* Acts that are handed in again after a lost link are on record once, each of them. */
+static void test_acts_again(void **state)
+{
+    static const char *const texts[] = {"close", "reload", "draw 7: refused: it is open"};
+    struct message_act fields = {.time_s = 77, .uid = UID};
+    struct fixture *f = *state;
+
+    begin_draw(f, &manual);
+    for (unsigned i = 0; i < 2; i++)
+        act(f, 0, texts[i], &fields);
+    ledger_core_commit(f->core);
+    restart(f);
+    fields.is_again = 1;
+    for (unsigned i = 0; i < 3; i++)
+        act(f, 0, texts[i], &fields);
+    ledger_core_commit(f->core);
+    for (unsigned i = 0; i < 3; i++)
+        expect(f, 0, STATUS_OK, 0);
+    assert_int_equal(f->draw.acts_count, 3);
+    fields.uid++;
+    act(f, 0, texts[0], &fields);
+    fields.uid--;
+    fields.time_s++;
+    act(f, 0, texts[0], &fields);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->draw.acts_count, 5);
+}
+
+/* Many small acts leave room for those that matter. */
+static void test_acts_room(void **state)
+{
+    struct message_act fields = {.time_s = 77, .uid = UID, .is_minor = 1};
+    struct fixture *f = *state;
+    unsigned refused = 0;
+
+    begin_draw(f, &manual);
+    while (f->draw.acts_count < LEDGER_MINOR_ACTS_MAX) {
+        for (unsigned i = 0; i < GROUP; i++)
+            act(f, 0, "close: refused", &fields);
+        ledger_core_commit(f->core);
+        for (unsigned i = 0; i < GROUP; i++)
+            refused += next_outcome(&f->peers[0]).status == STATUS_NOSPACE;
+        close_peer(f, 0);
+        open_peer(f, 0); /* forgets what it was sent */
+    }
+    assert_int_equal(f->draw.acts_count, LEDGER_MINOR_ACTS_MAX);
+    assert_true(refused > 0 && refused < GROUP);
+    act(f, 0, "reload", &fields);
+    fields.is_minor = 0;
+    act(f, 0, "next second", &fields);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_NOSPACE, 0);
+    expect(f, 0, STATUS_OK, 0);
+}
+
+/* Pieces belong to the next request of their peer, and to no other. */
+static void test_pieces(void **state)
+{
+    const struct message_act fields = {.time_s = 77, .uid = UID};
+    struct message piece;
+    struct fixture *f = *state;
+    unsigned taken = 0;
+
+    begin_draw(f, &manual);
+    say(f, 0, "from ", 5);
+    act(f, 1, "another", &fields);
+    ask(f, 2, 1);
+    act(f, 0, "here", &fields);
+    say(f, 0, "lost", 4);
+    ask(f, 0, 1);
+    act(f, 0, "alone", &fields);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->draw.acts_count, 3);
+    assert_memory_equal(f->draw.acts[0]->text.data, "another", 7);
+    assert_int_equal(f->draw.acts[1]->text.size, 9);
+    assert_memory_equal(f->draw.acts[1]->text.data, "from here", 9);
+    assert_int_equal(f->draw.acts[2]->text.size, 5);
+
+    /* Without a request, and the peer closes. */
+    say(f, 0, "nothing", 7);
+    close_peer(f, 0);
+    assert_int_equal(f->peers[0].released, 1);
+    open_peer(f, 0);
+    ledger_core_commit(f->core);
+    act(f, 0, "new", &fields);
+    commit_and_expect(f, 0, STATUS_OK);
+    assert_int_equal(f->draw.acts[3]->text.size, 3);
+
+    /* With a request in the group. */
+    act(f, 0, "closes", &fields);
+    say(f, 0, "more", 4);
+    close_peer(f, 0);
+    assert_int_equal(f->peers[0].released, 0);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->peers[0].released, 1);
+    assert_int_equal(f->draw.acts_count, 5);
+
+    /* More than any request needs. */
+    (void)message_from_piece("0123456789012345678901234567890123456789", 40, &piece);
+    while (ledger_core_message(f->core, f->peers[1].peer, &piece))
+        assert_true(++taken < 100);
+    assert_true(taken * 40 >= DRAW_TEXT_MAX);
+    piece.piece.size = MESSAGE_PIECE_MAX + 1;
+    assert_false(ledger_core_message(f->core, f->peers[2].peer, &piece));
+    piece.piece.size = 0;
+    assert_false(ledger_core_message(f->core, f->peers[2].peer, &piece));
+}
+
+/* What everybody is told of a draw that somebody runs: all of it but what is secret, also to who
+ * comes later; and only when it changes. */
+static void test_news_of_a_run_draw(void **state)
+{
+    static const uint8_t zeros[DRAW_SALT_SIZE];
+    struct fixture *f = *state;
+    struct ledger_news news;
+    unsigned before;
+    unsigned count;
+
+    begin_draw(f, &sealed_terms);
+    ledger_core_commit(f->core);
+    all_news_of(&f->peers[1], &news, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(news.phase, DRAW_OPEN);
+    assert_memory_equal(&news.terms, &sealed_terms, sizeof(news.terms));
+    assert_int_equal(news.closed.time_s, 0);
+    append(f, 0, 1, 0, 2);
+    close_by(f, 0, UID, false);
+    ledger_core_commit(f->core);
+    all_news_of(&f->peers[1], &news, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(news.bets, 2);
+    assert_int_equal(news.closed.by, DRAW_BY_OPERATOR);
+    assert_int_equal(news.closed.uid, UID);
+    assert_int_equal(news.closed.time_s, NOW_S);
+    assert_int_equal(news.closed.bets, 2);
+    assert_int_equal(news.closed.extent, 0);
+    assert_memory_equal(news.closed.salt, zeros, sizeof(zeros));
+    assert_true(f->draw.closed.salt[0] != 0);
+    (void)next_outcome(&f->peers[0]);
+    (void)next_outcome(&f->peers[0]);
+    open_files(f, 0, STORE_SEAL, 2);
+    commit_and_expect(f, 0, STATUS_OK);
+    seal(f, 0, 5, true);
+    commit_and_expect(f, 0, STATUS_OK);
+    close_peer(f, 2);
+    open_peer(f, 2);
+    all_news_of(&f->peers[1], &news, &before);
+    ledger_core_commit(f->core);
+    all_news_of(&f->peers[1], &news, &count);
+    assert_int_equal(count, before); /* nothing new for who knows it */
+    all_news_of(&f->peers[2], &news, &count);
+    assert_int_equal(count, 1);
+    assert_true(news.has_seal && news.is_sealed);
+    assert_false(news.needs_result || news.has_winners);
+    assert_int_equal(news.sealed.root[0], 5);
+    assert_string_equal(news.terms.id, "first");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -1037,6 +1888,24 @@ int main(void)
         CASE(test_settings),
         CASE(test_random),
         CASE(test_trouble_is_logged_once),
+        CASE(test_operator_closes),
+        CASE(test_operator_closes_again),
+        CASE(test_deadline),
+        CASE(test_deadline_alone),
+        CASE(test_deadline_at_start),
+        CASE(test_deadline_fails),
+        CASE(test_deadline_in_full_group),
+        CASE(test_seal),
+        CASE(test_seal_lost),
+        CASE(test_seal_fails),
+        CASE(test_operator_draws),
+        CASE(test_operator_draws_in_vain),
+        CASE(test_result),
+        CASE(test_acts),
+        CASE(test_acts_again),
+        CASE(test_acts_room),
+        CASE(test_pieces),
+        CASE(test_news_of_a_run_draw),
     };
 
     log_set_level(LOG_CRITICAL);
