@@ -886,6 +886,203 @@ static void test_too_many_fds(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ what an operator has done */
+
+#define ORDERS 5
+#define TEXT "two balls of the drum, and what the notary has read out aloud: 7 and 5"
+
+/* Submits the operations of a run draw; their arguments need not outlive the calls. */
+static void submit_orders(struct fixture *f, struct call *calls)
+{
+    char text[] = TEXT;
+    struct draw_sealed sealed = {.time_s = 5};
+    struct draw_drawn drawn = {.winner_number = 75, .uid = 9, .source = {text, strlen(text)}};
+    struct draw_act act = {.time_s = 6, .uid = 9, .text = {text, 5}};
+
+    for (unsigned i = 0; i < ORDERS; i++)
+        prepare(f, &calls[i]);
+    memset(sealed.root, 0xab, sizeof(sealed.root));
+    ledger_client_close_draw(f->client, &calls[0].op, DRAW_BY_OPERATOR, 9);
+    assert_int_equal(ledger_client_seal(f->client, &calls[1].op, &sealed, true), STATUS_OK);
+    assert_int_equal(ledger_client_draw(f->client, &calls[2].op, &drawn, true), STATUS_OK);
+    assert_int_equal(ledger_client_act(f->client, &calls[3].op, &act, true), STATUS_OK);
+    assert_int_equal(ledger_client_result(f->client, &calls[4].op, false), STATUS_OK);
+    memset(text, 'x', sizeof(text));
+}
+
+/* Receives the pieces and the message of order `i`, up to `limit` messages. False: the limit came
+ * first. */
+static bool check_order(struct fixture *f, unsigned i, bool is_again, unsigned *limit)
+{
+    static const size_t sizes[ORDERS] = {0, 0, sizeof(TEXT) - 1, 5, 0};
+    struct message_pieces pieces = {0};
+    struct message message;
+
+    for (;;) {
+        if (*limit == 0)
+            return false;
+        --*limit;
+        message = receive(f);
+        assert_true(message_is_request(&message, 0));
+        if (message.kind != MESSAGE_PIECE)
+            break;
+        assert_true(message_pieces_add(&pieces, &message.piece));
+    }
+    assert_int_equal(pieces.size, sizes[i]);
+    assert_memory_equal(pieces.bytes, TEXT, sizes[i]);
+    switch (i) {
+    case 0:
+        assert_int_equal(message.kind, MESSAGE_CLOSE_DRAW);
+        assert_int_equal(message.close.by, DRAW_BY_OPERATOR);
+        assert_int_equal(message.close.uid, 9);
+        assert_int_equal(message.close.is_again, is_again);
+        break;
+    case 1:
+        assert_int_equal(message.kind, MESSAGE_SEAL);
+        assert_int_equal(message.seal.time_s, 5);
+        assert_int_equal(message.seal.root[31], 0xab);
+        assert_int_equal(message.seal.is_new, 1);
+        break;
+    case 2:
+        assert_int_equal(message.kind, MESSAGE_DRAW);
+        assert_int_equal(message.draw.winner_number, 75);
+        assert_int_equal(message.draw.uid, 9);
+        assert_int_equal(message.draw.is_new, 1);
+        break;
+    case 3:
+        assert_int_equal(message.kind, MESSAGE_ACT);
+        assert_int_equal(message.act.time_s, 6);
+        assert_int_equal(message.act.uid, 9);
+        assert_int_equal(message.act.is_again, is_again);
+        assert_int_equal(message.act.is_minor, 1);
+        break;
+    default:
+        assert_int_equal(message.kind, MESSAGE_RESULT);
+        assert_int_equal(message.is_new, 0);
+        break;
+    }
+    return true;
+}
+
+/* The link is lost after each message, also between the pieces of a text: the next one gets all
+ * that has no outcome, whole, and is told what it may know already. */
+static void test_orders_again(void **state)
+{
+    enum { MESSAGES = ORDERS + 2 + 1 }; /* with the pieces of both texts */
+    struct fixture *f = *state;
+    struct call calls[ORDERS];
+
+    start(f, NULL);
+    for (unsigned reads = 0; reads <= MESSAGES; reads++) {
+        unsigned limit = reads;
+        unsigned all = MESSAGES;
+        unsigned answered = 0;
+        done_count = 0;
+        greet(f, false);
+        submit_orders(f, calls);
+        for (unsigned i = 0; i < ORDERS && check_order(f, i, false, &limit); i++) {
+            if (i == 0)
+                answer(f, STATUS_OK, answered++);
+        }
+        assert_int_equal(limit, 0);
+        loop_until_count(&f->loop, &done_count, answered, "outcome of the closing");
+        hang_up(f);
+        greet(f, false);
+        for (unsigned i = answered; i < ORDERS; i++)
+            assert_true(check_order(f, i, true, &all));
+        for (unsigned i = answered; i < ORDERS; i++)
+            answer(f, STATUS_CLOSED, i);
+        loop_until_count(&f->loop, &done_count, ORDERS, "outcomes");
+        assert_int_equal(calls[0].op.status, answered > 0 ? STATUS_OK : STATUS_CLOSED);
+        assert_int_equal(calls[ORDERS - 1].op.status, STATUS_CLOSED);
+        assert_int_equal(ledger_backlog(f->ledger), 0);
+        hang_up(f);
+    }
+    submit_orders(f, calls); /* they end with the client, and leave nothing on the heap */
+    done_count = 0;
+    ledger_client_close(f->client);
+    f->client = NULL;
+    assert_int_equal(done_count, ORDERS);
+    assert_int_equal(calls[2].op.status, STATUS_STOPPED);
+}
+
+/* No memory for what is to be said: nothing was submitted. */
+static void test_orders_need_memory(void **state)
+{
+    const struct draw_act act = {.time_s = 6, .uid = 9, .text = {"close", 5}};
+    struct fixture *f = *state;
+    struct call call;
+
+    start(f, NULL);
+    prepare(f, &call);
+    alloc_fault_after(0);
+    assert_int_equal(ledger_client_act(f->client, &call.op, &act, false), STATUS_NOMEM);
+    assert_true(alloc_fault_end());
+    assert_int_equal(ledger_backlog(f->ledger), 0);
+}
+
+/* The news of a run draw, in pieces; a lost link leaves nothing of those that it had brought. */
+static void test_news_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_news news = {.phase = DRAW_DRAWN,
+                               .agencies = 4,
+                               .terms = {.mode = DRAW_MANUAL, .has_seal = true, .id = "second"},
+                               .is_sealed = true,
+                               .drawn = {.winner_number = 75, .uid = 9, .source = {"drum", 4}}};
+    struct message_news_more more;
+    struct message messages[20];
+    size_t count = 0;
+
+    message_from_news_more(&news, &more);
+    for (size_t at = 0; at < sizeof(more); count++)
+        at += message_from_piece((const char *)&more + at, sizeof(more) - at, &messages[count]);
+    message_from_news(&news, &messages[count++]);
+    start(f, NULL);
+    for (size_t cut = 0; cut < count; cut++) {
+        greet(f, false);
+        send_bytes(f, messages, cut * MESSAGE_SIZE);
+        for (unsigned i = 0; i < 3; i++)
+            loop_turn(&f->loop);
+        assert_int_equal(f->news, 0);
+        hang_up(f);
+    }
+    greet(f, false);
+    send_bytes(f, messages, count * MESSAGE_SIZE);
+    loop_until_count(&f->loop, &f->news, 1, "news");
+    const struct ledger_news *got = ledger_news(f->ledger);
+    assert_string_equal(got->terms.id, "second");
+    assert_true(got->is_sealed);
+    assert_int_equal(got->drawn.uid, 9);
+    assert_int_equal(got->drawn.source.size, 4);
+    assert_memory_equal(got->drawn.source.data, "drum", 4);
+    assert_ptr_equal(got->drawn.source.data, got->source);
+    news.phase = DRAW_OPEN; /* without more: of a draw that nobody runs */
+    message_from_news(&news, &messages[0]);
+    send_bytes(f, messages, MESSAGE_SIZE);
+    loop_until_count(&f->loop, &f->news, 2, "news");
+    assert_string_equal(got->terms.id, "");
+
+    /* Too few or too many pieces, or such that make no sense: the link is closed. */
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 2)
+            memset(&more.terms.id, 'x', sizeof(more.terms.id)); /* no end */
+        count = 0;
+        for (size_t at = 0; at < sizeof(more); count++)
+            at += message_from_piece((const char *)&more + at, sizeof(more) - at, &messages[count]);
+        if (i == 1)
+            messages[count++] = messages[0];
+        message_from_news(&news, &messages[count]);
+        send_bytes(f, messages + (i == 0), (count + (i != 0)) * MESSAGE_SIZE);
+        int old = f->raw;
+        loop_until(&f->loop, has_link, f, "next link");
+        assert_int_equal(close(old), 0);
+        struct receiving receiving = {.f = f};
+        loop_until(&f->loop, has_received, &receiving, "HELLO");
+        assert_int_equal(f->news, 2);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -905,6 +1102,9 @@ int main(void)
         CASE(test_write_fails),
         CASE(test_old_link_is_read_later),
         CASE(test_no_descriptors),
+        CASE(test_orders_again),
+        CASE(test_orders_need_memory),
+        CASE(test_news_in_pieces),
     };
 
     log_set_level(LOG_CRITICAL);
