@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AGENCIES 3
@@ -53,6 +54,7 @@ struct fixture {
     struct ledger_tells tells[16]; /* what the ledger has told */
     unsigned tells_count;
     struct client clients[2];
+    struct draw_terms terms; /* of the ledger's settings */
 };
 
 static enum status open_store(void *context, struct draw *draw, bool (*must_stop)(void),
@@ -84,6 +86,7 @@ static void start_ledger_with(struct fixture *f, uint32_t agencies, uint32_t num
                                          .control_fd = f->control[1],
                                          .agencies = agencies,
                                          .winner_number = number,
+                                         .terms = f->terms,
                                          .open_store = open_store,
                                          .context = f->shared};
     _exit(ledger_run(&config));
@@ -755,6 +758,46 @@ static void test_idle(void **state)
     assert_int_equal(f->shared->store.idles, 2);
 }
 
+/* The closing time comes while nobody does anything, and everybody is told; or while there is no
+ * ledger, and the next one is ready when the draw is closed. */
+static void test_deadline(void **state)
+{
+    struct fixture *f = *state;
+    struct call call;
+
+    for (unsigned round = 0; round < 2; round++) {
+        bool is_away = round == 1;
+        memset(&f->shared->store, 0, offsetof(struct fake_store, records));
+        f->terms = (struct draw_terms){.mode = DRAW_MANUAL,
+                                       .close_at_s = (uint64_t)time(NULL) + (is_away ? 2 : 1),
+                                       .id = "first"};
+        f->tells_count = 0;
+        f->clients[0].news = 0;
+        start_ledger(f);
+        struct ledger *ledger = start_client(f, 0);
+        wait_count(f, &f->clients[0].news, 1, "news");
+        if (ledger_news(ledger)->phase == DRAW_OPEN && is_away) {
+            assert_int_equal(stop_ledger(f, SIGKILL), 128 + SIGKILL);
+            while ((uint64_t)time(NULL) < f->terms.close_at_s)
+                loop_turn(&f->loop); /* the client tries to connect */
+            supervise(f);
+            f->tells_count = 0;
+            start_ledger(f);
+            wait_count(f, &f->tells_count, 1, "READY");
+            assert_int_equal(f->tells[0].phase, DRAW_CLOSED);
+        }
+        while (ledger_news(ledger)->phase != DRAW_CLOSED)
+            wait_count(f, &f->clients[0].news, f->clients[0].news + 1, "news of the closing");
+        assert_int_equal(ledger_news(ledger)->closed.by, DRAW_BY_DEADLINE);
+        assert_true(ledger_news(ledger)->closed.time_s >= f->terms.close_at_s);
+        assert_true(ledger_news(ledger)->closed.time_s <= f->terms.close_at_s + 60);
+        assert_int_equal(append(f, ledger, &call, 1, 0, 1), STATUS_CLOSED);
+        ledger_client_close(f->clients[0].client);
+        f->clients[0].client = NULL;
+        assert_int_equal(stop_ledger(f, SIGTERM), 0);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -764,6 +807,7 @@ int main(void)
         CASE(test_no_start),   CASE(test_no_loop),     CASE(test_uncertain),
         CASE(test_draw),       CASE(test_descriptors), CASE(test_kills),
         CASE(test_bad_peer),   CASE(test_idle),        CASE(test_bad_message_after_full_group),
+        CASE(test_deadline),
     };
 
     log_set_level(LOG_CRITICAL);
