@@ -41,9 +41,9 @@ static enum store_files coordinator_core_missing(const struct coordinator_core *
         return STORE_SEAL;
     if (news->phase == DRAW_CLOSED)
         return news->terms.mode == DRAW_AUTO || core->has_order ? STORE_WINNERS : STORE_FILES;
-    if (news->needs_result)
-        return STORE_RESULT;
-    return news->has_winners ? STORE_FILES : STORE_WINNERS;
+    if (news->has_winners)
+        return STORE_FILES;
+    return news->needs_result && !core->doubts_winners ? STORE_RESULT : STORE_WINNERS;
 }
 
 /* What the news calls for, while nothing is begun. */
@@ -57,9 +57,8 @@ static struct coordinator_decision coordinator_core_next(struct coordinator_core
         step = COORDINATOR_CLOSE;
     } else if (files != STORE_FILES) {
         core->files = files;
-        step = coordinator_core_is_recorded(news, files) && !core->has_lost[files]
-                   ? COORDINATOR_CHECK
-                   : COORDINATOR_MAKE;
+        core->was_recorded = coordinator_core_is_recorded(news, files);
+        step = core->was_recorded && !core->has_lost[files] ? COORDINATOR_CHECK : COORDINATOR_MAKE;
     }
     return coordinator_core_begin(core, step, COORDINATOR_NOTE_NONE);
 }
@@ -150,24 +149,36 @@ static struct coordinator_decision coordinator_core_await_news(struct coordinato
     return decision;
 }
 
+/* Pauses before the next try. An operator who waits for a number is not kept waiting: he gives it
+ * again himself. */
+static struct coordinator_decision coordinator_core_give_up(struct coordinator_core *core,
+                                                            const struct ledger_news *news,
+                                                            enum coordinator_note note)
+{
+    struct coordinator_decision decision = coordinator_core_pause(core, note);
+
+    if (!core->has_order || news->phase != DRAW_CLOSED)
+        return decision;
+    core->has_order = false;
+    decision.order = COORDINATOR_ORDER_FAILED;
+    return decision;
+}
+
 /* Something failed. What is on record is not said to have failed. After a lost link nothing has
- * failed: the news on the new one has come before. An operator gives his number again himself. */
+ * failed: the news on the new one has come before. */
 static struct coordinator_decision coordinator_core_fail(struct coordinator_core *core,
                                                          const struct ledger_news *news,
                                                          enum status status)
 {
-    struct coordinator_decision decision;
-    bool is_order = core->has_order && core->files == STORE_WINNERS && news->phase == DRAW_CLOSED;
-
     if (status == STATUS_STOPPED)
         return coordinator_core_next(core, news);
-    if (is_order)
-        core->has_order = false;
-    decision = coordinator_core_pause(core, coordinator_core_is_recorded(news, core->files)
-                                                ? COORDINATOR_NOTE_TROUBLE
-                                                : COORDINATOR_NOTE_FAILED);
-    decision.order = is_order ? COORDINATOR_ORDER_FAILED : COORDINATOR_ORDER_NONE;
-    return decision;
+    /* The note is made of them. */
+    if (core->files == STORE_RESULT && (status == STATUS_NOTFOUND || status == STATUS_DAMAGED))
+        core->doubts_winners = true;
+    return coordinator_core_give_up(core, news,
+                                    coordinator_core_is_recorded(news, core->files)
+                                        ? COORDINATOR_NOTE_TROUBLE
+                                        : COORDINATOR_NOTE_FAILED);
 }
 
 static struct coordinator_decision coordinator_core_closed(struct coordinator_core *core,
@@ -213,8 +224,11 @@ static struct coordinator_decision coordinator_core_made(struct coordinator_core
         return coordinator_core_fail(core, news, status);
     core->outcome = *outcome;
     if (coordinator_core_is_recorded(news, core->files)) {
+        if (!core->was_recorded && core->files == STORE_WINNERS &&
+            outcome->drawn.winner_number != news->drawn.winner_number)
+            return coordinator_core_next(core, news); /* an order that came too late */
         if (!coordinator_core_is_same(core->files, outcome, news))
-            return coordinator_core_pause(core, COORDINATOR_NOTE_DIFFERENT);
+            return coordinator_core_give_up(core, news, COORDINATOR_NOTE_DIFFERENT);
         core->outcome = coordinator_core_recorded(news);
     }
     return coordinator_core_begin(core, COORDINATOR_SUBMIT, COORDINATOR_NOTE_NONE);
@@ -251,9 +265,11 @@ static struct coordinator_decision coordinator_core_submitted(struct coordinator
     if (status != STATUS_OK)
         return coordinator_core_fail(core, news, status);
     core->has_lost[core->files] = false;
-    /* The note of a draw that was held just now does not exist yet. */
-    if (core->files == STORE_WINNERS)
-        core->has_lost[STORE_RESULT] = true;
+    if (core->files == STORE_WINNERS) {
+        core->doubts_winners = false;
+        /* The note of a draw that was held just now does not exist yet. */
+        core->has_lost[STORE_RESULT] |= !core->was_recorded;
+    }
     /* The news of it comes soon; if not, this begins again with what was recorded. Where other
      * files are still to be made, it calls for these. */
     if (news->terms.has_seal && core->files != STORE_RESULT)

@@ -15,7 +15,8 @@
  * | the winners are right, but no result | the same with result.txt                             |
  * | all can be read                      | nothing                                              |
  *
- * What fails is tried again after a pause; what the operator wants is not. A worker that cannot
+ * What fails is tried again after a pause; what the operator wants is not: whatever fails while he
+ * waits for a closed draw's number, he is told so and the number is forgotten. A worker that cannot
  * read files tells the ledger, and then the news says again that nobody can.
  */
 #ifndef LOTTERY_COORDINATOR_CORE_H
@@ -68,6 +69,8 @@ struct coordinator_core {
     enum coordinator_step busy; /* what is begun and has not ended; WAIT: nothing */
     enum store_files files;     /* MAKE, CHECK, SUBMIT, CONFIRM: of which kind */
     bool has_lost[STORE_FILES]; /* these files of what is on record have to be made again */
+    bool doubts_winners;        /* the result cannot be made of them: look at them first */
+    bool was_recorded;          /* MAKE: what the files are for, when it was begun */
     bool ends_pause;            /* the next news ends the pause */
     bool has_order;             /* the operator has given a number, and waits */
     struct draw_order order;
