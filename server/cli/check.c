@@ -29,14 +29,14 @@ static const char *check_time(uint64_t time_s, char out[RFC3339_SIZE])
 /* What only draws have that somebody runs: what they were opened with. */
 static void check_print_terms(const struct draw_terms *terms)
 {
-    char time[RFC3339_SIZE];
-
     if (terms->id[0] != '\0')
         (void)printf("id: %s\n", terms->id);
     (void)printf("mode: %s, %s\n", terms->mode == DRAW_MANUAL ? "manual" : "auto",
                  terms->has_seal ? "with a seal" : "without a seal");
-    if (terms->close_at_s > 0)
+    if (terms->close_at_s > 0) {
+        char time[RFC3339_SIZE];
         (void)printf("closing time: %s\n", check_time(terms->close_at_s, time));
+    }
 }
 
 static void check_print_closed(const struct draw_closed *closed)

@@ -257,23 +257,21 @@ static enum status apply_drawn(struct draw *draw, struct draw_drawn *drawn,
 /* Keeps a copy of it, with its text in the same block. */
 static enum status apply_act(struct draw *draw, const struct draw_act *act)
 {
-    struct draw_act **acts;
-    struct draw_act *copy;
-
     if (draw->phase == DRAW_NEW || act->text.size == 0 || !draw_is_text(act->text))
         return STATUS_INVALID;
     if (draw->acts_count == DRAW_ACTS_MAX)
         return STATUS_NOSPACE;
-    acts = realloc(draw->acts, (draw->acts_count + 1) * sizeof(*acts));
+    struct draw_act **acts =
+        realloc(draw->acts, (draw->acts_count + 1) * sizeof(struct draw_act *));
     if (acts == NULL)
         return STATUS_NOMEM;
     draw->acts = acts;
-    copy = malloc(sizeof(*copy) + act->text.size);
-    if (copy == NULL)
+    acts[draw->acts_count] = malloc(sizeof(*act) + act->text.size);
+    if (acts[draw->acts_count] == NULL)
         return STATUS_NOMEM;
+    struct draw_act *copy = acts[draw->acts_count++];
     *copy = *act;
     copy->text.data = memcpy(copy + 1, act->text.data, act->text.size);
-    acts[draw->acts_count++] = copy;
     return STATUS_OK;
 }
 
