@@ -171,18 +171,28 @@ static bool take_bet(struct reader *reader, struct bet *bet)
     return true;
 }
 
-/* Reads the checksum; it may be missing. An empty one is not encoded, so it is not expected here.
- */
-static bool take_checksum(struct reader *reader, struct bets_checksum *out)
+/* Reads what follows the bets: a checksum and the draw's id, both of which may be missing. An empty
+ * one is not encoded, so it is not expected here, and no id that a draw may have needs two bytes of
+ * length. Once in a message; inlined, it would cost registers for each bet. */
+static bool __attribute__((noinline))
+take_rest(const uint8_t *at, const uint8_t *end, struct new_bets *out)
 {
-    size_t size;
+    size_t left = (size_t)(end - at);
 
-    *out = (struct bets_checksum){0, false};
-    if (!take_key(reader, NEW_BETS_CHECKSUM))
+    out->checksum = (struct bets_checksum){0, false};
+    out->draw = (struct text){NULL, 0};
+    if (left >= NEW_BETS_CHECKSUM_SIZE && at[0] == NEW_BETS_CHECKSUM) {
+        if (at[1] != BETS_CHECKSUM_SIZE)
+            return false;
+        out->checksum = (struct bets_checksum){little_get32(at + 2), true};
+        at += NEW_BETS_CHECKSUM_SIZE;
+        left -= NEW_BETS_CHECKSUM_SIZE;
+    }
+    if (left == 0)
         return true;
-    if (!take_length(reader, &size) || size == 0 || !bets_checksum_read(reader->at, size, out))
+    if (left < 2 || at[0] != NEW_BETS_DRAW || at[1] == 0 || at[1] >= 0x80 || at[1] != left - 2)
         return false;
-    reader->at += size;
+    out->draw = (struct text){(const char *)at + 2, left - 2};
     return true;
 }
 
@@ -201,9 +211,5 @@ bool new_bets_decode(const uint8_t *body, size_t size, struct new_bets *out, str
             return false;
         out->count++;
     }
-    if (!take_checksum(&reader, &out->checksum))
-        return false;
-    out->draw.size = 0;
-    return reader.at == reader.end ||
-           (take_text(&reader, NEW_BETS_DRAW, &out->draw) && reader.at == reader.end);
+    return take_rest(reader.at, reader.end, out);
 }

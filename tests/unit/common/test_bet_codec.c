@@ -9,7 +9,7 @@
 
 #define MAX_BETS 20
 #define MESSAGE_CAPACITY 8192
-#define DRAW_SIZE 200 /* bytes of a draw's id; of those that are valid none is so long */
+#define DRAW_SIZE 127 /* bytes of a draw's id; of those that are valid none is so long */
 
 /* A bet and space for its texts, NUL-terminated for protobuf-c. */
 struct sample {
@@ -266,6 +266,8 @@ static void test_left_to_protobuf(void **state)
         CASE("bets after the checksum", "\x22\x04"
                                         "abcd"
                                         "\x1a\x00"),
+        CASE("a draw with two bytes of length", "\x2a\x81\x00"
+                                                "a"),
         CASE("half a draw", "\x2a\x02"
                             "a"),
         CASE("a draw twice", "\x2a\x01"
