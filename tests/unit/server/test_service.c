@@ -1388,6 +1388,40 @@ static void test_log_without_memory(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* The number of a draw that somebody runs comes with the first of the winners alone, and leaves
+ * less room for documents there; no frame is too long. */
+static void test_number_with_many_winners(void **state)
+{
+    static char source[DRAW_TEXT_MAX];
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    struct ledger_news *news = &f->fake.news;
+    bool more = true;
+
+    memset(source, 's', sizeof(source));
+    news->terms.mode = DRAW_MANUAL;
+    news->drawn.source = (struct text){source, sizeof(source)};
+    make_winners(1, 5000);
+    assert_true(send_finished(side, 1, 0));
+    end_op(f, STATUS_OK, 0, 0);
+    hold_draw(f);
+    for (unsigned i = 0; more; i++) {
+        struct frame frame = next_answer(side, LOTTERY__V1__OPCODE__OPCODE_WINNERS);
+        Lottery__V1__Winners *winners =
+            lottery__v1__winners__unpack(NULL, frame.body_size, frame.body);
+        assert_non_null(winners);
+        assert_int_equal(winners->drawn != NULL, i == 0);
+        if (i == 0) {
+            assert_int_equal(winners->drawn->number, 7574);
+            assert_int_equal(strlen(winners->drawn->source), sizeof(source));
+            assert_memory_equal(winners->drawn->source, source, sizeof(source));
+        }
+        more = winners->more;
+        lottery__v1__winners__free_unpacked(winners, NULL);
+    }
+    assert_true(side->count > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1403,6 +1437,7 @@ int main(void)
         CASE(test_spare_requests),
         CASE(test_agencies),
         CASE(test_malformed),
+        CASE(test_number_with_many_winners),
         CASE(test_too_long),
         CASE(test_no_frame),
         CASE(test_ledger_without_memory),
