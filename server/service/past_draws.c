@@ -51,8 +51,8 @@ static void past_draws_drop_oldest(struct past_draws *all)
 void past_draws_fini(struct past_draws *all)
 {
     ASSERT(list_is_empty(&all->used));
-    while (all->unused_count > 0)
-        past_draws_drop_oldest(all);
+    LIST_FOR_EACH (node, &all->unused)
+        past_draws_close(LIST_ITEM(node, struct past_draw, node));
 }
 
 static struct past_draw *past_draws_find(const struct list *list, const char *id)
