@@ -49,7 +49,9 @@ static void seal_send_of(struct session *session, const struct draw_seal *seal)
         hashes[i] = (ProtobufCBinaryData){sizeof(proof[i].bytes), proof[i].bytes};
     message.proof = hashes;
     message.note = (char *)(uintptr_t)draw_seal_note(seal);
-    size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_SEAL, &message.base, frame);
+    /* By `&message.base`, cppcheck would take its other fields for unused. */
+    size_t size =
+        wire_pack(LOTTERY__V1__OPCODE__OPCODE_SEAL, (const ProtobufCMessage *)&message, frame);
     ASSERT(size > 0); /* note and proof are short */
     session->events->send(session->owner, frame, size);
 }
