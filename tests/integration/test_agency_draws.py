@@ -106,7 +106,7 @@ class Names(DrawCase):
                 agency = self.start(draw=draw)
                 self.assertEqual(agency.wait(), 2, agency.output())
                 self.assertIn("environment: CLI_DRAW", agency.output())
-        for arguments, text in ((["--draw", "a/b"], 'command line: --draw: "a/b" is not the id'),
+        for arguments, text in ((["--draw", "a/b"], 'command line: --draw: "a/b" is not '),
                                 (["--draw", OTHER, "none.csv"], f"draw: {OTHER}")):
             result = subprocess.run([BIN / "lottery-agency", *arguments], cwd=self.folder, text=True,
                                     capture_output=True, timeout=30,
