@@ -52,17 +52,17 @@ enum status generation_create(const struct generation_config *config, struct gen
                               struct errbuf *err);
 
 /* Frees everything; none of the children runs. NULL is fine. */
-void generation_destroy(struct generation *generation);
+void generation_destroy(struct generation *self);
 
 /* The same for one that never ran: its folder is removed if it was made for it. */
-void generation_undo(struct generation *generation);
+void generation_undo(struct generation *self);
 
 /* In a process that was forked for another generation: closes what this one has open. */
-void generation_close_fds(struct generation *generation);
+void generation_close_fds(struct generation *self);
 
 /* Is its folder one in which its draw can begin: empty, or left by an attempt at the same draw that
  * ended before there was any bet? Otherwise INVALID, and *err says what to do. DAMAGED, IO, ... if
  * that cannot be said. Blocks for the disk. */
-enum status generation_check_new(const struct generation *generation, struct errbuf *err);
+enum status generation_check_new(const struct generation *self, struct errbuf *err);
 
 #endif

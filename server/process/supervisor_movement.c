@@ -163,11 +163,13 @@ static void movement_start_over(struct supervisor *self)
 {
     struct generation *generation = self->generation;
     struct supervisor_message message;
+    bool has_more;
 
     ledger_child_forgive(&generation->ledger);
     if (self->is_lottery) {
-        while (coordinator_child_hear(&generation->coordinator, &message))
-            continue;
+        do
+            has_more = coordinator_child_hear(&generation->coordinator, &message);
+        while (has_more);
         coordinator_child_forget(&generation->coordinator);
     }
     children_start_over(&generation->roles.all);

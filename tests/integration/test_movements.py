@@ -290,6 +290,7 @@ class Reloading(MovementCase):
         self.configure(1, LOGGING_LEVEL="DEBUG", SERVER_WORKERS=3)
         self.reload(server)
         server.wait_line("start_process", "success", process="worker", index=2)
+        server.wait_line("accept_connections", "in_progress", count=2 + 3)
         self.configure(1, LOGGING_LEVEL="INFO", SERVER_WORKERS=1)
         count = len(server.lines("start_process"))
         self.reload(server)
