@@ -27,8 +27,9 @@
 struct operator_act {
     struct ledger_op op; /* first: of what it asks of the ledger */
     struct operator* operator;
-    struct control_request *request;
-    enum control_result result; /* how it will be answered, once it is recorded */
+    struct control_request *request; /* NULL: nobody waits for an answer */
+    uint32_t uid;                    /* whose act it is */
+    enum control_result result;      /* how it will be answered, once it is recorded */
     char reason[CONTROL_TEXT_MAX + 1];
     char name[DRAW_TEXT_MAX / 2]; /* "close", "next 2026-11-25" */
     char text[DRAW_TEXT_MAX + 1]; /* what is recorded */
@@ -50,7 +51,8 @@ static struct operator_act *operator_act_of(struct ledger_op *op)
 /* Answers, and ends the act. */
 static void operator_end(struct operator_act *act)
 {
-    control_end(act->request, act->result, act->reason);
+    if (act->request != NULL)
+        control_end(act->request, act->result, act->reason);
     free(act);
 }
 
@@ -67,9 +69,8 @@ static void operator_on_recorded(struct ledger_op *op)
 /* Records the text; op's done() follows, also when that cannot be begun. */
 static void operator_record(struct operator_act *act, ledger_done_cb done)
 {
-    const struct draw_act record = {.time_s = (uint64_t)clock_wall_s(),
-                                    .uid = act->request->uid,
-                                    .text = text_of(act->text)};
+    const struct draw_act record = {
+        .time_s = (uint64_t)clock_wall_s(), .uid = act->uid, .text = text_of(act->text)};
 
     act->op = (struct ledger_op){.done = done};
     enum status status =
@@ -151,6 +152,7 @@ static struct operator_act *operator_begin(struct operator* self, struct control
     }
     act->operator= self;
     act->request = request;
+    act->uid = request->uid;
     va_start(args, format);
     (void)vsnprintf(act->name, sizeof(act->name), format, args);
     va_end(args);
@@ -287,6 +289,31 @@ static void operator_on_refused(void *owner, const char *reason)
     operator_refuse(act, reason);
 }
 
+/* A movement that nobody here has asked for, or that failed after it was recorded: a record of it
+ * is all that remains to do. */
+static void operator_on_moved(void *owner, const struct movement *movement, const char *reason)
+{
+    struct operator* self = owner;
+    const bool is_next = movement->kind == MOVEMENT_NEXT;
+
+    if (reason != NULL && self->refusals++ >= REFUSALS_MAX)
+        return;
+    struct operator_act *act = calloc(1, sizeof(*act));
+    if (act == NULL)
+        return; /* it is in the log */
+    act->operator= self;
+    act->uid = movement->uid;
+    act->is_minor = reason != NULL;
+    (void)snprintf(act->name, sizeof(act->name), "%s%s", is_next ? "next " : "reload",
+                   is_next ? movement->id : "");
+    (void)snprintf(act->text, sizeof(act->text), "%s", act->name);
+    if (reason != NULL) {
+        operator_set_end(act, CONTROL_FAILED, "%s", reason);
+        operator_put_failure(act);
+    }
+    operator_record(act, operator_on_recorded);
+}
+
 static void operator_move(struct operator* self, struct operator_act *act,
                           const struct movement *movement)
 {
@@ -386,6 +413,7 @@ enum status operator_start(struct operator* self, const struct operator_config *
                                                 .fd = config->supervisor_fd,
                                                 .on_prepared = operator_on_prepared,
                                                 .on_refused = operator_on_refused,
+                                                .on_moved = operator_on_moved,
                                                 .owner = self};
 
     *self = (struct operator){.config = *config};

@@ -262,6 +262,23 @@ class Reloading(MovementCase):
         self.assertEqual(server.children(), children)
         self.assertEqual(server.stop(), 0)
 
+    def test_acts(self):
+        """What a signal has asked for is on record, be it done or not."""
+        server = self.start(agencies=1)
+        server.wait_ready()
+        self.reload(server)
+        server.wait_line("accept_connections", "in_progress", count=2 + 2)
+        self.configure(0)
+        self.reload(server, "fail")
+        # what is asked of the coordinator after it is done after it
+        subprocess.run([BIN / "lottery-ctl", "--data-dir", self.data, "close"], check=False,
+                       capture_output=True, env=environment_with({}), timeout=60)
+        self.assertEqual(server.stop(), 0)
+        acts = [line for line in self.check(self.data).stdout.splitlines() if "reload" in line]
+        self.assertEqual(len(acts), 2, acts)
+        self.assertTrue(acts[0].endswith("reload"), acts)
+        self.assertIn("reload: failed: LOTTERY_AGENCIES is 0", acts[1])
+
     def test_to_the_whole_group(self):
         """As a terminal sends it: no child ends of it."""
         server = self.start(agencies=1, launcher=["setsid"])
