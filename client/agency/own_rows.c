@@ -10,7 +10,6 @@ enum status text_hash_init(struct text_hash *self)
 {
     self->count = 0;
     self->size = 0;
-    self->is_broken = false;
     return sha256_init(&self->hash);
 }
 
@@ -21,27 +20,24 @@ void text_hash_fini(struct text_hash *self)
 
 static void text_hash_flush(struct text_hash *self)
 {
-    if (!self->is_broken)
-        sha256_update(&self->hash, self->buffer, self->size);
+    sha256_update(&self->hash, self->buffer, self->size);
     self->size = 0;
-}
-
-void text_hash_restart(struct text_hash *self)
-{
-    self->count = 0;
-    self->size = 0;
-    self->is_broken = sha256_restart(&self->hash) != STATUS_OK;
 }
 
 struct text_digest text_hash_end(struct text_hash *self)
 {
-    struct text_digest digest = {.is_broken = self->is_broken, .count = self->count};
+    struct text_digest digest = {.count = self->count};
 
     text_hash_flush(self);
-    if (!digest.is_broken)
-        sha256_final(&self->hash, digest.bytes);
-    text_hash_restart(self);
+    sha256_final(&self->hash, digest.bytes);
     return digest;
+}
+
+enum status text_hash_restart(struct text_hash *self)
+{
+    self->count = 0;
+    self->size = 0;
+    return sha256_restart(&self->hash);
 }
 
 /* Returns where the next text of at most `size` bytes goes. */
@@ -88,20 +84,22 @@ void own_rows_leave(struct own_rows *self)
     self->is_there = false;
 }
 
-void own_rows_begin_lines(struct own_rows *self, uint64_t rows)
+enum status own_rows_begin_lines(struct own_rows *self, uint64_t rows)
 {
-    text_hash_restart(&self->hash);
     self->rows = rows;
     self->row = 0;
     self->is_there = false;
     self->is_for_winners = false;
+    return text_hash_restart(&self->hash);
 }
 
-void own_rows_begin_winners(struct own_rows *self, uint64_t rows, uint32_t number)
+enum status own_rows_begin_winners(struct own_rows *self, uint64_t rows, uint32_t number)
 {
-    own_rows_begin_lines(self, rows);
+    enum status status = own_rows_begin_lines(self, rows);
+
     self->is_for_winners = true;
     self->number = number;
+    return status;
 }
 
 static void own_rows_take(struct own_rows *self, const struct bet *bet)
@@ -145,10 +143,6 @@ enum status own_rows_step(struct own_rows *self, struct bets_file *file, bool *o
     if (status == STATUS_OK && self->row == self->rows) {
         *out_done = true;
         *out = text_hash_end(&self->hash);
-        if (out->is_broken) {
-            errbuf_set(err, "%s", status_text(STATUS_NOMEM));
-            status = STATUS_NOMEM;
-        }
     }
     return status;
 }

@@ -21,13 +21,11 @@ struct text_hash {
     struct sha256 hash; /* of what is not in the buffer any more */
     uint64_t count;     /* texts */
     size_t size;        /* bytes in the buffer */
-    bool is_broken;     /* there was no memory to begin again */
     char buffer[OWN_ROWS_BUFFER];
 };
 
 /* What came out. */
 struct text_digest {
-    bool is_broken; /* there was no memory: the rest means nothing */
     uint64_t count; /* texts */
     uint8_t bytes[SHA256_SIZE];
 };
@@ -38,13 +36,13 @@ enum status text_hash_init(struct text_hash *self);
 /* Frees it; a zeroed one is fine. */
 void text_hash_fini(struct text_hash *self);
 
-/* Begins again. */
-void text_hash_restart(struct text_hash *self);
+/* Begins again without texts. NOMEM: it has to be tried again before texts are added. */
+enum status text_hash_restart(struct text_hash *self);
 
 /* Adds a document, and an end to it: of a draw's winner. */
 void text_hash_add_document(struct text_hash *self, struct text document);
 
-/* Returns the digest, and begins again. */
+/* Returns the digest. Then only text_hash_restart() and text_hash_fini() may be called. */
 struct text_digest text_hash_end(struct text_hash *self);
 
 /* A walk through the first `rows` rows of a checked file. */
@@ -64,11 +62,11 @@ enum status own_rows_init(struct own_rows *self, uint32_t agency);
 /* Frees it; a zeroed one is fine. */
 void own_rows_fini(struct own_rows *self);
 
-/* Begins to hash all rows, as lines of bets.csv. */
-void own_rows_begin_lines(struct own_rows *self, uint64_t rows);
+/* Begins to hash all rows, as lines of bets.csv. NOMEM, also of the next one. */
+enum status own_rows_begin_lines(struct own_rows *self, uint64_t rows);
 
 /* Begins to hash the documents of those rows that have won with `number`. */
-void own_rows_begin_winners(struct own_rows *self, uint64_t rows, uint32_t number);
+enum status own_rows_begin_winners(struct own_rows *self, uint64_t rows, uint32_t number);
 
 /* Goes on by a few thousand rows at most; sets *out_done, and *out if it is. Fails as
  * bets_file_peek() does, and if there are fewer rows. Blocks on the file. */

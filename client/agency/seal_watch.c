@@ -99,22 +99,33 @@ static void seal_watch_walk(struct seal_watch *watch, enum seal_watch_stage stag
     (void)uv_idle_start(&watch->idle, seal_watch_on_idle);
 }
 
+/* Checks nothing from now on; the winners may still come. */
+static void seal_watch_give_up(struct seal_watch *watch, enum status status)
+{
+    (void)uv_idle_stop(&watch->idle);
+    watch->has_given_up = true;
+    seal_watch_fail(watch, "seal", status_text(status));
+}
+
 void seal_watch_begin(struct seal_watch *watch, uint64_t rows)
 {
-    if (!watch->is_wanted)
+    if (!watch->is_wanted || watch->has_given_up)
         return;
     watch->are_winners_there = false;
     watch->drawn.size = 0;
-    text_hash_restart(&watch->winners);
+    enum status status = text_hash_restart(&watch->winners);
     if (watch->stage == SEAL_WATCH_OFF || watch->rows.rows != rows) {
         watch->seal.size = 0;
         watch->is_good = false;
-        own_rows_begin_lines(&watch->rows, rows);
+        if (status == STATUS_OK)
+            status = own_rows_begin_lines(&watch->rows, rows);
         seal_watch_walk(watch, SEAL_WATCH_HASHING);
     } else if (watch->stage == SEAL_WATCH_HASHING) {
         own_rows_leave(&watch->rows);
         seal_watch_walk(watch, SEAL_WATCH_HASHING);
     }
+    if (status != STATUS_OK)
+        seal_watch_give_up(watch, status);
 }
 
 void seal_watch_pause(struct seal_watch *watch)
@@ -244,10 +255,6 @@ static void seal_watch_check_winners(struct seal_watch *watch, const struct text
             LOG_UINT("cant_ganadores", own->count));
         return;
     }
-    if (watch->told.is_broken) {
-        seal_watch_fail(watch, "result", status_text(STATUS_NOMEM));
-        return;
-    }
     (void)snprintf(reason, sizeof(reason),
                    "the winners are not this agency's bets with number %" PRIu32
                    ": the file has %" PRIu64 " of them, and %" PRIu64 " winners have come",
@@ -267,8 +274,10 @@ static void seal_watch_check_result(struct seal_watch *watch)
                         "the draw is sealed, and its winners came without its "
                         "number");
     } else if (seal_watch_check_note(watch, drawn)) {
-        own_rows_begin_winners(&watch->rows, watch->rows.rows, drawn->number);
-        seal_watch_walk(watch, SEAL_WATCH_COUNTING);
+        if (own_rows_begin_winners(&watch->rows, watch->rows.rows, drawn->number) == STATUS_OK)
+            seal_watch_walk(watch, SEAL_WATCH_COUNTING);
+        else
+            seal_watch_fail(watch, "result", status_text(STATUS_NOMEM));
     }
     lottery__v1__drawn__free_unpacked(drawn, NULL);
 }
@@ -321,8 +330,8 @@ static void seal_watch_on_idle(uv_idle_t *idle)
 
 bool seal_watch_take_seal(struct seal_watch *watch, const Lottery__V1__Seal *seal)
 {
-    if (!watch->is_wanted)
-        return false;
+    if (!watch->is_wanted || watch->has_given_up)
+        return watch->is_wanted;
     if (watch->seal.size > 0) {
         if (!kept_message_is(&watch->seal, &seal->base))
             seal_watch_fail(watch, "seal", "the central has sent another seal before");
@@ -336,7 +345,7 @@ bool seal_watch_take_seal(struct seal_watch *watch, const Lottery__V1__Seal *sea
 
 void seal_watch_take_winners(struct seal_watch *watch, const Lottery__V1__Winners *winners)
 {
-    if (!watch->is_wanted)
+    if (!watch->is_wanted || watch->has_given_up)
         return;
     if (winners->drawn != NULL && watch->drawn.size == 0)
         (void)kept_message_set(&watch->drawn, &winners->drawn->base);
@@ -351,5 +360,5 @@ void seal_watch_take_winners(struct seal_watch *watch, const Lottery__V1__Winner
 
 bool seal_watch_is_busy(const struct seal_watch *watch)
 {
-    return watch->is_wanted && watch->stage != SEAL_WATCH_DONE;
+    return watch->is_wanted && !watch->has_given_up && watch->stage != SEAL_WATCH_DONE;
 }

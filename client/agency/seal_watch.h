@@ -44,6 +44,7 @@ struct seal_watch {
     enum seal_watch_stage stage;
     bool is_wanted;         /* the settings ask for a seal */
     bool has_failed;        /* something is wrong, and the log says what */
+    bool has_given_up;      /* there was no memory: nothing is checked any more */
     bool is_good;           /* there is a seal, and it is right */
     bool has_key;           /* the settings have the public key */
     bool are_winners_there; /* all of them have come */

@@ -19,7 +19,7 @@ class Check(Case):
 
     def files(self):
         return {path.name: (path.read_bytes(), path.stat().st_mtime_ns)
-                for path in self.data.iterdir()}
+                for path in self.data.iterdir() if path.is_file()}
 
     def check(self):
         """The same, for a folder that nobody else uses: it must stay as it was."""
