@@ -1,6 +1,7 @@
 /* Makes result.txt, the signed note that ties number and winners of a draw to its seal. There is
  * nothing to scan: the bets are in winners.csv already.
  */
+#include "crc32c.h"
 #include "scan_work.h"
 #include "seal_files.h"
 #include "seal_note.h"
@@ -22,23 +23,28 @@ static enum status scan_note_prepare(struct scan_work *work, unsigned scanners, 
     return scan_work_map(work, 0, err);
 }
 
+/* Hashes winners.csv. DAMAGED: it is not the file that is on record. */
 static enum status scan_note_hash(const struct file_ops *ops, int fd, char *piece,
-                                  struct sha256 *hash)
+                                  const struct draw_drawn *drawn, struct sha256 *hash)
 {
     enum status status = STATUS_OK;
     size_t got = PIECE_SIZE;
+    uint64_t at = 0;
+    uint32_t crc = 0;
 
-    for (uint64_t at = 0; status == STATUS_OK && got == PIECE_SIZE; at += got) {
+    for (; status == STATUS_OK && got == PIECE_SIZE; at += got) {
         status = file_read(ops, fd, piece, PIECE_SIZE, at, &got);
-        if (status == STATUS_OK)
-            sha256_update(hash, piece, got);
+        if (status != STATUS_OK)
+            return status;
+        sha256_update(hash, piece, got);
+        crc = crc32c(crc, piece, got);
     }
-    return status;
+    return at == drawn->winners_size && crc == drawn->winners_crc ? STATUS_OK : STATUS_DAMAGED;
 }
 
-/* The SHA-256 of winners.csv. */
-static enum status scan_note_digest(const struct data_dir *data_dir, uint8_t out[SHA256_SIZE],
-                                    struct errbuf *err)
+/* The SHA-256 of winners.csv, which is what is on record. */
+static enum status scan_note_digest(const struct data_dir *data_dir, const struct draw_drawn *drawn,
+                                    uint8_t out[SHA256_SIZE], struct errbuf *err)
 {
     struct sha256 hash = {0};
     char *piece;
@@ -51,7 +57,7 @@ static enum status scan_note_digest(const struct data_dir *data_dir, uint8_t out
     piece = malloc(PIECE_SIZE);
     status = piece != NULL ? sha256_init(&hash) : STATUS_NOMEM;
     if (status == STATUS_OK)
-        status = scan_note_hash(data_dir->ops, fd, piece, &hash);
+        status = scan_note_hash(data_dir->ops, fd, piece, drawn, &hash);
     if (status == STATUS_OK)
         sha256_final(&hash, out);
     sha256_fini(&hash);
@@ -72,7 +78,7 @@ static enum status scan_note_text(const struct scan_work *work, char out[RESULT_
 
     memcpy(note.id, news->terms.id, sizeof(note.id));
     memcpy(note.root.bytes, news->sealed.root, sizeof(note.root.bytes));
-    enum status status = scan_note_digest(work->data_dir, note.winners_digest, err);
+    enum status status = scan_note_digest(work->data_dir, &news->drawn, note.winners_digest, err);
     if (status == STATUS_OK)
         *size = result_note_put(&note, out);
     return status;
@@ -110,7 +116,8 @@ static void scan_note_check(const struct scan_work *work)
 
     result->status = scan_note_text(work, text, &size, &result->err);
     if (result->status == STATUS_OK)
-        result->status = sealed_note_check(work->data_dir, RESULT_NAME, text, size, &result->err);
+        result->status = sealed_note_check(work->data_dir, RESULT_NAME, work->order.key_dir_fd,
+                                           work->order.key_path, text, size, &result->err);
 }
 
 const struct scan_kind scan_note = {

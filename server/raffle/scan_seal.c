@@ -211,7 +211,8 @@ static void scan_seal_check(const struct scan_work *work)
     if (result->status == STATUS_OK) {
         const struct merkle_hash root = merkle_root(&tree);
         size_t size = scan_seal_text(&work->order.news.terms, work->draw.agencies, &root, text);
-        result->status = sealed_note_check(work->data_dir, SEAL_NAME, text, size, &result->err);
+        result->status = sealed_note_check(work->data_dir, SEAL_NAME, work->order.key_dir_fd,
+                                           work->order.key_path, text, size, &result->err);
     }
     merkle_fini(&tree);
 }

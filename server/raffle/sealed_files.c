@@ -58,8 +58,26 @@ enum status sealed_note_sign(int key_dir_fd, const char *key_path, const char *t
     return status == STATUS_OK ? STATUS_OK : file_fail(err, "signing the note", status);
 }
 
-enum status sealed_note_check(const struct data_dir *data_dir, const char *name, const char *text,
-                              size_t size, struct errbuf *err)
+/* Is the signature right, if it is this key's? */
+static enum status sealed_note_verify(int key_dir_fd, const char *key_path,
+                                      const struct signed_note *note, struct errbuf *reason)
+{
+    struct seal_key *key = NULL;
+    struct errbuf ignored;
+    enum status status;
+
+    if (seal_key_load(key_dir_fd, key_path, &key, &ignored) != STATUS_OK)
+        return STATUS_OK; /* who needs the key to sign says so */
+    status = signed_note_verify(note, seal_key_public(key), reason);
+    seal_key_destroy(key);
+    if (status == STATUS_NOTFOUND)
+        return STATUS_OK;
+    return status == STATUS_MISMATCH ? STATUS_DAMAGED : status;
+}
+
+enum status sealed_note_check(const struct data_dir *data_dir, const char *name, int key_dir_fd,
+                              const char *key_path, const char *text, size_t size,
+                              struct errbuf *err)
 {
     struct buffer bytes = {0};
     struct signed_note note;
@@ -74,6 +92,10 @@ enum status sealed_note_check(const struct data_dir *data_dir, const char *name,
                (note.text.size != size || memcmp(note.text.data, text, size) != 0)) {
         errbuf_set(err, "%s: does not say what is on record", name);
         status = STATUS_DAMAGED;
+    } else if (status == STATUS_OK) {
+        status = sealed_note_verify(key_dir_fd, key_path, &note, &reason);
+        if (status != STATUS_OK)
+            errbuf_set(err, "%s: %s", name, reason.text);
     }
     buffer_fini(&bytes);
     return status;

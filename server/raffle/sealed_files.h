@@ -24,8 +24,11 @@ enum status sealed_file_read(const struct data_dir *data_dir, const char *name, 
 enum status sealed_note_sign(int key_dir_fd, const char *key_path, const char *text, size_t size,
                              struct buffer *out, struct errbuf *err);
 
-/* Is the file a note with this text, whoever has signed it? NOTFOUND, DAMAGED, IO, NOMEM. */
-enum status sealed_note_check(const struct data_dir *data_dir, const char *name, const char *text,
-                              size_t size, struct errbuf *err);
+/* Is the file a note with this text? If the key, where it is as for sealed_note_sign(), has signed
+ * it, the signature is looked at, too; another one's stays as it is, as nobody here could make it
+ * again. NOTFOUND, DAMAGED, IO, NOMEM. */
+enum status sealed_note_check(const struct data_dir *data_dir, const char *name, int key_dir_fd,
+                              const char *key_path, const char *text, size_t size,
+                              struct errbuf *err);
 
 #endif
