@@ -82,11 +82,6 @@ void ledger_core_destroy(struct ledger_core *core)
     free(core);
 }
 
-bool ledger_core_has_deadline(const struct ledger_core *core)
-{
-    return core->config.draw->terms.close_at_s > 0 && core->config.draw->phase == DRAW_OPEN;
-}
-
 void ledger_core_tick(struct ledger_core *core)
 {
     /* A failure is tried again, at the latest at the next tick. */

@@ -104,6 +104,11 @@ static enum status core_close(struct ledger_core *core, enum draw_closed_by by, 
     return outcome.status;
 }
 
+bool ledger_core_has_deadline(const struct ledger_core *core)
+{
+    return core->config.draw->terms.close_at_s > 0 && core->config.draw->phase == DRAW_OPEN;
+}
+
 enum status core_close_if_due(struct ledger_core *core)
 {
     const struct draw *draw = core->config.draw;

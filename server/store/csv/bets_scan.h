@@ -1,5 +1,5 @@
-/* bets_scan.h - reads bets.csv of a closed draw and verifies it on the way: for the winning bets, or
- * for all lines.
+/* bets_scan.h - reads bets.csv of a closed draw, for the winning bets or for all lines, and
+ * verifies it on the way.
  *
  * Used by processes other than the ledger; they only read.
  */
@@ -19,8 +19,8 @@ struct bets_scan {
     unsigned parts;
     /* Takes a winner, in the order of the bets. Another status than OK ends the scan with it. */
     enum status (*on_winner)(void *owner, const struct winner *winner);
-    /* Or takes whole lines, many at a time. DAMAGED, with the place of the line in *bad_at, ends the
-     * scan. NULL: on_winner is there. */
+    /* Or takes whole lines, many at a time. DAMAGED, with the place of the line in *bad_at, ends
+     * the scan. NULL: on_winner is there. */
     enum status (*on_lines)(void *owner, const char *text, size_t size, size_t *bad_at);
     void *owner;           /* handed to both */
     unsigned verify_part;  /* which part of the chunks is verified, as somebody else verifies the */

@@ -29,24 +29,6 @@ void journal_get_closed(const uint8_t *body, struct draw_closed *out)
     memcpy(out->salt, body + 32, DRAW_SALT_SIZE);
 }
 
-void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
-{
-    little_put64(body, drawn->time_s);
-    little_put32(body + 8, drawn->winner_number);
-    little_put32(body + 12, drawn->winners_crc);
-    little_put64(body + 16, drawn->winners);
-    little_put64(body + 24, drawn->winners_size);
-}
-
-void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
-{
-    *out = (struct draw_drawn){.time_s = little_get64(body),
-                               .winner_number = little_get32(body + 8),
-                               .winners_crc = little_get32(body + 12),
-                               .winners = little_get64(body + 16),
-                               .winners_size = little_get64(body + 24)};
-}
-
 /* In the short form, where there are two; 0: there is none. */
 static size_t journal_body_size(unsigned type)
 {

@@ -93,6 +93,24 @@ enum { DRAWN_UID = BODY_DRAWN, DRAWN_SOURCE_SIZE = DRAWN_UID + 4, DRAWN_ROOT = D
 
 _Static_assert(DRAWN_ROOT + DRAW_ROOT_SIZE == BODY_DRAWN_LONG, "then comes the source");
 
+void journal_put_drawn(uint8_t *body, const struct draw_drawn *drawn)
+{
+    little_put64(body, drawn->time_s);
+    little_put32(body + 8, drawn->winner_number);
+    little_put32(body + 12, drawn->winners_crc);
+    little_put64(body + 16, drawn->winners);
+    little_put64(body + 24, drawn->winners_size);
+}
+
+void journal_get_drawn(const uint8_t *body, struct draw_drawn *out)
+{
+    *out = (struct draw_drawn){.time_s = little_get64(body),
+                               .winner_number = little_get32(body + 8),
+                               .winners_crc = little_get32(body + 12),
+                               .winners = little_get64(body + 16),
+                               .winners_size = little_get64(body + 24)};
+}
+
 static void put_drawn(uint8_t *body, const struct draw_drawn *drawn)
 {
     journal_put_drawn(body, drawn);

@@ -1813,7 +1813,7 @@ static void test_pieces(void **state)
     assert_false(ledger_core_message(f->core, f->peers[2].peer, &piece));
 }
 
-/* What everybody is told of a draw that somebody runs: all of it but what is secret, also to who
+/* What everybody hears about a draw that somebody runs: all but what is secret, also for who
  * comes later; and only when it changes. */
 static void test_news_of_a_run_draw(void **state)
 {
