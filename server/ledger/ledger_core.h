@@ -20,8 +20,7 @@
 
 #define LEDGER_GROUP_OPERATIONS 65536                 /* in a commit group, at most */
 #define LEDGER_GROUP_BYTES ((size_t)16 * 1024 * 1024) /* of bets, from which on it is full */
-#define LEDGER_MINOR_ACTS_MAX (DRAW_ACTS_MAX - 1000)  /* acts from which on only others have room  \
-                                                       */
+#define LEDGER_MINOR_ACTS_MAX (DRAW_ACTS_MAX - 1000)  /* from which on only others have room */
 
 struct ledger_core;
 struct ledger_peer;
