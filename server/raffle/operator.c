@@ -34,6 +34,7 @@ struct operator_act {
     char name[DRAW_TEXT_MAX / 2]; /* "close", "next 2026-11-25" */
     char text[DRAW_TEXT_MAX + 1]; /* what is recorded */
     bool is_minor;                /* it leaves room for other acts */
+    bool is_in_record;            /* a movement that the ledger records */
 };
 
 static const struct ledger_news *operator_news(const struct operator* self)
@@ -60,7 +61,7 @@ static void operator_on_recorded(struct ledger_op *op)
 {
     struct operator_act *act = operator_act_of(op);
 
-    if (op->status != STATUS_OK)
+    if (op->status != STATUS_OK && op->status != STATUS_STOPPED)
         LOG(ERROR, "operador", FAIL, LOG_TEXT("accion", act->text),
             LOG_TEXT("reason", status_text(op->status)));
     operator_end(act);
@@ -122,7 +123,8 @@ static void operator_finish(struct operator_act *act)
     else
         operator_put_failure(act);
     act->is_minor |= !is_done;
-    if (!is_done && act->operator->refusals++ >= REFUSALS_MAX) {
+    /* A server that stops has nothing to record any more. */
+    if (!act->operator->is_linked ||(!is_done && act->operator->refusals++ >= REFUSALS_MAX)) {
         operator_end(act);
         return;
     }
@@ -249,16 +251,22 @@ static void operator_on_movement_recorded(struct ledger_op *op)
     struct operator* self = act->operator;
 
     self->moving = NULL;
-    enum status status = op->status;
-    if (status == STATUS_OK)
-        status = self->is_linked ? supervisor_link_commit(&self->link) : STATUS_STOPPED;
-    if (status != STATUS_OK) {
+    if (op->status != STATUS_OK) {
         if (self->is_linked)
             supervisor_link_cancel(&self->link);
-        operator_set_end(act, CONTROL_FAILED, "%s",
-                         status == STATUS_IO ? "the supervisor cannot be reached"
-                                             : status_text(status));
+        operator_set_end(act, CONTROL_FAILED, "it cannot be recorded: %s", status_text(op->status));
         operator_end(act);
+        return;
+    }
+    if (act->result == CONTROL_REFUSED) { /* meanwhile; the next record says so */
+        operator_finish(act);
+        return;
+    }
+    if (!self->is_linked || supervisor_link_commit(&self->link) != STATUS_OK) {
+        if (self->is_linked)
+            supervisor_link_cancel(&self->link);
+        operator_set_end(act, CONTROL_FAILED, "the supervisor cannot be reached");
+        operator_finish(act);
         return;
     }
     operator_set_end(act, CONTROL_MOVING, "%s", "");
@@ -273,6 +281,7 @@ static void operator_on_prepared(void *owner)
     if (act == NULL)
         return;
     (void)snprintf(act->text, sizeof(act->text), "%s", act->name);
+    act->is_in_record = true;
     operator_record(act, operator_on_movement_recorded);
 }
 
@@ -283,6 +292,10 @@ static void operator_on_refused(void *owner, const char *reason)
 
     if (act == NULL) { /* after the commit: it was answered already */
         LOG(ERROR, "operador", FAIL, LOG_TEXT("reason", reason));
+        return;
+    }
+    if (act->is_in_record) { /* that comes first */
+        operator_set_end(act, CONTROL_REFUSED, "%s", reason);
         return;
     }
     self->moving = NULL;
