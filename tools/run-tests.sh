@@ -20,6 +20,6 @@ build release
 build asan
 status=0
 rm -f build-asan/Testing/Temporary/LastTest.log
-ctest --test-dir build-asan --output-on-failure "$@" || status=$?
+ctest --test-dir build-asan --output-on-failure -j"$(nproc)" "$@" || status=$?
 /usr/bin/python3 -B tools/list-skipped.py build-asan
 exit $status
