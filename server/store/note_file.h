@@ -1,6 +1,6 @@
 /* note_file.h - reads the files with signed notes, to send them as they are. */
-#ifndef LOTTERY_NOTE_FILE_H
-#define LOTTERY_NOTE_FILE_H
+#ifndef LOTTERY_STORE_NOTE_FILE_H
+#define LOTTERY_STORE_NOTE_FILE_H
 
 #include "errbuf.h"
 #include "file_ops.h"

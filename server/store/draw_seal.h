@@ -3,8 +3,8 @@
  * docs/protocol.md has what a seal is. Nothing here needs the key: the note was signed when the
  * draw was sealed, and whoever gets it checks that.
  */
-#ifndef LOTTERY_DRAW_SEAL_H
-#define LOTTERY_DRAW_SEAL_H
+#ifndef LOTTERY_STORE_DRAW_SEAL_H
+#define LOTTERY_STORE_DRAW_SEAL_H
 
 #include "errbuf.h"
 #include "file_ops.h"
