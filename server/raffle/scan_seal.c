@@ -10,10 +10,62 @@
 #include "seal_note.h"
 #include "sealed_files.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(SEAL_SALT_SIZE == DRAW_SALT_SIZE, "the salt of the closing");
 _Static_assert(SHA256_SIZE == DRAW_ROOT_SIZE, "a root is a hash");
+
+/* Which scanner hashes which agency; after the digests. */
+static uint8_t *scan_seal_parts(const struct scan_work *work)
+{
+    struct agency_digest *digests = scan_work_shared(work);
+
+    return (uint8_t *)(digests + work->draw.agencies + 1);
+}
+
+/* An agency, and how many bets it has. */
+struct seal_load {
+    uint64_t bets;
+    uint32_t agency;
+};
+
+static int seal_load_compare(const void *a, const void *b)
+{
+    const struct seal_load *left = a;
+    const struct seal_load *right = b;
+
+    return left->bets < right->bets ? 1 : left->bets > right->bets ? -1 : 0;
+}
+
+/* Gives each agency, the largest first, to the scanner that has the fewest bets. An agency is
+ * hashed by one scanner, so nothing can be faster than the largest. */
+static enum status scan_seal_share(const struct scan_work *work, struct errbuf *err)
+{
+    uint32_t agencies = work->draw.agencies;
+    struct seal_load *loads = calloc((size_t)agencies + 1, sizeof(*loads));
+    uint8_t *part_of = scan_seal_parts(work);
+    uint64_t bets[SCAN_PARTS_MAX] = {0};
+
+    if (loads == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
+        return STATUS_NOMEM;
+    }
+    for (uint32_t i = 0; i < agencies; i++)
+        loads[i] = (struct seal_load){draw_received(&work->draw, i + 1), i + 1};
+    qsort(loads, agencies, sizeof(*loads), seal_load_compare);
+    for (uint32_t i = 0; i < agencies; i++) {
+        unsigned least = 0;
+        for (unsigned part = 1; part < work->parts; part++) {
+            if (bets[part] < bets[least])
+                least = part;
+        }
+        part_of[loads[i].agency] = (uint8_t)least;
+        bets[least] += loads[i].bets;
+    }
+    free(loads);
+    return STATUS_OK;
+}
 
 static enum status scan_seal_prepare(struct scan_work *work, unsigned scanners, struct errbuf *err)
 {
@@ -25,7 +77,8 @@ static enum status scan_seal_prepare(struct scan_work *work, unsigned scanners, 
     work->parts = agencies < scanners ? agencies : scanners;
     if (work->parts == 0)
         work->parts = 1; /* there may be bytes to verify all the same */
-    return scan_work_map(work, ((size_t)agencies + 1) * sizeof(struct agency_digest), err);
+    status = scan_work_map(work, ((size_t)agencies + 1) * (sizeof(struct agency_digest) + 1), err);
+    return status == STATUS_OK ? scan_seal_share(work, err) : status;
 }
 
 static void scan_seal_scan(const struct scan_work *work, unsigned part)
@@ -37,6 +90,7 @@ static void scan_seal_scan(const struct scan_work *work, unsigned part)
         .agencies = work->draw.agencies,
         .part = part,
         .parts = work->parts,
+        .part_of = scan_seal_parts(work),
         .out = scan_work_shared(work),
     };
 

@@ -2,12 +2,15 @@
 
 #include "assertion.h"
 #include "bets_scan.h"
+#include "lines.h"
 #include "text.h"
+#include "word.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PREFIX_MAX 11 /* bytes of an agency's id in decimal, and of the comma */
+#define BLOCK_SIZE LINES_BLOCK_SIZE
 
 struct digests {
     const struct bets_digest *config;
@@ -16,7 +19,10 @@ struct digests {
 
 static bool is_of_part(const struct bets_digest *config, uint32_t agency)
 {
-    return agency % config->parts == config->part;
+    unsigned part =
+        config->part_of != NULL ? config->part_of[agency] : (unsigned)(agency % config->parts);
+
+    return part == config->part;
 }
 
 /* Reads the agency's id that begins a line of `size` bytes. Returns the size of the id with its
@@ -36,16 +42,38 @@ static size_t read_agency(const struct bets_digest *config, const char *line, si
     return at + 1;
 }
 
+/* The lines from `text` on that begin with the same `prefix` bytes as the first, while no line feed
+ * is as near to `end` as a block: returns where the first line begins that is another's, or that
+ * was not looked at; and counts those before it. */
+static const char *run_fast(const char *text, const char *end, size_t prefix, uint64_t *lines)
+{
+    const uint64_t mask = UINT64_MAX >> 8 * (WORD_SIZE - prefix);
+    const uint64_t first = word_load(text) & mask;
+    const char *line = text;
+
+    for (const char *at = text; end - at > 2 * BLOCK_SIZE; at += BLOCK_SIZE) {
+        for (uint64_t ends = lines_find_ends(at); ends != 0; ends &= ends - 1) {
+            line = at + __builtin_ctzll(ends) + 1;
+            ++*lines;
+            if ((word_load(line) & mask) != first)
+                return line;
+        }
+    }
+    return line;
+}
+
 /* The lines from `text` on that begin with the same `prefix` bytes as the first: returns their end,
  * and counts them. */
 static const char *run_end(const char *text, const char *end, size_t prefix, uint64_t *lines)
 {
     const char *at = text;
 
-    do {
+    if (prefix <= WORD_SIZE && end - text > 2 * BLOCK_SIZE)
+        at = run_fast(text, end, prefix, lines);
+    while ((size_t)(end - at) >= prefix && memcmp(at, text, prefix) == 0) {
         at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
         ++*lines;
-    } while ((size_t)(end - at) >= prefix && memcmp(at, text, prefix) == 0);
+    }
     return at;
 }
 

@@ -23,8 +23,10 @@ struct bets_digest {
     const struct data_dir *data_dir;  /* borrowed */
     const struct bets_extent *extent; /* borrowed; size = closed.extent */
     uint32_t agencies;                /* N */
-    unsigned part;                    /* from 0: agencies with this remainder modulo `parts` */
+    unsigned part;                    /* from 0 */
     unsigned parts;
+    const uint8_t *part_of; /* borrowed; [0..agencies]: which part an agency belongs to; NULL: its
+                               id modulo `parts` */
     struct agency_digest *out; /* borrowed; [0..agencies], of which those of the part are set */
 };
 

@@ -1,44 +1,18 @@
 #include "bets_numbers.h"
 
 #include "bets_csv.h"
+#include "lines.h"
 #include "word.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#define BLOCK_SIZE LINES_BLOCK_SIZE
 
-#define BLOCK_SIZE 64 /* bytes examined together */
-
-/* Bit i is set when byte i of 16 is a line feed. */
-static inline uint64_t bets_numbers_find_ends_in_16(const char *bytes)
-{
-#ifdef __SSE2__
-    __m128i found =
-        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)bytes), _mm_set1_epi8('\n'));
-    return (uint32_t)_mm_movemask_epi8(found);
-#else
-    uint64_t ends = 0;
-    for (unsigned i = 0; i < 16; i++)
-        ends |= (uint64_t)(bytes[i] == '\n') << i;
-    return ends;
-#endif
-}
-
-/* The same for a block. */
-static inline uint64_t bets_numbers_find_ends(const char *block)
-{
-    return bets_numbers_find_ends_in_16(block) | bets_numbers_find_ends_in_16(block + 16) << 16 |
-           bets_numbers_find_ends_in_16(block + 32) << 32 |
-           bets_numbers_find_ends_in_16(block + 48) << 48;
-}
-
-/* The same for the end of a text that is shorter than a block. */
+/* As lines_find_ends(), for the end of a text that is shorter than a block. */
 static uint64_t bets_numbers_find_ends_in_rest(const char *rest, size_t size)
 {
     char block[BLOCK_SIZE] = {0};
 
     memcpy(block, rest, size);
-    return bets_numbers_find_ends(block);
+    return lines_find_ends(block);
 }
 
 #define BYTES_1_TO_4 UINT64_C(0x000000ffffffff00)
@@ -111,7 +85,7 @@ size_t bets_numbers_read(const char *text, size_t size, struct bets_number out[B
 
     for (size_t at = 0; at < size && count <= BETS_NUMBERS - BLOCK_SIZE; at += BLOCK_SIZE) {
         uint64_t ends = size - at >= BLOCK_SIZE
-                            ? bets_numbers_find_ends(text + at)
+                            ? lines_find_ends(text + at)
                             : bets_numbers_find_ends_in_rest(text + at, size - at);
         count += bets_numbers_put_ends(ends, at, out + count);
     }
