@@ -3,6 +3,7 @@
  */
 #include "bets_digest.h"
 #include "clock.h"
+#include "draw_seal.h"
 #include "merkle.h"
 #include "scan_work.h"
 #include "seal_files.h"
@@ -212,63 +213,20 @@ static enum status scan_seal_take(struct scan_work *work, struct errbuf *err)
     return STATUS_OK;
 }
 
-/* Plants the tree of the lines that are in the file. */
-static enum status scan_seal_replant(const struct buffer *lines, struct merkle *tree)
-{
-    const char *at = lines->data;
-    const char *end = at + lines->size;
-    enum status status = STATUS_OK;
-
-    while (at < end && status == STATUS_OK) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (newline == NULL)
-            return STATUS_DAMAGED;
-        status = merkle_add(tree, (struct text){at, (size_t)(newline - at)});
-        at = newline + 1;
-    }
-    return status == STATUS_OK ? merkle_finish(tree) : status;
-}
-
-/* Has the tree of the leaves in the directory the root that is on record? */
-static enum status scan_seal_check_leaves(const struct scan_work *work, struct merkle *tree,
-                                          struct errbuf *err)
-{
-    uint32_t agencies = work->draw.agencies;
-    struct buffer lines = {0};
-
-    enum status status =
-        sealed_file_read(work->data_dir, SEAL_LEAVES_NAME,
-                         ((size_t)agencies + 1) * (SEAL_LEAF_MAX + 1), &lines, err);
-    if (status == STATUS_OK) {
-        status = lines.size > 0 ? scan_seal_replant(&lines, tree) : STATUS_DAMAGED;
-        if (status == STATUS_OK &&
-            (tree->leaves != (size_t)agencies + 1 ||
-             memcmp(merkle_root(tree).bytes, work->outcome.sealed.root, DRAW_ROOT_SIZE) != 0))
-            status = STATUS_DAMAGED;
-        if (status != STATUS_OK)
-            (void)file_fail(err, SEAL_LEAVES_NAME, status);
-    }
-    buffer_fini(&lines);
-    return status;
-}
-
+/* As the workers read it before they send it. */
 static void scan_seal_check(const struct scan_work *work)
 {
+    const struct draw_seal_facts facts = {work->order.news.terms.id, work->draw.agencies,
+                                          work->outcome.sealed.root};
     struct scan_result *result = scan_work_result(work, 0);
-    char text[SEAL_NOTE_MAX];
-    struct merkle tree;
+    struct draw_seal *seal = NULL;
 
-    result->status = merkle_init(&tree);
-    if (result->status != STATUS_OK)
-        return;
-    result->status = scan_seal_check_leaves(work, &tree, &result->err);
-    if (result->status == STATUS_OK) {
-        const struct merkle_hash root = merkle_root(&tree);
-        size_t size = scan_seal_text(&work->order.news.terms, work->draw.agencies, &root, text);
-        result->status = sealed_note_check(work->data_dir, SEAL_NAME, work->order.key_dir_fd,
-                                           work->order.key_path, text, size, &result->err);
-    }
-    merkle_fini(&tree);
+    result->status =
+        draw_seal_open(work->data_dir->ops, work->data_dir->fd, &facts, &seal, &result->err);
+    if (result->status == STATUS_OK)
+        result->status = sealed_note_verify(work->order.key_dir_fd, work->order.key_path, SEAL_NAME,
+                                            draw_seal_note(seal), &result->err);
+    draw_seal_close(seal);
 }
 
 const struct scan_kind scan_seal = {

@@ -14,19 +14,19 @@
 enum status sealed_file_write(const struct file_ops *ops, int fd, const struct buffer *bytes,
                               const char *name, struct errbuf *err);
 
-/* Appends a whole file of the directory, of at most `size_max` bytes, to `out`. NOTFOUND, DAMAGED:
- * it is larger; IO, NOMEM; *err says why. */
-enum status sealed_file_read(const struct data_dir *data_dir, const char *name, size_t size_max,
-                             struct buffer *out, struct errbuf *err);
-
 /* Appends the text, signed by the key in a file, see seal_key_load(), as a note. Statuses of that.
  */
 enum status sealed_note_sign(int key_dir_fd, const char *key_path, const char *text, size_t size,
                              struct buffer *out, struct errbuf *err);
 
-/* Is the file a note with this text? If the key, where it is as for sealed_note_sign(), has signed
- * it, the signature is looked at, too; another one's stays as it is, as nobody here could make it
- * again. NOTFOUND, DAMAGED, IO, NOMEM. */
+/* Is `bytes`, a string from the file `name`, a note, and if the key, where it is as for
+ * sealed_note_sign(), has signed it, is the signature right? Another one's stays as it is, as
+ * nobody here could make it again. DAMAGED, NOMEM; *err says why. */
+enum status sealed_note_verify(int key_dir_fd, const char *key_path, const char *name,
+                               const char *bytes, struct errbuf *err);
+
+/* Is the file such a note, with this text, and one that note_file_read() reads, so that it can be
+ * sent? NOTFOUND, DAMAGED, IO, NOMEM; *err says why. */
 enum status sealed_note_check(const struct data_dir *data_dir, const char *name, int key_dir_fd,
                               const char *key_path, const char *text, size_t size,
                               struct errbuf *err);

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "loop.h"
 #include "merkle.h"
+#include "note_file.h"
 #include "scan_job.h"
 #include "seal_check.h"
 #include "seal_files.h"
@@ -504,7 +505,10 @@ static void check_changes(struct fixture *f, enum store_files files, const char 
     assert_int_equal(check(f, files), STATUS_DAMAGED);
     write_file(f, name, right, 0);
     assert_int_equal(check(f, files), STATUS_DAMAGED);
-    memcpy(wrong, right, size);
+    for (size_t at = 0; at + size < sizeof(wrong); at += size)
+        memcpy(wrong + at, right, size);
+    write_file(f, name, wrong, sizeof(wrong) - size);
+    assert_int_equal(check(f, files), STATUS_DAMAGED);
     memcpy(wrong + size, "x\n", 2);
     write_file(f, name, wrong, size + 2);
     assert_int_equal(check(f, files), STATUS_DAMAGED);
@@ -513,6 +517,26 @@ static void check_changes(struct fixture *f, enum store_files files, const char 
     assert_non_null(strstr(f->err.text, name));
     write_file(f, name, right, size);
     assert_int_equal(check(f, files), STATUS_OK);
+}
+
+/* A note that has become too long to be sent is one that has to be made again, even if all of it is
+ * well-formed. */
+static void check_long_note(struct fixture *f, enum store_files files, const char *name)
+{
+    static const char other[] = "\xe2\x80\x94 other AAAAAAAA\n";
+    char note[FILE_MAX];
+    size_t size = read_file(f, name, note);
+
+    memcpy(note + size, other, sizeof(other) - 1);
+    write_file(f, name, note, size + sizeof(other) - 1);
+    assert_int_equal(check(f, files), STATUS_OK);
+    for (size_t at = size; at < NOTE_FILE_MAX; at = size) {
+        memcpy(note + at, other, sizeof(other) - 1);
+        size += sizeof(other) - 1;
+    }
+    write_file(f, name, note, size);
+    assert_int_equal(check(f, files), STATUS_DAMAGED);
+    assert_non_null(strstr(f->err.text, name));
 }
 
 static void test_check_seal(void **state)
@@ -529,6 +553,8 @@ static void test_check_seal(void **state)
     f->news.sealed.root[31] ^= 1;
     (void)strcpy(f->news.terms.id, "another");
     assert_int_equal(check(f, STORE_SEAL), STATUS_DAMAGED);
+    (void)strcpy(f->news.terms.id, ID);
+    check_long_note(f, STORE_SEAL, SEAL_NAME);
 }
 
 /* A seal of an earlier key stays as it is: nobody but its owner could make it again. */
@@ -600,6 +626,7 @@ static void test_result(void **state)
     (void)hex_encode(result.winners_digest, sizeof(result.winners_digest), hex);
     assert_memory_equal(hex, digest, 64);
     check_changes(f, STORE_RESULT, RESULT_NAME);
+    check_long_note(f, STORE_RESULT, RESULT_NAME);
 }
 
 /* Winners that are not those on record are never signed. */
