@@ -144,6 +144,7 @@ static void tame(struct message *message)
         break;
     case MESSAGE_CLOSE_DRAW:
         message->close.by %= DRAW_BY_OPERATOR + 1;
+        message->close.is_again %= 2;
         break;
     case MESSAGE_OPEN_FILES:
     case MESSAGE_FILES_LOST:
@@ -157,6 +158,10 @@ static void tame(struct message *message)
         break;
     case MESSAGE_RESULT:
         message->is_new %= 2;
+        break;
+    case MESSAGE_ACT:
+        message->act.is_again %= 2;
+        message->act.is_minor %= 2;
         break;
     case MESSAGE_PIECE:
         message->piece.size = (uint8_t)(1 + message->piece.size % 40);
