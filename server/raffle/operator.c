@@ -316,7 +316,7 @@ static void operator_on_moved(void *owner, const struct movement *movement, cons
         return; /* it is in the log */
     act->operator= self;
     act->uid = movement->uid;
-    act->is_minor = reason != NULL;
+    act->is_minor = reason != NULL || !is_next;
     (void)snprintf(act->name, sizeof(act->name), "%s%s", is_next ? "next " : "reload",
                    is_next ? movement->id : "");
     (void)snprintf(act->text, sizeof(act->text), "%s", act->name);
