@@ -20,6 +20,7 @@ GOALS = [
      lambda m: m["e_many_per_s"] / m["e_one_per_s"], ">=", 10),
     ("(f) raffle / wc -l", lambda m: m["f_raffle_s"] / m["f_wc_s"], "<=", 2),
     ("(f) raffle / wc -l, tenfold", lambda m: m["f_tenfold_raffle_s"] / m["f_tenfold_wc_s"], "<=", 2),
+    ("(f) seal / raffle", lambda m: m["f_seal_s"] / m["f_raffle_s"], "<=", 1.5),
     ("(f) seconds of a start on the bets of (b)", lambda m: m["f_start_s"], "<=", 0.1),
     ("(f) seconds of a start, tenfold", lambda m: m["f_tenfold_start_s"], "<=", 0.1),
     ("(g) KiB per waiting connection", lambda m: m["g_kib_per_connection"], "<=", 8),

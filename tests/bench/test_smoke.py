@@ -19,7 +19,7 @@ FIGURES = {
     "a_floor_s", "a_floor_cpu_s", "a_floor_bets_per_s", "b_ours_s", "b_ours_cpu_s",
     "b_ours_bets_per_s", "b_ours_ns_per_bet", "b_ours_cpu_ns_per_bet", "c_tenth_ns_per_bet",
     "c_tenth_cpu_ns_per_bet", "c_tenfold_ns_per_bet", "c_tenfold_cpu_ns_per_bet",
-    "d_small_floor_s", "d_small_ours_s", *LATENCIES, "f_start_s", "f_raffle_s", "f_wc_s", "f_cat_s",
+    "d_small_floor_s", "d_small_ours_s", *LATENCIES, "f_start_s", "f_raffle_s", "f_seal_s", "f_wc_s", "f_cat_s",
     "f_tenfold_start_s", "f_tenfold_raffle_s", "f_tenfold_wc_s", "f_tenfold_cat_s", "g_idle_mib", "g_kib_per_connection", "h_agency_mib",
     "h_coordinator_mib", "h_ledger_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
     "j_process_mib", "k_median_ms", "k_worst_ms", "k_previous_worst_ms", "l_zeros_500_mib",
