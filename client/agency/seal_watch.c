@@ -15,10 +15,10 @@
 
 #include "base64.h"
 #include "buffer.h"
+#include "draw_id.h"
 #include "log.h"
 #include "seal_check.h"
 #include "seal_evidence.h"
-#include "seal_id.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,7 +173,7 @@ static void seal_watch_tell_seal(const struct seal_watch *watch)
 
     *base64_encode(watch->note.root.bytes, SHA256_SIZE, root) = '\0';
     LOG(INFO, "cierre", SUCCESS, LOG_UINT("client_id", settings->id), LOG_TEXT("checked", "seal"),
-        LOG_TEXT("draw", seal_id_shown(settings->draw)), LOG_UINT("bets", watch->rows.rows),
+        LOG_TEXT("draw", draw_id_shown(settings->draw)), LOG_UINT("bets", watch->rows.rows),
         LOG_TEXT("root", root), LOG_TEXT("signature", watch->has_key ? "checked" : "not checked"));
 }
 

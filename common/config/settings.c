@@ -50,7 +50,7 @@ static bool settings_set_time(const char *value, uint64_t *out)
 
 static bool settings_set_draw_id(const char *value, char *out)
 {
-    if (value[0] != '\0' && !draw_id_is_valid(value))
+    if (value[0] != '\0' && !draw_id_is_valid(text_of(value)))
         return false;
     memcpy(out, value, strlen(value) + 1);
     return true;

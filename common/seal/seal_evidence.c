@@ -1,7 +1,7 @@
 #include "seal_evidence.h"
 
+#include "draw_id.h"
 #include "hex.h"
-#include "seal_id.h"
 #include "seal_leaf.h"
 #include "signed_note.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Bytes that suffice for all but the proof and the note. */
-#define SEAL_EVIDENCE_HEAD_MAX (64 + SEAL_ID_MAX + SEAL_LEAF_MAX + 64)
+#define SEAL_EVIDENCE_HEAD_MAX (64 + DRAW_ID_MAX + SEAL_LEAF_MAX + 64)
 #define PROOF_LINE_SIZE (6 + 2 * SHA256_SIZE + 1) /* "proof ", digits, line feed */
 
 /* Can the file say all this? */
@@ -19,8 +19,9 @@ static bool seal_evidence_fits(const struct seal_claim *claim)
 {
     struct signed_note note;
 
-    if (!seal_is_id(claim->draw) || claim->digest.size != SHA256_SIZE ||
-        claim->nonce.size != SEAL_NONCE_SIZE || claim->proof_count > MERKLE_PROOF_MAX)
+    if ((claim->draw.size > 0 && !draw_id_is_valid(claim->draw)) ||
+        claim->digest.size != SHA256_SIZE || claim->nonce.size != SEAL_NONCE_SIZE ||
+        claim->proof_count > MERKLE_PROOF_MAX)
         return false;
     for (size_t i = 0; i < claim->proof_count; i++) {
         if (claim->proof[i].size != SHA256_SIZE)

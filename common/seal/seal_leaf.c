@@ -13,7 +13,7 @@ size_t seal_leaf_put_draw(const struct seal_draw *draw, char out[SEAL_LEAF_MAX])
 
     rfc3339_format(draw->closed_s, time);
     int size = snprintf(out, SEAL_LEAF_MAX, "draw %s %" PRIu32 " %" PRIu64 " %s",
-                        seal_id_shown(draw->id), draw->agencies, draw->bets, time);
+                        draw_id_shown(draw->id), draw->agencies, draw->bets, time);
     return (size_t)size;
 }
 

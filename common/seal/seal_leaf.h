@@ -14,7 +14,7 @@
 #ifndef LOTTERY_SEAL_LEAF_H
 #define LOTTERY_SEAL_LEAF_H
 
-#include "seal_id.h"
+#include "draw_id.h"
 #include "sha256.h"
 #include "status.h"
 #include "text.h"
@@ -28,7 +28,7 @@
 
 /* Leaf 0. */
 struct seal_draw {
-    char id[SEAL_ID_MAX + 1]; /* a string; empty: none */
+    char id[DRAW_ID_MAX + 1]; /* a string; empty: none */
     uint32_t agencies;        /* N */
     uint64_t bets;            /* of all of them */
     uint64_t closed_s;        /* seconds since 1970; at most RFC3339_LAST_S */

@@ -22,7 +22,7 @@ size_t seal_note_put(const struct seal_note *note, char out[SEAL_NOTE_MAX])
 
     seal_note_show_root(&note->root, root);
     int size = snprintf(out, SEAL_NOTE_MAX, "lottery/%s\n%" PRIu64 "\n%s\n",
-                        seal_id_shown(note->id), note->leaves, root);
+                        draw_id_shown(note->id), note->leaves, root);
     ASSERT(size > 0 && size < SEAL_NOTE_MAX);
     return (size_t)size;
 }
@@ -44,7 +44,7 @@ size_t result_note_put(const struct result_note *note, char out[RESULT_NOTE_MAX]
                         "source %.*s\n"
                         "time %s\n"
                         "winners %" PRIu64 " %s\n",
-                        seal_id_shown(note->id), root, note->number, (int)source.size, source.data,
+                        draw_id_shown(note->id), root, note->number, (int)source.size, source.data,
                         time, note->winners, digest);
     ASSERT(size > 0 && size < RESULT_NOTE_MAX);
     return (size_t)size;

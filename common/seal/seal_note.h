@@ -21,8 +21,8 @@
 #ifndef LOTTERY_SEAL_NOTE_H
 #define LOTTERY_SEAL_NOTE_H
 
+#include "draw_id.h"
 #include "merkle.h"
-#include "seal_id.h"
 #include "sha256.h"
 #include "status.h"
 #include "text.h"
@@ -37,13 +37,13 @@
 #define RESULT_NOTE_MAX 640 /* the same for result.txt */
 
 struct seal_note {
-    char id[SEAL_ID_MAX + 1]; /* a string; empty: the draw has none */
+    char id[DRAW_ID_MAX + 1]; /* a string; empty: the draw has none */
     uint64_t leaves;          /* N + 1 */
     struct merkle_hash root;
 };
 
 struct result_note {
-    char id[SEAL_ID_MAX + 1];
+    char id[DRAW_ID_MAX + 1];
     struct merkle_hash root;
     uint32_t number;
     struct text source; /* borrowed; at most SEAL_SOURCE_MAX bytes; may be empty */

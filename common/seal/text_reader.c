@@ -1,9 +1,9 @@
 #include "text_reader.h"
 
 #include "base64.h"
+#include "draw_id.h"
 #include "hex.h"
 #include "rfc3339.h"
-#include "seal_id.h"
 
 void text_reader_literal(struct text_reader *reader, const char *literal)
 {
@@ -97,7 +97,7 @@ void text_reader_id(struct text_reader *reader, char end, char *id)
         id[0] = '\0';
         return;
     }
-    if (text.size == 0 || !seal_is_id(text)) {
+    if (!draw_id_is_valid(text)) {
         reader->is_bad = true;
         return;
     }

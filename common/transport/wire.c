@@ -1,10 +1,11 @@
 #include "wire.h"
 
+#include "draw_id.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define DETAIL_MAX 256
-#define DRAW_SIZE 65 /* bytes of a draw's id, with its NUL */
 
 size_t wire_pack(Lottery__V1__Opcode opcode, const ProtobufCMessage *message,
                  uint8_t out[FRAME_MAX_SIZE])
@@ -66,7 +67,7 @@ size_t wire_pack_finished(const struct wire_finished *finished, uint8_t out[FRAM
 {
     Lottery__V1__Finished message;
     uint8_t checksum[BETS_CHECKSUM_SIZE];
-    char draw[DRAW_SIZE] = "";
+    char draw[DRAW_ID_MAX + 1] = "";
 
     lottery__v1__finished__init(&message);
     message.agency_id = finished->agency;

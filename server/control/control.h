@@ -38,7 +38,7 @@ struct control_request {
     uint32_t uid;        /* who asks: the user id of the peer's process */
     uint32_t number;     /* draw: 0..9999 */
     struct text source;  /* draw: it is a draw_is_text(), perhaps empty */
-    const char *draw;    /* next: it is a draw_is_id() */
+    const char *draw;    /* next: it is valid, see draw_id.h */
     uint64_t close_at_s; /* next: UTC, seconds since 1970, up to the year 9999; 0: none */
     uint64_t from;       /* agencies, winners: how many rows come before those that are wanted */
     void *context;       /* the backend's own; NULL at first */

@@ -54,7 +54,7 @@ static const char *control_session_read_next(struct control_session *session,
 {
     const Lottery__Control__V1__Next *next = (const Lottery__Control__V1__Next *)message;
 
-    if (!draw_is_id(next->draw))
+    if (!draw_id_is_valid(text_of(next->draw)))
         return "that is not the id of a draw: 1 to 64 letters, digits, '-' and '_', with a letter "
                "or digit first, and not `current`";
     if (next->close_at > RFC3339_LAST_S)

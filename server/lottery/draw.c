@@ -60,11 +60,6 @@ bool draw_agrees(const struct draw *draw, uint32_t agency, const struct bets_che
     return !claimed->is_given || claimed->value == draw_checksum(draw, agency);
 }
 
-bool draw_is_id(const char *id)
-{
-    return draw_id_is_valid(id);
-}
-
 bool draw_is_text(struct text text)
 {
     return text.size == 0 || (text.size <= DRAW_TEXT_MAX && utf8_is_printable(text));
@@ -105,7 +100,7 @@ static bool are_terms_right(const struct draw_opened *opened)
     const struct draw_terms *terms = &opened->terms;
     bool is_ended = memchr(terms->id, '\0', sizeof(terms->id)) != NULL;
 
-    return is_ended && (terms->id[0] == '\0' || draw_is_id(terms->id)) &&
+    return is_ended && (terms->id[0] == '\0' || draw_id_is_valid(text_of(terms->id))) &&
            ((terms->mode == DRAW_MANUAL && opened->winner_number == 0 &&
              terms->close_at_s <= DRAW_TIME_MAX) ||
             (terms->mode == DRAW_AUTO && terms->close_at_s == 0));

@@ -202,9 +202,6 @@ struct draw_outcome draw_apply(struct draw *draw, struct draw_record *record);
  * opened or agencies. For records that could not be written. */
 void draw_undo(struct draw *draw, const struct draw_record *record);
 
-/* Is it an id that a draw may have? See draw_id.h. */
-bool draw_is_id(const char *id);
-
 /* Is it a text that an operator may say: at most DRAW_TEXT_MAX bytes of UTF-8, no control
  * characters? */
 bool draw_is_text(struct text text);

@@ -52,7 +52,7 @@ enum status past_folders_load(const struct data_dir *base, const char *id, struc
 
     if (id[0] == '\0')
         return past_folders_read(&folder, out, err);
-    ASSERT(draw_is_id(id));
+    ASSERT(draw_id_is_valid(text_of(id)));
     folder.fd = base->ops->openat(base->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (folder.fd < 0) {
         bool is_none = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;

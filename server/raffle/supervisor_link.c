@@ -19,7 +19,7 @@ static bool movement_is_valid(const struct movement *movement)
     if (memchr(movement->id, '\0', sizeof(movement->id)) == NULL)
         return false;
     return movement->kind == MOVEMENT_RELOAD ||
-           (movement->kind == MOVEMENT_NEXT && draw_is_id(movement->id));
+           (movement->kind == MOVEMENT_NEXT && draw_id_is_valid(text_of(movement->id)));
 }
 
 static bool reason_is_valid(const struct errbuf *reason)

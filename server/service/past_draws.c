@@ -102,12 +102,12 @@ static enum status past_draws_load(struct past_draws *all, const char *id, struc
 /* Is it an id that a folder may have, or the empty one? Then writes it to `out`, as a string. */
 static bool past_draws_read_id(struct text id, char out[DRAW_ID_MAX + 1])
 {
-    if (id.size > DRAW_ID_MAX)
+    if (id.size > 0 && !draw_id_is_valid(id))
         return false;
     if (id.size > 0)
         memcpy(out, id.data, id.size);
     out[id.size] = '\0';
-    return id.size == 0 || (strlen(out) == id.size && draw_is_id(out));
+    return true;
 }
 
 enum status past_draws_take(struct past_draws *all, struct text id, struct past_draw **out)

@@ -198,7 +198,8 @@ static void take_draw(void *owner, struct control_request *request)
 
 static void take_next(void *owner, struct control_request *request)
 {
-    FUZZ_CHECK(draw_is_id(request->draw) && request->close_at_s <= UINT64_C(253402300799));
+    FUZZ_CHECK(draw_id_is_valid(text_of(request->draw)) &&
+               request->close_at_s <= UINT64_C(253402300799));
     take_act(owner, request);
 }
 

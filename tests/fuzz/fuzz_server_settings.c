@@ -67,7 +67,7 @@ static void check_ranges(const struct server_settings *s)
     FUZZ_CHECK(s->ip[0] != '\0' && s->data_dir[0] != '\0');
     FUZZ_CHECK(s->draw <= SERVER_DRAW_MANUAL && s->seal <= SERVER_SEAL_UNSET);
     FUZZ_CHECK(s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL);
-    FUZZ_CHECK(s->draw_id[0] == '\0' || draw_id_is_valid(s->draw_id));
+    FUZZ_CHECK(s->draw_id[0] == '\0' || draw_id_is_valid(text_of(s->draw_id)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -663,7 +663,7 @@ static void hold_past_draw(void)
 static enum status load_past(void *owner, const char *id, struct past_draw *out, struct errbuf *err)
 {
     (void)owner;
-    FUZZ_CHECK(id[0] == '\0' || draw_is_id(id));
+    FUZZ_CHECK(id[0] == '\0' || draw_id_is_valid(text_of(id)));
     FUZZ_CHECK(strcmp(id, ledger.draw.terms.id) != 0);
     if (!names(text_of(id), true))
         return STATUS_NOTFOUND;

@@ -21,14 +21,14 @@
 #define FOLDER_MODE 0750
 
 /* Takes "ID" or "ID\n". */
-static bool draws_parse_current(char *text, size_t size, char out_id[DRAW_ID_MAX + 1])
+static bool draws_parse_current(struct text text, char out_id[DRAW_ID_MAX + 1])
 {
-    if (size > 0 && text[size - 1] == '\n')
-        size--;
-    text[size] = '\0';
-    if (strlen(text) != size || !draw_id_is_valid(text))
+    if (text.size > 0 && text.data[text.size - 1] == '\n')
+        text.size--;
+    if (!draw_id_is_valid(text))
         return false;
-    memcpy(out_id, text, size + 1);
+    memcpy(out_id, text.data, text.size);
+    out_id[text.size] = '\0';
     return true;
 }
 
@@ -48,11 +48,11 @@ enum status draws_read_current(const struct data_dir *data_dir, char out_id[DRAW
     }
     if (status != STATUS_OK)
         return status;
-    status = file_read(data_dir->ops, fd, text, sizeof(text) - 1, 0, &size);
+    status = file_read(data_dir->ops, fd, text, sizeof(text), 0, &size);
     (void)close(fd);
     if (status != STATUS_OK)
         return file_fail(err, DRAWS_CURRENT, status);
-    if (draws_parse_current(text, size, out_id))
+    if (draws_parse_current((struct text){text, size}, out_id))
         return STATUS_OK;
     errbuf_set(err, DRAWS_CURRENT ": it is not the id of a draw in one line: write the id of the "
                                   "draw in force into it");
@@ -67,7 +67,7 @@ static enum status draws_write_new(const struct data_dir *data_dir, const char *
     size_t size = strlen(id);
     struct iovec part = {.iov_base = line, .iov_len = size + 1};
 
-    ASSERT(draw_id_is_valid(id));
+    ASSERT(draw_id_is_valid(text_of(id)));
     memcpy(line, id, size);
     line[size] = '\n';
     if (ops->unlinkat(data_dir->fd, CURRENT_NEW) < 0 && errno != ENOENT)

@@ -147,17 +147,25 @@ static void test_leaves_refused(void **state)
     assert_false(reads_agency(upper, sizeof(upper) - 1, &agency));
 }
 
+/* The ids that a draw may have, and no other word in their place. */
 static void test_ids(void **state)
 {
-    static const char *const good[] = {"", "0", "z", "A_-", "current", ID_64};
-    static const char *const bad[] = {"-", "_x", " x", "x ", "x\n", "\xc3\xb1", "../x", ID_64 "4"};
+    static const char *const good[] = {"-", "0", "z", "A_-", ID_64};
+    static const char *const bad[] = {"",         "--",   "_x",      "x\n",
+                                      "\xc3\xb1", "../x", ID_64 "4", "current"};
+    char leaf[SEAL_LEAF_MAX * 2];
+    struct seal_draw draw;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(good); i++)
-        assert_true(seal_is_id(text_of(good[i])));
-    for (size_t i = 0; i < COUNT(bad); i++)
-        assert_false(seal_is_id(text_of(bad[i])));
-    assert_false(seal_is_id((struct text){"a\0b", 3}));
+    for (size_t i = 0; i < COUNT(good) + COUNT(bad); i++) {
+        bool is_good = i < COUNT(good);
+        const char *id = is_good ? good[i] : bad[i - COUNT(good)];
+        (void)snprintf(leaf, sizeof(leaf), "draw %s 5 7 2026-11-25T21:00:00Z", id);
+        if (reads_draw(leaf, strlen(leaf), &draw) != is_good)
+            fail_msg("'%s' is taken for what it is not", id);
+        if (is_good)
+            assert_string_equal(draw.id, id[0] == '-' ? "" : id);
+    }
 }
 
 /* The nonce is the HMAC of the id in decimal; computed elsewhere. */
