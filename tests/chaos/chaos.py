@@ -15,56 +15,28 @@ The random choices depend only on the seed, but the timing of the processes does
 import argparse
 import faulthandler
 import os
-import pathlib
 import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from programs import BIN, SANITIZER, Program, Server, children_of, wait_until  # noqa: E402
-from proxy import Proxy  # noqa: E402
-from wire import Peer, bet, pb  # noqa: E402
+from scene import Scene, Tally  # it says where the next two are
+from programs import BIN, Program, children_of
+from wire import Peer, bet, pb
 
 WINNER = 7574
-ROLES = ("server", "ledger", "worker", "coordinator", "scanner", "agency")
 
 
-class Tally:
-    def __init__(self):
-        self.kills = dict.fromkeys(ROLES, 0)
-        self.stops = 0
-        self.cuts = 0
-        self.retries = 0
-        self.rounds = 0
-        self.bets = 0
-        self.lost = 0
-        self.doubled = 0
-        self.draws = 0
-        self.faults = []
+class Round(Scene):
+    """One draw that holds itself."""
 
-    def report(self, seed, seconds):
-        print(f"seed {seed}, {seconds:.0f} s, {self.rounds} rounds, {self.bets} bets, "
-              f"{sum(self.kills.values())} kills survived ({self.kills}), {self.stops} stops, "
-              f"{self.cuts} connections cut, {self.retries} retries: lost {self.lost}, "
-              f"doubled {self.doubled}, draws {self.draws}")
-        for fault in self.faults:
-            print(f"FAULT: {fault}")
-
-
-class Round:
     def __init__(self, generator, tally, agencies, bets):
-        self.generator = generator
-        self.tally = tally
-        self.count = agencies
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-chaos-"))
-        (self.folder / "data").mkdir()
+        super().__init__(generator, tally, agencies)
         self.rows = {}
+        self.agencies = {}
+        self.winners = {}
         for agency in range(1, agencies + 1):
             self.rows[agency] = [
                 ("Ana María", f"d'Olivo, {agency}", f"{agency:02}{i:06}", "1984-02-29",
@@ -73,35 +45,9 @@ class Round:
             with open(self.path(agency), "w", encoding="utf-8", newline="") as file:
                 for first, last, document, date, number in self.rows[agency]:
                     file.write(f'{first},"{last}",{document},{date},{number}\r\n')
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.proxy = Proxy(self.port, generator.random())
-        self.server = None
-        self.servers = []
-        self.agencies = {}
-        self.stopped = []  # (when to continue it, pid)
-        self.is_over = threading.Event()  # nothing more is killed
-        self.winners = {}
 
     def path(self, agency):
         return self.folder / f"agency-{agency}.csv"
-
-    def start_server(self):
-        self.server = wait_until(self.try_server, "a server that starts", 20)
-        self.servers.append(self.server)
-
-    def revive_server(self):
-        if self.server.process.poll() is not None:
-            self.server.kill()
-            self.start_server()
-
-    def try_server(self):
-        try:
-            return Server(self.folder / "data", agencies=self.count, port=self.port, level="DEBUG")
-        except AssertionError as error:
-            if "Address already in use" in str(error):
-                return None  # the kernel still holds the port of the last one
-            raise
 
     def start_agency(self, agency):
         self.agencies[agency] = Program("lottery-agency", [], {
@@ -111,10 +57,6 @@ class Round:
 
     def waiting_agencies(self):
         return [agency for agency in self.agencies if agency not in self.winners]
-
-    def pid_of(self, role):
-        pids = self.server.children()[role]
-        return self.generator.choice(pids) if pids else None
 
     def kill(self, role):
         if role == "server":
@@ -141,23 +83,7 @@ class Round:
         role = self.generator.choice(("ledger", "worker", "coordinator", "agency"))
         pid = self.agencies[self.generator.choice(self.waiting_agencies())].process.pid \
             if role == "agency" else self.pid_of(role)
-        if pid is None:
-            return
-        try:
-            os.kill(pid, signal.SIGSTOP)
-        except ProcessLookupError:
-            return
-        self.tally.stops += 1
-        self.stopped.append((time.monotonic() + self.generator.uniform(0.05, 0.8), pid))
-
-    def go_on(self, everybody=False):
-        for entry in list(self.stopped):
-            if everybody or time.monotonic() >= entry[0]:
-                self.stopped.remove(entry)
-                try:
-                    os.kill(entry[1], signal.SIGCONT)
-                except ProcessLookupError:
-                    pass
+        self.stop_pid(pid)
 
     def retry(self):
         """Sends bets that the agency has sent or is about to send, on two more connections at once, as
@@ -247,7 +173,7 @@ class Round:
         finally:
             self.is_over.set()
             haunter.join()
-            self.end()
+            self.end(self.agencies.values())
 
     def run_agencies(self, until):
         for agency in self.rows:
@@ -275,16 +201,6 @@ class Round:
             self.tally.faults.append("the server did not stop cleanly: " +
                                      self.server.output()[-3000:])
         self.check()
-
-    def end(self):
-        self.go_on(everybody=True)
-        for program in [*self.servers, *self.agencies.values()]:
-            program.kill()
-            if SANITIZER.search(program.output()):
-                self.tally.faults.append(program.output()[-3000:])
-        self.tally.cuts += self.proxy.cuts
-        self.proxy.close()
-        shutil.rmtree(self.folder)
 
     def check(self):
         """Compares what is stored with what was sent."""
