@@ -149,7 +149,6 @@ static void control_listen(struct control *control)
     control->has_poll = true;
     control->poll.data = control;
     (void)uv_poll_start(&control->poll, UV_READABLE, control_on_readable);
-    LOG(DEBUG, "control", SUCCESS, LOG_TEXT("socket", control->config.path));
 }
 
 /* The last connection is gone, and no other will come. */
