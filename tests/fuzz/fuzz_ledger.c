@@ -240,6 +240,11 @@ static void check_store(void)
     (void)fake_store_open(&store, &again);
     FUZZ_CHECK(again.phase == draw.phase && again.bets == draw.bets &&
                again.finished == draw.finished);
+    FUZZ_CHECK(again.is_sealed == draw.is_sealed && again.acts_count == draw.acts_count);
+    FUZZ_CHECK(memcmp(&again.sealed, &draw.sealed, sizeof(again.sealed)) == 0);
+    FUZZ_CHECK(draw.phase < DRAW_DRAWN || draw.is_sealed == draw.terms.has_seal);
+    FUZZ_CHECK(again.drawn.winner_number == draw.drawn.winner_number &&
+               again.drawn.source.size == draw.drawn.source.size);
     FUZZ_CHECK(memcmp(&again.closed, &draw.closed, sizeof(again.closed)) == 0);
     for (uint32_t agency = 1; agency <= AGENCIES; agency++)
         FUZZ_CHECK(draw_received(&again, agency) == draw_received(&draw, agency));

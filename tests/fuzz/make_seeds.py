@@ -80,14 +80,16 @@ def record(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=
     return struct.pack("<I", crc32c(body)) + body
 
 
-HELLO, APPEND, ASK, FINISH, CLOSE_DRAW, OPEN_WINNERS, DRAW, WINNERS_LOST = range(1, 9)
+(HELLO, APPEND, ASK, FINISH, CLOSE_DRAW, OPEN_FILES, SEAL_DRAW, DRAW, TELL_RESULT, FILES_LOST, ACT,
+ PIECE) = range(1, 13)
+WINNERS_FILES, SEAL_FILES, RESULT_FILES = range(3)
 RAW, COMMIT, FAILS, PEER_LEAVES, NO_REGION, TELLS = (1 << i for i in range(2, 8))
 
 
 def request(kind, around, *fields, form=""):
     """A step of the ledger's target; without RAW the target takes kinds from APPEND on, modulo."""
     kind = kind if around & RAW else kind - APPEND
-    body = struct.pack("<II" + form, kind, 0, *fields) if form else struct.pack("<II", kind, *fields)
+    body = struct.pack("<I12x" + form, kind, *fields) if form else struct.pack("<I4xI", kind, *fields)
     return bytes([around]) + body.ljust(64, b"\0")
 
 
@@ -96,13 +98,22 @@ def batch(around, agency, offset, count, size=0):
 
 
 def agency_ends(around, agency, total):
-    return request(FINISH, around, agency, 0, total, form="IIQ")
+    return request(FINISH, around, agency, 0, 0, total, form="III4xQ")
 
 
 LEDGER_DRAW = (batch(0, 1, 0, 3) + batch(1 | COMMIT, 1, 2, 4, 8) + agency_ends(0, 1, 6)
                + agency_ends(1 | COMMIT, 2, 0) + request(CLOSE_DRAW, COMMIT, 0)
-               + request(OPEN_WINNERS, COMMIT, 1)
-               + request(DRAW, COMMIT | TELLS, 0, 1, 0, 0, 0, 1, form="QQQIII"))
+               + request(OPEN_FILES, COMMIT, WINNERS_FILES)
+               + request(DRAW, COMMIT | TELLS, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII"))
+
+# The two lowest bits of the first step make it a draw of operators, with a seal.
+LEDGER_RUN = (batch(3, 1, 0, 3) + request(CLOSE_DRAW, COMMIT, 3, 1000, 0, form="III")
+              + request(OPEN_FILES, COMMIT, SEAL_FILES)
+              + request(SEAL_DRAW, COMMIT, 5, b"\1", 1, form="Q32sI")
+              + request(OPEN_FILES, COMMIT, WINNERS_FILES) + request(PIECE, 0, 9)
+              + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII")
+              + request(OPEN_FILES, COMMIT, RESULT_FILES)
+              + request(TELL_RESULT, COMMIT | TELLS, 1, form="Q"))
 
 
 def folder(flags=0, tail=b"", cut=None, synced=1024, missing=0):
@@ -168,7 +179,7 @@ def text_body(head, value):
 
 
 TERMS = struct.pack("<IIBBB5xQ64s8x", 2, 0, 1, 1, 8, 1600000000, b"nocturna")
-SEALED = struct.pack("<Q32s", 1700000001, b"root")
+SEAL_RECORD = struct.pack("<Q32s", 1700000001, b"root")
 
 
 def act(value, uid=1000):
@@ -198,7 +209,7 @@ def folder_by_operators(flags=16, why=3, uid=1000, records=True, items=(), terms
     journal = header_2(1) + header_2(2)
     if records:
         add(16, bytes(24 + 64 + 32))
-        for kind, body in ((1, terms), (8, act(b"close")), (5, closed), (7, SEALED), (8, act(b"x" * 200)),
+        for kind, body in ((1, terms), (8, act(b"close")), (5, closed), (7, SEAL_RECORD), (8, act(b"x" * 200)),
                            (6, drawn()), (8, act("n\u00famero".encode()))):
             add(kind, body)
     else:
@@ -210,7 +221,7 @@ def folder_by_operators(flags=16, why=3, uid=1000, records=True, items=(), terms
     return struct.pack("<BHH", flags, 0, len(journal)) + journal
 
 
-ITEMS = ((1, TERMS), (7, SEALED), (6, drawn()), (8, act(b"close")), (8, act(b"x" * 200)))
+ITEMS = ((1, TERMS), (7, SEAL_RECORD), (6, drawn()), (8, act(b"close")), (8, act(b"x" * 200)))
 
 
 def a_bet(first, last, document, birthdate, number=7574, rest="7574", today=1000000):
@@ -304,13 +315,24 @@ SEEDS = {
     ],
     "ledger": [
         LEDGER_DRAW,
-        LEDGER_DRAW + batch(COMMIT, 1, 0, 2) + request(OPEN_WINNERS, 2 | COMMIT, 3)
-        + request(DRAW, 2 | COMMIT | PEER_LEAVES, 0, 1, 0, 0, 0, 0, form="QQQIII"),
+        LEDGER_DRAW + batch(COMMIT, 1, 0, 2) + request(OPEN_FILES, 2 | COMMIT, WINNERS_FILES)
+        + request(DRAW, 2 | COMMIT | PEER_LEAVES, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII"),
         batch(0, 1, 0, 2) + batch(FAILS | PEER_LEAVES | NO_REGION, 2, 0, 1)
         + request(APPEND, RAW | COMMIT, 1, 1, 0, 2**63, 1, form="IIQQI")
         + request(HELLO, RAW, 0) + request(ASK, COMMIT, 1, form="I"),
-        request(WINNERS_LOST, COMMIT, 0) + LEDGER_DRAW + request(WINNERS_LOST, COMMIT, 0)
-        + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, form="QQQIII") + request(WINNERS_LOST, FAILS, 0),
+        request(FILES_LOST, COMMIT, WINNERS_FILES) + LEDGER_DRAW + request(FILES_LOST, COMMIT, WINNERS_FILES)
+        + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII")
+        + request(FILES_LOST, FAILS, WINNERS_FILES),
+        LEDGER_RUN + request(FILES_LOST, 1 | COMMIT, SEAL_FILES)
+        + request(SEAL_DRAW, COMMIT, 5, b"\1", 0, form="Q32sI")
+        + request(SEAL_DRAW, COMMIT, 5, b"", 0, form="Q32sI")
+        + request(FILES_LOST, COMMIT, RESULT_FILES) + request(TELL_RESULT, COMMIT, 0, form="Q"),
+        request(PIECE, 3, 38) + request(ACT, 0, 7, 1000, 0, 1, form="QIII") + request(PIECE, 0, 38)
+        + request(ACT, COMMIT | PEER_LEAVES, 7, 1000, 0, 0, form="QIII") + request(PIECE, 0, 38)
+        + request(ACT, COMMIT, 7, 1000, 1, 0, form="QIII")
+        + request(CLOSE_DRAW, COMMIT, 3, 1000, 1, form="III") + request(PIECE, 0, 39) * 20,
+        LEDGER_RUN[:65 * 2] + request(OPEN_FILES, COMMIT, WINNERS_FILES)
+        + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII"),
     ],
     "bets_file": [
         ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,
