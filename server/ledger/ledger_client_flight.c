@@ -60,6 +60,7 @@ static void client_fill(const struct ledger_op *op, struct message *message)
         message->kind = MESSAGE_ASK;
         break;
     default:
+        ASSERT(op->bytes != NULL); /* client_submit_with() has made it */
         *message = ((const struct client_extra *)op->bytes)->message;
         break;
     }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PREFIX_MAX 11 /* bytes of an agency's id in decimal, and of the comma */
-#define BLOCK_SIZE LINES_BLOCK_SIZE
+#define FAST_MIN ((ptrdiff_t)2 * LINES_BLOCK_SIZE) /* bytes that run_fast() needs ahead of it */
 
 struct digests {
     const struct bets_digest *config;
@@ -42,16 +42,16 @@ static size_t read_agency(const struct bets_digest *config, const char *line, si
     return at + 1;
 }
 
-/* The lines from `text` on that begin with the same `prefix` bytes as the first, while no line feed
- * is as near to `end` as a block: returns where the first line begins that is another's, or that
- * was not looked at; and counts those before it. */
+/* As run_end(), for a prefix of at most a word; but it stops at a line of the run when `end` is
+ * near.
+ */
 static const char *run_fast(const char *text, const char *end, size_t prefix, uint64_t *lines)
 {
     const uint64_t mask = UINT64_MAX >> 8 * (WORD_SIZE - prefix);
     const uint64_t first = word_load(text) & mask;
     const char *line = text;
 
-    for (const char *at = text; end - at > 2 * BLOCK_SIZE; at += BLOCK_SIZE) {
+    for (const char *at = text; end - at > FAST_MIN; at += LINES_BLOCK_SIZE) {
         for (uint64_t ends = lines_find_ends(at); ends != 0; ends &= ends - 1) {
             line = at + __builtin_ctzll(ends) + 1;
             ++*lines;
@@ -68,7 +68,7 @@ static const char *run_end(const char *text, const char *end, size_t prefix, uin
 {
     const char *at = text;
 
-    if (prefix <= WORD_SIZE && end - text > 2 * BLOCK_SIZE)
+    if (prefix <= WORD_SIZE && end - text > FAST_MIN)
         at = run_fast(text, end, prefix, lines);
     while ((size_t)(end - at) >= prefix && memcmp(at, text, prefix) == 0) {
         at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
