@@ -336,15 +336,17 @@ static void movement_hear_coordinator(struct supervisor *self)
         movement_on_message(self, &message);
 }
 
-/* It is not started again before this. */
+/* It is not started again before this. Perhaps the act is on record, and only the commit is
+ * missing: the next coordinator records that nothing came of it. */
 static void movement_end_coordinator(struct supervisor *self)
 {
+    const struct errbuf reason = {"the coordinator has ended before the movement began"};
+
     coordinator_child_forget(&self->generation->coordinator);
     if (self->movement.generation == NULL || self->movement.is_committed)
         return;
     if (!self->is_stopping)
-        movement_log(LOG_ERROR, LOG_FAIL, &self->movement.what,
-                     "the coordinator has ended before the act was recorded");
+        movement_report(self, LOG_ERROR, &self->movement.what, &reason);
     supervisor_drop_movement(self);
 }
 

@@ -69,8 +69,8 @@ struct supervisor_link_config {
      * supervisor could not begin it any more. */
     void (*on_refused)(void *owner, const char *reason);
     /* A movement that no coordinator has asked for has taken place (`reason` is NULL) or not, or
-     * one that a coordinator had committed has failed. Once for each, soon after the start, unless
-     * the coordinator dies before it has read it. May be NULL. */
+     * one that an earlier coordinator had asked for has failed. Once for each, soon after the
+     * start, unless the coordinator dies before it has read it. May be NULL. */
     void (*on_moved)(void *owner, const struct movement *movement, const char *reason);
     void *owner; /* handed to all of them */
 };

@@ -51,6 +51,7 @@ enum life {
 enum asks {
     ASKS_NOTHING,
     ASKS_COMMIT,     /* asks for a movement, and commits it when it is prepared */
+    ASKS_AFTER,      /* the same after it was told what became of another one */
     ASKS_CANCEL,     /* takes it back when it is prepared, then asks again and commits */
     ASKS_TWICE,      /* asks for a second one before it commits the first */
     ASKS_DIE,        /* is killed when it is prepared */
@@ -270,7 +271,7 @@ static void coordinator_act(int fd, const struct asking *asking)
     if (asking->phase != DRAW_NEW)
         coordinator_send(
             fd, &(struct supervisor_message){.kind = SUPERVISOR_PHASE, .phase = asking->phase});
-    if (asking->asks == ASKS_WHAT)
+    if (asking->asks == ASKS_WHAT || asking->asks == ASKS_AFTER)
         coordinator_hear_moved(fd);
     if (asking->asks == ASKS_NOTHING || asking->asks == ASKS_WHAT)
         return;
@@ -1235,20 +1236,32 @@ static void test_two_movements(void **state)
     assert_current(f, "b2\n");
 }
 
-/* It dies before it commits: undone, and the next coordinator can ask. */
+/* The coordinator is told that nothing came of the movement to b2. */
+static void assert_heard_end(void)
+{
+    assert_int_equal(script->moved, 1);
+    assert_int_equal(script->movement.kind, MOVEMENT_NEXT);
+    assert_string_equal(script->movement.id, "b2");
+    assert_int_equal(script->movement.uid, 1234);
+    assert_string_equal(script->moved_reason,
+                        "the coordinator has ended before the movement began");
+}
+
+/* It dies before it commits: undone, and the next coordinator is told, and can ask. */
 static void test_coordinator_dies(void **state)
 {
     static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
     struct fixture *f = *state;
 
     script->asking[0] = next_to("b2", ASKS_DIE);
-    script->asking[1] = next_to("c3", ASKS_COMMIT);
+    script->asking[1] = next_to("c3", ASKS_AFTER);
     start(f, lives, 2);
     wait_line(f, "action: siguiente_sorteo | result: success | sorteo: c3", 1);
     assert_int_equal(stop(f), 0);
     assert_non_null(strstr(f->text, "ERROR    action: siguiente_sorteo | result: fail | sorteo: b2 "
-                                    "| reason: the coordinator has ended before the act was "
-                                    "recorded | uid: 1234\n"));
+                                    "| reason: the coordinator has ended before the movement "
+                                    "began | uid: 1234\n"));
+    assert_heard_end();
     assert_false(has_folder(f, "b2"));
     assert_current(f, "c3\n");
 }
@@ -1260,11 +1273,12 @@ static void test_coordinator_dies_deaf(void **state)
     struct fixture *f = *state;
 
     script->asking[0] = next_to("b2", ASKS_DIE_DEAF);
-    script->asking[1] = next_to("a1", ASKS_COMMIT);
+    script->asking[1] = next_to("a1", ASKS_AFTER);
     set(f, "LOTTERY_DRAW_ID = a1\n");
     start(f, lives, 1);
     wait_line(f, "WARNING  action: siguiente_sorteo | result: fail | sorteo: a1", 1);
     assert_int_equal(stop(f), 0);
+    assert_heard_end();
     assert_int_equal(script->prepared, 0);
     assert_false(has_folder(f, "b2"));
     assert_current(f, "a1\n");
