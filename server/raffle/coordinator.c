@@ -72,7 +72,7 @@ static void coordinator_on_news(void *owner)
     if (self->is_stopping)
         return;
     if (news->terms.has_seal)
-        signing_key_prepare(&self->key);
+        signing_key_prepare(&self->key, news->is_sealed);
     operator_on_news(&self->operator);
     coordinator_follow(self, coordinator_core_on_news(&self->core, news), &err);
 }

@@ -14,7 +14,7 @@ void signing_key_init(struct signing_key *key, const struct data_dir *base_dir, 
                                 .may_make = !is_set};
 }
 
-void signing_key_prepare(struct signing_key *key)
+void signing_key_prepare(struct signing_key *key, bool is_sealed)
 {
     struct seal_key *loaded = NULL;
     struct errbuf err = {{0}};
@@ -22,7 +22,7 @@ void signing_key_prepare(struct signing_key *key)
     if (key->vkey[0] != '\0')
         return;
     enum status status = seal_key_load(key->dir_fd, key->path, &loaded, &err);
-    if (status == STATUS_NOTFOUND && key->may_make)
+    if (status == STATUS_NOTFOUND && key->may_make && !is_sealed)
         status = seal_key_generate(key->dir_fd, key->path, &loaded, &err);
     if (status == STATUS_OK) {
         note_key_format(seal_key_public(loaded), key->vkey);

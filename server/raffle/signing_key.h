@@ -12,7 +12,7 @@
 struct signing_key {
     int dir_fd;                /* where the path begins, or AT_FDCWD; borrowed */
     const char *path;          /* borrowed */
-    bool may_make;             /* if there is no such file, it is made */
+    bool may_make;             /* if there is no such file, it is made for a draw without a seal */
     bool has_failed;           /* that was logged */
     char vkey[NOTE_VKEY_SIZE]; /* empty until it was loaded */
 };
@@ -23,7 +23,9 @@ void signing_key_init(struct signing_key *key, const struct data_dir *base_dir,
                       const char *setting);
 
 /* Loads the public half, unless that was done; makes the key at first need, if no other file is
- * set. Logs the key to check with, or, once, why there is none. Blocks. */
-void signing_key_prepare(struct signing_key *key);
+ * set. Not for a draw that is sealed already (`is_sealed`): another key than that of the seal would
+ * sign its result, so the one that is lost has to be restored. Logs the key to check with, or,
+ * once, why there is none. Blocks. */
+void signing_key_prepare(struct signing_key *key, bool is_sealed);
 
 #endif

@@ -17,6 +17,7 @@ struct fixture {
     char *path;
     struct data_dir data_dir;
     struct signing_key key;
+    bool is_sealed; /* the draw */
     struct capture capture;
 };
 
@@ -50,7 +51,7 @@ static int end(void **state)
 static void prepare(struct fixture *f, unsigned lines, const char *text)
 {
     capture_begin(&f->capture);
-    signing_key_prepare(&f->key);
+    signing_key_prepare(&f->key, f->is_sealed);
     capture_end(&f->capture);
     assert_int_equal(f->capture.writes, lines);
     if (lines > 0)
@@ -126,11 +127,28 @@ static void test_bad(void **state)
     prepare(f, 1, "result: fail");
 }
 
+/* A draw that is sealed waits for the key of its seal. */
+static void test_lost(void **state)
+{
+    struct seal_key *key = NULL;
+    struct fixture *f = *state;
+    struct errbuf err;
+
+    f->is_sealed = true;
+    signing_key_init(&f->key, &f->data_dir, "");
+    prepare(f, 1, "ERROR    action: seal_key | result: fail | reason: " SIGNING_KEY_NAME);
+    assert_int_equal(faccessat(f->data_dir.fd, SIGNING_KEY_NAME, F_OK, 0), -1);
+    assert_int_equal(seal_key_generate(f->data_dir.fd, SIGNING_KEY_NAME, &key, &err), STATUS_OK);
+    seal_key_destroy(key);
+    prepare(f, 1, "action: seal_key | result: success"); /* it is back */
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CASE(test_made), CASE(test_set), CASE(test_bad)};
+    const struct CMUnitTest tests[] = {CASE(test_made), CASE(test_set), CASE(test_bad),
+                                       CASE(test_lost)};
 
     return cmocka_run_group_tests_name("signing_key", tests, NULL, NULL);
 }
