@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """For a while, breaks everything that can break; then checks that no bet was lost or stored twice.
 
-Each round has a new folder and agencies with known bets on a bad network. At random moments the server,
+Rounds of two kinds take turns: draws that hold themselves, here, and draws that an operator runs, in
+manual.py.
+
+Each round here has a new folder and agencies with known bets on a bad network. At random moments the server,
 the ledger, a worker, the coordinator, one of its scanners or an agency gets SIGKILL or SIGSTOP, and
 batches are sent again, late, twice and on two connections at once. At the end of a round everything must
 be as if nothing had happened: all bets are stored, each once and in its agency's order, the draw was held
@@ -23,6 +26,7 @@ import threading
 import time
 
 from scene import Scene, Tally  # it says where the next two are
+from manual import Day
 from programs import BIN, Program, children_of
 from wire import Peer, bet, pb
 
@@ -249,19 +253,26 @@ def main():
     parser.add_argument("--seconds", type=float, default=20, help="how long it runs (default 20)")
     parser.add_argument("--seed", type=int, default=None, help="default: random, and printed")
     parser.add_argument("--agencies", type=int, default=8, help="per round (default 8)")
+    parser.add_argument("--kind", choices=("both", "auto", "manual"), default="both",
+                        help="draws that hold themselves, those of an operator, or in turn (default)")
     parser.add_argument("--bets", type=int, default=3000, help="per agency at most (default 3000)")
     arguments = parser.parse_args()
     if not (BIN / "lottery-server").exists():
         parser.error("the programs are not built: make build")
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
-    faulthandler.dump_traceback_later(arguments.seconds + 240, exit=True)  # it hangs: says where
+    faulthandler.dump_traceback_later(arguments.seconds + 300, exit=True)  # it hangs: says where
     generator = random.Random(seed)
     tally = Tally()
     begin = time.monotonic()
-    while time.monotonic() - begin < arguments.seconds and not tally.faults:
-        round_ = Round(generator, tally, arguments.agencies, arguments.bets)
-        round_.run(min(begin + arguments.seconds, time.monotonic() + 30))
+    kinds = {"both": (Round, Day), "auto": (Round,), "manual": (Day,)}[arguments.kind]
+    spent = dict.fromkeys(kinds, 0)
+    while (time.monotonic() - begin < arguments.seconds or 0 in spent.values()) and not tally.faults:
+        kind = min(kinds, key=spent.get)
+        started = time.monotonic()
+        round_ = kind(generator, tally, arguments.agencies, arguments.bets)
+        round_.run(min(begin + arguments.seconds, started + 30))
+        spent[kind] += time.monotonic() - started
     tally.report(seed, time.monotonic() - begin)
     if tally.faults or tally.lost or tally.doubled or tally.draws != tally.rounds:
         return 1

@@ -1,6 +1,7 @@
 """What every round of the crash harness needs: a server on a bad network, its agencies, kills, stops."""
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from programs import SANITIZER, Server, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
-ROLES = ("server", "ledger", "worker", "coordinator", "scanner", "agency")
+ROLES = ("server", "ledger", "worker", "coordinator", "scanner", "agency", "ctl")
 
 
 class Tally:
@@ -29,13 +30,26 @@ class Tally:
         self.lost = 0
         self.doubled = 0
         self.draws = 0
+        self.days = 0  # rounds with an operator; the next ones are about these
+        self.manual_draws = 0
+        self.closings = {"all": 0, "operator": 0, "time": 0}
+        self.seals = 0
+        self.nexts = 0
+        self.reloads = 0
+        self.commands = 0
+        self.late = 0  # bets after the closing
+        self.unsealed = 0  # numbers without a seal
+        self.most_numbers = 0  # that one draw has had
         self.faults = []
 
     def report(self, seed, seconds):
         print(f"seed {seed}, {seconds:.0f} s, {self.rounds} rounds, {self.bets} bets, "
               f"{sum(self.kills.values())} kills survived ({self.kills}), {self.stops} stops, "
               f"{self.cuts} connections cut, {self.retries} retries: lost {self.lost}, "
-              f"doubled {self.doubled}, draws {self.draws}")
+              f"doubled {self.doubled}, draws {self.draws}; by operators: {self.days} days, "
+              f"{self.commands} commands, {self.manual_draws} draws, closings {self.closings}, "
+              f"{self.seals} seals, {self.nexts} next, {self.reloads} reloads: after the closing "
+              f"{self.late}, unsealed {self.unsealed}, numbers per draw {self.most_numbers}")
         for fault in self.faults:
             print(f"FAULT: {fault}")
 
@@ -127,3 +141,7 @@ class Scene:
             shutil.rmtree(self.folder)
         else:
             print(f"kept: {self.folder}", flush=True)
+
+    def own_generator(self):
+        """For another thread."""
+        return random.Random(self.generator.random())

@@ -1,0 +1,664 @@
+"""Draws that an operator runs, one after the other in one data directory, while everything breaks."""
+import contextlib
+import datetime
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from scene import Scene
+from programs import BIN, ROOT, Program, Server, children_of, environment_with, wait_until
+from witness import Witness
+
+NUMBERS = 97  # that bets are on, and that are drawn
+PHASES = {"open": 0, "closed": 1, "sealed": 1, "drawn": 2}
+CLOSINGS = {"all": "all finished", "operator": "operator", "time": "deadline"}
+WEIGHTS = {"server": 2, "ledger": 4, "worker": 2, "coordinator": 4, "scanner": 2, "ctl": 3, "agency": 1}
+COMMAND_S = 150  # a command has ended by then, whatever happens
+SAID = re.compile(r"^number +(\d+)$|the number (\d+) is drawn", re.MULTILINE)
+ROOT_LINE = re.compile(r"^root +(\S+)$", re.MULTILINE)
+
+
+def rfc3339(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:%SZ")
+
+
+class StartingServer(Server):
+    """A server to which `while_starting(pid)` happens before it listens."""
+
+    def __init__(self, while_starting, *arguments, **settings):
+        self.while_starting = while_starting
+        super().__init__(*arguments, **settings)
+
+    def wait_line(self, action, *arguments, **details):
+        if action == "listen":
+            self.while_starting(self.process.pid)
+        return super().wait_line(action, *arguments, **details)
+
+
+class Draw:
+    """One of the draws, and all that was ever said of it."""
+
+    def __init__(self, day, draw, kind, close_at):
+        self.day = day
+        self.id = draw
+        self.kind = kind
+        self.close_at = close_at  # UTC, seconds; None: there is no closing time
+        self.close_due = None  # by the monotonic clock: when the operator closes
+        self.closed_at = None  # the same: since when somebody has known that it is closed
+        self.phase = 0
+        self.numbers = {}  # all numbers that were shown, and by whom first
+        self.roots = {}
+        self.attempts = set()  # numbers that were given
+        self.done = set()  # the operator's acts that were answered with success
+        self.rows = {}
+        self.agencies = {}  # programs that have not ended
+        self.told = {}  # of an agency that has ended: exit status, bets that were taken, winners
+        self.held_back = set()  # agencies that start late
+        self.witness = None
+        self.is_checked = False
+
+    @property
+    def folder(self):
+        return self.day.data / self.id
+
+    def file(self, agency, kind):
+        return self.day.folder / f"{self.id}-{agency}.{kind}"
+
+    def note_closed(self):
+        if self.closed_at is None:
+            self.closed_at = time.monotonic()
+
+    def was_closed_at(self, moment):
+        return self.closed_at is not None and self.closed_at < moment
+
+    def note_number(self, number, who):
+        self.numbers.setdefault(int(number), who)
+        if len(self.numbers) > 1:
+            self.day.fault(f"draw {self.id} has more than one number: {self.numbers}")
+
+    def note_root(self, root, who):
+        self.roots.setdefault(root, who)
+        if len(self.roots) > 1:
+            self.day.fault(f"draw {self.id} has more than one seal: {self.roots}")
+
+    def note_status(self, status):
+        """What `status --json` says of it."""
+        phase = PHASES[status["phase"]]
+        if phase < self.phase:
+            self.day.fault(f"draw {self.id} was further already: {status}")
+        self.phase = max(phase, self.phase)
+        if phase > 0:
+            self.note_closed()
+            self.note_closing(status["closed"])
+        if status["sealed"] is not None:
+            self.note_root(status["sealed"]["root"], "status")
+        if status["drawn"] is not None:
+            self.note_number(status["drawn"]["number"], "status")
+            if not self.roots:
+                self.day.tally.unsealed += 1
+                self.day.fault(f"draw {self.id} has a number, and no seal: {status}")
+
+    def note_closing(self, closed):
+        uid = os.getuid() if self.kind == "operator" else 0
+        if closed["by"] != CLOSINGS[self.kind] or (closed["uid"] or 0) != uid:
+            self.day.fault(f"draw {self.id} is to be closed by {self.kind}: {closed}")
+        if self.close_at is not None and closed["time"] < rfc3339(self.close_at):
+            self.day.fault(f"draw {self.id} was closed before {rfc3339(self.close_at)}: {closed}")
+
+    def is_told(self):
+        return len(self.told) == len(self.rows) and not self.witness.is_alive()
+
+
+class Day(Scene):
+    """Several draws in one server, with an operator who uses lottery-ctl, and somebody who kills."""
+
+    def __init__(self, generator, tally, agencies, bets):
+        super().__init__(generator, tally, agencies + 1)
+        self.most_bets = bets
+        self.is_calm = False  # nothing is broken any more, so that the day can end
+        self.draws = []
+        self.commands = []  # lottery-ctl that run
+        self.lock = threading.RLock()  # of the agencies
+        self.settings_lock = threading.Lock()  # while bad settings are in the file
+        self.was_killed = False  # the server that starts
+        self.until = None
+        self.config = self.folder / "config.ini"
+        self.settings = {}
+        self.vkey = None
+        self.breaker = self.own_generator()
+        self.threads = []
+
+    # --- the server -----------------------------------------------------------------------------
+
+    def configure(self, **settings):
+        """Writes the file of settings, with these more."""
+        new = self.config.with_suffix(".new")
+        lines = {**self.settings, **settings}
+        new.write_text("[DEFAULT]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines))
+        new.rename(self.config)
+
+    def make_server(self):
+        with self.settings_lock:
+            try:
+                return StartingServer(self.while_starting, self.data, port=self.port, level="DEBUG",
+                                      agencies=None, workers=0, SERVER_WORKERS=None,
+                                      LOTTERY_AGENCIES=None,
+                                      arguments=["--config", str(self.config)])
+            except AssertionError as error:
+                if "lottery-server ended without listen" in str(error) and self.was_killed:
+                    return None
+                raise
+
+    def while_starting(self, pid):
+        self.was_killed = False
+        if self.is_calm or self.breaker.random() > 0.15:
+            return
+        self.is_over.wait(self.breaker.expovariate(1 / 0.02))
+        victims = [pid, *children_of(pid)]
+        victim = self.breaker.choice(victims)
+        self.was_killed = True
+        self.kill_pid(victim, "server" if victim == pid else "ledger")
+
+    def pids(self, role):
+        if role == "server":
+            return [self.server.process.pid]
+        if role == "scanner":
+            return [pid for one in self.pids("coordinator") for pid in children_of(one)]
+        if role == "ctl":
+            return [one.process.pid for one in list(self.commands) if one.process.poll() is None]
+        children = set(children_of(self.server.process.pid))
+        pids = []
+        for text in list(self.server.texts):
+            if f"action: start_process | result: success | process: {role} " in text:
+                pids.append(int(text.rsplit("pid: ", 1)[1].split(" ")[0]))
+        return [pid for pid in pids if pid in children]
+
+    # --- who breaks things ----------------------------------------------------------------------
+
+    def strike(self, generator, role):
+        """Kills one of this role, or stops it for a while."""
+        if role == "agency":
+            self.strike_agency(generator)
+            return
+        pids = self.pids(role)
+        if not pids:
+            return
+        pid = generator.choice(pids)
+        if generator.random() < 0.25:
+            self.stop_pid(pid)
+        else:
+            self.kill_pid(pid, role)
+
+    def strike_agency(self, generator):
+        with self.lock:
+            running = [(draw, agency) for draw in self.draws for agency in draw.agencies
+                       if draw.agencies[agency].process.poll() is None]
+            if not running:
+                return
+            draw, agency = generator.choice(running)
+            if generator.random() < 0.25:
+                self.stop_pid(draw.agencies[agency].process.pid)
+                return
+            draw.agencies[agency].kill()
+            self.tally.kills["agency"] += 1
+            self.start_agency(draw, agency)
+
+    def any_role(self, generator):
+        return generator.choices(list(WEIGHTS), WEIGHTS.values())[0]
+
+    def break_things(self):
+        """A thread: strikes now and then, and starts the server again when it is dead."""
+        try:
+            while not self.is_over.wait(self.breaker.uniform(0.02, 0.5)):
+                self.revive_server()
+                self.go_on()
+                if not self.is_calm:
+                    self.strike(self.breaker, self.any_role(self.breaker))
+        except Exception as error:  # noqa: BLE001 - a thread must not end without a word
+            self.fault(f"the server does not come back: {error!r}")
+
+    def haunt(self, generator, scale):
+        """Strikes once to three times within the next moments: an act has begun."""
+        for _ in range(generator.randrange(1, 4)):
+            if self.is_over.wait(generator.expovariate(1 / scale)) or self.is_calm:
+                return
+            self.strike(generator, self.any_role(generator))
+
+    def haunt_scanners(self, generator):
+        """A thread: seals and winners are made within milliseconds, by processes of their own. As soon
+        as there are some, strikes now and then."""
+        while not self.is_over.wait(0.002):
+            if self.is_calm or not self.pids_at_work() or generator.random() > 0.5:
+                continue
+            self.is_over.wait(generator.choice((0, 0, 0.001, 0.003, 0.01)))
+            self.strike(generator, generator.choice(("server", "ledger", "coordinator", "scanner",
+                                                     "scanner")))
+            self.is_over.wait(0.3)
+
+    def pids_at_work(self):
+        return [pid for child in children_of(self.server.process.pid) for pid in children_of(child)]
+
+    # --- agencies -------------------------------------------------------------------------------
+
+    def start_agency(self, draw, agency):
+        draw.agencies[agency] = Program("lottery-agency", [], {
+            "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.proxy.port}",
+            "CLI_BATCH_MAXAMOUNT": str(self.breaker.choice((1, 7, 50, 1000))),
+            "CLI_BETS_FILE": str(draw.file(agency, "csv")), "CLI_CONNECT_TIMEOUT": "60s",
+            "CLI_DRAW": draw.id, "CLI_SEAL_FILE": str(draw.file(agency, "seal")),
+            "CLI_SEAL_KEY": self.vkey, "CLI_WINNERS_FILE": str(draw.file(agency, "winners"))},
+            self.folder)
+
+    def begin(self, draw):
+        """The draw takes bets: its agencies start, but for one now and then that is late."""
+        generator = self.generator
+        self.draws.append(draw)
+        for agency in range(1, self.count):
+            draw.rows[agency] = [
+                ("Ana María", f"d'Olivo, {agency}", f"{agency:02}{i:06}", "1984-02-29",
+                 generator.randrange(NUMBERS))
+                for i in range(generator.randrange(self.most_bets // 20, self.most_bets // 4))]
+            with open(draw.file(agency, "csv"), "w", encoding="utf-8", newline="") as file:
+                for first, last, document, date, number in draw.rows[agency]:
+                    file.write(f'{first},"{last}",{document},{date},{number}\r\n')
+        if draw.kind != "all" and generator.random() < 0.5:
+            draw.held_back.add(generator.randrange(1, self.count))
+        draw.witness = Witness(self, draw, self.count, draw.kind == "all", generator.random())
+        draw.witness.start()
+        with self.lock:
+            for agency in draw.rows:
+                if agency not in draw.held_back:
+                    self.start_agency(draw, agency)
+        draw.close_due = time.monotonic() + generator.uniform(0.05, 1.5)
+
+    def let_late_ones_in(self, draw):
+        with self.lock:
+            for agency in draw.held_back:
+                self.start_agency(draw, agency)
+            draw.held_back.clear()
+
+    def reap_agencies(self):
+        with self.lock:
+            for draw in self.draws:
+                for agency, program in list(draw.agencies.items()):
+                    if program.process.poll() is not None:
+                        del draw.agencies[agency]
+                        self.reap(draw, agency, program)
+
+    def reap(self, draw, agency, program):
+        """An agency has ended by itself: what it was told."""
+        status = program.wait()
+        cut = program.lines("apuestas_enviadas", "fail")
+        told = program.lines("consulta_ganadores", "success")
+        for line in program.lines("cierre", "success"):
+            if "numero" in line.details:
+                draw.note_number(line.details["numero"], f"agency {agency}")
+            if "root" in line.details:
+                draw.note_root(line.details["root"], f"agency {agency}")
+        results = program.lines("cierre", "success", checked="result")
+        taken = int(cut[-1].details.get("taken", -1)) if cut else len(draw.rows[agency])
+        if status != (1 if cut else 0) or len(told) != 1 or len(results) != 1 or taken < 0:
+            self.fault(f"draw {draw.id}, agency {agency} ended with {status}: "
+                       f"{program.output()[-3000:]}")
+        winners = int(told[0].details["cant_ganadores"]) if told else -1
+        if agency in draw.told and draw.told[agency] != (status, taken, winners):
+            self.fault(f"draw {draw.id}, agency {agency} was told {draw.told[agency]}, and now "
+                       f"{(status, taken, winners)}")
+        draw.told[agency] = (status, taken, winners)
+        program.kill()
+
+    # --- the operator ---------------------------------------------------------------------------
+
+    def command(self, *words):
+        """Runs lottery-ctl. Returns its status, output and errors."""
+        program = Program("lottery-ctl", ["--data-dir", str(self.data), *words], {}, self.folder)
+        self.commands.append(program)
+        try:
+            status = program.wait(COMMAND_S)
+        except subprocess.TimeoutExpired:
+            self.fault(f"{words} has no end: {program.output()}{self.server.output()[-6000:]}")
+            status = None
+        self.commands.remove(program)
+        program.kill()
+        return status, "\n".join(program.texts), program.errors
+
+    def act(self, draw, *words, scale=0.02):
+        """A command that changes something, while somebody is particularly busy. Whether it was done is
+        what the draw has to show later. Returns as command()."""
+        haunter = threading.Thread(target=self.haunt, args=(self.own_generator(), scale))
+        if self.generator.random() < 0.8:
+            haunter.start()
+        status, output, errors = self.command(*words)
+        if haunter.ident is not None:
+            haunter.join()
+        for found in SAID.finditer(output + errors):
+            draw.note_number(found[1] or found[2], f"{words}")
+        for found in ROOT_LINE.finditer(output):
+            draw.note_root(found[1], f"{words}")
+        if status == 0 and words[0] in ("close", "draw", "next"):
+            draw.done.add(" ".join(words[:2]))
+        self.tally.commands += 1
+        return status, output, errors
+
+    def look(self):
+        """The state of the draw in force; None: nobody says it."""
+        status, output, _ = self.command("status", "--json")
+        if status != 0:
+            return None
+        state = json.loads(output)
+        if state["phase"] not in PHASES:
+            return None  # it is starting
+        draw = self.draws[-1]
+        if state["draw"] == draw.id:
+            draw.note_status(state)
+        return state
+
+    def close(self, draw):
+        status, _, errors = self.act(draw, "close")
+        if status == 0 or "closed already" in errors:
+            draw.note_closed()
+
+    def draw_number(self, draw):
+        """Every time another number, sometimes two at once."""
+        others = [n for n in range(NUMBERS) if n not in draw.attempts]
+        numbers = self.generator.sample(others, 2 if self.generator.random() < 0.3 else 1)
+        draw.attempts.update(numbers)
+        second = threading.Thread(target=lambda: self.give(draw, numbers[-1]))
+        if len(numbers) > 1:
+            second.start()
+        self.give(draw, numbers[0])
+        if second.ident is not None:
+            second.join()
+
+    def give(self, draw, number):
+        """May fail: the draw then has another number, or none."""
+        status, output, _ = self.act(draw, "draw", str(number), "--source", f"Bolillero {number}")
+        if status == 0:
+            draw.note_number(number, "draw")
+            if not draw.roots:
+                self.tally.unsealed += 1
+                self.fault(f"draw {draw.id} has a number, and no seal: {output}")
+
+    def reload(self, draw):
+        """With other settings, or with bad ones, which are refused; by a signal, or by a command."""
+        what = self.generator.random()
+        if what < 0.2:
+            with self.settings_lock:
+                self.configure(LOTTERY_WINNER_NUMBER="many")
+                status, _, errors = self.act(draw, "reload")
+                self.configure()
+            if status == 0:
+                self.fault(f"bad settings were taken: {errors}")
+            return
+        self.settings["SERVER_WORKERS"] = str(self.generator.randrange(1, 4))
+        with self.settings_lock:
+            self.configure()
+        if what < 0.4:
+            with contextlib.suppress(ProcessLookupError):
+                self.server.signal(signal.SIGHUP)
+            return
+        status, _, errors = self.act(draw, "reload", scale=0.1)
+        self.tally.reloads += status == 0
+        if status == 1 and "refused: " in errors and "under way" not in errors:
+            self.fault(f"a reload was refused: {errors}")
+
+    def disturb(self, draw):
+        """What the operator should not ask for now: it is refused, or nothing happens."""
+        what = self.generator.random()
+        if what < 0.4:
+            self.reload(draw)
+        elif what < 0.6 and not draw.attempts:
+            if self.act(draw, "next", "too-early")[0] == 0:
+                self.fault(f"draw {draw.id}: the next one began before it was drawn")
+        elif what < 0.8 and draw.closed_at is None:
+            number = self.generator.randrange(NUMBERS)
+            if number not in draw.attempts:
+                draw.attempts.add(number)
+                self.give(draw, number)
+        elif draw.closed_at is not None:
+            self.close(draw)
+
+    def hold(self, draw):
+        """The operator's part of a draw, until it is drawn."""
+        limit = time.monotonic() + 100
+        while draw.phase < 2 and not self.tally.faults:
+            time.sleep(self.generator.uniform(0, 0.15))
+            self.look_at_time(limit)
+            self.reap_agencies()
+            state = self.look()
+            if state is None:
+                continue
+            if not self.is_calm and self.generator.random() < 0.15:
+                self.disturb(draw)
+            elif state["phase"] == "open" and draw.kind == "operator" and \
+                    time.monotonic() > draw.close_due:
+                self.close(draw)
+            elif state["phase"] in ("closed", "sealed") and self.generator.random() < 0.6:
+                self.draw_number(draw)
+
+    def look_at_time(self, limit):
+        if time.monotonic() > self.until:
+            self.is_calm = True
+            self.proxy.calm_down()
+        if time.monotonic() > max(limit, self.until + 60):
+            draw = self.draws[-1]
+            self.fault(f"draw {draw.id} does not go on: told {draw.told}, {self.look()} " +
+                       "\n".join(p.output()[-800:] for p in draw.agencies.values()) +
+                       self.server.output()[-6000:])
+
+    def go_to_next(self, old, new):
+        """Until the next draw is in force; whatever happens, it is one of the two."""
+        limit = time.monotonic() + 100
+        while not self.tally.faults:
+            words = ["next", new.id]
+            if new.kind == "time":
+                new.close_at = int(time.time()) + self.generator.randrange(1, 4)
+                words += ["--close-at", rfc3339(new.close_at)]
+            status, _, errors = self.act(old, *words, scale=0.1)
+            self.look_at_time(limit)
+            current = (self.data / "current").read_text()
+            if current not in (f"{old.id}\n", f"{new.id}\n"):
+                self.fault(f"current: {current}")
+            state = self.look()
+            if state is not None and state["draw"] == new.id:
+                break
+            if status == 0:
+                self.fault(f"the next draw, {new.id}, had begun: {state}")
+            if status == 1 and "refused: " in errors and not any(
+                    reason in errors for reason in ("under way", "not ready yet", "starting",
+                                                    "is the draw in force")):
+                self.fault(f"the next draw, {new.id}, was refused: {errors}")
+        self.tally.nexts += 1
+
+    # --- checks ---------------------------------------------------------------------------------
+
+    def check(self, draw):
+        """All that can be seen of a draw that is over."""
+        if draw.is_checked:
+            return
+        draw.is_checked = True
+        draw.note_number(re.search(r"^number (\d+)$", (draw.folder / "result.txt").read_text(
+            encoding="utf-8"), re.MULTILINE)[1], "result.txt")
+        draw.note_root((draw.folder / "seal.txt").read_text(encoding="utf-8").split("\n")[2], "seal.txt")
+        number = next(iter(draw.numbers))
+        stored = {agency: [] for agency in range(1, self.count + 1)}
+        for row in (draw.folder / "bets.csv").read_bytes().split(b"\r\n")[:-1]:
+            fields = row.split(b",")
+            stored[int(fields[0])].append(fields[-3].decode())
+        for agency, rows in draw.rows.items():
+            self.check_agency(draw, agency, rows, stored[agency], number)
+        there = stored[draw.witness.agency]
+        self.count_bets(draw.witness.acked, there)
+        if draw.witness.taken is None or not draw.witness.check(there, number):
+            self.fault(f"draw {draw.id}: the witness has {draw.witness.taken} bets, {len(there)} are "
+                       "stored, or others")
+        self.check_acta(draw, number)
+        self.tally.seals += 1
+        self.tally.closings[draw.kind] += 1
+        self.tally.most_numbers = max(self.tally.most_numbers, len(draw.numbers))
+        self.tally.manual_draws += 1
+
+    def count_bets(self, acked, stored):
+        self.tally.bets += len(stored)
+        self.tally.lost += max(0, acked - len(stored))
+        self.tally.doubled += len(stored) - len(set(stored))
+
+    def check_agency(self, draw, agency, rows, stored, number):
+        status, taken, winners = draw.told[agency]
+        self.count_bets(taken, stored)
+        if stored != [row[2] for row in rows[:taken]]:
+            self.fault(f"draw {draw.id}, agency {agency}: {taken} were taken, {len(stored)} are stored, "
+                       "or others")
+        won = [row[2] for row in rows[:taken] if row[4] == number]
+        listed = draw.file(agency, "winners").read_text().split()
+        if winners != len(won) or listed != won:
+            self.fault(f"draw {draw.id}, agency {agency} was told {winners} winners, {listed}, of {won}")
+
+    def verify(self, draw):
+        """What tools/verify-draw.py finds, with each agency's evidence."""
+        claims = [str(argument) for agency in draw.rows for argument in (
+            "--agency", draw.file(agency, "csv"), "--seal", draw.file(agency, "seal"),
+            "--winners", draw.file(agency, "winners"))]
+        return subprocess.run([sys.executable, ROOT / "tools" / "verify-draw.py", draw.folder, "--key",
+                               self.vkey, *claims], encoding="utf-8", capture_output=True, timeout=120)
+
+    def check_acta(self, draw, number):
+        done = self.verify(draw)
+        if done.returncode != 0:
+            self.fault(f"verify-draw.py {draw.id}: {done.returncode} {done.stderr}{done.stdout}")
+            return
+        if f"  número: {number}\n" not in done.stdout:
+            self.fault(f"draw {draw.id} has the number {number}: {done.stdout}")
+        acts = re.findall(r"^  \S+Z  uid \d+  (.*)$", done.stdout, re.MULTILINE)
+        numbers = [act for act in acts if re.fullmatch(r"draw \d+", act)]
+        if len(numbers) > 1 or acts.count("close") > 1 or not draw.done.issubset(acts):
+            self.fault(f"draw {draw.id}: done was {draw.done}, and recorded {acts}")
+
+    def check_folder(self, draw):
+        """What --check says, once the server has stopped."""
+        done = subprocess.run([BIN / "lottery-server", "--check", draw.folder], encoding="utf-8",
+                              env=environment_with({}), capture_output=True, timeout=60)
+        if done.returncode != 0 or "sound" not in done.stdout:
+            self.fault(f"--check {draw.id}: {done.returncode} {done.stdout}{done.stderr}")
+        for number in re.findall(r"number (\d+)", done.stdout):
+            draw.note_number(number, "--check")
+
+    # --- the day --------------------------------------------------------------------------------
+
+    def run(self, until):
+        self.until = until
+        self.settings = {"LOTTERY_DRAW": "manual", "LOTTERY_DRAW_ID": "d0",
+                         "LOTTERY_AGENCIES": str(self.count), "SERVER_WORKERS": "2"}
+        first = self.plan(0)
+        if first.kind == "time":
+            first.close_at = int(time.time()) + self.generator.randrange(2, 5)
+            self.settings["LOTTERY_CLOSE_AT"] = rfc3339(first.close_at)
+        self.configure()
+        self.start_server()
+        self.threads = [threading.Thread(target=self.break_things),
+                        threading.Thread(target=self.haunt_scanners, args=(self.own_generator(),))]
+        for thread in self.threads:
+            thread.start()
+        try:
+            self.hold_all(first)
+            self.finish()
+        finally:
+            self.quiet()
+            for draw in self.draws:
+                draw.witness.join()
+            self.end([program for draw in self.draws for program in draw.agencies.values()])
+
+    def plan(self, turn):
+        kind = self.generator.choices(("all", "operator", "time"), (3, 5, 2))[0]
+        return Draw(self, f"d{turn}", kind, None)
+
+    def hold_all(self, draw):
+        """Draw after draw, as long as there is time."""
+        self.vkey = wait_until(self.find_key, "the key of the seals")
+        self.begin(draw)
+        while not self.tally.faults:
+            self.hold(draw)
+            if self.generator.random() < 0.7:
+                self.let_late_ones_in(draw)
+            if self.generator.random() < 0.5:
+                self.wait_told([draw])
+            if self.is_calm or self.tally.faults:
+                break
+            following = self.plan(len(self.draws))
+            self.go_to_next(draw, following)
+            self.begin(following)
+            draw = following
+            self.let_late_ones_in(self.draws[-2])
+            self.wait_told(self.draws[:-1])
+
+    def find_key(self):
+        """The first one that was logged; all have to be the same."""
+        lines = [line for server in self.servers for line in server.lines("seal_key", "success")]
+        return lines[0].details["vkey"] if lines else None
+
+    def wait_told(self, draws):
+        """Until everybody knows the winners of these draws; then checks them."""
+        limit = time.monotonic() + 100
+        while not self.tally.faults and not all(draw.is_told() for draw in draws):
+            time.sleep(0.02)
+            self.look_at_time(limit)
+            self.reap_agencies()
+            for draw in draws:
+                if draw.phase == 2 and draw.held_back and draw is not self.draws[-1]:
+                    self.let_late_ones_in(draw)
+                elif draw.held_back and self.generator.random() < 0.05:
+                    self.let_late_ones_in(draw)
+        for draw in draws:
+            if not self.tally.faults and not draw.is_checked:
+                self.check(draw)
+
+    def quiet(self):
+        """Nothing is killed any more, and the server runs."""
+        self.is_calm = True
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+        self.go_on(everybody=True)
+
+    def finish(self):
+        """Everybody is told, also of the old draws, and after a restart again."""
+        self.is_calm = True
+        self.proxy.calm_down()
+        self.wait_told(self.draws)
+        self.quiet()
+        self.revive_server()
+        for is_last in (False, True):
+            if self.tally.faults:
+                return
+            self.ask_again()
+            if self.server.stop() != 0:
+                self.fault("the server did not stop cleanly: " + self.server.output()[-3000:])
+            for draw in self.draws:
+                self.check_folder(draw)
+                self.check_acta(draw, next(iter(draw.numbers)))
+            keys = {line.details["vkey"] for server in self.servers
+                    for line in server.lines("seal_key", "success")}
+            if keys != {self.vkey}:
+                self.fault(f"the key of the seals has changed: {keys}")
+            if not is_last:
+                self.start_server()
+        self.tally.days += 1
+
+    def ask_again(self):
+        """One agency of each draw: it is told the same as before."""
+        again = [(draw, self.generator.choice(list(draw.rows))) for draw in self.draws]
+        with self.lock:
+            for draw, agency in again:
+                draw.file(agency, "winners").unlink()
+                self.start_agency(draw, agency)
+        limit = time.monotonic() + 60
+        while any(draw.agencies for draw in self.draws) and not self.tally.faults:
+            time.sleep(0.02)
+            self.reap_agencies()
+            self.look_at_time(limit)
