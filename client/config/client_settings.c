@@ -182,6 +182,22 @@ bool client_settings_want_seal(const struct client_settings *s)
     return s->seal_check == SEAL_CHECK_YES || s->seal_file[0] != '\0' || s->seal_key[0] != '\0';
 }
 
+/* What only an agency has that names its draw, or asks for the seal. Returns how many fields. */
+static size_t client_settings_draw_fields(const struct client_settings *s, struct log_field *out)
+{
+    size_t count = 0;
+
+    if (s->draw[0] != '\0')
+        out[count++] = LOG_TEXT("draw", s->draw);
+    if (client_settings_want_seal(s))
+        out[count++] = LOG_TEXT("seal_check", "yes");
+    if (s->seal_file[0] != '\0')
+        out[count++] = LOG_TEXT("seal_file", s->seal_file);
+    if (s->seal_key[0] != '\0')
+        out[count++] = LOG_TEXT("seal_key", s->seal_key);
+    return count;
+}
+
 void client_settings_log(const struct client_settings *s)
 {
     const struct bets_format *format = &s->bets_format;
@@ -192,18 +208,24 @@ void client_settings_log(const struct client_settings *s)
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
     value_duration_print(s->start_delay, delay);
-    LOG(INFO, "config", SUCCESS, LOG_UINT("client_id", s->id),
-        LOG_TEXT("server_address", s->server_address), LOG_UINT("loop_amount", s->loop_amount),
-        LOG_TEXT("loop_period", period), LOG_TEXT("log_level", log_level_name(s->log_level)),
+    struct log_field fields[19] = {
+        LOG_UINT("client_id", s->id),
+        LOG_TEXT("server_address", s->server_address),
+        LOG_UINT("loop_amount", s->loop_amount),
+        LOG_TEXT("loop_period", period),
+        LOG_TEXT("log_level", log_level_name(s->log_level)),
         LOG_TEXT("mode", client_mode_name(s->mode)),
-        LOG_UINT("batch_max_amount", s->batch_max_amount), LOG_TEXT("bets_file", s->bets_file),
-        LOG_TEXT("connect_timeout", timeout), LOG_TEXT("start_delay", delay),
+        LOG_UINT("batch_max_amount", s->batch_max_amount),
+        LOG_TEXT("bets_file", s->bets_file),
+        LOG_TEXT("connect_timeout", timeout),
+        LOG_TEXT("start_delay", delay),
         LOG_TEXT("bets_encoding", client_encoding_name(format->encoding)),
         LOG_TEXT("bets_delimiter", client_delimiter_name(format->delimiter)),
         LOG_TEXT("bets_header", format->header == BETS_HEADER_SKIP ? "skip" : "none"),
         LOG_TEXT("bets_allow_empty", format->empty == BETS_EMPTY_ALLOWED ? "true" : "false"),
-        LOG_TEXT("winners_file", s->winners_file), LOG_TEXT("draw", s->draw),
-        LOG_TEXT("seal_check", s->seal_check == SEAL_CHECK_YES ? "yes" : "no"),
-        LOG_TEXT("seal_file", s->seal_file), LOG_TEXT("seal_key", s->seal_key));
+        LOG_TEXT("winners_file", s->winners_file),
+    };
+    size_t count = 15 + client_settings_draw_fields(s, fields + 15);
+    log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

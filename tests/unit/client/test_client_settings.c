@@ -604,9 +604,16 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s | "
                                          "bets_encoding: utf-8 | bets_delimiter: , | "
                                          "bets_header: none | bets_allow_empty: false | "
-                                         "winners_file: w.txt | draw:  | seal_check: no | "
-                                         "seal_file:  | seal_key: \n"));
+                                         "winners_file: w.txt\n"));
     assert_int_equal(capture.writes, 1);
+    capture_free(&capture);
+    /* What is about draws only where it is set. */
+    assert_loads(f, "id: 1\ndraw: a-1\nseal.file: s.txt\nseal.key: " VKEY "\n");
+    capture_begin(&capture);
+    client_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_non_null(strstr(capture.text, " | winners_file:  | draw: a-1 | seal_check: yes | "
+                                         "seal_file: s.txt | seal_key: " VKEY "\n"));
     capture_free(&capture);
 }
 
