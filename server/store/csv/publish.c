@@ -49,6 +49,12 @@ static int commit_create_file(const struct data_dir *data_dir, enum store_files 
     return fd;
 }
 
+static const char *const creating[STORE_FILES] = {
+    [STORE_WINNERS] = "creating the winners' files",
+    [STORE_SEAL] = "creating the seal's files",
+    [STORE_RESULT] = "creating the result's file",
+};
+
 enum status commit_open_files(struct store *store, enum store_files files, int *fds, size_t count,
                               struct errbuf *err)
 {
@@ -67,7 +73,7 @@ enum status commit_open_files(struct store *store, enum store_files files, int *
         fds[i] = commit_create_file(self->data_dir, files, i);
         if (fds[i] >= 0)
             continue;
-        enum status status = file_fail(err, "creating the draw's files", status_from_errno(errno));
+        enum status status = file_fail(err, creating[files], status_from_errno(errno));
         while (i > 0)
             (void)close(fds[--i]);
         return status;

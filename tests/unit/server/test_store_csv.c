@@ -457,6 +457,36 @@ static void publishes_the_files_of_the_last_attempt(void **state)
     store_fixture_close(&f);
 }
 
+/* A name that cannot be taken: the reason says which files could not be made, and none is open. */
+static void says_which_files_it_cannot_make(void **state)
+{
+    static const char *const names[STORE_FILES] = {
+        [STORE_WINNERS] = "winners.index.new",
+        [STORE_SEAL] = "seal.leaves.new",
+        [STORE_RESULT] = "result.txt.new",
+    };
+    static const char *const reasons[STORE_FILES] = {
+        [STORE_WINNERS] = "creating the winners' files: ",
+        [STORE_SEAL] = "creating the seal's files: ",
+        [STORE_RESULT] = "creating the result's file: ",
+    };
+    char path[512];
+    int fds[2];
+
+    open_store(*state);
+    for (unsigned i = 0; i < STORE_FILES; i++) {
+        enum store_files files = (enum store_files)i;
+        (void)snprintf(path, sizeof(path), "%s/%s", (char *)*state, names[i]);
+        assert_int_equal(mkdir(path, 0755), 0);
+        enum status status =
+            store_open_files(f.store, files, fds, store_files_named(files), &f.err);
+        assert_int_equal(status, STATUS_IO);
+        assert_int_equal(strncmp(f.err.text, reasons[i], strlen(reasons[i])), 0);
+        assert_int_equal(rmdir(path), 0);
+    }
+    store_fixture_close(&f);
+}
+
 /* A moved, removed or replaced file, or folder, is noticed by the next commit. */
 static void notices_what_is_gone(void **state)
 {
@@ -664,6 +694,7 @@ int main(void)
         CASE(closes_the_draw),
         CASE(holds_the_draw),
         CASE(publishes_the_files_of_the_last_attempt),
+        CASE(says_which_files_it_cannot_make),
         CASE(notices_what_is_gone),
         CASE(leaves_alone_what_is_not_its_own),
         CASE(does_not_take_an_error_for_gone),
