@@ -5,7 +5,6 @@ command that has status 1. The block marked `text` that follows has lines that i
 contain, in this order; `…` in them stands for anything. What differs each time, such as roots and
 keys, has to be what it was where the documents show the same one again.
 """
-import datetime
 import os
 import re
 import selectors
@@ -21,7 +20,6 @@ from programs import BIN, ROOT, SANITIZER, Case, environment_with
 GUIDES = [ROOT / "docs" / name for name in ("operator.md", "operations.md")]
 BLOCK = re.compile(r"^```(.+)\n((?:.*\n)*?)^```$", re.MULTILINE)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-CLOSING = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d-03:00")
 # What each run makes again: keys, roots, the operator's user.
 MADE = re.compile(r"lottery\+[0-9a-f]{8}\+[\w+/]+|[\w+/]{43}=|(?<=user )1000|(?<=uid )1000")
 KINDS = (r"lottery\+[0-9a-f]{8}\+[\w+/]+", r"[\w+/]{43}=", r"\d+")
@@ -29,7 +27,7 @@ KINDS = (r"lottery\+[0-9a-f]{8}\+[\w+/]+", r"[\w+/]{43}=", r"\d+")
 QUESTION = re.compile(r"grep |tail |cat |lottery-ctl (status|agencies)$")
 SECONDS = 30
 PAUSE = 0.05  # seconds between two looks
-CLOSES_SOON = 8  # seconds from `next` to the closing time that it is given
+CLOSES_SOON = 8  # seconds, where the document has a minute
 
 
 def free_port():
@@ -94,23 +92,16 @@ class OperatorGuide(Case):
         super().setUp()
         self.made = {"1000": str(os.getuid())}  # in the documents -> here
         self.port = str(free_port())
-        self.shell = Shell({"SERVER_IP": "127.0.0.1", "SERVER_PORT": self.port, "ASAN_OPTIONS": "detect_leaks=0",
-                            "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
+        self.shell = Shell({"SERVER_IP": "127.0.0.1", "SERVER_PORT": self.port,
+                            "ASAN_OPTIONS": "detect_leaks=0", "LC_ALL": "C.UTF-8",
+                            "PYTHONDONTWRITEBYTECODE": "1"})
         self.addCleanup(self.shell.kill)
-        self.closings = 0
-
-    def closing_time(self, _found):
-        """The first is far away, as the operator closes the draw; the others come soon."""
-        self.closings += 1
-        wait = CLOSES_SOON if self.closings > 1 else 3600
-        when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=wait)
-        return when.isoformat(timespec="seconds")
 
     def as_here(self, text):
         """The commands with our folder, programs and port, and with what was made in this run."""
         text = text.replace("/tmp/day", str(self.folder)).replace(":12345", f":{self.port}")
         text = text.replace("$PWD/build/bin", shlex.quote(str(BIN)))
-        text = CLOSING.sub(self.closing_time, text)
+        text = text.replace("date -d '1 minute'", f"date -d '{CLOSES_SOON} seconds'")
         return MADE.sub(lambda found: self.made.get(found[0], found[0]), text)
 
     def as_pattern(self, line):
@@ -158,7 +149,8 @@ class OperatorGuide(Case):
             if status == int(fails) and missing is None:
                 return
             if not is_question or time.monotonic() > deadline:
-                logs = "\n".join(f"{log}:\n{log.read_text()}" for log in self.folder.glob("*.log"))
+                logs = "\n".join(f"{log}:\n{log.read_text(encoding='utf-8')}"
+                                 for log in self.folder.glob("*.log"))
                 self.fail(f"{script}\nended with {status}, without this line: {missing}\n{output}\n"
                           f"{logs}")
             time.sleep(PAUSE)
