@@ -95,7 +95,10 @@ class OperatorGuide(Case):
         self.shell = Shell({"SERVER_IP": "127.0.0.1", "SERVER_PORT": self.port,
                             "ASAN_OPTIONS": "detect_leaks=0", "LC_ALL": "C.UTF-8",
                             "PYTHONDONTWRITEBYTECODE": "1"})
-        self.addCleanup(self.shell.kill)
+
+    def tearDown(self):
+        self.shell.kill()  # first: its programs write into the folder
+        super().tearDown()
 
     def as_here(self, text):
         """The commands with our folder, programs and port, and with what was made in this run."""
