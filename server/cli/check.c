@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include "base64.h"
 #include "draws.h"
 #include "rfc3339.h"
 #include "store_csv.h"
@@ -59,12 +60,12 @@ static void check_print_closed(const struct draw_closed *closed)
 
 static void check_print_sealed(const struct draw_sealed *sealed)
 {
+    char root[BASE64_SIZE(DRAW_ROOT_SIZE)]; /* as it stands in seal.txt */
     char time[RFC3339_SIZE];
 
-    (void)printf("sealed: %s, root ", check_time(sealed->time_s, time));
-    for (size_t i = 0; i < DRAW_ROOT_SIZE; i++)
-        (void)printf("%02x", sealed->root[i]);
-    (void)puts("");
+    (void)base64_encode(sealed->root, sizeof(sealed->root), root);
+    (void)printf("sealed: %s, root %.*s\n", check_time(sealed->time_s, time), (int)sizeof(root),
+                 root);
 }
 
 static void check_print_drawn(const struct draw *draw)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOT_HEX "010220617320676f6f64206120726f6f7420617320616e7920ff000000000000"
+#define ROOT_TEXT "AQIgYXMgZ29vZCBhIHJvb3QgYXMgYW55IP8AAAAAAAA="
 
 static struct store_fixture f; /* too large for the stack of a test */
 
@@ -97,7 +97,7 @@ static void prints_a_draw_from_its_opening_to_its_number(void **state)
                    "raffle: not held\n"
                    "%s"
                    "closed: 2023-11-14T22:13:20Z, by uid 1000\n"
-                   "sealed: 2023-11-14T22:13:22Z, root " ROOT_HEX "\n"
+                   "sealed: 2023-11-14T22:13:22Z, root " ROOT_TEXT "\n"
                    "act: 2023-11-14T22:13:23Z, uid 1000: close\n"
                    "act: 2023-11-14T22:13:23Z, uid 1000: draw 10000: refused, "
                    "\xc2\xabtoo large\xc2\xbb\n"
@@ -149,7 +149,7 @@ static void prints_the_other_reasons(void **state)
                            "raffle: held with number 7574, 0 winners\n"
                            "mode: auto, with a seal\n"
                            "closed: 2023-11-14T22:13:20Z, all agencies had finished\n"
-                           "sealed: 2023-11-14T22:13:22Z, root " ROOT_HEX "\n"
+                           "sealed: 2023-11-14T22:13:22Z, root " ROOT_TEXT "\n"
                            "drawn: 2023-11-14T22:13:21Z, number 7574\n"
                            "result.txt: not there"));
 }
