@@ -162,11 +162,11 @@ void supervisor_drop_movement(struct supervisor *self)
 static void movement_start_over(struct supervisor *self)
 {
     struct generation *generation = self->generation;
-    struct supervisor_message message;
-    bool has_more;
 
     ledger_child_forgive(&generation->ledger);
     if (self->is_lottery) {
+        struct supervisor_message message;
+        bool has_more;
         do
             has_more = coordinator_child_hear(&generation->coordinator, &message);
         while (has_more);

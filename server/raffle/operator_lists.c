@@ -108,14 +108,14 @@ static void walk_on_done(struct ledger_op *op)
 static void walk_next(struct walk *walk)
 {
     uint32_t left = walk_news(walk)->agencies - walk->from;
-    uint32_t count = left < CONTROL_PAGE_MAX ? left : CONTROL_PAGE_MAX;
+    uint32_t i = 0;
 
-    walk->count = count;
+    walk->count = left < CONTROL_PAGE_MAX ? left : CONTROL_PAGE_MAX;
     walk->ended = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    do { /* at least once: the last one to end frees the walk */
         walk->steps[i] = (struct walk_step){.op.done = walk_on_done, .walk = walk};
         ledger_ask(ledger_client_base(walk->client), &walk->steps[i].op, walk->from + i + 1, 0);
-    }
+    } while (++i < walk->count);
 }
 
 static struct walk *walk_begin(struct ledger_client *client, struct control_request *request)

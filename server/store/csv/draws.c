@@ -36,12 +36,11 @@ enum status draws_read_current(const struct data_dir *data_dir, char out_id[DRAW
                                struct errbuf *err)
 {
     char text[DRAW_ID_MAX + 8]; /* more than any valid one has */
-    uint64_t file_size;
+    uint64_t all;
     size_t size = 0;
     int fd;
 
-    enum status status =
-        file_open(data_dir->ops, data_dir->fd, DRAWS_CURRENT, &fd, &file_size, err);
+    enum status status = file_open(data_dir->ops, data_dir->fd, DRAWS_CURRENT, &fd, &all, err);
     if (status == STATUS_NOTFOUND) {
         out_id[0] = '\0';
         return STATUS_OK;
