@@ -20,6 +20,7 @@
 #include "settings_change.h"
 #include "supervisor_state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void movement_log(enum log_level level, enum log_result result,
@@ -212,13 +213,23 @@ static enum status movement_begin(struct supervisor *self, const struct movement
     return draws_write_current(&self->base_dir, movement->id, err);
 }
 
+/* The settings of the draw that has begun: what they say about the first one is past. */
+static void movement_log_settings(const struct supervisor *self)
+{
+    struct server_settings settings = self->generation->settings;
+
+    (void)snprintf(settings.draw_id, sizeof(settings.draw_id), "%s", self->generation->id);
+    settings.close_at_s = self->generation->config.close_at_s;
+    server_settings_log(&settings);
+}
+
 static void movement_end(struct supervisor *self, const struct movement *movement)
 {
     self->step = SUPERVISOR_RUNS;
     self->generation->config.replaces = NULL;
     generation_destroy(self->kept);
     self->kept = NULL;
-    server_settings_log(&self->generation->settings);
+    movement_log_settings(self);
     movement_log(LOG_INFO, LOG_SUCCESS, movement, NULL);
     if (self->is_lottery && self->movement.number == 0)
         coordinator_child_tell_moved(&self->generation->coordinator, movement,
