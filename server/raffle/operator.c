@@ -349,11 +349,11 @@ static const char *operator_refuses_next(const struct ledger_news *news, const c
     if (news->terms.mode == DRAW_AUTO)
         return "this draw runs by itself (LOTTERY_DRAW=auto): set LOTTERY_DRAW=manual for draws "
                "that follow each other";
+    if (strcmp(id, news->terms.id) == 0) /* it may have begun without the operator knowing */
+        return "this is the draw in force";
     if (news->phase != DRAW_DRAWN)
         return "the draw in force is not drawn yet";
-    if (!news->has_winners)
-        return "the winners are not ready yet: try again in a moment";
-    return strcmp(id, news->terms.id) == 0 ? "this is the draw in force" : NULL;
+    return news->has_winners ? NULL : "the winners are not ready yet: try again in a moment";
 }
 
 static void operator_next(void *owner, struct control_request *request)

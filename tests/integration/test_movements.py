@@ -502,6 +502,7 @@ class Next(MovementCase):
         """What is wrong leaves all as it was."""
         server = self.start_first()
         self.assertIn("not drawn yet", self.ctl("next", "d1", status=1))
+        self.assertIn("this is the draw in force", self.ctl("next", "d0", status=1))
         self.hold(server, "d0")
         children = server.children()
         self.assertIn("closing time has passed",
