@@ -12,6 +12,8 @@ import time
 
 from scene import Scene
 from programs import BIN, ROOT, Program, Server, children_of, environment_with, wait_until
+from control_wire import OPCODES, Operator, pb as control
+from wire import frame
 from witness import Witness
 
 NUMBERS = 97  # that bets are on, and that are drawn
@@ -44,11 +46,11 @@ class StartingServer(Server):
 class Draw:
     """One of the draws, and all that was ever said of it."""
 
-    def __init__(self, day, draw, kind, close_at):
+    def __init__(self, day, draw, kind):
         self.day = day
         self.id = draw
         self.kind = kind
-        self.close_at = close_at  # UTC, seconds; None: there is no closing time
+        self.close_ats = []  # closing times it was to begin with, as texts; one of them counts
         self.close_due = None  # by the monotonic clock: when the operator closes
         self.closed_at = None  # the same: since when somebody has known that it is closed
         self.phase = 0
@@ -95,7 +97,7 @@ class Draw:
         self.phase = max(phase, self.phase)
         if phase > 0:
             self.note_closed()
-            self.note_closing(status["closed"])
+            self.note_closing(status["closed"], status["close_at"])
         if status["sealed"] is not None:
             self.note_root(status["sealed"]["root"], "status")
         if status["drawn"] is not None:
@@ -104,12 +106,14 @@ class Draw:
                 self.day.tally.unsealed += 1
                 self.day.fault(f"draw {self.id} has a number, and no seal: {status}")
 
-    def note_closing(self, closed):
+    def note_closing(self, closed, close_at):
         uid = os.getuid() if self.kind == "operator" else 0
         if closed["by"] != CLOSINGS[self.kind] or (closed["uid"] or 0) != uid:
             self.day.fault(f"draw {self.id} is to be closed by {self.kind}: {closed}")
-        if self.close_at is not None and closed["time"] < rfc3339(self.close_at):
-            self.day.fault(f"draw {self.id} was closed before {rfc3339(self.close_at)}: {closed}")
+        if close_at not in (self.close_ats or [None]):
+            self.day.fault(f"draw {self.id} is to be closed at one of {self.close_ats}: {close_at}")
+        if closed["by"] == "deadline" and closed["time"] < close_at:
+            self.day.fault(f"draw {self.id} was closed before {close_at}: {closed}")
 
     def is_told(self):
         return len(self.told) == len(self.rows) and not self.witness.is_alive()
@@ -413,22 +417,33 @@ class Day(Scene):
         what = self.generator.random()
         if what < 0.4:
             self.reload(draw)
-        elif what < 0.6 and not draw.attempts:
+        elif what < 0.55 and not draw.attempts:
             if self.act(draw, "next", "too-early")[0] == 0:
                 self.fault(f"draw {draw.id}: the next one began before it was drawn")
-        elif what < 0.8 and draw.closed_at is None:
+        elif what < 0.75 and draw.closed_at is None:
             number = self.generator.randrange(NUMBERS)
             if number not in draw.attempts:
                 draw.attempts.add(number)
                 self.give(draw, number)
+        elif what < 0.9:
+            self.say_half()
         elif draw.closed_at is not None:
             self.close(draw)
+
+    def say_half(self):
+        """A command whose connection breaks before all of it is there: it is none."""
+        commands = (control.Close(), control.Draw(number=NUMBERS), control.Next(draw="half"),
+                    control.Reload())
+        command = self.generator.choice(commands)
+        whole = frame(OPCODES[type(command)], command)
+        with contextlib.suppress(OSError), Operator(self.data / "control.sock") as talk:
+            talk.send_bytes(whole[:self.generator.randrange(1, len(whole))])
 
     def hold(self, draw):
         """The operator's part of a draw, until it is drawn."""
         limit = time.monotonic() + 100
         while draw.phase < 2 and not self.tally.faults:
-            time.sleep(self.generator.uniform(0, 0.15))
+            time.sleep(self.generator.uniform(0, 0.08))
             self.look_at_time(limit)
             self.reap_agencies()
             state = self.look()
@@ -458,8 +473,8 @@ class Day(Scene):
         while not self.tally.faults:
             words = ["next", new.id]
             if new.kind == "time":
-                new.close_at = int(time.time()) + self.generator.randrange(1, 4)
-                words += ["--close-at", rfc3339(new.close_at)]
+                new.close_ats.append(rfc3339(int(time.time()) + self.generator.randrange(1, 4)))
+                words += ["--close-at", new.close_ats[-1]]
             status, _, errors = self.act(old, *words, scale=0.1)
             self.look_at_time(limit)
             current = (self.data / "current").read_text()
@@ -520,13 +535,15 @@ class Day(Scene):
         if winners != len(won) or listed != won:
             self.fault(f"draw {draw.id}, agency {agency} was told {winners} winners, {listed}, of {won}")
 
+    def run_verifier(self, *arguments):
+        return subprocess.run([sys.executable, ROOT / "tools" / "verify-draw.py", *map(str, arguments),
+                               "--key", self.vkey], encoding="utf-8", capture_output=True, timeout=120)
+
     def verify(self, draw):
         """What tools/verify-draw.py finds, with each agency's evidence."""
-        claims = [str(argument) for agency in draw.rows for argument in (
+        return self.run_verifier(draw.folder, *(argument for agency in draw.rows for argument in (
             "--agency", draw.file(agency, "csv"), "--seal", draw.file(agency, "seal"),
-            "--winners", draw.file(agency, "winners"))]
-        return subprocess.run([sys.executable, ROOT / "tools" / "verify-draw.py", draw.folder, "--key",
-                               self.vkey, *claims], encoding="utf-8", capture_output=True, timeout=120)
+            "--winners", draw.file(agency, "winners"))))
 
     def check_acta(self, draw, number):
         done = self.verify(draw)
@@ -557,8 +574,8 @@ class Day(Scene):
                          "LOTTERY_AGENCIES": str(self.count), "SERVER_WORKERS": "2"}
         first = self.plan(0)
         if first.kind == "time":
-            first.close_at = int(time.time()) + self.generator.randrange(2, 5)
-            self.settings["LOTTERY_CLOSE_AT"] = rfc3339(first.close_at)
+            first.close_ats.append(rfc3339(int(time.time()) + self.generator.randrange(2, 5)))
+            self.settings["LOTTERY_CLOSE_AT"] = first.close_ats[0]
         self.configure()
         self.start_server()
         self.threads = [threading.Thread(target=self.break_things),
@@ -576,7 +593,7 @@ class Day(Scene):
 
     def plan(self, turn):
         kind = self.generator.choices(("all", "operator", "time"), (3, 5, 2))[0]
-        return Draw(self, f"d{turn}", kind, None)
+        return Draw(self, f"d{turn}", kind)
 
     def hold_all(self, draw):
         """Draw after draw, as long as there is time."""
@@ -641,13 +658,15 @@ class Day(Scene):
                 self.fault("the server did not stop cleanly: " + self.server.output()[-3000:])
             for draw in self.draws:
                 self.check_folder(draw)
-                self.check_acta(draw, next(iter(draw.numbers)))
             keys = {line.details["vkey"] for server in self.servers
                     for line in server.lines("seal_key", "success")}
             if keys != {self.vkey}:
                 self.fault(f"the key of the seals has changed: {keys}")
             if not is_last:
                 self.start_server()
+        done = self.run_verifier(self.data, "--all")
+        if done.returncode != 0 or done.stdout.count("ACTA DEL SORTEO") < len(self.draws):
+            self.fault(f"verify-draw.py --all: {done.returncode} {done.stderr}{done.stdout}")
         self.tally.days += 1
 
     def ask_again(self):
