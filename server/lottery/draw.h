@@ -21,6 +21,7 @@
 
 #include "bets_checksum.h"
 #include "draw_id.h"
+#include "rfc3339.h"
 #include "status.h"
 #include "text.h"
 
@@ -32,7 +33,7 @@
 #define DRAW_ROOT_SIZE 32   /* bytes of a seal's root: a SHA-256 */
 #define DRAW_TEXT_MAX 200   /* bytes of what an operator says: UTF-8 without control characters */
 #define DRAW_ACTS_MAX 10000 /* acts of a draw: each checkpoint carries all of them */
-#define DRAW_TIME_MAX UINT64_C(253402300799) /* 9999-12-31T23:59:59Z, the last that has a text */
+#define DRAW_TIME_MAX RFC3339_LAST_S /* the last time that has a text */
 
 /* The values of all enums here are on disk: add new ones, change none. */
 enum draw_phase {

@@ -2,6 +2,7 @@
  * nothing to scan: the bets are in winners.csv already.
  */
 #include "crc32c.h"
+#include "note_file.h"
 #include "scan_work.h"
 #include "seal_files.h"
 #include "seal_note.h"
@@ -14,6 +15,10 @@
 #include <unistd.h>
 
 #define PIECE_SIZE ((size_t)64 * 1024)
+
+_Static_assert(DRAW_TEXT_MAX <= SEAL_SOURCE_MAX, "every source has room in the note");
+_Static_assert(RESULT_NOTE_MAX < NOTE_FILE_MAX && SEAL_NOTE_MAX < NOTE_FILE_MAX,
+               "what is signed can be read again");
 
 static enum status scan_note_prepare(struct scan_work *work, unsigned scanners, struct errbuf *err)
 {
