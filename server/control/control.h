@@ -92,8 +92,8 @@ struct control_status {
 
 struct control_agency {
     uint32_t id;
-    uint64_t bets; /* of it that count */
     bool has_finished;
+    uint64_t bets; /* of it that count */
 };
 
 struct control_winner {

@@ -249,6 +249,18 @@ static enum status apply_drawn(struct draw *draw, struct draw_drawn *drawn,
     return STATUS_OK;
 }
 
+/* Room for one more act. NULL: there is no memory. */
+static struct draw_act **reserve_act(struct draw *draw)
+{
+    struct draw_act **acts =
+        realloc(draw->acts, (draw->acts_count + 1) * sizeof(struct draw_act *));
+
+    if (acts == NULL)
+        return NULL;
+    draw->acts = acts;
+    return &acts[draw->acts_count];
+}
+
 /* Keeps a copy of it, with its text in the same block. */
 static enum status apply_act(struct draw *draw, const struct draw_act *act)
 {
@@ -256,15 +268,14 @@ static enum status apply_act(struct draw *draw, const struct draw_act *act)
         return STATUS_INVALID;
     if (draw->acts_count == DRAW_ACTS_MAX)
         return STATUS_NOSPACE;
-    struct draw_act **acts =
-        realloc(draw->acts, (draw->acts_count + 1) * sizeof(struct draw_act *));
-    if (acts == NULL)
+    struct draw_act **place = reserve_act(draw);
+    if (place == NULL)
         return STATUS_NOMEM;
-    draw->acts = acts;
-    acts[draw->acts_count] = malloc(sizeof(*act) + act->text.size);
-    if (acts[draw->acts_count] == NULL)
+    struct draw_act *copy = malloc(sizeof(*copy) + act->text.size);
+    *place = copy;
+    if (copy == NULL)
         return STATUS_NOMEM;
-    struct draw_act *copy = acts[draw->acts_count++];
+    draw->acts_count++;
     *copy = *act;
     copy->text.data = memcpy(copy + 1, act->text.data, act->text.size);
     return STATUS_OK;

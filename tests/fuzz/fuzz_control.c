@@ -128,7 +128,7 @@ static void end_list(struct peer *peer, struct control_request *request)
     FUZZ_CHECK(request->from <= AGENCIES);
     for (; count < max && request->from + count < AGENCIES; count++) {
         uint32_t id = (uint32_t)(request->from + count) + 1;
-        agencies[count] = (struct control_agency){id, UINT64_MAX, true};
+        agencies[count] = (struct control_agency){id, true, UINT64_MAX};
         winners[count] = (struct control_winner){id, text_of("0123456789abcdef")};
     }
     if (peer->kind == AGENCIES_KIND)

@@ -8,7 +8,8 @@
 
 struct control_agency fake_control_agency(uint64_t row)
 {
-    return (struct control_agency){(uint32_t)row + 1, row * 3, row % 2 == 1};
+    return (struct control_agency){
+        .id = (uint32_t)row + 1, .has_finished = row % 2 == 1, .bets = row * 3};
 }
 
 void fake_control_document(uint64_t row, char out[17])

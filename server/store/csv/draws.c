@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,13 +63,11 @@ enum status draws_read_current(const struct data_dir *data_dir, char out_id[DRAW
 static enum status draws_write_new(const struct data_dir *data_dir, const char *id)
 {
     const struct file_ops *ops = data_dir->ops;
-    char line[DRAW_ID_MAX + 1];
-    size_t size = strlen(id);
-    struct iovec part = {.iov_base = line, .iov_len = size + 1};
+    char line[DRAW_ID_MAX + 2]; /* with a line feed and a NUL */
+    struct iovec part = {.iov_base = line};
 
     ASSERT(draw_id_is_valid(text_of(id)));
-    memcpy(line, id, size);
-    line[size] = '\n';
+    part.iov_len = (size_t)snprintf(line, sizeof(line), "%s\n", id);
     if (ops->unlinkat(data_dir->fd, CURRENT_NEW) < 0 && errno != ENOENT)
         return status_from_errno(errno);
     int fd = data_dir_open_file(data_dir, CURRENT_NEW, O_WRONLY | O_CREAT | O_EXCL);
