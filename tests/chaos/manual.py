@@ -456,6 +456,9 @@ class Day(Scene):
                 self.close(draw)
             elif state["phase"] in ("closed", "sealed") and self.generator.random() < 0.6:
                 self.draw_number(draw)
+        if self.generator.random() < 0.6:
+            self.draw_number(draw)  # it has one
+            self.look()
 
     def look_at_time(self, limit):
         if time.monotonic() > self.until:
