@@ -1,8 +1,6 @@
 """Draws that an operator runs, one after the other in one data directory, while everything breaks."""
 import contextlib
-import datetime
 import json
-import os
 import re
 import signal
 import subprocess
@@ -10,243 +8,27 @@ import sys
 import threading
 import time
 
-from scene import Scene
-from programs import BIN, ROOT, Program, Server, children_of, environment_with, wait_until
+from breaker import Breaker
+from programs import BIN, ROOT, Program, environment_with, wait_until
 from control_wire import OPCODES, Operator, pb as control
 from wire import frame
+from told import PHASES, Draw, rfc3339
 from witness import Witness
 
 NUMBERS = 97  # that bets are on, and that are drawn
-PHASES = {"open": 0, "closed": 1, "sealed": 1, "drawn": 2}
-CLOSINGS = {"all": "all finished", "operator": "operator", "time": "deadline"}
-WEIGHTS = {"server": 2, "ledger": 4, "worker": 2, "coordinator": 4, "scanner": 2, "ctl": 3, "agency": 1}
 COMMAND_S = 150  # a command has ended by then, whatever happens
 SAID = re.compile(r"^number +(\d+)$|the number (\d+) is drawn", re.MULTILINE)
 ROOT_LINE = re.compile(r"^root +(\S+)$", re.MULTILINE)
 
 
-def rfc3339(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(
-        "%Y-%m-%dT%H:%M:%SZ")
-
-
-class StartingServer(Server):
-    """A server to which `while_starting(pid)` happens before it listens."""
-
-    def __init__(self, while_starting, *arguments, **settings):
-        self.while_starting = while_starting
-        super().__init__(*arguments, **settings)
-
-    def wait_line(self, action, *arguments, **details):
-        if action == "listen":
-            self.while_starting(self.process.pid)
-        return super().wait_line(action, *arguments, **details)
-
-
-class Draw:
-    """One of the draws, and all that was ever said of it."""
-
-    def __init__(self, day, draw, kind):
-        self.day = day
-        self.id = draw
-        self.kind = kind
-        self.close_ats = []  # closing times it was to begin with, as texts; one of them counts
-        self.close_due = None  # by the monotonic clock: when the operator closes
-        self.closed_at = None  # the same: since when somebody has known that it is closed
-        self.phase = 0
-        self.numbers = {}  # all numbers that were shown, and by whom first
-        self.roots = {}
-        self.attempts = set()  # numbers that were given
-        self.done = set()  # the operator's acts that were answered with success
-        self.rows = {}
-        self.agencies = {}  # programs that have not ended
-        self.told = {}  # of an agency that has ended: exit status, bets that were taken, winners
-        self.held_back = set()  # agencies that start late
-        self.witness = None
-        self.is_checked = False
-
-    @property
-    def folder(self):
-        return self.day.data / self.id
-
-    def file(self, agency, kind):
-        return self.day.folder / f"{self.id}-{agency}.{kind}"
-
-    def note_closed(self):
-        if self.closed_at is None:
-            self.closed_at = time.monotonic()
-
-    def was_closed_at(self, moment):
-        return self.closed_at is not None and self.closed_at < moment
-
-    def note_number(self, number, who):
-        self.numbers.setdefault(int(number), who)
-        if len(self.numbers) > 1:
-            self.day.fault(f"draw {self.id} has more than one number: {self.numbers}")
-
-    def note_root(self, root, who):
-        self.roots.setdefault(root, who)
-        if len(self.roots) > 1:
-            self.day.fault(f"draw {self.id} has more than one seal: {self.roots}")
-
-    def note_status(self, status):
-        """What `status --json` says of it."""
-        phase = PHASES[status["phase"]]
-        if phase < self.phase:
-            self.day.fault(f"draw {self.id} was further already: {status}")
-        self.phase = max(phase, self.phase)
-        if phase > 0:
-            self.note_closed()
-            self.note_closing(status["closed"], status["close_at"])
-        if status["sealed"] is not None:
-            self.note_root(status["sealed"]["root"], "status")
-        if status["drawn"] is not None:
-            self.note_number(status["drawn"]["number"], "status")
-            if not self.roots:
-                self.day.tally.unsealed += 1
-                self.day.fault(f"draw {self.id} has a number, and no seal: {status}")
-
-    def note_closing(self, closed, close_at):
-        uid = os.getuid() if self.kind == "operator" else 0
-        if closed["by"] != CLOSINGS[self.kind] or (closed["uid"] or 0) != uid:
-            self.day.fault(f"draw {self.id} is to be closed by {self.kind}: {closed}")
-        if close_at not in (self.close_ats or [None]):
-            self.day.fault(f"draw {self.id} is to be closed at one of {self.close_ats}: {close_at}")
-        if closed["by"] == "deadline" and closed["time"] < close_at:
-            self.day.fault(f"draw {self.id} was closed before {close_at}: {closed}")
-
-    def is_told(self):
-        return len(self.told) == len(self.rows) and not self.witness.is_alive()
-
-
-class Day(Scene):
+class Day(Breaker):
     """Several draws in one server, with an operator who uses lottery-ctl, and somebody who kills."""
 
     def __init__(self, generator, tally, agencies, bets):
         super().__init__(generator, tally, agencies + 1)
         self.most_bets = bets
-        self.is_calm = False  # nothing is broken any more, so that the day can end
-        self.draws = []
-        self.commands = []  # lottery-ctl that run
-        self.lock = threading.RLock()  # of the agencies
-        self.settings_lock = threading.Lock()  # while bad settings are in the file
-        self.was_killed = False  # the server that starts
         self.until = None
-        self.config = self.folder / "config.ini"
-        self.settings = {}
         self.vkey = None
-        self.breaker = self.own_generator()
-        self.threads = []
-
-    # --- the server -----------------------------------------------------------------------------
-
-    def configure(self, **settings):
-        """Writes the file of settings, with these more."""
-        new = self.config.with_suffix(".new")
-        lines = {**self.settings, **settings}
-        new.write_text("[DEFAULT]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines))
-        new.rename(self.config)
-
-    def make_server(self):
-        with self.settings_lock:
-            try:
-                return StartingServer(self.while_starting, self.data, port=self.port, level="DEBUG",
-                                      agencies=None, workers=0, SERVER_WORKERS=None,
-                                      LOTTERY_AGENCIES=None,
-                                      arguments=["--config", str(self.config)])
-            except AssertionError as error:
-                if "lottery-server ended without listen" in str(error) and self.was_killed:
-                    return None
-                raise
-
-    def while_starting(self, pid):
-        self.was_killed = False
-        if self.is_calm or self.breaker.random() > 0.15:
-            return
-        self.is_over.wait(self.breaker.expovariate(1 / 0.02))
-        victims = [pid, *children_of(pid)]
-        victim = self.breaker.choice(victims)
-        self.was_killed = True
-        self.kill_pid(victim, "server" if victim == pid else "ledger")
-
-    def pids(self, role):
-        if role == "server":
-            return [self.server.process.pid]
-        if role == "scanner":
-            return [pid for one in self.pids("coordinator") for pid in children_of(one)]
-        if role == "ctl":
-            return [one.process.pid for one in list(self.commands) if one.process.poll() is None]
-        children = set(children_of(self.server.process.pid))
-        pids = []
-        for text in list(self.server.texts):
-            if f"action: start_process | result: success | process: {role} " in text:
-                pids.append(int(text.rsplit("pid: ", 1)[1].split(" ")[0]))
-        return [pid for pid in pids if pid in children]
-
-    # --- who breaks things ----------------------------------------------------------------------
-
-    def strike(self, generator, role):
-        """Kills one of this role, or stops it for a while."""
-        if role == "agency":
-            self.strike_agency(generator)
-            return
-        pids = self.pids(role)
-        if not pids:
-            return
-        pid = generator.choice(pids)
-        if generator.random() < 0.25:
-            self.stop_pid(pid)
-        else:
-            self.kill_pid(pid, role)
-
-    def strike_agency(self, generator):
-        with self.lock:
-            running = [(draw, agency) for draw in self.draws for agency in draw.agencies
-                       if draw.agencies[agency].process.poll() is None]
-            if not running:
-                return
-            draw, agency = generator.choice(running)
-            if generator.random() < 0.25:
-                self.stop_pid(draw.agencies[agency].process.pid)
-                return
-            draw.agencies[agency].kill()
-            self.tally.kills["agency"] += 1
-            self.start_agency(draw, agency)
-
-    def any_role(self, generator):
-        return generator.choices(list(WEIGHTS), WEIGHTS.values())[0]
-
-    def break_things(self):
-        """A thread: strikes now and then, and starts the server again when it is dead."""
-        try:
-            while not self.is_over.wait(self.breaker.uniform(0.02, 0.5)):
-                self.revive_server()
-                self.go_on()
-                if not self.is_calm:
-                    self.strike(self.breaker, self.any_role(self.breaker))
-        except Exception as error:  # noqa: BLE001 - a thread must not end without a word
-            self.fault(f"the server does not come back: {error!r}")
-
-    def haunt(self, generator, scale):
-        """Strikes once to three times within the next moments: an act has begun."""
-        for _ in range(generator.randrange(1, 4)):
-            if self.is_over.wait(generator.expovariate(1 / scale)) or self.is_calm:
-                return
-            self.strike(generator, self.any_role(generator))
-
-    def haunt_scanners(self, generator):
-        """A thread: seals and winners are made within milliseconds, by processes of their own. As soon
-        as there are some, strikes now and then."""
-        while not self.is_over.wait(0.002):
-            if self.is_calm or not self.pids_at_work() or generator.random() > 0.5:
-                continue
-            self.is_over.wait(generator.choice((0, 0, 0.001, 0.003, 0.01)))
-            self.strike(generator, generator.choice(("server", "ledger", "coordinator", "scanner",
-                                                     "scanner")))
-            self.is_over.wait(0.3)
-
-    def pids_at_work(self):
-        return [pid for child in children_of(self.server.process.pid) for pid in children_of(child)]
 
     # --- agencies -------------------------------------------------------------------------------
 
@@ -486,8 +268,8 @@ class Day(Scene):
             state = self.look()
             if state is not None and state["draw"] == new.id:
                 break
-            if status == 0:
-                self.fault(f"the next draw, {new.id}, had begun: {state}")
+            if status == 0 and (current != f"{new.id}\n" or state is not None):
+                self.fault(f"the next draw, {new.id}, had begun: {current} {state}")
             if status == 1 and "refused: " in errors and not any(
                     reason in errors for reason in ("under way", "not ready yet", "starting",
                                                     "is the draw in force")):
@@ -519,7 +301,6 @@ class Day(Scene):
         self.check_acta(draw, number)
         self.tally.seals += 1
         self.tally.closings[draw.kind] += 1
-        self.tally.most_numbers = max(self.tally.most_numbers, len(draw.numbers))
         self.tally.manual_draws += 1
 
     def count_bets(self, acked, stored):
@@ -583,13 +364,18 @@ class Day(Scene):
         self.start_server()
         self.threads = [threading.Thread(target=self.break_things),
                         threading.Thread(target=self.haunt_scanners, args=(self.own_generator(),))]
-        for thread in self.threads:
+        going_on = threading.Thread(target=self.continue_stopped)
+        for thread in [going_on, *self.threads]:
             thread.start()
         try:
             self.hold_all(first)
             self.finish()
+        except AssertionError as error:
+            self.fault(f"{error}")
         finally:
             self.quiet()
+            self.may_rest.set()
+            going_on.join()
             for draw in self.draws:
                 draw.witness.join()
             self.end([program for draw in self.draws for program in draw.agencies.values()])
@@ -644,7 +430,6 @@ class Day(Scene):
         self.is_over.set()
         for thread in self.threads:
             thread.join()
-        self.go_on(everybody=True)
 
     def finish(self):
         """Everybody is told, also of the old draws, and after a restart again."""
