@@ -39,11 +39,16 @@ class SealCase(Case):
         self.path = self.folder / "bets.csv"
         self.kept = self.folder / "seal.txt"
 
-    def start(self, table=None, key=True, file=True, draw=DRAW, **settings):
-        """An agency with these rows, and the seal of a draw with them."""
+    def start(self, table=None, key=True, file=True, draw=DRAW, text=None, **settings):
+        """An agency with these rows, in its file as `text` writes them, and the seal of a draw with
+        them."""
         table = rows(20) if table is None else table
         with open(self.path, "w", newline="", encoding="utf-8") as out:
             csv.writer(out).writerows(table)
+            if text is not None:
+                out.seek(0)
+                out.truncate()
+                out.write(text)
         self.lines = lines_of(table)
         self.draw = draw
         self.seal = Seal(self.key, draw, [self.lines, *OTHERS])
@@ -125,15 +130,9 @@ class Right(SealCase):
         for text in ("\ufeff" + 'Ana,"Paz, ""la"" Gil",1,1999-03-17,0001\n\n"O\'Hara",Ñandú,2,'
                      "1999-03-17,1", None):
             with self.subTest(text):
-                agency = self.start(table)
+                agency = self.start(table, text=text)
                 self.lines = lines_of([[*row[:4], str(int(row[4]))] for row in table])
                 self.seal = Seal(self.key, DRAW, [self.lines, *OTHERS])
-                if text is not None:
-                    agency.kill()
-                    self.programs.remove(agency)
-                    self.path.write_text(text)
-                    agency = self.agency(1, self.fake.port, self.path, CLI_DRAW=DRAW,
-                                         CLI_SEAL_KEY=self.key.vkey())
                 with self.fake.accept() as caller:
                     self.finish(caller)
                     self.send_seal(caller, self.seal.message())
