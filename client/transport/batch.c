@@ -17,15 +17,15 @@ void batch_begin(struct batch *batch, uint32_t agency, uint64_t offset,
     batch->count = 0;
     batch->checksum = checksum;
     batch->draw = draw;
+    batch->end = FRAME_MAX_SIZE - (checksum.is_given ? NEW_BETS_CHECKSUM_SIZE : 0) -
+                 new_bets_draw_size(draw);
 }
 
 bool batch_add(struct batch *batch, const struct bet *bet)
 {
     size_t size = bet_encoded_size(bet);
-    size_t end = FRAME_MAX_SIZE - (batch->checksum.is_given ? NEW_BETS_CHECKSUM_SIZE : 0) -
-                 new_bets_draw_size(batch->draw);
 
-    if (size > end - batch->size)
+    if (size > batch->end - batch->size)
         return false;
     (void)bet_encode(bet, batch->frame + batch->size);
     batch->size += size;

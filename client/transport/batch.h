@@ -13,7 +13,8 @@
 struct batch {
     uint8_t frame[FRAME_MAX_SIZE]; /* header and body; complete after batch_end */
     size_t size;                   /* bytes of the frame so far */
-    uint32_t count;                /* bets in it */
+    size_t end;     /* where the bets end at the latest: there is room for the rest */
+    uint32_t count; /* bets in it */
     struct bets_checksum checksum; /* of the bets before it */
     struct text draw;              /* which draw it is for; borrowed; empty: the one without id */
 };
