@@ -1,13 +1,14 @@
 /* The coordinator.
  *
- * Happy path: the news of the ledger says that all agencies have finished; it asks the ledger to
- * close the draw, has the bets scanned (scan_job.h), and hands in the outcome. coordinator_core.h
- * decides; what is here does it.
+ * Happy path: the news of the ledger says where the draw is. When all agencies have finished, it
+ * asks the ledger to close the draw; then it has the files made that are due, seal, winners and
+ * result (scan_job.h), and hands in what is in them. In a manual draw the operator may close
+ * earlier, and gives the number (operator.h). coordinator_core.h decides; what is here does it.
  *
  * Failure modes: killed at any point: the records of the ledger say how far the draw is, and the
- * next coordinator goes on from there. An attempt fails: logged, tried again with backoff. The
- * ledger ends: its client connects to the next one. The files of the winners are lost: made again
- * from the bets.
+ * next coordinator goes on from there. An attempt fails: logged, tried again with backoff, but for
+ * an operator's number, which he gives again. The ledger ends: its client connects to the next one.
+ * Files are lost: made again from the bets.
  */
 #include "coordinator.h"
 
