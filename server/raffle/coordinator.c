@@ -171,6 +171,8 @@ static void coordinator_start_job(struct coordinator *self, enum store_files fil
             LOG_UINT("ganador", number.winner_number));
     else if (files == STORE_SEAL)
         LOG(INFO, "sello", IN_PROGRESS, LOG_UINT("agencias", news->agencies));
+    if (files != STORE_WINNERS) /* it is signed; an attempt may have come before there was a key */
+        signing_key_prepare(&self->key, news->is_sealed);
     scan_job_start(&self->scan_job, files, news, &number);
 }
 

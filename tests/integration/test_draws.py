@@ -118,6 +118,23 @@ class Draws(Case):
         self.assertEqual((winners.drawn.number, winners.drawn.source), (7574, "the drum"))
         self.assertEqual(winners.drawn.note, (folder / "result.txt").read_text())
 
+    def test_a_key_that_cannot_be_made_at_first(self):
+        """The key's place is taken when the draw is opened and when it is sealed. Once it is free,
+        the next attempt makes the key, without a start or any news."""
+        place = self.folder / "data" / "seal-key.pem"
+        place.mkdir(parents=True)
+        lottery = self.server(agencies=1, LOTTERY_SEAL="yes")
+        lottery.wait_line("seal_key", "fail")
+        with DrawPeer(lottery.port, 1, "") as peer:
+            self.check_ack(peer.place(bets(0, 4)), pb.ACK_CODE_OK, 4, "")
+            peer.finish(4)
+            lottery.wait_line("sello", "fail")
+            place.rmdir()
+            self.assertEqual(peer.winners(), ["0", "2"])
+        lottery.wait_line("seal_key", "success")
+        self.assertEqual(len(lottery.lines("seal_key", "fail")), 1)
+        self.assertEqual(lottery.stop(), 0)
+
     def test_closed_early_and_sealed(self):
         """What was acknowledged before the closing is in the draw. Who wants it gets the seal before
         there is a number, and the number with the winners; so does who asks later."""
