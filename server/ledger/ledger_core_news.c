@@ -18,6 +18,25 @@ bool core_has_winners(const struct ledger_core *core)
            (core->are_right[STORE_RESULT] || !core->config.draw->terms.has_seal);
 }
 
+/* Three lines of the news. */
+
+static bool core_tells_winners(const struct ledger_core *core)
+{
+    return core->config.draw->phase == DRAW_DRAWN && core_has_winners(core) &&
+           core->knows_supervisor;
+}
+
+static bool core_tells_seal(const struct ledger_core *core)
+{
+    return core->config.draw->is_sealed && core->are_right[STORE_SEAL];
+}
+
+static bool core_needs_result(const struct ledger_core *core)
+{
+    return core->config.draw->phase == DRAW_DRAWN && core->are_right[STORE_WINNERS] &&
+           !core_has_winners(core);
+}
+
 struct ledger_news core_news(const struct ledger_core *core)
 {
     const struct draw *draw = core->config.draw;
@@ -28,7 +47,9 @@ struct ledger_news core_news(const struct ledger_core *core)
                                .terms = draw->terms,
                                .is_sealed = draw->is_sealed,
                                .sealed = draw->sealed,
-                               .has_seal = draw->is_sealed && core->are_right[STORE_SEAL]};
+                               .has_winners = core_tells_winners(core),
+                               .has_seal = core_tells_seal(core),
+                               .needs_result = core_needs_result(core)};
 
     if (draw->phase >= DRAW_CLOSED) {
         news.bets = draw->closed.bets;
@@ -36,20 +57,21 @@ struct ledger_news core_news(const struct ledger_core *core)
         news.closed.extent = 0;
         memset(news.closed.salt, 0, sizeof(news.closed.salt)); /* nobody needs to know it */
     }
-    if (draw->phase == DRAW_DRAWN) {
+    if (draw->phase == DRAW_DRAWN)
         news.drawn = draw->drawn;
-        news.has_winners = core_has_winners(core) && core->knows_supervisor;
-        news.needs_result = core->are_right[STORE_WINNERS] && !core_has_winners(core);
-    }
     return news;
 }
 
-static bool core_have_news_changed(const struct ledger_news *news, const struct ledger_news *told)
+/* Asked twice for each group, and rarely true: without making the news. */
+static bool core_have_news_changed(const struct ledger_core *core)
 {
-    return news->phase != told->phase || news->agencies != told->agencies ||
-           news->finished != told->finished || news->has_winners != told->has_winners ||
-           news->is_sealed != told->is_sealed || news->has_seal != told->has_seal ||
-           news->needs_result != told->needs_result;
+    const struct draw *draw = core->config.draw;
+    const struct ledger_news *told = &core->told;
+
+    return draw->phase != told->phase || draw->agencies != told->agencies ||
+           draw->finished != told->finished || draw->is_sealed != told->is_sealed ||
+           core_tells_winners(core) != told->has_winners ||
+           core_tells_seal(core) != told->has_seal || core_needs_result(core) != told->needs_result;
 }
 
 static void core_send(const struct ledger_core *core, const struct ledger_peer *peer,
@@ -77,17 +99,16 @@ static void core_send_news_to(const struct ledger_core *core, const struct ledge
 
 void core_send_news(struct ledger_core *core)
 {
-    const struct ledger_news news = core_news(core);
-    bool has_changed = core_have_news_changed(&news, &core->told);
+    bool has_changed = core_have_news_changed(core);
 
     if (!has_changed && !core->is_news_due)
         return;
-    core->told = news;
+    core->told = core_news(core);
     core->is_news_due = false;
     LIST_FOR_EACH (node, &core->peers) {
         struct ledger_peer *peer = LIST_ITEM(node, struct ledger_peer, in_list);
         if (has_changed || peer->needs_news)
-            core_send_news_to(core, peer, &news);
+            core_send_news_to(core, peer, &core->told);
         peer->needs_news = false;
     }
 }
