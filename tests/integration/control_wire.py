@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 
-from wire import HEADER, FRAME_MAX, ROOT, Closed, frame
+from wire import ROOT, Closed, Frames, frame
 
 DONE, REFUSED, FAILED, MOVING = 1, 2, 3, 4
 
@@ -35,42 +35,14 @@ ANSWERS = {pb.OPCODE_RESULT: pb.Result, pb.OPCODE_STATUS: pb.Status,
 OPCODES = {kind: opcode for kinds in (COMMANDS, ANSWERS) for opcode, kind in kinds.items()}
 
 
-class Talk:
+class Talk(Frames):
     """One connection, seen from either side."""
 
     def __init__(self, connection, timeout=30):
-        self.socket = connection
-        self.socket.settimeout(timeout)
-        self.buffer = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self.socket.close()
-
-    def send_bytes(self, data):
-        self.socket.sendall(data)
+        super().__init__(connection, timeout)
 
     def send(self, message):
         self.send_bytes(frame(OPCODES[type(message)], message))
-
-    def read_frame(self):
-        while True:
-            if len(self.buffer) >= HEADER.size:
-                opcode, size = HEADER.unpack_from(self.buffer)
-                assert HEADER.size + size <= FRAME_MAX, f"frame of {HEADER.size + size} bytes"
-                if len(self.buffer) >= HEADER.size + size:
-                    body = self.buffer[HEADER.size:HEADER.size + size]
-                    self.buffer = self.buffer[HEADER.size + size:]
-                    return opcode, body
-            data = self.socket.recv(65536)
-            if not data:
-                raise Closed("in a frame" if self.buffer else "between frames")
-            self.buffer += data
 
 
 class Operator(Talk):

@@ -71,25 +71,15 @@ def bet(document="30904465", first="Santiago Lionel", last="Lorca", birthdate="1
 
 
 class Closed(Exception):
-    """The server ended the connection."""
+    """The other side ended the connection."""
 
 
-class Peer:
-    """One connection of an agency, whose messages name this draw. `receive_buffer` bytes are asked for
-    as its SO_RCVBUF."""
+class Frames:
+    """One connection that carries frames, seen from either side."""
 
-    def __init__(self, port, agency=1, timeout=20, receive_buffer=None, draw=""):
-        self.agency = agency
-        self.draw = draw
-        self.socket = socket.socket()
+    def __init__(self, connection, timeout):
+        self.socket = connection
         self.socket.settimeout(timeout)
-        if receive_buffer is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        try:
-            self.socket.connect(("127.0.0.1", port))
-        except OSError:
-            self.socket.close()
-            raise
         self.buffer = b""
 
     def __enter__(self):
@@ -104,11 +94,8 @@ class Peer:
     def send_bytes(self, data):
         self.socket.sendall(data)
 
-    def send(self, opcode, message):
-        self.send_bytes(frame(opcode, message))
-
     def read_frame(self):
-        """Returns opcode and body; a frame over the limit is a fault of the server."""
+        """Returns opcode and body; a frame over the limit is a fault of the other side."""
         while True:
             if len(self.buffer) >= HEADER.size:
                 opcode, size = HEADER.unpack_from(self.buffer)
@@ -121,6 +108,26 @@ class Peer:
             if not data:
                 raise Closed("in a frame" if self.buffer else "between frames")
             self.buffer += data
+
+
+class Peer(Frames):
+    """One connection of an agency, whose messages name this draw. `receive_buffer` bytes are asked for
+    as its SO_RCVBUF."""
+
+    def __init__(self, port, agency=1, timeout=20, receive_buffer=None, draw=""):
+        super().__init__(socket.socket(), timeout)
+        self.agency = agency
+        self.draw = draw
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
+
+    def send(self, opcode, message):
+        self.send_bytes(frame(opcode, message))
 
     def read(self):
         opcode, body = self.read_frame()
