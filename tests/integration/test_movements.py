@@ -205,6 +205,7 @@ class Reloading(MovementCase):
         self.reload(server)
         agencies.append(self.agency(5, server.port, self.file_of_bets(5, counts[5]),
                                     CLI_DRAW="a1"))
+        agencies[0].wait_line("connect", "success", count=2)  # or it would miss one of the two
         self.reload(server)
         agencies.append(self.agency(4, server.port, self.file_of_bets(4, counts[4]),
                                     CLI_DRAW="a1"))
