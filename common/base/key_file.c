@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define OTHERS (S_IRWXG | S_IRWXO) /* bits of a mode that let somebody else in */
+#define ROOT ((uid_t)0)
 
 static enum status key_file_fail(struct errbuf *err)
 {
@@ -22,7 +24,33 @@ static enum status key_file_fail(struct errbuf *err)
     return error == EEXIST ? STATUS_INUSE : status_from_errno(error);
 }
 
-static enum status key_file_check(int fd, struct errbuf *err)
+static off_t key_file_max(enum key_file_access access)
+{
+    return access == KEY_FILE_PUBLIC ? KEY_FILE_PUBLIC_MAX : KEY_FILE_MAX;
+}
+
+static enum status key_file_check_access(const struct stat *info, enum key_file_access access,
+                                         struct errbuf *err)
+{
+    bool is_shared = access == KEY_FILE_USER && info->st_uid == ROOT;
+    mode_t refused = is_shared ? OTHERS & ~(mode_t)S_IRGRP : OTHERS;
+
+    if (access == KEY_FILE_PUBLIC)
+        return STATUS_OK;
+    if (access == KEY_FILE_USER && info->st_uid != ROOT && info->st_uid != geteuid()) {
+        errbuf_set(err, "it is another user's (uid %u); chown it to this one (uid %u) or to root",
+                   (unsigned)info->st_uid, (unsigned)geteuid());
+        return STATUS_INVALID;
+    }
+    if ((info->st_mode & refused) != 0) {
+        errbuf_set(err, "others may access it (mode %04o); chmod %s it",
+                   (unsigned)(info->st_mode & 07777), is_shared ? "640" : "600");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+static enum status key_file_check(int fd, enum key_file_access access, struct errbuf *err)
 {
     struct stat info;
 
@@ -32,22 +60,18 @@ static enum status key_file_check(int fd, struct errbuf *err)
         errbuf_set(err, "not a regular file");
         return STATUS_INVALID;
     }
-    if ((info.st_mode & OTHERS) != 0) {
-        errbuf_set(err, "others may access it (mode %04o); chmod 600 it",
-                   (unsigned)(info.st_mode & 07777));
+    enum status status = key_file_check_access(&info, access, err);
+    if (status == STATUS_OK && info.st_size > key_file_max(access)) {
+        errbuf_set(err, "larger than %lld bytes", (long long)key_file_max(access));
         return STATUS_INVALID;
     }
-    if (info.st_size > KEY_FILE_MAX) {
-        errbuf_set(err, "larger than %d bytes", KEY_FILE_MAX);
-        return STATUS_INVALID;
-    }
-    return STATUS_OK;
+    return status;
 }
 
 /* Reads what fits into the buffer without moving it, so that no copy is left in freed memory. */
-static enum status key_file_read_all(int fd, struct buffer *out, struct errbuf *err)
+static enum status key_file_read_all(int fd, size_t max, struct buffer *out, struct errbuf *err)
 {
-    enum status status = buffer_reserve(out, KEY_FILE_MAX);
+    enum status status = buffer_reserve(out, max);
 
     while (status == STATUS_OK && out->size < out->capacity) {
         ssize_t count = read(fd, out->data + out->size, out->capacity - out->size);
@@ -61,16 +85,17 @@ static enum status key_file_read_all(int fd, struct buffer *out, struct errbuf *
     return status;
 }
 
-enum status key_file_read(int dir_fd, const char *path, struct buffer *out, struct errbuf *err)
+enum status key_file_read(int dir_fd, const char *path, enum key_file_access access,
+                          struct buffer *out, struct errbuf *err)
 {
     /* A FIFO must not keep us waiting. */
     int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return key_file_fail(err);
-    enum status status = key_file_check(fd, err);
+    enum status status = key_file_check(fd, access, err);
     if (status == STATUS_OK)
-        status = key_file_read_all(fd, out, err);
+        status = key_file_read_all(fd, (size_t)key_file_max(access), out, err);
     (void)close(fd);
     return status;
 }

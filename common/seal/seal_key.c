@@ -47,7 +47,7 @@ enum status seal_key_load(int dir_fd, const char *path, struct seal_key **out, s
 {
     struct evp_pkey_st *pair = NULL;
     struct buffer pem = {0};
-    enum status status = key_file_read(dir_fd, path, &pem, err);
+    enum status status = key_file_read(dir_fd, path, KEY_FILE_OWNER, &pem, err);
 
     if (status == STATUS_OK)
         status = ed25519_read_pem((struct text){pem.data, pem.size}, &pair, err);
