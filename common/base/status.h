@@ -24,7 +24,8 @@
     XX(INCOMPLETE, "total differs from what was received")                                         \
     XX(MISMATCH, "other bets than the central has")                                                \
     XX(UNCERTAIN, "what is on disk is not known")                                                  \
-    XX(GONE, "the data directory is gone")
+    XX(GONE, "the data directory is gone")                                                         \
+    XX(UNTRUSTED, "not trusted")
 
 enum status {
 #define XX(name, text) STATUS_##name,

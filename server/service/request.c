@@ -64,6 +64,7 @@ static Lottery__V1__AckCode ack_code_of(enum status status)
     case STATUS_STOPPED:
     case STATUS_UNCERTAIN:
     case STATUS_GONE:
+    case STATUS_UNTRUSTED:
     case STATUS_COUNT:
         break;
     }

@@ -1,0 +1,124 @@
+#include "tls_bio.h"
+
+#include <string.h>
+
+#define RECORD_ALERT 21
+#define RECORD_HANDSHAKE 22
+#define RECORD_VERSION 3 /* the first byte of the version, of all versions */
+
+static int tls_bio_read(BIO *bio, char *out, size_t size, size_t *out_size)
+{
+    struct tls_wire *wire = BIO_get_data(bio);
+    size_t count = wire->in.size - wire->in_read;
+
+    BIO_clear_retry_flags(bio);
+    if (wire->is_stopped)
+        return 0;
+    if (count == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    if (count > size)
+        count = size;
+    if (count > wire->limit - wire->taken) {
+        wire->is_over_limit = true;
+        return 0;
+    }
+    memcpy(out, wire->in.data + wire->in_read, count);
+    wire->in_read += count;
+    if (wire->limit != SIZE_MAX)
+        wire->taken += count;
+    if (wire->in_read == wire->in.size) {
+        buffer_fini(&wire->in);
+        wire->in_read = 0;
+    }
+    *out_size = count;
+    return 1;
+}
+
+static int tls_bio_write(BIO *bio, const char *data, size_t size, size_t *out_size)
+{
+    struct tls_wire *wire = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (buffer_append(&wire->out, data, size) != STATUS_OK) {
+        wire->is_out_of_room = true;
+        return 0;
+    }
+    wire->has_written = true;
+    *out_size = size;
+    return 1;
+}
+
+static long tls_bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD *tls_bio_create_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "tls_wire");
+
+    if (method == NULL)
+        return NULL;
+    (void)BIO_meth_set_read_ex(method, tls_bio_read);
+    (void)BIO_meth_set_write_ex(method, tls_bio_write);
+    (void)BIO_meth_set_ctrl(method, tls_bio_ctrl);
+    return method;
+}
+
+BIO *tls_bio_create(const BIO_METHOD *method, struct tls_wire *wire)
+{
+    BIO *bio = BIO_new(method);
+
+    if (bio == NULL)
+        return NULL;
+    BIO_set_data(bio, wire);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+enum status tls_wire_feed(struct tls_wire *wire, const void *data, size_t size)
+{
+    enum status status = buffer_append(&wire->in, data, size);
+
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < size && wire->first_size < sizeof(wire->first); i++)
+        wire->first[wire->first_size++] = ((const uint8_t *)data)[i];
+    return STATUS_OK;
+}
+
+enum status tls_wire_take(struct tls_wire *wire, struct buffer *out)
+{
+    enum status status = STATUS_OK;
+
+    if (wire->out.size == 0)
+        return status;
+    if (out->data == NULL) {
+        *out = wire->out;
+        wire->out = (struct buffer){NULL, 0, 0};
+        return status;
+    }
+    status = buffer_append(out, wire->out.data, wire->out.size);
+    if (status == STATUS_OK)
+        buffer_fini(&wire->out);
+    return status;
+}
+
+bool tls_wire_looks_like_tls(const struct tls_wire *wire)
+{
+    if (wire->first_size > 0 && wire->first[0] != RECORD_HANDSHAKE &&
+        wire->first[0] != RECORD_ALERT)
+        return false;
+    return wire->first_size < 2 || wire->first[1] == RECORD_VERSION;
+}
+
+void tls_wire_fini(struct tls_wire *wire)
+{
+    buffer_fini(&wire->in);
+    buffer_fini(&wire->out);
+}

@@ -1,0 +1,49 @@
+/* tls_bio.h - what libssl reads from and writes to: two buffers in memory, which hold nothing when
+ * nothing is under way.
+ */
+#ifndef LOTTERY_TLS_BIO_H
+#define LOTTERY_TLS_BIO_H
+
+#include "buffer.h"
+
+#include <openssl/bio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The two directions, and what has passed. A zeroed struct is empty; the owner ends it with
+ * tls_wire_fini(). */
+struct tls_wire {
+    struct buffer in;    /* came over the wire */
+    size_t in_read;      /* how many bytes of it libssl has taken */
+    struct buffer out;   /* is to go over the wire */
+    size_t taken;        /* bytes that libssl has taken, as long as there is a limit; below */
+    size_t limit;        /* it gets no more than this in all; SIZE_MAX = any number of bytes */
+    uint8_t first[2];    /* the first bytes that came */
+    size_t first_size;   /* how many of them have come */
+    bool has_written;    /* libssl has written something */
+    bool is_stopped;     /* the owner wants libssl to fail with its next read */
+    bool is_over_limit;  /* it failed because of the limit */
+    bool is_out_of_room; /* it failed because there was no memory for what it wrote */
+};
+
+/* The table of a BIO whose data is a struct tls_wire. The caller frees it after all such BIOs with
+ * BIO_meth_free. NULL: no memory. */
+BIO_METHOD *tls_bio_create_method(void);
+
+/* A BIO for `wire`, which is borrowed. NULL: no memory. */
+BIO *tls_bio_create(const BIO_METHOD *method, struct tls_wire *wire);
+
+/* Appends to what libssl reads. STATUS_NOMEM: nothing was appended. */
+enum status tls_wire_feed(struct tls_wire *wire, const void *data, size_t size);
+
+/* Moves everything that libssl has written to the end of `out`. STATUS_NOMEM: nothing was moved. */
+enum status tls_wire_take(struct tls_wire *wire, struct buffer *out);
+
+/* Could what came first be the beginning of a TLS record, of a handshake or an alert? True as long
+ * as nothing else has come. */
+bool tls_wire_looks_like_tls(const struct tls_wire *wire);
+
+void tls_wire_fini(struct tls_wire *wire);
+
+#endif
