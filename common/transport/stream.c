@@ -1,8 +1,9 @@
-/* A byte stream over libuv.
+/* A byte stream over libuv. What the bytes mean on their way is up to its kind: plain ones pass as
+ * they are, stream_tls.c encrypts them.
  *
  * Happy path: create, open or connect, read_start; on_data hands out the bytes that arrive;
  * stream_send collects output and marks the stream dirty; in the next turn of the loop the hub's
- * flusher tries one write; what the kernel does not take goes through uv_write, whose callback
+ * worker tries one write; what the kernel does not take goes through uv_write, whose callback
  * carries on; when everything is written, on_drain. The close callback calls on_closed, then frees
  * the stream.
  *
@@ -28,7 +29,6 @@ static enum status status_from_uv(int code)
     return code >= 0 ? STATUS_OK : status_from_errno(-code);
 }
 
-static void stream_mark_dirty(struct stream *stream);
 static void stream_on_idle(uv_idle_t *idle);
 static void stream_on_linger_timer(uv_timer_t *timer);
 
@@ -37,6 +37,7 @@ static void stream_hub_on_turn(uv_prepare_t *prepare)
     struct stream_hub *hub = prepare->data;
 
     hub->turn++;
+    hub->handshakes = 0;
 }
 
 enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
@@ -47,14 +48,17 @@ enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
         return STATUS_NOMEM;
     hub->loop = loop;
     list_init(&hub->dirty);
+    list_init(&hub->unread);
     list_init(&hub->lingering);
+    hub->plain = NULL;
+    hub->handshakes = 0;
     /* These cannot fail; they only fill the handles in. */
-    (void)uv_idle_init(loop, &hub->flusher);
+    (void)uv_idle_init(loop, &hub->worker);
     (void)uv_timer_init(loop, &hub->linger_timer);
     (void)uv_prepare_init(loop, &hub->turns);
     hub->open_handles = 3;
     hub->turn = 1;
-    hub->flusher.data = hub;
+    hub->worker.data = hub;
     hub->linger_timer.data = hub;
     hub->turns.data = hub;
     (void)uv_prepare_start(&hub->turns, stream_hub_on_turn);
@@ -67,14 +71,17 @@ static void stream_hub_on_closed(uv_handle_t *handle)
 {
     struct stream_hub *hub = handle->data;
 
-    if (--hub->open_handles == 0)
-        free(hub);
+    if (--hub->open_handles > 0)
+        return;
+    free(hub->plain);
+    free(hub);
 }
 
 void stream_hub_close(struct stream_hub *hub)
 {
-    ASSERT(list_is_empty(&hub->dirty) && list_is_empty(&hub->lingering));
-    uv_close((uv_handle_t *)&hub->flusher, stream_hub_on_closed);
+    ASSERT(list_is_empty(&hub->dirty) && list_is_empty(&hub->unread) &&
+           list_is_empty(&hub->lingering));
+    uv_close((uv_handle_t *)&hub->worker, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->linger_timer, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->turns, stream_hub_on_closed);
 }
@@ -84,9 +91,8 @@ uv_loop_t *stream_hub_loop(const struct stream_hub *hub)
     return hub->loop;
 }
 
-static enum status stream_create(struct stream_hub *hub, const struct stream_ops *ops,
-                                 const struct stream_events *events, void *owner,
-                                 struct stream **out)
+enum status stream_create(struct stream_hub *hub, const struct stream_ops *ops,
+                          const struct stream_events *events, void *owner, struct stream **out)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
 
@@ -131,11 +137,18 @@ enum status stream_open(struct stream *stream, int fd)
 {
     ASSERT(stream->state == STREAM_NEW);
     int code = stream->ops->open(stream, fd);
-    if (code == 0) {
-        stream->state = STREAM_OPEN;
-        stream->ops->on_connected(stream);
-    }
+    if (code == 0)
+        stream->state = stream->ops->on_connected(stream);
     return status_from_uv(code);
+}
+
+void stream_report_connect(struct stream *stream, enum status status, const char *detail)
+{
+    if (status != STATUS_OK)
+        (void)uv_read_stop(&stream->handle.stream);
+    else if (stream->out.size > 0)
+        stream_mark_dirty(stream);
+    stream->events->on_connect(stream->owner, status, detail);
 }
 
 static void stream_on_connect(uv_connect_t *request, int code)
@@ -144,20 +157,17 @@ static void stream_on_connect(uv_connect_t *request, int code)
 
     if (stream->state == STREAM_CLOSING)
         return;
-    stream->state = code == 0 ? STREAM_OPEN : STREAM_NEW;
-    if (code == 0) {
-        stream->ops->on_connected(stream);
-        if (stream->out.size > 0)
-            stream_mark_dirty(stream);
-    }
-    stream->events->on_connect(stream->owner, status_from_uv(code),
-                               code == 0 ? "" : uv_strerror(code));
+    stream->state = code == 0 ? stream->ops->on_connected(stream) : STREAM_NEW;
+    if (code < 0)
+        stream_report_connect(stream, status_from_uv(code), uv_strerror(code));
+    else if (stream->state == STREAM_OPEN)
+        stream_report_connect(stream, STATUS_OK, "");
 }
 
 enum status stream_connect(struct stream *stream, const struct sockaddr *address,
                            const char **out_detail)
 {
-    ASSERT(stream->state == STREAM_NEW && stream->ops == &stream_tcp_ops);
+    ASSERT(stream->state == STREAM_NEW && stream->ops != &stream_unix_ops);
     int code =
         uv_tcp_connect(&stream->request.connect, &stream->handle.tcp, address, stream_on_connect);
 
@@ -170,9 +180,18 @@ enum status stream_connect(struct stream *stream, const struct sockaddr *address
 
 void stream_hand_over(struct stream *stream, const struct stream_events *events, void *owner)
 {
-    ASSERT(stream->state == STREAM_OPEN && !stream->has_ended && stream_backlog(stream) == 0);
+    ASSERT(stream->state == STREAM_OPEN && !stream->has_ended && stream->out.size == 0);
     stream->events = events;
     stream->owner = owner;
+}
+
+void stream_report_end(struct stream *stream, enum status status, const char *detail)
+{
+    if (stream->has_ended)
+        return;
+    stream->has_ended = true;
+    (void)uv_read_stop(&stream->handle.stream);
+    stream->events->on_end(stream->owner, status, detail);
 }
 
 static void stream_end(struct stream *stream, int code)
@@ -186,16 +205,24 @@ static void stream_end(struct stream *stream, int code)
         return;
     case STREAM_NEW:
     case STREAM_CONNECTING:
+    case STREAM_HANDSHAKING:
     case STREAM_OPEN:
     case STREAM_SHUT:
         break;
     }
-    if (stream->has_ended)
-        return;
-    stream->has_ended = true;
-    (void)uv_read_stop(&stream->handle.stream);
-    stream->events->on_end(stream->owner, code == UV_EOF ? STATUS_OK : status_from_uv(code),
-                           code == UV_EOF ? "" : uv_strerror(code));
+    if (code == UV_EOF)
+        stream->ops->on_end(stream, STATUS_OK, "");
+    else
+        stream->ops->on_end(stream, status_from_uv(code), uv_strerror(code));
+}
+
+/* Is it the stream's turn, and is all read that came before? */
+static bool stream_may_read(const struct stream *stream)
+{
+    const struct stream_hub *hub = stream->hub;
+
+    return stream->read_turn != hub->turn && !stream->has_unread &&
+           (stream->state != STREAM_HANDSHAKING || hub->handshakes < HANDSHAKES_PER_TURN);
 }
 
 /* An empty buffer makes libuv leave the bytes in the kernel and report UV_ENOBUFS. It reads as long
@@ -203,15 +230,17 @@ static void stream_end(struct stream *stream, int code)
 static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = handle->data;
-    struct stream_hub *hub = stream->hub;
-    size_t size = sizeof(hub->read_buffer);
+    size_t size = STREAM_READ_SIZE;
 
     (void)suggested;
-    if (stream->read_turn == hub->turn)
+    if (!stream_may_read(stream))
         size = 0;
+    else if (stream->state == STREAM_HANDSHAKING)
+        size = HANDSHAKE_READ_SIZE;
     else if (stream->events->on_read != NULL && !stream_is_finishing(stream))
         size = stream->events->on_read(stream->owner);
-    *buffer = uv_buf_init(hub->read_buffer, (unsigned)size);
+    stream->read_limit = size;
+    *buffer = uv_buf_init(stream->hub->read_buffer, (unsigned)size);
 }
 
 static void stream_throw_away(struct stream *stream, size_t size)
@@ -226,8 +255,8 @@ static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *b
     struct stream *stream = handle->data;
 
     if (count == UV_ENOBUFS) {
-        if (stream->read_turn != stream->hub->turn) /* the owner wants no bytes now */
-            (void)uv_read_stop(handle);
+        if (stream_may_read(stream)) /* but the owner wants no bytes now */
+            stream_read_stop(stream);
         return;
     }
     stream->read_turn = stream->hub->turn;
@@ -236,20 +265,35 @@ static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *b
     else if (stream_is_finishing(stream))
         stream_throw_away(stream, (size_t)count);
     else if (count > 0)
-        stream->events->on_data(stream->owner, (const uint8_t *)buffer->base, (size_t)count);
+        stream->ops->on_received(stream, (const uint8_t *)buffer->base, (size_t)count);
+}
+
+int stream_read_kernel(struct stream *stream)
+{
+    int code = uv_read_start(&stream->handle.stream, stream_on_alloc, stream_on_read);
+
+    return code == UV_EALREADY ? 0 : code;
 }
 
 enum status stream_read_start(struct stream *stream)
 {
     if (stream_is_finishing(stream) || stream->has_ended)
         return STATUS_OK;
-    int code = uv_read_start(&stream->handle.stream, stream_on_alloc, stream_on_read);
-    return code == UV_EALREADY ? STATUS_OK : status_from_uv(code);
+    stream->is_wanted = true;
+    if (stream->state == STREAM_HANDSHAKING)
+        return STATUS_OK;
+    if (stream->has_unread)
+        stream_mark_unread(stream);
+    return status_from_uv(stream_read_kernel(stream));
 }
 
 void stream_read_stop(struct stream *stream)
 {
-    if (!stream_is_finishing(stream))
+    if (stream_is_finishing(stream))
+        return;
+    stream->is_wanted = false;
+    list_remove(&stream->in_unread);
+    if (stream->state != STREAM_HANDSHAKING)
         (void)uv_read_stop(&stream->handle.stream);
 }
 
@@ -278,14 +322,25 @@ size_t stream_backlog(const struct stream *stream)
     return stream->out.size + stream->writing_left;
 }
 
-static void stream_mark_dirty(struct stream *stream)
+void stream_mark_dirty(struct stream *stream)
 {
     struct stream_hub *hub = stream->hub;
 
     if (list_is_linked(&stream->in_dirty))
         return;
     list_append(&hub->dirty, &stream->in_dirty);
-    (void)uv_idle_start(&hub->flusher, stream_on_idle);
+    (void)uv_idle_start(&hub->worker, stream_on_idle);
+}
+
+void stream_mark_unread(struct stream *stream)
+{
+    struct stream_hub *hub = stream->hub;
+
+    stream->has_unread = true;
+    if (!stream->is_wanted || list_is_linked(&stream->in_unread))
+        return;
+    list_append(&hub->unread, &stream->in_unread);
+    (void)uv_idle_start(&hub->worker, stream_on_idle);
 }
 
 enum status stream_send(struct stream *stream, const void *data, size_t size)
@@ -305,8 +360,7 @@ static void stream_on_shutdown(uv_shutdown_t *request, int code)
 
     if (stream->state == STREAM_CLOSING)
         return;
-    if (code < 0 || stream->has_ended ||
-        uv_read_start(&stream->handle.stream, stream_on_alloc, stream_on_read) < 0) {
+    if (code < 0 || stream->has_ended || stream_read_kernel(stream) < 0) {
         stream_close(stream);
         return;
     }
@@ -330,17 +384,45 @@ static void stream_on_linger_timer(uv_timer_t *timer)
     }
 }
 
+static void stream_on_half_closed(uv_shutdown_t *request, int code)
+{
+    if (code < 0)
+        stream_end(request->handle->data, code);
+}
+
+/* Fails only if the connection is already broken, which on_end reports. */
+static void stream_half_close(struct stream *stream)
+{
+    if (!stream->is_half_closed)
+        (void)uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_half_closed);
+    stream->is_half_closed = true;
+}
+
 /* All output is written: shuts down when finishing, otherwise tells the owner. */
 static void stream_drained(struct stream *stream)
 {
-    if (stream->state != STREAM_FINISHING) {
+    int code;
+
+    switch (stream->state) {
+    case STREAM_NEW:
+    case STREAM_CONNECTING:
+    case STREAM_HANDSHAKING:
+    case STREAM_LINGERING:
+    case STREAM_CLOSING:
+        break;
+    case STREAM_OPEN:
         if (stream->events->on_drain != NULL)
             stream->events->on_drain(stream->owner);
-        return;
+        break;
+    case STREAM_SHUT:
+        stream_half_close(stream);
+        break;
+    case STREAM_FINISHING:
+        code = uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_shutdown);
+        if (code < 0)
+            stream_close(stream);
+        break;
     }
-    int code = uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_shutdown);
-    if (code < 0)
-        stream_close(stream);
 }
 
 static void stream_drop_writing(struct stream *stream)
@@ -365,9 +447,7 @@ static void stream_on_write(uv_write_t *request, int code)
 /* Hands the output that the kernel has not taken to libuv, without a copy. */
 static void stream_write_rest(struct stream *stream, size_t written)
 {
-    stream->writing = stream->out;
-    stream->writing_left = stream->out.size - written;
-    stream->out = (struct buffer){NULL, 0, 0};
+    stream->writing_left = stream->writing.size - written;
     uv_buf_t rest = uv_buf_init(stream->writing.data + written, (unsigned)stream->writing_left);
     int code = uv_write(&stream->request.write, &stream->handle.stream, &rest, 1, stream_on_write);
     if (code < 0) {
@@ -380,40 +460,55 @@ static void stream_write_rest(struct stream *stream, size_t written)
 static void stream_flush(struct stream *stream)
 {
     /* on_connect or on_write will flush what is collected until then. */
-    if (stream->state < STREAM_OPEN || stream->state == STREAM_CLOSING ||
+    if (stream->state < STREAM_HANDSHAKING || stream->state == STREAM_CLOSING ||
         stream->writing.data != NULL)
         return;
-    if (stream->out.size == 0) {
-        stream_drained(stream);
-        return;
+    int written = stream->ops->take_output(stream);
+    if (written == 0 && stream->writing.size > 0) {
+        uv_buf_t buffer = uv_buf_init(stream->writing.data, (unsigned)stream->writing.size);
+        written = uv_try_write(&stream->handle.stream, &buffer, 1);
+        if (written == UV_EAGAIN)
+            written = 0;
     }
-    uv_buf_t buffer = uv_buf_init(stream->out.data, (unsigned)stream->out.size);
-    int written = uv_try_write(&stream->handle.stream, &buffer, 1);
-    if (written == UV_EAGAIN)
-        written = 0;
     if (written < 0) {
+        stream_drop_writing(stream);
         buffer_fini(&stream->out);
         stream_end(stream, written);
-    } else if ((size_t)written == stream->out.size) {
-        buffer_fini(&stream->out);
+    } else if ((size_t)written == stream->writing.size) {
+        stream_drop_writing(stream);
         stream_drained(stream);
     } else {
         stream_write_rest(stream, (size_t)written);
     }
 }
 
-/* Flushes only the streams that are dirty now: one that becomes dirty again waits for the next
- * turn, so that one fast reader cannot keep the loop busy alone. */
+/* Serves only the streams that are in the lists now: one that comes again waits for the next turn,
+ * so that one fast reader or sender cannot keep the loop busy alone. */
 static void stream_on_idle(uv_idle_t *idle)
 {
     struct stream_hub *hub = idle->data;
+    struct list unread;
     struct list dirty;
 
+    list_move(&unread, &hub->unread);
+    for (struct list_node *node; (node = list_pop(&unread)) != NULL;) {
+        struct stream *stream = LIST_ITEM(node, struct stream, in_unread);
+        stream->ops->on_unread(stream);
+    }
     list_move(&dirty, &hub->dirty);
     for (struct list_node *node; (node = list_pop(&dirty)) != NULL;)
         stream_flush(LIST_ITEM(node, struct stream, in_dirty));
-    if (list_is_empty(&hub->dirty))
-        (void)uv_idle_stop(&hub->flusher);
+    if (list_is_empty(&hub->dirty) && list_is_empty(&hub->unread))
+        (void)uv_idle_stop(&hub->worker);
+}
+
+void stream_begin_finish(struct stream *stream)
+{
+    stream->state = STREAM_FINISHING;
+    stream->has_unread = false;
+    list_remove(&stream->in_unread);
+    (void)uv_read_stop(&stream->handle.stream);
+    stream_mark_dirty(stream); /* stream_flush() shuts down when there is nothing left */
 }
 
 void stream_finish(struct stream *stream)
@@ -424,23 +519,14 @@ void stream_finish(struct stream *stream)
         stream_close(stream);
         return;
     }
-    stream->state = STREAM_FINISHING;
-    (void)uv_read_stop(&stream->handle.stream);
-    stream_mark_dirty(stream); /* stream_flush() shuts down when there is nothing left */
-}
-
-static void stream_on_half_closed(uv_shutdown_t *request, int code)
-{
-    if (code < 0)
-        stream_end(request->handle->data, code);
+    stream_begin_finish(stream);
 }
 
 void stream_shutdown(struct stream *stream)
 {
     ASSERT(stream->state == STREAM_OPEN && stream_backlog(stream) == 0);
     stream->state = STREAM_SHUT;
-    /* Fails only if the connection is already broken, which on_end reports. */
-    (void)uv_shutdown(&stream->request.shutdown, &stream->handle.stream, stream_on_half_closed);
+    stream_mark_dirty(stream); /* stream_flush() shuts down when there is nothing left */
 }
 
 static void stream_on_closed(uv_handle_t *handle)
@@ -450,6 +536,7 @@ static void stream_on_closed(uv_handle_t *handle)
     buffer_fini(&stream->out);
     stream_drop_writing(stream);
     stream->events->on_closed(stream->owner);
+    stream->ops->fini(stream);
     free(stream);
 }
 
@@ -459,6 +546,7 @@ void stream_close(struct stream *stream)
         return;
     stream->state = STREAM_CLOSING;
     list_remove(&stream->in_dirty);
+    list_remove(&stream->in_unread);
     list_remove(&stream->in_lingering);
     if (list_is_empty(&stream->hub->lingering))
         (void)uv_timer_stop(&stream->hub->linger_timer);

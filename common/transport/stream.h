@@ -1,4 +1,5 @@
-/* stream.h - a byte stream over libuv: TCP between agency and server, Unix between processes.
+/* stream.h - a byte stream over libuv: TCP or TLS between agency and server, Unix between
+ * processes.
  *
  * Only this module reads from and writes to connections. It carries bytes; frame_reader.h cuts them
  * into frames. What differs between kinds of streams is in a table of operations (stream_impl.h).
@@ -26,9 +27,14 @@
 #define STREAM_LINGER_MAX (16 * STREAM_READ_SIZE) /* bytes; see stream_finish() */
 
 struct stream;
+struct tls_context; /* tls_context.h */
+struct tls_peer;    /* tls_peer.h */
 
 struct stream_events {
-    /* The connection attempt of stream_connect ended. NULL where it is never called. */
+    /* The connection attempt of stream_connect ended; with TLS, also of stream_open: the handshake
+     * is over, and no other event comes before. After a failure on_end is not called;
+     * STATUS_UNTRUSTED: it is one that both sides should be told, so the owner calls stream_finish,
+     * not stream_close. `detail` is static. NULL where it is never called. */
     void (*on_connect)(void *owner, enum status status, const char *detail);
     /* Bytes are about to be read. Returns how many at most, up to STREAM_READ_SIZE; 0 stops reading
      * until stream_read_start(), and they stay in the kernel. It must not call the stream. NULL:
@@ -38,7 +44,8 @@ struct stream_events {
      * that one fast sender cannot keep the loop busy alone. */
     void (*on_data)(void *owner, const uint8_t *data, size_t size);
     /* No more bytes will arrive: STATUS_OK when the peer ended its side, otherwise why the
-     * connection broke. Called at most once. */
+     * connection broke; with TLS, it also broke if it ended without close_notify.
+     * STATUS_UNTRUSTED: the peer refuses our certificate. Called at most once. */
     void (*on_end)(void *owner, enum status status, const char *detail);
     /* Everything sent so far has been taken by the kernel. NULL: not needed. */
     void (*on_drain)(void *owner);
@@ -65,6 +72,17 @@ enum status stream_create_tcp(struct stream_hub *hub, const struct stream_events
                               void *owner, struct stream **out);
 enum status stream_create_unix(struct stream_hub *hub, const struct stream_events *events,
                                void *owner, struct stream **out);
+
+/* The same for TLS over TCP: as the side that `context` is for. `context` is borrowed until
+ * on_closed, `server_name` is as for tls_session_create(). The handshake reads by itself; after it,
+ * the owner's stream_read_start() and stream_read_stop() count. What is sent waits for its end. */
+enum status stream_create_tls(struct stream_hub *hub, const struct tls_context *context,
+                              const char *server_name, const struct stream_events *events,
+                              void *owner, struct stream **out);
+
+/* What the certificate of the peer says, see tls_session.h; NULL or "" without TLS. */
+const struct tls_peer *stream_peer(const struct stream *stream);
+const char *stream_peer_name(const struct stream *stream);
 
 /* Takes over a connected socket. On failure `fd` stays the caller's. */
 enum status stream_open(struct stream *stream, int fd);

@@ -1,5 +1,6 @@
-/* The two kinds of streams: TCP and Unix sockets. */
+/* The plain kinds of streams: TCP and Unix sockets. TLS does with its socket what TCP does. */
 #include "stream_impl.h"
+#include "stream_tcp.h"
 
 #include <limits.h>
 #include <netinet/in.h>
@@ -9,21 +10,51 @@
 #define USER_TIMEOUT_MIN_MS UINT64_C(120000)
 #define USER_TIMEOUT_MORE_MS 60000 /* than the owner's limit */
 
-static int tcp_init(uv_loop_t *loop, struct stream *stream)
+/* What is received is what was sent, and the other way round. */
+static void plain_on_received(struct stream *stream, const uint8_t *data, size_t size)
+{
+    stream->events->on_data(stream->owner, data, size);
+}
+
+/* Never called: nothing is left. */
+static void plain_on_unread(struct stream *stream)
+{
+    (void)stream;
+}
+
+static int plain_take_output(struct stream *stream)
+{
+    stream->writing = stream->out;
+    stream->out = (struct buffer){NULL, 0, 0};
+    return 0;
+}
+
+static void plain_fini(struct stream *stream)
+{
+    (void)stream;
+}
+
+int stream_tcp_init(uv_loop_t *loop, struct stream *stream)
 {
     return uv_tcp_init(loop, &stream->handle.tcp);
 }
 
-static int tcp_open(struct stream *stream, int fd)
+int stream_tcp_open(struct stream *stream, int fd)
 {
     return uv_tcp_open(&stream->handle.tcp, fd);
 }
 
 /* Turns Nagle's algorithm off: output is already collected into one write, so waiting for more
  * would only add latency. */
-static void tcp_on_connected(struct stream *stream)
+void stream_tcp_set_nodelay(struct stream *stream)
 {
     (void)uv_tcp_nodelay(&stream->handle.tcp, 1);
+}
+
+static enum stream_state tcp_on_connected(struct stream *stream)
+{
+    stream_tcp_set_nodelay(stream);
+    return STREAM_OPEN;
 }
 
 /* The user timeout also counts while the peer does not read, so it is longer than the limit that
@@ -38,7 +69,7 @@ static unsigned tcp_user_timeout_ms(uint64_t limit_ms)
 
 /* Keepalive probes only a quiet connection. One with bytes on the way would be given up by the
  * kernel after a quarter of an hour; the user timeout (RFC 5482) ends it sooner. */
-static void tcp_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms)
+void stream_tcp_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t limit_ms)
 {
     const unsigned timeout_ms = tcp_user_timeout_ms(limit_ms);
     int fd;
@@ -48,7 +79,7 @@ static void tcp_set_keepalive(struct stream *stream, unsigned idle_s, uint64_t l
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
 
-static bool tcp_was_reset(const struct stream *stream)
+bool stream_tcp_was_reset(const struct stream *stream)
 {
     struct tcp_info info;
     socklen_t size = sizeof(info);
@@ -59,11 +90,16 @@ static bool tcp_was_reset(const struct stream *stream)
 }
 
 const struct stream_ops stream_tcp_ops = {
-    .init = tcp_init,
-    .open = tcp_open,
+    .init = stream_tcp_init,
+    .open = stream_tcp_open,
     .on_connected = tcp_on_connected,
-    .set_keepalive = tcp_set_keepalive,
-    .was_reset = tcp_was_reset,
+    .on_received = plain_on_received,
+    .on_unread = plain_on_unread,
+    .on_end = stream_report_end,
+    .take_output = plain_take_output,
+    .fini = plain_fini,
+    .set_keepalive = stream_tcp_set_keepalive,
+    .was_reset = stream_tcp_was_reset,
 };
 
 static int unix_init(uv_loop_t *loop, struct stream *stream)
@@ -76,9 +112,10 @@ static int unix_open(struct stream *stream, int fd)
     return uv_pipe_open(&stream->handle.pipe, fd);
 }
 
-static void unix_on_connected(struct stream *stream)
+static enum stream_state unix_on_connected(struct stream *stream)
 {
     (void)stream;
+    return STREAM_OPEN;
 }
 
 /* Does nothing: the kernel reports the end of the other process without probes. */
@@ -99,6 +136,11 @@ const struct stream_ops stream_unix_ops = {
     .init = unix_init,
     .open = unix_open,
     .on_connected = unix_on_connected,
+    .on_received = plain_on_received,
+    .on_unread = plain_on_unread,
+    .on_end = stream_report_end,
+    .take_output = plain_take_output,
+    .fini = plain_fini,
     .set_keepalive = unix_set_keepalive,
     .was_reset = unix_was_reset,
 };

@@ -31,6 +31,13 @@ enum session_state {
     SESSION_CLOSED   /* takes no more messages; its last answer may still have to leave */
 };
 
+/* Who the peer has proved to be. */
+enum session_proof {
+    SESSION_PROOF_NONE,   /* nobody: each message says which agency it is about */
+    SESSION_PROOF_AGENCY, /* an agency: messages about another one are refused */
+    SESSION_PROOF_SERVER  /* the server itself, for its health check: it may only ask */
+};
+
 #define SESSION_REFUSALS_MAX 8 /* refused messages of a session that has no agency */
 
 /* The caller provides the memory. It may read outstanding, outstanding_bytes, refused, agency and
@@ -63,6 +70,11 @@ struct session {
 /* Begins a conversation. `events` and `owner` are borrowed until session_fini. */
 void session_init(struct session *session, struct service *service,
                   const struct session_events *events, void *owner);
+
+/* Says what the connection has proved: that the peer is `agency` (>= 1; otherwise 0). Before the
+ * first message. Messages that do not fit are answered with UNKNOWN_AGENCY, and a detail that says
+ * so. */
+void session_set_proof(struct session *session, enum session_proof proof, uint32_t agency);
 
 /* Ends it because the connection is gone. Operations that the ledger has already taken are
  * still stored and logged. May be called again. */

@@ -283,6 +283,11 @@ enum status tls_session_take(struct tls_session *session, struct buffer *out)
     return tls_wire_take(&session->wire, out);
 }
 
+bool tls_session_has_output(const struct tls_session *session)
+{
+    return session->wire.out.size > 0;
+}
+
 const struct tls_peer *tls_session_peer(const struct tls_session *session)
 {
     bool has_peer = session->context->side == TLS_SERVER && session->is_proven;

@@ -60,6 +60,9 @@ void tls_session_end(struct tls_session *session);
 /* Appends to `out` what is to go over the wire, and forgets it. STATUS_NOMEM. */
 enum status tls_session_take(struct tls_session *session, struct buffer *out);
 
+/* Is there any? Also reading may make some: the protocol has messages that want an answer. */
+bool tls_session_has_output(const struct tls_session *session);
+
 /* Who the peer has proved to be, in a server's session after the handshake; otherwise NULL. */
 const struct tls_peer *tls_session_peer(const struct tls_session *session);
 
