@@ -13,7 +13,9 @@ import re
 import sys
 import tempfile
 
-DEFAULTS = pathlib.Path(__file__).resolve().parents[1] / "compose" / "defaults"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DEFAULTS = ROOT / "compose" / "defaults"
+CERTS = ROOT / "certs"
 MODES = ("lottery", "bet", "echo")
 DURATION = re.compile(r"0|([0-9]+([.][0-9]*)?(ns|us|µs|ms|s|m|h))+")  # as Go writes it
 MAX_AGENCIES = 10_000  # as many as the server takes
@@ -33,11 +35,14 @@ services:
 {persist}\
     container_name: server
     image: server:latest
+{depends_on}\
     environment:
       LOTTERY_AGENCIES: "{agencies}"
       SERVER_MODE: {server_mode}
+{tls_environment}\
     volumes:
       - ./server/config.ini:/config.ini:ro
+{tls_volume}\
     networks:
       - testing_net
     healthcheck:
@@ -53,15 +58,16 @@ CLIENT = """
   client{id}:
     container_name: client{id}
     image: client:latest
-    depends_on:
-      - server
+{depends_on}\
     environment:
       CLI_ID: "{id}"
       CLI_MODE: {mode}
+{tls_environment}\
 {start_delay}\
 {bet}\
     volumes:
       - ./client/config.yaml:/config.yaml:ro
+{tls_volume}\
 {bets_file}\
     networks:
       - testing_net
@@ -94,9 +100,64 @@ networks:
         - subnet: {subnet}
 """
 # Compose takes the service from there, but no volume.
-VOLUME = """
-volumes:
-  server_data:
+DATA_VOLUME = "server_data"
+
+DEPENDS_ON_SERVER = """\
+    depends_on:
+      - server
+"""
+# With --tls. The keys in certs/ are for the user who made them, and the containers run as another one,
+# who must see no key but his own. So a service that ends at once copies each file into a volume of the
+# service whose it is. Compose's secrets alone do not do it: they are mounted with the owner and mode
+# that they have, and uid, gid and mode are only for secrets in a swarm.
+#
+# It runs as root, but can only read the files that are named here (ca.key is not) and give copies to a
+# group: no network, nothing else to write to. The programs may read the copies and not change them.
+# `up`, which starts it again, copies again.
+CERTS_SERVICE = """
+  certs:
+    image: server:latest
+    user: "0:0"
+    network_mode: none
+    read_only: true
+    cap_drop: [ALL]
+    cap_add: [DAC_READ_SEARCH, CHOWN]
+    security_opt: ["no-new-privileges:true"]
+    entrypoint: ["sh", "-euc"]
+    command:
+      - |
+        copy() {{
+          install -g 999 -m 0440 "/run/secrets/$$1" "/tls/$$2/.new"
+          mv "/tls/$$2/.new" "/tls/$$2/$$1"
+        }}
+        copy ca.crl server
+        for folder in /tls/*; do
+          owner=$${{folder#/tls/}}
+          for file in ca.crt "$$owner.key" "$$owner.crt"; do
+            copy "$$file" "$$owner"
+          done
+        done
+    secrets: [{secrets}]
+    volumes:
+{volumes}\
+"""
+DEPENDS_ON_CERTS = """\
+    depends_on:
+      certs: {condition: service_completed_successfully}
+"""
+DEPENDS_ON_BOTH = DEPENDS_ON_CERTS + """\
+      server: {condition: service_started}
+"""
+TLS_ENVIRONMENT = """\
+      {prefix}TLS_CERT: /tls/{owner}.crt
+      {prefix}TLS_KEY: /tls/{owner}.key
+      {prefix}TLS_CA: /tls/ca.crt
+"""
+TLS_CRL = """\
+      TLS_CRL: /tls/ca.crl
+"""
+TLS_VOLUME = """\
+      - {volume}:/tls:ro
 """
 
 PEOPLE = (
@@ -125,23 +186,75 @@ def subnet(agencies):
     return network
 
 
-def client(agency, mode, start_delay):
+def tls_volume(owner):
+    """The volume with the files of a server or an agency, as the files are called."""
+    return f"{owner.replace('agency-', 'client')}_tls"
+
+
+def tls_parts(owner, prefix=""):
+    """What a service needs to prove who it is; nothing without an owner."""
+    return {"tls_environment": TLS_ENVIRONMENT.format(prefix=prefix, owner=owner) if owner else "",
+            "tls_volume": TLS_VOLUME.format(volume=tls_volume(owner)) if owner else ""}
+
+
+def server(agencies, mode, persist, tls):
+    parts = tls_parts(tls and "server")
+    if tls:
+        parts["tls_environment"] += TLS_CRL
+    return HEADER.format(agencies=agencies, server_mode="echo" if mode == "echo" else "lottery",
+                         persist=PERSIST if persist else "",
+                         depends_on=DEPENDS_ON_CERTS if tls else "", **parts)
+
+
+def client(agency, mode, start_delay, tls):
     has_delay = any(digit in start_delay for digit in "123456789")
     return CLIENT.format(id=agency, mode=mode,
+                         depends_on=DEPENDS_ON_BOTH if tls else DEPENDS_ON_SERVER,
                          start_delay=START_DELAY.format(start_delay=start_delay)
                          if has_delay else "",
                          bet=example_bet(agency) if mode == "bet" else "",
-                         bets_file=BETS_FILE.format(id=agency) if mode == "lottery" else "")
+                         bets_file=BETS_FILE.format(id=agency) if mode == "lottery" else "",
+                         **tls_parts(tls and f"agency-{agency}", "CLI_"))
 
 
-def compose(agencies, mode, start_delay, persist):
-    parts = [HEADER.format(agencies=agencies, server_mode="echo" if mode == "echo" else "lottery",
-                           persist=PERSIST if persist else "")]
-    parts += [client(agency, mode, start_delay) for agency in range(1, agencies + 1)]
-    parts.append(NETWORK.format(subnet=subnet(agencies)))
-    if persist:
-        parts.append(VOLUME)
+def owners(agencies):
+    """Who has a certificate, by the names of their files."""
+    return ["server", *(f"agency-{agency}" for agency in range(1, agencies + 1))]
+
+
+def cert_files(agencies):
+    """The files of certs/ that a stack needs."""
+    return ["ca.crt", "ca.crl", *(f"{owner}.{kind}" for owner in owners(agencies)
+                                  for kind in ("crt", "key"))]
+
+
+def certs_service(agencies):
+    volumes = "".join(f"      - {tls_volume(owner)}:/tls/{owner}\n" for owner in owners(agencies))
+    return CERTS_SERVICE.format(secrets=", ".join(cert_files(agencies)), volumes=volumes)
+
+
+def compose(args):
+    parts = [server(args.agencies, args.mode, args.persist, args.tls)]
+    parts += [client(agency, args.mode, args.start_delay, args.tls)
+              for agency in range(1, args.agencies + 1)]
+    volumes = [DATA_VOLUME] if args.persist else []
+    if args.tls:
+        parts.append(certs_service(args.agencies))
+        volumes += map(tls_volume, owners(args.agencies))
+    parts.append(NETWORK.format(subnet=subnet(args.agencies)))
+    if volumes:
+        parts.append("\nvolumes:\n" + "".join(f"  {volume}:\n" for volume in volumes))
+    if args.tls:
+        parts.append("\nsecrets:\n" + "".join(f"  {file}: {{file: ./certs/{file}}}\n"
+                                              for file in cert_files(args.agencies)))
     return "".join(parts)
+
+
+def warn_of_missing_certs(agencies):
+    missing = [file for file in cert_files(agencies) if not (CERTS / file).is_file()]
+    if missing:
+        print(f"gen-compose.py: warning: {missing[0]} is missing in {CERTS}; "
+              f"run tools/make-certs.sh certs {agencies} --crl", file=sys.stderr)
 
 
 def write_whole(path, text):
@@ -202,6 +315,9 @@ def parse_arguments():
                         "compose/defaults says)")
     parser.add_argument("--persist", action="store_true",
                         help="keep the server's data in a volume, even if its container is removed")
+    parser.add_argument("--tls", action="store_true",
+                        help="the server and the agencies prove who they are, with the files in certs/ "
+                        "that tools/make-certs.sh certs N --crl makes")
     args = parser.parse_args()
     try:
         defaults = read_defaults()
@@ -221,10 +337,12 @@ def main():
         print("gen-compose.py: warning: the network of one machine has room for "
               f"{MAX_BRIDGE_AGENCIES} agencies", file=sys.stderr)
     try:
-        write_whole(args.out, compose(args.agencies, args.mode, args.start_delay, args.persist))
+        write_whole(args.out, compose(args))
     except OSError as error:
         print(f"gen-compose.py: error: cannot write: {error}", file=sys.stderr)
         return 2
+    if args.tls:
+        warn_of_missing_certs(args.agencies)
     return 0
 
 

@@ -15,6 +15,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = "tools/gen-compose.py"
 SCRIPT = "generar-compose.sh"
+MAKE_CERTS = "tools/make-certs.sh"
 USUAL_SUBNET = "172.25.125.0/24"
 
 
@@ -160,6 +161,129 @@ class Modes(ToolTest):
         fragment = yaml.safe_load((ROOT / extends["file"]).read_text(encoding="utf-8"))
         self.assertEqual({"services": {"server": {"volumes": ["server_data:/data"]}},
                           "volumes": {"server_data": None}}, fragment)
+
+
+class Tls(ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.certs = self.defaults.parents[1] / "certs"
+
+    def put_certs(self, agencies):
+        """Files with the right names are enough."""
+        self.certs.mkdir()
+        for name in ("ca", "server", *(f"agency-{agency}" for agency in range(1, agencies + 1))):
+            for kind in ("crt", "key", *(("crl",) if name == "ca" else ())):
+                (self.certs / f"{name}.{kind}").touch()
+
+    def generate_tls(self, agencies, *options):
+        self.put_certs(agencies)
+        stack = self.generate(agencies, "--tls", *options)
+        shutil.rmtree(self.certs)
+        return stack
+
+    def test_who_sees_what(self):
+        """Each a volume of its own, read-only, into which its own certificate and key come; the service
+        that puts them there sees those files, and nobody sees the authority's key."""
+        stack = self.generate_tls(2)
+        files = {"server": "server", "client1": "agency-1", "client2": "agency-2"}
+        volumes = {f"{service}_tls": f"/tls/{name}" for service, name in files.items()}
+        services = stack["services"]
+        self.assertEqual([*files, "certs"], list(services))
+        for service, name in files.items():
+            tls = [volume for volume in services[service]["volumes"] if "_tls" in volume]
+            self.assertEqual([f"{service}_tls:/tls:ro"], tls)
+            self.assertNotIn("secrets", services[service])
+        self.assertEqual([f"{volume}:{target}" for volume, target in volumes.items()],
+                         services["certs"]["volumes"])
+        self.assertEqual(volumes.keys(), stack["volumes"].keys())
+        seen = {"ca.crt", "ca.crl", *(f"{name}.{kind}" for name in files.values()
+                                      for kind in ("crt", "key"))}
+        self.assertEqual(seen, set(services["certs"]["secrets"]))
+        self.assertEqual({name: {"file": f"./certs/{name}"} for name in seen}, stack["secrets"])
+        self.assertNotIn("ca.key", self.out.read_text(encoding="utf-8"))
+
+    def test_settings(self):
+        environment = {name: service.get("environment")
+                       for name, service in self.generate_tls(1)["services"].items()}
+        plain = {name: service["environment"] for name, service in self.generate(1)["services"].items()}
+        self.assertEqual({**plain["server"], "TLS_CERT": "/tls/server.crt",
+                          "TLS_KEY": "/tls/server.key", "TLS_CA": "/tls/ca.crt",
+                          "TLS_CRL": "/tls/ca.crl"}, environment["server"])
+        self.assertEqual({**plain["client1"], "CLI_TLS_CERT": "/tls/agency-1.crt",
+                          "CLI_TLS_KEY": "/tls/agency-1.key", "CLI_TLS_CA": "/tls/ca.crt"},
+                         environment["client1"])
+
+    def test_order(self):
+        """Nobody starts before the files are there."""
+        services = self.generate_tls(1)["services"]
+        done = {"condition": "service_completed_successfully"}
+        self.assertEqual({"certs": done}, services["server"]["depends_on"])
+        self.assertEqual({"certs": done, "server": {"condition": "service_started"}},
+                         services["client1"]["depends_on"])
+
+    def test_the_service_that_copies(self):
+        """What it is allowed to do, and no more."""
+        service = self.generate_tls(1)["services"]["certs"]
+        self.assertEqual(("none", True, ["ALL"], ["DAC_READ_SEARCH", "CHOWN"],
+                          ["no-new-privileges:true"]),
+                         tuple(service[key] for key in ("network_mode", "read_only", "cap_drop",
+                                                        "cap_add", "security_opt")))
+
+    def test_all_else_is_the_same(self):
+        """With every option, what is left without TLS is what is made without --tls."""
+        for options in ((), ("--persist",), ("--mode", "bet"), ("--mode", "echo", "--persist")):
+            with self.subTest(options):
+                stack, plain = self.generate_tls(2, *options), self.generate(2, *options)
+                del stack["secrets"], stack["services"]["certs"]
+                stack["volumes"] = {name: None for name in stack["volumes"] if "_tls" not in name}
+                plain.setdefault("volumes", {})
+                for name, service in stack["services"].items():
+                    service["depends_on"] = [other for other in service["depends_on"]
+                                             if other != "certs"]
+                    plain["services"][name].setdefault("depends_on", [])
+                    service["environment"] = {key: value for key, value in
+                                              service["environment"].items() if "TLS_" not in key}
+                    service["volumes"] = [volume for volume in service["volumes"]
+                                          if "_tls" not in volume]
+                self.assertEqual(plain, stack)
+
+    def test_deterministic(self):
+        self.generate_tls(3)
+        first = self.out.read_bytes()
+        self.generate_tls(3)
+        self.assertEqual(first, self.out.read_bytes())
+
+    def test_missing_certificates(self):
+        """The file is made, and a warning says what else has to be."""
+        for name in ("agency-2.key", "server.crt", "ca.crl"):
+            with self.subTest(name):
+                self.put_certs(2)
+                (self.certs / name).unlink()
+                done = self.run_tool(self.out, 2, "--tls")
+                self.assertEqual((0, ""), (done.returncode, done.stdout))
+                self.assertEqual(f"gen-compose.py: warning: {name} is missing in {self.certs}; "
+                                 "run tools/make-certs.sh certs 2 --crl\n", done.stderr)
+                shutil.rmtree(self.certs)
+
+    def test_script_makes_them(self):
+        """In the project's folder, and only those that are missing."""
+        shutil.copy(ROOT / MAKE_CERTS, self.defaults.parents[1] / MAKE_CERTS)
+        done = self.run_tool(self.out, 1, "--tls", "--persist", command=self.script)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertIn("secrets", self.out.read_text(encoding="utf-8"))
+        before = {path.name: path.read_bytes() for path in self.certs.iterdir()}
+        done = self.run_tool(self.out, 2, "--tls", command=self.script)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        after = {path.name: path.read_bytes() for path in self.certs.iterdir()}
+        self.assertEqual({"agency-2.crt", "agency-2.key"}, after.keys() - before.keys())
+        self.assertEqual(before, {name: after[name] for name in before})
+        done = self.run_tool(self.root / "other", "many", "--tls", command=self.script)
+        self.assertEqual(2, done.returncode)
+        self.assertFalse((self.root / "other").exists())
+
+    def test_script_makes_none_without_it(self):
+        self.assertEqual(0, self.run_tool(self.out, 1, command=self.script).returncode)
+        self.assertFalse(self.certs.exists())
 
 
 class Defaults(ToolTest):
