@@ -22,7 +22,7 @@ class Stack:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-e2e-"))
         self.root = self.folder / "project"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(
-            ".git", "build*", ".data", "tests", "__pycache__", COMPOSE))
+            ".git", "build*", ".data", "certs", "tests", "__pycache__", COMPOSE))
         (self.root / "compose" / "defaults").unlink()  # it differs by branch
         self.folder.chmod(0o755)
 
