@@ -15,19 +15,14 @@
 
 #include "assertion.h"
 #include "clock.h"
-#include "values.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FIRST_PAUSE_MS 100
 #define MAX_PAUSE_MS 5000
 #define KEEPALIVE_S 60
 #define ATTEMPT_MS 10000
-
-_Static_assert(DIALER_HOST_SIZE == VALUE_HOST_SIZE, "a host of the list fits");
-_Static_assert(DIALER_TARGETS_MAX == VALUE_ADDRESSES_MAX, "the list fits");
 
 static void dialer_attempt(struct dialer *dialer);
 static void dialer_on_tick(uv_timer_t *timer);
@@ -46,19 +41,6 @@ static bool dialer_is_open(const struct dialer *dialer)
 static bool dialer_is_attempt_late(const struct dialer *dialer)
 {
     return dialer_is_attempting(dialer) && dialer->attempt_ms >= dialer->attempt_limit_ms;
-}
-
-static void dialer_read_targets(struct dialer *dialer, const char *list)
-{
-    ASSERT(value_is_address_list(list)); /* it was checked when the setting was read */
-    while (*list != '\0') {
-        struct dialer_target *target = &dialer->targets[dialer->target_count++];
-        uint16_t port = 0;
-        (void)value_address_next(&list, target->host, sizeof(target->host), &port);
-        (void)snprintf(target->port, sizeof(target->port), "%u", port);
-        target->dialer = dialer;
-        target->lookup.data = target;
-    }
 }
 
 /* With several entries each gets a share of the patience, so that all of them have a turn. */
@@ -83,7 +65,7 @@ void dialer_init(struct dialer *dialer, const struct dialer_config *config)
     dialer->owner = config->owner;
     dialer->delay_ms = config->delay_ms;
     dialer->backoff = (struct backoff){FIRST_PAUSE_MS, MAX_PAUSE_MS, 0};
-    dialer_read_targets(dialer, config->addresses);
+    dialer->target_count = dialer_target_read_list(config->addresses, dialer, dialer->targets);
     patience_init(&dialer->patience, config->patience_ms, config->answer_ms, clock_monotonic_ms());
     dialer->attempt_limit_ms = dialer_attempt_limit(dialer);
     race_init(&dialer->race, config->hub, &dialer_race_events, dialer);
@@ -372,19 +354,6 @@ static void dialer_on_resolved(uv_getaddrinfo_t *lookup, int code, struct addrin
         dialer_race(dialer);
 }
 
-/* Does not look up what is an address already: a name server that does not answer is no obstacle
- * then. */
-static bool dialer_take_literal(struct dialer *dialer, const struct dialer_target *target)
-{
-    struct sockaddr_storage *address = &dialer->race.addresses[0];
-    int port = (int)strtol(target->port, NULL, 10);
-
-    memset(address, 0, sizeof(*address));
-    dialer->race.count = 1;
-    return uv_ip4_addr(target->host, port, (struct sockaddr_in *)(void *)address) == 0 ||
-           uv_ip6_addr(target->host, port, (struct sockaddr_in6 *)(void *)address) == 0;
-}
-
 static void dialer_look_up(struct dialer *dialer, struct dialer_target *target)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -408,7 +377,8 @@ static void dialer_attempt(struct dialer *dialer)
     dialer->attempt_ms = 0;
     dialer->address[0] = '\0';
     dialer_expect(dialer, PATIENCE_RUNS);
-    if (dialer_take_literal(dialer, target))
+    dialer->race.count = 1;
+    if (dialer_target_take_literal(target, &dialer->race.addresses[0]))
         dialer_race(dialer);
     else
         dialer_look_up(dialer, target);

@@ -11,6 +11,7 @@
 #define LOTTERY_DIALER_H
 
 #include "backoff.h"
+#include "dialer_target.h"
 #include "patience.h"
 #include "race.h"
 #include "status.h"
@@ -22,8 +23,6 @@
 #include <uv.h>
 
 #define DIALER_REASON_SIZE 256
-#define DIALER_HOST_SIZE 512
-#define DIALER_TARGETS_MAX 8
 
 struct dialer_events {
     /* The wait before the first attempt has begun (dialer_config.delay_ms). NULL: not needed. */
@@ -71,15 +70,6 @@ enum dialer_state {
     DIALER_OPEN,       /* connected, until on_closed */
     DIALER_SHUT,       /* the same, after dialer_shutdown() */
     DIALER_CLOSED      /* by dialer_close(), for good */
-};
-
-/* One entry of the list of addresses. */
-struct dialer_target {
-    struct dialer *dialer;
-    char host[DIALER_HOST_SIZE];
-    char port[8];            /* in decimal */
-    uv_getaddrinfo_t lookup; /* of the host; may outlive the attempt, and dialer_close() */
-    bool is_looking_up;      /* it has not ended */
 };
 
 struct dialer {
