@@ -1,15 +1,15 @@
 /* Connecting to a server.
  *
- * Happy path: look the name up, race its addresses (race.h), on_open; bytes flow; on_closed; the
- * owner calls dialer_connect() for the next connection.
+ * Happy path: look the name up, race its addresses (race.h), with TLS also their handshakes,
+ * on_open; bytes flow; on_closed; the owner calls dialer_connect() for the next connection.
  *
- * Failure modes: no such name, or no address answers: the next entry of the list; after the last
- * one, all again after a pause (exponential, with jitter). An entry that takes longer than
- * ATTEMPT_MS, or than its share of the patience: the same. The connection breaks: on_closed, and
- * the owner decides. No answer for answer_ms: the connection is dropped. No progress for
- * patience_ms: on_give_up, in whatever state. A lookup cannot be interrupted: it goes on by itself;
- * another attempt at the same name waits for it, and after dialer_close() its result is thrown
- * away.
+ * Failure modes: no such name, or no address answers, or none is trusted: the next entry of the
+ * list; after the last one, all again after a pause (exponential, with jitter). An entry that takes
+ * longer than ATTEMPT_MS, or than its share of the patience: the same. The connection breaks, or
+ * our certificate is refused: on_closed, and the owner decides. No answer for answer_ms: the
+ * connection is dropped. No progress for patience_ms: on_give_up, in whatever state. A lookup
+ * cannot be interrupted: it goes on by itself; another attempt at the same name waits for it, and
+ * after dialer_close() its result is thrown away.
  */
 #include "dialer.h"
 
@@ -69,6 +69,9 @@ void dialer_init(struct dialer *dialer, const struct dialer_config *config)
     patience_init(&dialer->patience, config->patience_ms, config->answer_ms, clock_monotonic_ms());
     dialer->attempt_limit_ms = dialer_attempt_limit(dialer);
     race_init(&dialer->race, config->hub, &dialer_race_events, dialer);
+    dialer->race.tls = config->tls;
+    dialer->tls_server_name = config->tls_server_name;
+    dialer->tls_any_name = config->tls_any_name;
     (void)uv_timer_init(loop, &dialer->pause);
     (void)uv_timer_init(loop, &dialer->ticker);
     (void)uv_check_init(loop, &dialer->judge);
@@ -96,6 +99,7 @@ static void dialer_note(struct dialer *dialer, bool is_connected, const char *re
 {
     (void)snprintf(dialer->failure, sizeof(dialer->failure), "%s", reason);
     dialer->is_failure_connected = is_connected;
+    dialer->is_failure_kept = is_connected;
 }
 
 void dialer_note_failure(struct dialer *dialer, const char *reason)
@@ -249,8 +253,10 @@ static void dialer_on_closed(void *owner)
         dialer_expect(dialer, PATIENCE_RUNS);
     else
         dialer_forget_losses(dialer);
-    if (dialer->end_status != STATUS_OK)
-        dialer_note(dialer, true, dialer->end_detail);
+    if (dialer->end_status != STATUS_OK) {
+        dialer_note(dialer, dialer->end_status != STATUS_UNTRUSTED, dialer->end_detail);
+        dialer->is_failure_kept = true;
+    }
     if (dialer->end_status != STATUS_OK && !dialer->has_progress)
         dialer->target = (dialer->target + 1) % dialer->target_count;
     dialer->events->on_closed(dialer->owner, dialer->end_status, dialer->end_detail);
@@ -293,7 +299,7 @@ static void dialer_on_won(void *owner, struct stream *stream, const struct socka
     dialer->end_detail = "";
     dialer->has_progress = false;
     dialer->tried = 0;
-    if (!dialer->is_failure_connected)
+    if (!dialer->is_failure_kept)
         dialer->failure[0] = '\0';
     /* Without keepalive we would never notice that the server's machine is gone. */
     stream_set_keepalive(stream, KEEPALIVE_S, dialer->patience.answer_ms);
@@ -317,9 +323,18 @@ static const struct race_events dialer_race_events = {
     .on_lost = dialer_on_lost,
 };
 
+/* Whose certificate the server has to have. */
+static const char *dialer_server_name(const struct dialer *dialer)
+{
+    if (dialer->tls_any_name)
+        return NULL;
+    return dialer->tls_server_name != NULL ? dialer->tls_server_name : dialer_host(dialer);
+}
+
 static void dialer_race(struct dialer *dialer)
 {
     dialer->state = DIALER_CONNECTING;
+    dialer->race.tls_server_name = dialer_server_name(dialer);
     dialer_set_address(dialer, (const struct sockaddr *)&dialer->race.addresses[0]);
     race_start(&dialer->race);
 }

@@ -6,6 +6,10 @@
  *
  * All calls and callbacks happen on the loop's thread; none blocks. One connection at a time. The
  * dialer logs nothing itself: it reports events, and the owner decides which ones to log.
+ *
+ * With TLS, connected means that the handshake is over and the server is trusted. That it does not
+ * trust us we are told only after that (TLS 1.3): then a connection opens, and soon on_closed says
+ * STATUS_UNTRUSTED.
  */
 #ifndef LOTTERY_DIALER_H
 #define LOTTERY_DIALER_H
@@ -27,9 +31,9 @@
 struct dialer_events {
     /* The wait before the first attempt has begun (dialer_config.delay_ms). NULL: not needed. */
     void (*on_delay)(void *owner, uint64_t delay_ms);
-    /* An address cannot be reached, or a name not be looked up, and others are tried, or the same
-     * again. dialer_host(), dialer_address() and dialer_port() say which one. `reason` is static.
-     * dialer_close() may be called from here. NULL: not needed. */
+    /* An address cannot be reached or is not trusted, or a name cannot be looked up, and others are
+     * tried, or the same again. dialer_host(), dialer_address() and dialer_port() say which one.
+     * `reason` is static. dialer_close() may be called from here. NULL: not needed. */
     void (*on_failed)(void *owner, const char *reason);
     /* None of the addresses can be reached; they are tried again after a pause. `reason` is that of
      * the last one, static. If dialer_close() is called from here, they are not. NULL: not needed.
@@ -42,12 +46,13 @@ struct dialer_events {
     /* Everything sent so far was taken by the kernel. NULL: not needed. */
     void (*on_drain)(void *owner);
     /* An open connection is closed. STATUS_OK: we finished it, or the server ended it after we had
-     * ended our side. Another status: the server ended it before that, or it broke. `detail` is
-     * static. dialer_connect() may be called from here. */
+     * ended our side. Another status: the server ended it before that, or it broke; with TLS, an
+     * end without close_notify is one, too. STATUS_UNTRUSTED: the server refuses our certificate.
+     * `detail` is static. dialer_connect() may be called from here. */
     void (*on_closed)(void *owner, enum status status, const char *detail);
     /* There was no progress for patience_ms; no further attempt follows, and the owner has to call
      * dialer_close(). `reason` is valid during the call. `is_connected`: it is about a connection;
-     * otherwise about the attempts to make one. */
+     * otherwise about the attempts to make one, to which a refused certificate belongs. */
     void (*on_give_up)(void *owner, bool is_connected, const char *reason);
 };
 
@@ -60,6 +65,11 @@ struct dialer_config {
     uint64_t delay_ms;                  /* wait of the first dialer_connect(); 0 = none */
     const struct dialer_events *events; /* borrowed */
     void *owner;                        /* handed to the events */
+    const struct tls_context *tls;      /* borrowed until all is closed; NULL: without TLS */
+    /* The name or IP address that the server's certificate has to have; borrowed as long. NULL: the
+     * host of the entry that is tried. */
+    const char *tls_server_name;
+    bool tls_any_name; /* instead of that: any name will do, only its authority is checked */
 };
 
 enum dialer_state {
@@ -91,6 +101,8 @@ struct dialer {
     uv_timer_t ticker;                /* counts time while a limit is running */
     uv_check_t judge;                 /* a limit is reached: runs when the input has been read */
     struct race race;                 /* the attempts to connect to one target */
+    const char *tls_server_name;      /* as in dialer_config, borrowed */
+    bool tls_any_name;                /* as in dialer_config */
     char address[INET6_ADDRSTRLEN];   /* the one that was connected, or failed, last; "" = none */
     struct stream *stream;            /* open or closing; NULL = none */
     const char *attempt_reason;       /* why an address failed last; static */
@@ -99,6 +111,7 @@ struct dialer {
     const char *end_detail;           /* the same in words; static */
     char failure[DIALER_REASON_SIZE]; /* why there is no progress; "" = not known */
     bool is_failure_connected;        /* it is about a connection, not about making one */
+    bool is_failure_kept;             /* it is not disproved by the next connection */
 };
 
 /* Prepares the dialer without connecting. The caller ends it with dialer_close(). */

@@ -1,11 +1,13 @@
 /* Connecting to the first of several addresses that answers.
  *
- * Happy path: begin a lane for the first address; it connects; the other lanes are closed, on_won.
+ * Happy path: begin a lane for the first address; it connects, and its TLS handshake ends; the
+ * other lanes are closed, on_won.
  *
  * Failure modes: an address fails, at once or later: on_failed, and the next one begins without
  * waiting for its turn. An address never answers: the others begin meanwhile; the owner limits the
  * whole with race_stop(). A lane that is given up lives on until its stream is closed, without a
- * race.
+ * race. Its peer is not trusted: the same, but the stream is finished, so that the peer is told;
+ * of those that do not end, the oldest is closed when there are too many.
  */
 #include "race.h"
 
@@ -18,7 +20,7 @@ struct race_lane {
     struct race *race;     /* NULL: it was given up */
     struct stream *stream; /* NULL: it was handed over */
     const struct sockaddr *address;
-    struct list_node in_race;
+    struct list_node in_race; /* among race.lanes, or race.ending */
 };
 
 static void race_go_on(struct race *race);
@@ -33,7 +35,10 @@ void race_init(struct race *race, struct stream_hub *hub, const struct race_even
     race->count = 0;
     race->next = 0;
     race->is_running = false;
+    race->tls = NULL;
+    race->tls_server_name = NULL;
     list_init(&race->lanes);
+    list_init(&race->ending);
     (void)uv_timer_init(stream_hub_loop(hub), &race->timer);
     race->timer.data = race;
 }
@@ -44,6 +49,25 @@ static void race_give_up_lane(struct race_lane *lane)
     list_remove(&lane->in_race);
     lane->race = NULL;
     stream_close(lane->stream);
+}
+
+/* Takes a lane out of the race; what its peer is to be told is still sent. */
+static void race_finish_lane(struct race_lane *lane)
+{
+    struct race *race = lane->race;
+    struct race_lane *oldest = NULL;
+    unsigned count = 0;
+
+    list_remove(&lane->in_race);
+    lane->race = NULL;
+    list_append(&race->ending, &lane->in_race);
+    stream_finish(lane->stream);
+    LIST_FOR_EACH (node, &race->ending) {
+        if (count++ == 0)
+            oldest = LIST_ITEM(node, struct race_lane, in_race);
+    }
+    if (count > RACE_ENDING_MAX)
+        race_give_up_lane(oldest);
 }
 
 void race_stop(struct race *race, const char *reason)
@@ -69,6 +93,8 @@ bool race_is_running(const struct race *race)
 void race_close(struct race *race)
 {
     race_stop(race, NULL);
+    LIST_FOR_EACH (node, &race->ending)
+        race_give_up_lane(LIST_ITEM(node, struct race_lane, in_race));
     uv_close((uv_handle_t *)&race->timer, NULL);
 }
 
@@ -95,14 +121,20 @@ static void race_on_connect(void *owner, enum status status, const char *detail)
         race_win(race, lane);
         return;
     }
-    race_give_up_lane(lane);
+    if (status == STATUS_UNTRUSTED)
+        race_finish_lane(lane);
+    else
+        race_give_up_lane(lane);
     race->events->on_failed(race->owner, address, detail);
     race_go_on(race);
 }
 
 static void race_on_closed(void *owner)
 {
-    free(owner);
+    struct race_lane *lane = owner;
+
+    list_remove(&lane->in_race);
+    free(lane);
 }
 
 static void race_on_data(void *owner, const uint8_t *data, size_t size)
@@ -126,6 +158,14 @@ static const struct stream_events race_stream_events = {
     .on_closed = race_on_closed,
 };
 
+static enum status race_create_stream(struct race *race, struct race_lane *lane)
+{
+    if (race->tls == NULL)
+        return stream_create_tcp(race->hub, &race_stream_events, lane, &lane->stream);
+    return stream_create_tls(race->hub, race->tls, race->tls_server_name, &race_stream_events, lane,
+                             &lane->stream);
+}
+
 /* Begins an attempt. Returns NULL, or why it has failed already. */
 static const char *race_begin_lane(struct race *race, const struct sockaddr *address)
 {
@@ -135,12 +175,12 @@ static const char *race_begin_lane(struct race *race, const struct sockaddr *add
     if (lane == NULL)
         return status_text(STATUS_NOMEM);
     *lane = (struct race_lane){.race = race, .address = address};
-    list_append(&race->lanes, &lane->in_race);
-    if (stream_create_tcp(race->hub, &race_stream_events, lane, &lane->stream) != STATUS_OK) {
-        list_remove(&lane->in_race);
+    enum status status = race_create_stream(race, lane);
+    if (status != STATUS_OK) {
         free(lane);
-        return status_text(STATUS_NOMEM);
+        return status_text(status);
     }
+    list_append(&race->lanes, &lane->in_race);
     if (stream_connect(lane->stream, address, &reason) != STATUS_OK)
         race_give_up_lane(lane);
     return reason;
