@@ -8,6 +8,7 @@
 #include "yaml_file.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,10 @@ _Static_assert(sizeof(((struct client_settings *)0)->bets_file) == SETTING_TEXT_
 _Static_assert(sizeof(((struct client_settings *)0)->winners_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->seal_file) == SETTING_TEXT_SIZE, "text");
 _Static_assert(sizeof(((struct client_settings *)0)->seal_key) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->tls_cert) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->tls_key) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->tls_ca) == SETTING_TEXT_SIZE, "text");
+_Static_assert(sizeof(((struct client_settings *)0)->tls_server_name) == SETTING_TEXT_SIZE, "text");
 
 /* The table stores a choice as a uint32_t. */
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
@@ -50,6 +55,10 @@ static const struct setting settings[] = {
     {"seal.check", "CLI_SEAL_CHECK", SETTING_CHOICE, FIELD(seal_check), 0, 0, "no|yes"},
     {"seal.file", "CLI_SEAL_FILE", SETTING_TEXT, FIELD(seal_file), 0, 0, NULL},
     {"seal.key", "CLI_SEAL_KEY", SETTING_TEXT, FIELD(seal_key), 0, 0, NULL},
+    {"tls.cert", "CLI_TLS_CERT", SETTING_TEXT, FIELD(tls_cert), 0, 0, NULL},
+    {"tls.key", "CLI_TLS_KEY", SETTING_TEXT, FIELD(tls_key), 0, 0, NULL},
+    {"tls.ca", "CLI_TLS_CA", SETTING_TEXT, FIELD(tls_ca), 0, 0, NULL},
+    {"tls.serverName", "CLI_TLS_SERVERNAME", SETTING_TEXT, FIELD(tls_server_name), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -73,6 +82,10 @@ static const struct client_settings defaults = {
     .seal_check = SEAL_CHECK_NO,
     .seal_file = "", /* none */
     .seal_key = "",  /* none */
+    .tls_cert = "",  /* none, like the next three */
+    .tls_key = "",
+    .tls_ca = "",
+    .tls_server_name = "",
 };
 
 /* A mistake in the key is to be known before the draw. */
@@ -97,6 +110,43 @@ static enum status client_settings_check_key(const struct settings_sources *sour
     else
         errbuf_wrap(err, "%s: seal.key", sources->path);
     return status;
+}
+
+/* Whoever sets one of tls.* wants TLS: without all three files there would be none, or nobody would
+ * be proven. */
+static enum status client_settings_check_tls(const struct settings_sources *sources,
+                                             const struct client_settings *loaded,
+                                             struct errbuf *err)
+{
+    const struct {
+        const char *value;
+        const char *key;
+        const char *variable;
+    } files[] = {{loaded->tls_cert, "tls.cert", "CLI_TLS_CERT"},
+                 {loaded->tls_key, "tls.key", "CLI_TLS_KEY"},
+                 {loaded->tls_ca, "tls.ca", "CLI_TLS_CA"}};
+    bool has_any = loaded->tls_server_name[0] != '\0';
+    char keys[64] = "";
+    char variables[64] = "";
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *comma = keys[0] != '\0' ? ", " : "";
+        if (files[i].value[0] != '\0') {
+            has_any = true;
+            continue;
+        }
+        (void)snprintf(keys + strlen(keys), sizeof(keys) - strlen(keys), "%s%s", comma,
+                       files[i].key);
+        (void)snprintf(variables + strlen(variables), sizeof(variables) - strlen(variables), "%s%s",
+                       comma, files[i].variable);
+    }
+    if (!has_any || keys[0] == '\0')
+        return STATUS_OK;
+    errbuf_set(err,
+               "%s: %s: missing, and no %s in the environment: for TLS set tls.cert, tls.key and "
+               "tls.ca, for none leave out all of tls.*",
+               sources->path, keys, variables);
+    return STATUS_INVALID;
 }
 
 enum status client_settings_load_without_id(const struct settings_sources *sources,
@@ -127,6 +177,8 @@ enum status client_settings_load(const struct settings_sources *sources,
                    sources->path);
         status = STATUS_INVALID;
     }
+    if (status == STATUS_OK)
+        status = client_settings_check_tls(sources, &loaded, err);
     if (status == STATUS_OK)
         *out = loaded;
     return status;
@@ -182,6 +234,11 @@ bool client_settings_want_seal(const struct client_settings *s)
     return s->seal_check == SEAL_CHECK_YES || s->seal_file[0] != '\0' || s->seal_key[0] != '\0';
 }
 
+bool client_settings_have_tls(const struct client_settings *s)
+{
+    return s->tls_cert[0] != '\0';
+}
+
 /* What only an agency has that names its draw, or asks for the seal. Returns how many fields. */
 static size_t client_settings_draw_fields(const struct client_settings *s, struct log_field *out)
 {
@@ -208,7 +265,7 @@ void client_settings_log(const struct client_settings *s)
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
     value_duration_print(s->start_delay, delay);
-    struct log_field fields[19] = {
+    struct log_field fields[20] = {
         LOG_UINT("client_id", s->id),
         LOG_TEXT("server_address", s->server_address),
         LOG_UINT("loop_amount", s->loop_amount),
@@ -226,6 +283,7 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("winners_file", s->winners_file),
     };
     size_t count = 15 + client_settings_draw_fields(s, fields + 15);
+    fields[count++] = LOG_TEXT("tls", client_settings_have_tls(s) ? "on" : "off");
     log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});
 }

@@ -38,6 +38,10 @@ struct client_settings {
     char seal_file[512];            /* lottery: where the seal is kept; empty: nowhere */
     char seal_key[512];             /* lottery: whose signature it has, a vkey; empty: any */
     char draw[DRAW_ID_MAX + 1];     /* the id of the draw that the bets are for; empty: none */
+    char tls_cert[512];             /* TLS: our certificate, PEM; all three empty: no TLS */
+    char tls_key[512];              /* its private key */
+    char tls_ca[512];               /* the authority that the central's has to come from */
+    char tls_server_name[512];      /* whose certificate it has to be; empty: the host's */
 };
 
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID
@@ -47,12 +51,16 @@ struct client_settings {
 enum status client_settings_load(const struct settings_sources *sources,
                                  struct client_settings *out, struct errbuf *err);
 
-/* The same without the id, for what needs none. */
+/* The same without the id, and without a look at whether the settings of TLS are complete, for what
+ * needs neither. */
 enum status client_settings_load_without_id(const struct settings_sources *sources,
                                             struct client_settings *out, struct errbuf *err);
 
 /* Does some setting ask for the seal of the draw? */
 bool client_settings_want_seal(const struct client_settings *settings);
+
+/* Does the agency connect over TLS? */
+bool client_settings_have_tls(const struct client_settings *settings);
 
 /* Writes the `action: config` line, and a WARNING for each variable that looks like a setting and
  * is none. */

@@ -22,7 +22,8 @@ static const char *const variables[] = {
     "CLI_START_DELAY", "CLI_BETS_ENCODING",   "CLI_BETS_DELIMITER",
     "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE",
     "CLI_DRAW",        "CLI_SEAL_CHECK",      "CLI_SEAL_FILE",
-    "CLI_SEAL_KEY"};
+    "CLI_SEAL_KEY",    "CLI_TLS_CERT",        "CLI_TLS_KEY",
+    "CLI_TLS_CA",      "CLI_TLS_SERVERNAME"};
 
 struct fixture {
     struct settings_file file;
@@ -133,6 +134,11 @@ static void assert_defaults(const struct client_settings *settings)
     assert_string_equal(settings->seal_file, "");
     assert_string_equal(settings->seal_key, "");
     assert_false(client_settings_want_seal(settings));
+    assert_string_equal(settings->tls_cert, "");
+    assert_string_equal(settings->tls_key, "");
+    assert_string_equal(settings->tls_ca, "");
+    assert_string_equal(settings->tls_server_name, "");
+    assert_false(client_settings_have_tls(settings));
     assert_true(settings->connect_timeout == 120 * NS_PER_S);
     assert_true(settings->start_delay == 0);
 }
@@ -185,7 +191,12 @@ static void test_every_key(void **state)
                     "seal:\n"
                     "  check: yes\n"
                     "  file: /data/seal.txt\n"
-                    "  key: " VKEY "\n");
+                    "  key: " VKEY "\n"
+                    "tls:\n"
+                    "  cert: /data/agency.crt\n"
+                    "  key: /data/agency.key\n"
+                    "  ca: /data/ca.crt\n"
+                    "  serverName: central.example\n");
     assert_true(f->settings.id == UINT32_MAX);
     assert_string_equal(f->settings.server_address, "central.example:80");
     assert_int_equal(f->settings.loop_amount, 2);
@@ -203,6 +214,11 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.seal_check, SEAL_CHECK_YES);
     assert_string_equal(f->settings.seal_file, "/data/seal.txt");
     assert_string_equal(f->settings.seal_key, VKEY);
+    assert_string_equal(f->settings.tls_cert, "/data/agency.crt");
+    assert_string_equal(f->settings.tls_key, "/data/agency.key");
+    assert_string_equal(f->settings.tls_ca, "/data/ca.crt");
+    assert_string_equal(f->settings.tls_server_name, "central.example");
+    assert_true(client_settings_have_tls(&f->settings));
     assert_true(f->settings.connect_timeout == 300 * NS_PER_MS);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -501,9 +517,10 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {
-        "9",        "a:1", "1",    "1s",   "CRITICAL", "10", "bet", "b.csv", "2s", "3s",
-        "utf-16be", "tab", "skip", "true", "w",        "d",  "yes", "s",     VKEY};
+    static const char *const values[] = {"9",    "a:1",   "1",     "1s", "CRITICAL", "10",
+                                         "bet",  "b.csv", "2s",    "3s", "utf-16be", "tab",
+                                         "skip", "true",  "w",     "d",  "yes",      "s",
+                                         VKEY,   "c.crt", "c.key", "ca", "name"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
@@ -528,6 +545,10 @@ static void test_environment_wins(void **state)
     assert_int_equal(f->settings.seal_check, SEAL_CHECK_YES);
     assert_string_equal(f->settings.seal_file, "s");
     assert_string_equal(f->settings.seal_key, VKEY);
+    assert_string_equal(f->settings.tls_cert, "c.crt");
+    assert_string_equal(f->settings.tls_key, "c.key");
+    assert_string_equal(f->settings.tls_ca, "ca");
+    assert_string_equal(f->settings.tls_server_name, "name");
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
 }
@@ -570,6 +591,52 @@ static void test_bad_keys(void **state)
     assert_int_equal(strncmp(f->err.text, "environment: CLI_SEAL_KEY: ", 27), 0);
 }
 
+/* Any part of TLS without the rest is refused, and the error names all that is missing. */
+static void test_half_of_tls(void **state)
+{
+    static const struct {
+        const char *given;
+        const char *missing;
+    } cases[] = {
+        {"tls.cert: a\n", "tls.key, tls.ca: missing, and no CLI_TLS_KEY, CLI_TLS_CA"},
+        {"tls.key: a\n", "tls.cert, tls.ca: missing, and no CLI_TLS_CERT, CLI_TLS_CA"},
+        {"tls.ca: a\n", "tls.cert, tls.key: missing, and no CLI_TLS_CERT, CLI_TLS_KEY"},
+        {"tls.cert: a\ntls.key: a\n", "tls.ca: missing, and no CLI_TLS_CA"},
+        {"tls.cert: a\ntls.ca: a\n", "tls.key: missing, and no CLI_TLS_KEY"},
+        {"tls.key: a\ntls.ca: a\n", "tls.cert: missing, and no CLI_TLS_CERT"},
+        {"tls.serverName: a\n",
+         "tls.cert, tls.key, tls.ca: missing, and no CLI_TLS_CERT, CLI_TLS_KEY, CLI_TLS_CA"},
+    };
+    struct fixture *f = *state;
+    char text[128];
+    char expected[600];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        (void)snprintf(text, sizeof(text), "id: 1\n%s", cases[i].given);
+        (void)snprintf(expected, sizeof(expected),
+                       "%s: %s in the environment: for TLS set tls.cert, tls.key and tls.ca, for "
+                       "none leave out all of tls.*",
+                       f->file.path, cases[i].missing);
+        assert_int_equal(load(f, text), STATUS_INVALID);
+        assert_string_equal(f->err.text, expected);
+        assert_untouched(f);
+    }
+    /* File and environment complete each other. */
+    assert_int_equal(setenv("CLI_TLS_KEY", "b", 1), 0);
+    assert_loads(f, "id: 1\ntls.cert: a\ntls.ca: a\n");
+    assert_true(client_settings_have_tls(&f->settings));
+}
+
+/* A file of bets is checked without a connection. */
+static void test_half_of_tls_without_id(void **state)
+{
+    struct fixture *f = *state;
+
+    settings_file_write(&f->file, "tls.cert: a\n", strlen("tls.cert: a\n"));
+    assert_int_equal(load_file_without_id(f->file.path, &f->settings, &f->err), STATUS_OK);
+    assert_string_equal(f->settings.tls_cert, "a");
+}
+
 /* A bad value in the environment is an error, and so is one in the file that it overrides. */
 static void test_environment_errors(void **state)
 {
@@ -604,7 +671,7 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " | connect_timeout: 2m0s | start_delay: 1.5s | "
                                          "bets_encoding: utf-8 | bets_delimiter: , | "
                                          "bets_header: none | bets_allow_empty: false | "
-                                         "winners_file: w.txt\n"));
+                                         "winners_file: w.txt | tls: off\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
     /* What is about draws only where it is set. */
@@ -613,7 +680,13 @@ static void test_log_line(void **state)
     client_settings_log(&f->settings);
     capture_end(&capture);
     assert_non_null(strstr(capture.text, " | winners_file:  | draw: a-1 | seal_check: yes | "
-                                         "seal_file: s.txt | seal_key: " VKEY "\n"));
+                                         "seal_file: s.txt | seal_key: " VKEY " | tls: off\n"));
+    capture_free(&capture);
+    assert_loads(f, "id: 1\ntls: {cert: a, key: b, ca: c}\n");
+    capture_begin(&capture);
+    client_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_non_null(strstr(capture.text, " | winners_file:  | tls: on\n"));
     capture_free(&capture);
 }
 
@@ -644,6 +717,8 @@ int main(void)
         CASE(test_environment_errors),
         CASE(test_seal),
         CASE(test_bad_keys),
+        CASE(test_half_of_tls),
+        CASE(test_half_of_tls_without_id),
         CASE(test_log_line),
     };
 
