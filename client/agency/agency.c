@@ -1,14 +1,15 @@
 /* An agency's run.
  *
- * Happy path: create a loop, signals and a dialer to the server; the mode does its work and calls
- * agency_end.
+ * Happy path: read the certificate, if there is TLS; create a loop, signals and a dialer to the
+ * server; the mode does its work and calls agency_end.
  *
- * Failure modes: a signal at any moment: everything is closed at once, exit status 0. A lookup of
- * the server's name cannot be interrupted: if it still runs after the grace period of agency_end(),
- * the program ends without waiting for it.
+ * Failure modes: no fit certificate: the program ends. A signal at any moment: everything is closed
+ * at once, exit status 0. A lookup of the server's name cannot be interrupted: if it still runs
+ * after the grace period of agency_end(), the program ends without waiting for it.
  */
 #include "agency.h"
 
+#include "agency_tls.h"
 #include "assertion.h"
 #include "bet_mode.h"
 #include "clock.h"
@@ -18,6 +19,7 @@
 #include "log_output.h"
 #include "lottery_mode.h"
 #include "mode.h"
+#include "tls_context.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -70,14 +72,22 @@ static void agency_on_open(void *owner)
     LOG(DEBUG, "connect", SUCCESS, LOG_TEXT("server", dialer_host(&agency->dialer)),
         LOG_TEXT("address", dialer_address(&agency->dialer)),
         LOG_TEXT("port", dialer_port(&agency->dialer)));
+    agency->has_heard = false;
     agency->mode->on_open(agency);
 }
 
 static void agency_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct agency *agency = owner;
+    const char *hint = NULL;
 
-    agency->mode->on_data(agency, data, size);
+    if (agency->tls == NULL && !agency->has_heard)
+        hint = agency_tls_hint(data, size);
+    agency->has_heard = true;
+    if (hint != NULL)
+        dialer_drop(&agency->dialer, STATUS_MALFORMED, hint);
+    else
+        agency->mode->on_data(agency, data, size);
 }
 
 static void agency_on_drain(void *owner)
@@ -92,8 +102,10 @@ static void agency_on_closed(void *owner, enum status status, const char *detail
 {
     struct agency *agency = owner;
 
-    (void)status;
-    agency->mode->on_closed(agency, detail);
+    if (status == STATUS_UNTRUSTED && agency->mode->on_refused != NULL)
+        agency->mode->on_refused(agency, detail);
+    else
+        agency->mode->on_closed(agency, detail);
 }
 
 static void agency_on_give_up(void *owner, bool is_connected, const char *reason)
@@ -143,15 +155,19 @@ static bool agency_prepare(struct agency *agency)
     if (stream_hub_create(&agency->loop, &agency->hub) != STATUS_OK)
         return false;
     (void)uv_timer_init(&agency->loop, &agency->grace);
-    dialer_init(&agency->dialer, &(struct dialer_config){
-                                     .hub = agency->hub,
-                                     .addresses = settings->server_address,
-                                     .patience_ms = ms_of_ns(settings->connect_timeout),
-                                     .answer_ms = agency->mode->answer_ms,
-                                     .delay_ms = ms_of_ns(settings->start_delay),
-                                     .events = &agency_dialer_events,
-                                     .owner = agency,
-                                 });
+    dialer_init(&agency->dialer,
+                &(struct dialer_config){
+                    .hub = agency->hub,
+                    .addresses = settings->server_address,
+                    .patience_ms = ms_of_ns(settings->connect_timeout),
+                    .answer_ms = agency->mode->answer_ms,
+                    .delay_ms = ms_of_ns(settings->start_delay),
+                    .events = &agency_dialer_events,
+                    .owner = agency,
+                    .tls = agency->tls,
+                    .tls_server_name =
+                        settings->tls_server_name[0] != '\0' ? settings->tls_server_name : NULL,
+                });
     const struct stop_signals_config signals = {&agency->loop, agency_on_stop, agency};
     const struct log_watch_config log = {.loop = &agency->loop};
     return stop_signals_start(&agency->signals, &signals) == STATUS_OK &&
@@ -174,6 +190,11 @@ int agency_run(const struct client_settings *settings)
     static struct agency agency; /* big, and there is one in a process */
 
     agency.settings = settings;
+    enum agency_exit fault = agency_tls_open(settings, &agency.tls);
+    if (fault != AGENCY_EXIT_OK) {
+        log_output_finish(LOG_NO_LIMIT);
+        return (int)fault;
+    }
     if (uv_loop_init(&agency.loop) < 0 || !agency_prepare(&agency)) {
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", status_text(STATUS_NOMEM)));
         log_output_finish(LOG_NO_LIMIT);
@@ -185,6 +206,7 @@ int agency_run(const struct client_settings *settings)
     (void)uv_run(&agency.loop, UV_RUN_DEFAULT);
     ASSERT(agency.is_ending);
     bool is_clean = agency_clean_up(&agency);
+    tls_context_destroy(agency.tls);
     if (agency.exit_status != AGENCY_EXIT_OK)
         log_tell_hidden_failure(); /* before the next one takes its place */
     agency_log_exit(&agency);

@@ -3,10 +3,11 @@
  * Happy path: connect, send the line, collect the answer up to its newline, log it, finish; the
  * next message starts one period after this one did.
  *
- * Failure modes: no connection: tried again (dialer.h). The server ends the connection before the
- * answer is complete, answers something else, or does not answer within ANSWER_MS: logged as
- * failed, the loop goes on, and in the end the program exits with status 1. No right answer for too
- * long, the pauses after failed messages included: the same, at once.
+ * Failure modes: no connection, or our certificate is refused: tried again (dialer.h). The server
+ * ends the connection before the answer is complete, answers something else, or does not answer
+ * within ANSWER_MS: logged as failed, the loop goes on, and in the end the program exits with
+ * status 1. No right answer for too long, the pauses after failed messages included: the same, at
+ * once.
  */
 #include "echo_mode.h"
 
@@ -155,6 +156,13 @@ static void echo_mode_on_closed(struct agency *agency, const char *detail)
                          self->next_ms > now ? self->next_ms - now : 0, 0);
 }
 
+/* There was no connection, only the beginning of one: the message is not lost. */
+static void echo_mode_on_refused(struct agency *agency, const char *detail)
+{
+    echo_mode_state(agency)->answer_size = 0;
+    agency_reconnect(agency, detail);
+}
+
 static enum agency_exit echo_mode_start(struct agency *agency)
 {
     struct echo_mode_state *self = echo_mode_state(agency);
@@ -189,4 +197,5 @@ const struct mode echo_mode = {
     .on_open = echo_mode_on_open,
     .on_data = echo_mode_on_data,
     .on_closed = echo_mode_on_closed,
+    .on_refused = echo_mode_on_refused,
 };

@@ -19,6 +19,7 @@
 #include <uv.h>
 
 struct agency;
+struct tls_context; /* tls_context.h */
 
 #define MODE_EXTENT_UNKNOWN UINT64_MAX
 
@@ -45,6 +46,8 @@ struct mode {
     void (*on_data)(struct agency *agency, const uint8_t *data, size_t size);
     void (*on_drain)(struct agency *agency); /* NULL: not needed */
     void (*on_closed)(struct agency *agency, const char *detail);
+    /* Instead of on_closed, when the server refuses our certificate. NULL: on_closed does. */
+    void (*on_refused)(struct agency *agency, const char *detail);
 };
 
 struct agency {
@@ -53,7 +56,9 @@ struct agency {
     void *state;                            /* the mode's struct, owned */
     uv_loop_t loop;
     struct stream_hub *hub;       /* owned */
+    struct tls_context *tls;      /* owned; NULL: without TLS */
     struct dialer dialer;         /* makes the connections to the server */
+    bool has_heard;               /* bytes have come on the connection */
     struct stop_signals signals;  /* end the agency */
     struct log_watch log;         /* writes log lines that stdout did not take at once */
     uv_timer_t grace;             /* limits how long the end waits for a name lookup */
