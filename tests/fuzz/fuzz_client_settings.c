@@ -43,6 +43,24 @@ static int write_down(const struct client_settings *s, char *out, size_t size)
                     s->batch_max_amount, modes[s->mode], file, timeout, delay);
 }
 
+/* Those of TLS, if they are set. */
+static int write_tls(const struct client_settings *s, char *out, size_t size)
+{
+    char cert[2 * sizeof(s->tls_cert) + 2];
+    char key[2 * sizeof(s->tls_key) + 2];
+    char ca[2 * sizeof(s->tls_ca) + 2];
+    char name[2 * sizeof(s->tls_server_name) + 2];
+
+    if (!client_settings_have_tls(s))
+        return 0;
+    if (!quote(s->tls_cert, cert) || !quote(s->tls_key, key) || !quote(s->tls_ca, ca) ||
+        !quote(s->tls_server_name, name))
+        return -1;
+    return snprintf(out, size, "tls: {cert: %s, key: %s, ca: %s%s%s}\n", cert, key, ca,
+                    s->tls_server_name[0] != '\0' ? ", serverName: " : "",
+                    s->tls_server_name[0] != '\0' ? name : "");
+}
+
 static void check_same(const struct client_settings *a, const struct client_settings *b)
 {
     FUZZ_CHECK(a->id == b->id && strcmp(a->server_address, b->server_address) == 0);
@@ -51,6 +69,9 @@ static void check_same(const struct client_settings *a, const struct client_sett
     FUZZ_CHECK(a->mode == b->mode && strcmp(a->bets_file, b->bets_file) == 0);
     FUZZ_CHECK(a->connect_timeout == b->connect_timeout);
     FUZZ_CHECK(a->start_delay == b->start_delay);
+    FUZZ_CHECK(strcmp(a->tls_cert, b->tls_cert) == 0 && strcmp(a->tls_key, b->tls_key) == 0);
+    FUZZ_CHECK(strcmp(a->tls_ca, b->tls_ca) == 0);
+    FUZZ_CHECK(strcmp(a->tls_server_name, b->tls_server_name) == 0);
 }
 
 static void check_ranges(const struct client_settings *s)
@@ -59,6 +80,9 @@ static void check_ranges(const struct client_settings *s)
     FUZZ_CHECK(s->log_level < LOG_LEVEL_COUNT);
     FUZZ_CHECK(s->loop_period >= 0 && s->connect_timeout >= 0 && s->start_delay >= 0);
     FUZZ_CHECK(strchr(s->server_address, ':') != NULL && s->bets_file[0] != '\0');
+    const bool has_tls = client_settings_have_tls(s);
+    FUZZ_CHECK((s->tls_key[0] != '\0') == has_tls && (s->tls_ca[0] != '\0') == has_tls);
+    FUZZ_CHECK(has_tls || s->tls_server_name[0] == '\0');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -67,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct client_settings loaded = untouched;
     struct client_settings again;
     struct errbuf err = {{0}};
-    char text[4096];
+    char text[8192];
 
     const char *path = fuzz_file(data, size);
     struct settings_sources sources = {.path = path};
@@ -80,9 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_ranges(&loaded);
     int used = write_down(&loaded, text, sizeof(text));
-    if (used == 0)
+    int more = write_tls(&loaded, text + used, sizeof(text) - (size_t)used);
+    if (used == 0 || more < 0)
         return 0;
-    sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
+    sources.path = fuzz_file((const uint8_t *)text, (size_t)(used + more));
     FUZZ_CHECK(client_settings_load(&sources, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);
     return 0;

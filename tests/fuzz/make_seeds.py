@@ -409,6 +409,7 @@ SEEDS = {
         b"{id: 3, mode: bet, bets: {file: ./b.csv}, connect.timeout: 0s}\n",
         b"id: 1\nserver:\n  address: {a: b}\n", b"id: &a 1\nloop: {amount: *a}\n", b"- 1\n- 2\n",
         b"id: \"1\\0\"\n", b"id: 1\nid: 2\n", b"\xff\xfei\0d\0:\0 \0001\0", b"a: [\n", b"id: 0x1\n",
+        b"id: 1\ntls: {cert: a.crt, key: a.key, ca: ca.crt, serverName: central.example}\n",
     ],
     "recovery": [
         folder(), folder(8), folder(tail=b"x" * 70), folder(cut=1100), folder(cut=700),
