@@ -17,12 +17,18 @@ _Static_assert(sizeof(((struct server_settings *)0)->data_dir) == SETTING_TEXT_S
                "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->seal_key) == SETTING_TEXT_SIZE,
                "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->tls_cert) == SETTING_TEXT_SIZE,
+               "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->tls_key) == SETTING_TEXT_SIZE, "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->tls_ca) == SETTING_TEXT_SIZE, "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->tls_crl) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_draw) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_seal) == sizeof(uint32_t), "choice setting");
 
 #define FIELD(name) offsetof(struct server_settings, name)
 #define NAMED(name) name, name
+#define TLS_PREFIX "TLS_"
 #define MAX_BUFFERED (1024 * 8192) /* bytes of as many messages as may wait; more has no effect */
 
 static const struct setting settings[] = {
@@ -47,6 +53,10 @@ static const struct setting settings[] = {
     {NAMED("LOTTERY_CLOSE_AT"), SETTING_TIME, FIELD(close_at_s), 0, 0, NULL},
     {NAMED("LOTTERY_DRAW_ID"), SETTING_DRAW_ID, FIELD(draw_id), 0, 0, NULL},
     {NAMED("LOTTERY_SEAL_KEY"), SETTING_TEXT, FIELD(seal_key), 0, 0, NULL},
+    {NAMED("TLS_CERT"), SETTING_TEXT, FIELD(tls_cert), 0, 0, NULL},
+    {NAMED("TLS_KEY"), SETTING_TEXT, FIELD(tls_key), 0, 0, NULL},
+    {NAMED("TLS_CA"), SETTING_TEXT, FIELD(tls_ca), 0, 0, NULL},
+    {NAMED("TLS_CRL"), SETTING_TEXT, FIELD(tls_crl), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -72,6 +82,10 @@ static const struct server_settings defaults = {
     .close_at_s = 0,
     .draw_id = "",
     .seal_key = "",
+    .tls_cert = "",
+    .tls_key = "",
+    .tls_ca = "",
+    .tls_crl = "",
 };
 
 /* inih reads with server_settings_read_line(), which counts the lines. inih calls the handler of a
@@ -101,6 +115,8 @@ static void server_settings_note_place(struct server_settings *s, const char *na
         (void)snprintf(s->ip_place, sizeof(s->ip_place), "%s", place);
     if (strcmp(name, "LOTTERY_CLOSE_AT") == 0)
         (void)snprintf(s->close_at_place, sizeof(s->close_at_place), "%s", place);
+    if (strncmp(name, TLS_PREFIX, strlen(TLS_PREFIX)) == 0)
+        (void)snprintf(s->tls_place, sizeof(s->tls_place), "%s: %s", place, name);
 }
 
 /* Like fgets(), but refuses a NUL byte, which would hide the rest of its line, and a long line,
@@ -175,10 +191,27 @@ static enum status server_settings_read_file(const struct settings_sources *sour
     return source.status;
 }
 
+/* Half a configuration must not look like a whole one, neither to us nor to who has made it. */
+static enum status server_settings_check_tls(const struct server_settings *s, struct errbuf *err)
+{
+    const bool has_cert = s->tls_cert[0] != '\0';
+    const bool has_key = s->tls_key[0] != '\0';
+    const bool has_ca = s->tls_ca[0] != '\0';
+
+    if (s->tls_place[0] == '\0' || (has_cert && has_key && has_ca))
+        return STATUS_OK;
+    const char *missing = !has_cert ? "TLS_CERT" : !has_key ? "TLS_KEY" : "TLS_CA";
+    errbuf_set(err,
+               "%s: TLS needs certificate, key and authority: set %s as well, or none of TLS_CERT, "
+               "TLS_KEY, TLS_CA and TLS_CRL",
+               s->tls_place, missing);
+    return STATUS_INVALID;
+}
+
 static enum status server_settings_check(const struct server_settings *s, struct errbuf *err)
 {
     if (s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL)
-        return STATUS_OK;
+        return server_settings_check_tls(s, err);
     errbuf_set(err,
                "%s: LOTTERY_CLOSE_AT: only a draw that an operator runs has a closing time: set "
                "LOTTERY_DRAW to manual as well, or remove it",
@@ -189,7 +222,8 @@ static enum status server_settings_check(const struct server_settings *s, struct
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err)
 {
-    static const char *const placed[] = {"SERVER_IP", "LOTTERY_CLOSE_AT"};
+    static const char *const placed[] = {"SERVER_IP", "LOTTERY_CLOSE_AT", "TLS_CERT",
+                                         "TLS_KEY",   "TLS_CA",           "TLS_CRL"};
     struct server_settings loaded = defaults;
 
     enum status status = server_settings_read_file(sources, &loaded, err);
@@ -231,6 +265,11 @@ bool server_settings_has_seal(const struct server_settings *s)
                                         : s->seal == SERVER_SEAL_YES;
 }
 
+bool server_settings_has_tls(const struct server_settings *s)
+{
+    return s->tls_cert[0] != '\0';
+}
+
 /* What only a draw has that is not run by itself, and has no id. Returns how many fields. */
 static size_t server_settings_draw_fields(const struct server_settings *s,
                                           char close_at[RFC3339_SIZE], struct log_field *out)
@@ -257,7 +296,7 @@ static size_t server_settings_draw_fields(const struct server_settings *s,
 void server_settings_log(const struct server_settings *s)
 {
     char close_at[RFC3339_SIZE];
-    struct log_field fields[14] = {
+    struct log_field fields[15] = {
         LOG_UINT("port", s->port),
         LOG_UINT("listen_backlog", s->listen_backlog),
         LOG_TEXT("logging_level", log_level_name(s->log_level)),
@@ -270,6 +309,8 @@ void server_settings_log(const struct server_settings *s)
     };
 
     size_t count = 9 + server_settings_draw_fields(s, close_at, fields + 9);
+    fields[count++] = LOG_TEXT("tls", server_settings_has_tls(s) ? "on" : "off");
     log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
-    settings_warn_of_unknown(&table, (const char *const[]){"SERVER_", "LOTTERY_", NULL});
+    settings_warn_of_unknown(&table,
+                             (const char *const[]){"SERVER_", "LOTTERY_", TLS_PREFIX, NULL});
 }

@@ -49,12 +49,18 @@ struct server_settings {
     char close_at_place[544];  /* where that was set, as ip_place; "" = nowhere */
     char draw_id[DRAW_ID_MAX + 1]; /* of the first draw; empty: it has none */
     char seal_key[512];            /* file of the key that seals; empty: in data_dir */
+    char tls_cert[512];            /* the server's certificate, PEM; empty: no TLS */
+    char tls_key[512];             /* its key; empty as well, and so is the next one */
+    char tls_ca[512];              /* the authority that agencies' certificates come from */
+    char tls_crl[512];             /* certificates that it has revoked; empty: no list */
+    char tls_place[576];           /* where one of these four was set, and its name; "" = nowhere */
 };
 
 /* Fills *out from the defaults, the file, the environment and the command line. Returns
  * STATUS_INVALID with "file:line: KEY: reason", or the same with "environment" or "command line"
  * for the place, in *err, or STATUS_IO when the file cannot be read; then *out is unchanged.
- * A closing time for a draw that no operator runs is STATUS_INVALID, too.
+ * A closing time for a draw that no operator runs is STATUS_INVALID, too, and so are some of the
+ * settings of TLS without the others.
  * STATUS_STOPPED: see config_file_read(), which it blocks in. */
 enum status server_settings_load(const struct settings_sources *sources,
                                  struct server_settings *out, struct errbuf *err);
@@ -66,6 +72,9 @@ enum status server_settings_reload(const struct settings_sources *sources,
 
 /* Is a draw with these settings sealed? Where nothing is set: one by an operator is. */
 bool server_settings_has_seal(const struct server_settings *settings);
+
+/* Do agencies connect with TLS? Then certificate, key and authority are set. */
+bool server_settings_has_tls(const struct server_settings *settings);
 
 /* "lottery" or "echo". */
 const char *server_mode_name(enum server_mode mode);

@@ -21,6 +21,16 @@ static int write_draw(const struct server_settings *s, char *out, size_t size)
                     s->seal_key[0] != '\0' ? "\n" : "");
 }
 
+/* Those of TLS that are set. */
+static int write_tls(const struct server_settings *s, char *out, size_t size)
+{
+    if (!server_settings_has_tls(s))
+        return 0;
+    return snprintf(out, size, "TLS_CERT=%s\nTLS_KEY=%s\nTLS_CA=%s\n%s%s%s", s->tls_cert,
+                    s->tls_key, s->tls_ca, s->tls_crl[0] != '\0' ? "TLS_CRL=" : "", s->tls_crl,
+                    s->tls_crl[0] != '\0' ? "\n" : "");
+}
+
 static int write_settings(const struct server_settings *s, char *out, size_t size)
 {
     char durations[3][VALUE_DURATION_MAX];
@@ -55,6 +65,8 @@ static void check_same(const struct server_settings *a, const struct server_sett
     FUZZ_CHECK(strcmp(a->data_dir, b->data_dir) == 0);
     FUZZ_CHECK(a->draw == b->draw && a->seal == b->seal && a->close_at_s == b->close_at_s);
     FUZZ_CHECK(strcmp(a->draw_id, b->draw_id) == 0 && strcmp(a->seal_key, b->seal_key) == 0);
+    FUZZ_CHECK(strcmp(a->tls_cert, b->tls_cert) == 0 && strcmp(a->tls_key, b->tls_key) == 0);
+    FUZZ_CHECK(strcmp(a->tls_ca, b->tls_ca) == 0 && strcmp(a->tls_crl, b->tls_crl) == 0);
 }
 
 static void check_ranges(const struct server_settings *s)
@@ -67,6 +79,9 @@ static void check_ranges(const struct server_settings *s)
     FUZZ_CHECK(s->ip[0] != '\0' && s->data_dir[0] != '\0');
     FUZZ_CHECK(s->draw <= SERVER_DRAW_MANUAL && s->seal <= SERVER_SEAL_UNSET);
     FUZZ_CHECK(s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL);
+    const bool has_tls = server_settings_has_tls(s);
+    FUZZ_CHECK((s->tls_key[0] != '\0') == has_tls && (s->tls_ca[0] != '\0') == has_tls);
+    FUZZ_CHECK(has_tls || s->tls_crl[0] == '\0');
     FUZZ_CHECK(s->draw_id[0] == '\0' || draw_id_is_valid(text_of(s->draw_id)));
 }
 
@@ -76,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct server_settings loaded = untouched;
     struct server_settings again;
     struct errbuf err = {{0}};
-    char text[4096];
+    char text[8192];
 
     const char *path = fuzz_file(data, size);
     struct settings_sources sources = {.path = path};
@@ -91,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_ranges(&loaded);
     int used = write_settings(&loaded, text, sizeof(text));
     used += write_draw(&loaded, text + used, sizeof(text) - (size_t)used);
+    used += write_tls(&loaded, text + used, sizeof(text) - (size_t)used);
     sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
     FUZZ_CHECK(server_settings_load(&sources, &again, &err) == STATUS_OK);
     check_same(&loaded, &again);

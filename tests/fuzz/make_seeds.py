@@ -403,6 +403,7 @@ SEEDS = {
         b"SERVER_MAX_CONNECTIONS_PER_IP=1\nSERVER_HANDSHAKE_TIMEOUT=1s\nSERVER_FRAME_TIMEOUT=1.5h\n",
         b"[DEFAULT]\nLOTTERY_DRAW=manual\nLOTTERY_SEAL=no\nLOTTERY_DRAW_ID=2026-11-25-nocturna\n"
         b"LOTTERY_CLOSE_AT=2026-11-25T21:00:00-03:00\nLOTTERY_SEAL_KEY=key.pem\n",
+        b"[DEFAULT]\nTLS_CERT=server.crt\nTLS_KEY=server.key\nTLS_CA=ca.crt\nTLS_CRL=ca.crl\n",
     ],
     "client_settings": [
         b"id: 1\n" + (HERE.parents[1] / "client" / "config.yaml").read_bytes(),

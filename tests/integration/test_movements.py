@@ -79,7 +79,7 @@ class Folders(MovementCase):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(sorted(path.name for path in self.data.iterdir()),
                          ["bets.csv", "bets.journal", "winners.csv", "winners.index"])
-        self.assertRegex(server.lines("config")[0].text, r"data_dir: \S+$")
+        self.assertRegex(server.lines("config")[0].text, r"data_dir: \S+ \| tls: off$")
 
     def test_with_an_id(self):
         """The files are in the draw's folder; the draw goes on after a restart, whatever the setting

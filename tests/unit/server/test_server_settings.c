@@ -31,7 +31,11 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "LOTTERY_SEAL",
                                         "LOTTERY_CLOSE_AT",
                                         "LOTTERY_DRAW_ID",
-                                        "LOTTERY_SEAL_KEY"};
+                                        "LOTTERY_SEAL_KEY",
+                                        "TLS_CERT",
+                                        "TLS_KEY",
+                                        "TLS_CA",
+                                        "TLS_CRL"};
 
 struct fixture {
     struct settings_file file;
@@ -107,6 +111,8 @@ static void assert_defaults(const struct server_settings *settings)
     assert_true(settings->close_at_s == 0);
     assert_string_equal(settings->draw_id, "");
     assert_string_equal(settings->seal_key, "");
+    assert_string_equal(settings->tls_crl, "");
+    assert_false(server_settings_has_tls(settings));
     assert_true(settings->max_connections >= 1000);
     assert_true(settings->max_connections_per_ip >= 1000);
     assert_int_equal(settings->max_buffered, 1048576);
@@ -153,7 +159,11 @@ static void test_every_key(void **state)
                              "LOTTERY_SEAL = no\n"
                              "LOTTERY_CLOSE_AT = 2026-11-25T21:00:00-03:00\n"
                              "LOTTERY_DRAW_ID = 2026-11-25-nocturna\n"
-                             "LOTTERY_SEAL_KEY = /etc/lottery.pem\n"),
+                             "LOTTERY_SEAL_KEY = /etc/lottery.pem\n"
+                             "TLS_CERT = /etc/server.crt\n"
+                             "TLS_KEY = /etc/server.key\n"
+                             "TLS_CA = /etc/ca.crt\n"
+                             "TLS_CRL = /etc/ca.crl\n"),
                      STATUS_OK);
     assert_int_equal(f->settings.port, 1);
     assert_string_equal(f->settings.ip, "10.0.0.1");
@@ -175,6 +185,11 @@ static void test_every_key(void **state)
     assert_true(f->settings.close_at_s == 1795651200);
     assert_string_equal(f->settings.draw_id, "2026-11-25-nocturna");
     assert_string_equal(f->settings.seal_key, "/etc/lottery.pem");
+    assert_string_equal(f->settings.tls_cert, "/etc/server.crt");
+    assert_string_equal(f->settings.tls_key, "/etc/server.key");
+    assert_string_equal(f->settings.tls_ca, "/etc/ca.crt");
+    assert_string_equal(f->settings.tls_crl, "/etc/ca.crl");
+    assert_true(server_settings_has_tls(&f->settings));
 }
 
 /* Where nothing else is set, a draw is sealed if an operator runs it. */
@@ -218,6 +233,54 @@ static void test_closing_time(void **state)
     assert_int_equal(load(f, ""), STATUS_INVALID);
     assert_string_equal(f->err.text, "environment: " ONLY_MANUAL);
     assert_int_equal(load(f, "[DEFAULT]\nLOTTERY_DRAW = manual\n"), STATUS_OK);
+}
+
+#define HALF_TLS(key, missing)                                                                     \
+    key ": TLS needs certificate, key and authority: set " missing " as well, or none of "         \
+        "TLS_CERT, TLS_KEY, TLS_CA and TLS_CRL"
+
+/* Some of the settings of TLS without the others are refused where the last of them was set; the
+ * list of revoked certificates alone may be missing. */
+static void test_half_of_tls(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *key;
+        const char *missing;
+    } cases[] = {
+        {"TLS_CERT = a\n", "TLS_CERT", "TLS_KEY"},
+        {"TLS_KEY = b\n", "TLS_KEY", "TLS_CERT"},
+        {"TLS_CA = c\n", "TLS_CA", "TLS_CERT"},
+        {"TLS_CRL = d\n", "TLS_CRL", "TLS_CERT"},
+        {"TLS_KEY = b\nTLS_CERT = a\n", "TLS_CERT", "TLS_CA"},
+        {"TLS_CERT = a\nTLS_CA = c\n", "TLS_CA", "TLS_KEY"},
+        {"TLS_CERT = a\nTLS_CA = c\nTLS_CRL = d\n", "TLS_CRL", "TLS_KEY"},
+        {"TLS_CERT = a\nTLS_KEY = b\nTLS_CA = c\n", NULL, NULL},
+    };
+    struct fixture *f = *state;
+    char text[300];
+    char reason[300];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned lines = 1;
+        for (const char *at = cases[i].text; *at != '\0'; at++)
+            lines += *at == '\n';
+        (void)snprintf(text, sizeof(text), "[DEFAULT]\n%s", cases[i].text);
+        if (cases[i].key == NULL) {
+            assert_int_equal(load(f, text), STATUS_OK);
+            continue;
+        }
+        (void)snprintf(reason, sizeof(reason), HALF_TLS("%s", "%s"), cases[i].key,
+                       cases[i].missing);
+        assert_refused(f, text, lines, reason);
+    }
+    assert_int_equal(setenv("TLS_CA", "c", 1), 0);
+    assert_int_equal(load(f, "[DEFAULT]\nTLS_CERT = a\n"), STATUS_INVALID);
+    assert_string_equal(f->err.text, "environment: " HALF_TLS("TLS_CA", "TLS_KEY"));
+    assert_int_equal(load(f, "[DEFAULT]\nTLS_CERT = a\nTLS_KEY = b\n"), STATUS_OK);
+    assert_string_equal(f->settings.tls_ca, "c");
+    assert_int_equal(setenv("TLS_CA", "", 1), 0);
+    assert_int_equal(load(f, ""), STATUS_INVALID);
 }
 
 /* The file that comes with the server is valid, and has the defaults. */
@@ -458,30 +521,32 @@ static void test_log_line(void **state)
     assert_non_null(strstr(capture.text, " INFO     action: config | result: success | "
                                          "port: 12345 | listen_backlog: 5 | "
                                          "logging_level: DEBUG | "));
-    assert_non_null(strstr(capture.text, " | data_dir: .\n"));
+    assert_non_null(strstr(capture.text, " | data_dir: . | tls: off\n"));
     assert_int_equal(capture.writes, 1);
     capture_free(&capture);
     assert_string_equal(server_mode_name(SERVER_MODE_ECHO), "echo");
     assert_string_equal(server_mode_name(SERVER_MODE_LOTTERY), "lottery");
 }
 
-/* What a draw has that is run, or that has an id, comes at the end of the line. */
+/* What a draw has that is run, or that has an id, comes near the end of the line; the last key says
+ * whether there is TLS. */
 static void test_log_line_of_a_draw(void **state)
 {
     static const struct {
         const char *text;
         const char *end;
     } cases[] = {
-        {"LOTTERY_DRAW = manual\n", " | data_dir: . | draw: manual | seal: yes\n"},
+        {"LOTTERY_DRAW = manual\n", " | data_dir: . | draw: manual | seal: yes | tls: off\n"},
         {"LOTTERY_DRAW = manual\nLOTTERY_SEAL = no\n",
-         " | data_dir: . | draw: manual | seal: no\n"},
-        {"LOTTERY_SEAL = yes\n", " | data_dir: . | seal: yes\n"},
-        {"LOTTERY_SEAL = no\n", " | data_dir: .\n"},
-        {"LOTTERY_DRAW_ID = A1\n", " | data_dir: . | draw_id: A1\n"},
+         " | data_dir: . | draw: manual | seal: no | tls: off\n"},
+        {"LOTTERY_SEAL = yes\n", " | data_dir: . | seal: yes | tls: off\n"},
+        {"LOTTERY_SEAL = no\n", " | data_dir: . | tls: off\n"},
+        {"LOTTERY_DRAW_ID = A1\n", " | data_dir: . | draw_id: A1 | tls: off\n"},
         {"LOTTERY_DRAW = manual\nLOTTERY_SEAL = yes\nLOTTERY_DRAW_ID = A1\n"
          "LOTTERY_SEAL_KEY = k\nLOTTERY_CLOSE_AT = 2026-11-25T21:00:00-03:00\n",
          " | data_dir: . | draw: manual | seal: yes | close_at: 2026-11-26T00:00:00Z | "
-         "draw_id: A1 | seal_key: k\n"},
+         "draw_id: A1 | seal_key: k | tls: off\n"},
+        {"TLS_CERT = a\nTLS_KEY = b\nTLS_CA = c\n", " | data_dir: . | tls: on\n"},
     };
     struct fixture *f = *state;
     char text[300];
@@ -499,6 +564,24 @@ static void test_log_line_of_a_draw(void **state)
     }
 }
 
+/* A misspelt variable must not leave the server without a list of revoked certificates, unnoticed.
+ */
+static void test_misspelt_variable(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    assert_int_equal(load(f, ""), STATUS_OK);
+    assert_int_equal(setenv("TLS_CLR", "ca.crl", 1), 0);
+    capture_begin(&capture);
+    server_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_int_equal(unsetenv("TLS_CLR"), 0);
+    assert_non_null(strstr(capture.text, " WARNING "));
+    assert_non_null(strstr(capture.text, "TLS_CLR"));
+    capture_free(&capture);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -508,6 +591,7 @@ int main(void)
         CASE(test_every_key),
         CASE(test_seal),
         CASE(test_closing_time),
+        CASE(test_half_of_tls),
         CASE(test_own_file),
         CASE(test_lenient_where_it_is_harmless),
         CASE(test_errors_name_the_line),
@@ -524,6 +608,7 @@ int main(void)
         CASE(test_environment_errors),
         CASE(test_log_line),
         CASE(test_log_line_of_a_draw),
+        CASE(test_misspelt_variable),
     };
 
     return cmocka_run_group_tests_name("server_settings", tests, NULL, NULL);
