@@ -74,7 +74,7 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
     }
     request->op.claimed = claimed;
     request->wants_seal = message->want_seal;
-    if (session_claim(session, request, message->agency_id, arena_text(message->draw)))
+    if (session_claim(session, request, false, arena_text(message->draw)))
         session_submit_finished(session, request, message->total);
     return session->state != SESSION_CLOSED;
 }

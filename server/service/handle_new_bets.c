@@ -116,7 +116,7 @@ static void handle_new_bets_submit(struct session *session, struct request *requ
     struct service *service = session->service;
     enum bet_fault fault = BET_FAULT_NONE;
 
-    if (!session_claim(session, request, message->agency, message->draw))
+    if (!session_claim(session, request, message->count == 0, message->draw))
         return;
     size_t bad = handle_new_bets_check(service->bets, message->count, &fault);
     if (bad < message->count) {

@@ -32,6 +32,14 @@ void session_init(struct session *session, struct service *service,
     list_init(&session->requests);
 }
 
+void session_set_proof(struct session *session, enum session_proof proof, uint32_t agency)
+{
+    ASSERT((proof == SESSION_PROOF_AGENCY) == (agency != 0));
+    ASSERT(session->agency == 0 && session->refusals == 0 && session->outstanding == 0);
+    session->proof = proof;
+    session->proven_agency = agency;
+}
+
 static void session_close(struct session *session)
 {
     list_remove(&session->waiting);

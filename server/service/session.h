@@ -55,6 +55,8 @@ struct session {
     bool wants_seal;          /* a Seal is to be sent before the next list of winners */
     uint64_t sent;            /* winners sent so far, while sending */
     uint64_t sent_bytes;      /* of their documents: where the next one begins */
+    enum session_proof proof; /* as session_set_proof() was told, like the next one */
+    uint32_t proven_agency;   /* whose certificate the peer has; 0 = no agency's */
     uint32_t agency;          /* 0 until the first message names one */
     const char *draw_id;      /* of the draw that the agency named with that message; borrowed from
                                  the service or `past`; NULL as long as there is no agency */

@@ -31,6 +31,34 @@ static void session_refuse_agency(struct request *request, uint32_t agencies)
                    agencies);
 }
 
+/* Has the peer proved that it may send this? */
+static bool session_may_send(const struct session *session, const struct request *request,
+                             bool is_question)
+{
+    switch (session->proof) {
+    case SESSION_PROOF_NONE:
+        return true;
+    case SESSION_PROOF_AGENCY:
+        return request->agency == session->proven_agency;
+    case SESSION_PROOF_SERVER:
+        return is_question;
+    }
+    return false;
+}
+
+static void session_refuse_unproven(const struct session *session, struct request *request)
+{
+    const Lottery__V1__AckCode code = LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY;
+
+    if (session->proof == SESSION_PROOF_SERVER)
+        session_refuse(request, code,
+                       "this connection's certificate is the server's own: it may only ask");
+    else
+        session_refuse(request, code,
+                       "agency %u is not this connection's: its certificate is for agency %u",
+                       request->agency, session->proven_agency);
+}
+
 /* The message names a draw that is not there. */
 static void session_refuse_draw(const struct session *session, struct request *request)
 {
@@ -50,7 +78,9 @@ static void session_refuse_draw(const struct session *session, struct request *r
 static void session_refuse_other(const struct session *session, struct request *request,
                                  struct text draw)
 {
-    if (is_same_draw(session->draw_id, draw))
+    if (is_same_draw(session->draw_id, draw) && session->proof == SESSION_PROOF_AGENCY)
+        session_refuse_unproven(session, request);
+    else if (is_same_draw(session->draw_id, draw))
         session_refuse_agency(request, session_agencies(session, session->past));
     else if (session->draw_id[0] == '\0')
         session_refuse(request, LOTTERY__V1__ACK_CODE__ACK_CODE_DRAW_CLOSED,
@@ -86,16 +116,21 @@ static bool session_find_draw(const struct session *session, struct request *req
 }
 
 /* The agency's first message. */
-static bool session_claim_first(struct session *session, struct request *request, uint32_t agency,
+static bool session_claim_first(struct session *session, struct request *request, bool is_question,
                                 struct text draw)
 {
+    const uint32_t agency = request->agency;
     struct past_draw *past;
 
     if (!session_find_draw(session, request, draw, &past))
         return false;
     uint32_t agencies = session_agencies(session, past);
-    if (agency < 1 || agency > agencies) {
-        session_refuse_agency(request, agencies);
+    bool may_send = session_may_send(session, request, is_question);
+    if (!may_send || agency < 1 || agency > agencies) {
+        if (!may_send)
+            session_refuse_unproven(session, request);
+        else
+            session_refuse_agency(request, agencies);
         if (past != NULL)
             past_draws_give_back(&session->service->past, past);
         return false;
@@ -111,14 +146,18 @@ static bool session_claim_first(struct session *session, struct request *request
     return true;
 }
 
-bool session_claim(struct session *session, struct request *request, uint32_t agency,
+bool session_claim(struct session *session, struct request *request, bool is_question,
                    struct text draw)
 {
     if (session->agency == 0)
-        return session_claim_first(session, request, agency, draw);
-    if (session->agency == agency && is_same_draw(session->draw_id, draw))
+        return session_claim_first(session, request, is_question, draw);
+    if (session->agency != request->agency || !is_same_draw(session->draw_id, draw)) {
+        session_refuse_other(session, request, draw);
+        return false;
+    }
+    if (session_may_send(session, request, is_question))
         return true;
-    session_refuse_other(session, request, draw);
+    session_refuse_unproven(session, request);
     return false;
 }
 

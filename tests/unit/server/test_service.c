@@ -721,6 +721,93 @@ static void test_agencies(void **state)
     }
 }
 
+static bool send_question(struct side *side, uint32_t agency)
+{
+    return send_bets(side, agency, 0, NULL, 0);
+}
+
+/* Who has proved to be an agency cannot be another one, neither at first nor later; whether there
+ * is such an agency does not matter then. */
+static void test_proof_of_an_agency(void **state)
+{
+    static const uint32_t others[] = {0, 1, AGENCIES, AGENCIES + 1, UINT32_MAX};
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    char detail[128];
+
+    session_set_proof(&side->session, SESSION_PROOF_AGENCY, 2);
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT(others); i++) {
+            (void)snprintf(detail, sizeof(detail),
+                           "agency %u is not this connection's: its certificate is for agency 2",
+                           others[i]);
+            assert_true(i % 2 == 0 ? send_bet(side, others[i], 0)
+                                   : send_finished(side, others[i], 0));
+            assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, round, detail);
+        }
+        assert_int_equal(f->fake.count, round);
+        assert_int_equal(side->session.agency, round == 0 ? 0 : 2);
+        if (round == 1)
+            break;
+        assert_true(send_bet(side, 2, 0));
+        end_op(f, STATUS_OK, 1, 1);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 1, "");
+    }
+    assert_true(send_question(side, 1));
+    assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 1, "for agency 2");
+    assert_true(send_finished(side, 2, 1));
+    end_op(f, STATUS_OK, 1, 0);
+    assert_int_equal(side->session.state, SESSION_WAITING);
+}
+
+/* A certificate for an agency that the draw does not have is of no use, and who goes on trying is
+ * closed like anybody who is no agency. */
+static void test_proof_of_no_agency_here(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+
+    session_set_proof(&side->session, SESSION_PROOF_AGENCY, AGENCIES + 1);
+    for (unsigned i = 1; i <= SESSION_REFUSALS_MAX; i++) {
+        bool is_own = i % 2 == 0;
+        assert_int_equal(send_bet(side, is_own ? AGENCIES + 1 : 1, 0), i < SESSION_REFUSALS_MAX);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0,
+                   is_own ? "agency 4 is not one of 1..3" : "its certificate is for agency 4");
+    }
+    assert_int_equal(side->finishes, 1);
+    assert_int_equal(f->fake.count, 0);
+}
+
+/* The server's own certificate may ask, about any agency, and do nothing else, not even after a
+ * question. */
+static void test_proof_of_the_server(void **state)
+{
+    static const char detail[] =
+        "this connection's certificate is the server's own: it may only ask";
+    struct fixture *f = *state;
+
+    for (uint32_t i = 0; i < 2; i++) {
+        struct side *side = &f->sides[i];
+        session_set_proof(&side->session, SESSION_PROOF_SERVER, 0);
+        assert_true(send_bet(side, 1, 0));
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0, detail);
+        assert_true(send_finished(side, 1, 0));
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 0, detail);
+        assert_int_equal(f->fake.count, i);
+        assert_true(send_question(side, i + 1));
+        end_op(f, STATUS_OK, 7, 0);
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 7, "");
+        assert_true(send_bet(side, i + 1, 7));
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 7, detail);
+        assert_true(send_finished(side, i + 1, 7));
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 7, detail);
+        assert_int_equal(f->fake.count, i + 1);
+        assert_int_equal(side->session.state, SESSION_BETTING);
+        assert_true(send_question(side, 3));
+        assert_ack(side, LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY, 7, "1..3");
+    }
+}
+
 /* A malformed message ends the session: earlier answers leave, then MALFORMED, and no further
  * message is taken. */
 static void assert_malformed(struct fixture *f, uint8_t opcode, const char *body, size_t size)
@@ -1436,6 +1523,9 @@ int main(void)
         CASE(test_refused_too_often),
         CASE(test_spare_requests),
         CASE(test_agencies),
+        CASE(test_proof_of_an_agency),
+        CASE(test_proof_of_no_agency_here),
+        CASE(test_proof_of_the_server),
         CASE(test_malformed),
         CASE(test_number_with_many_winners),
         CASE(test_too_long),
