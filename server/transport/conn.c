@@ -65,8 +65,15 @@ void conn_heard(struct conn *conn, bool is_known)
         conn_tell_stranger(conn);
 }
 
-static void conn_tell_closed(const struct conn *conn, const char *reason)
+void conn_note_reason(struct conn *conn, const char *reason)
 {
+    if (conn->end_reason == NULL)
+        conn->end_reason = reason;
+}
+
+static void conn_tell_closed(const struct conn *conn)
+{
+    const char *reason = conn->end_reason != NULL ? conn->end_reason : "done";
     char text[CONN_IP_SIZE];
     const char *ip = conn_ip(conn, text);
 
@@ -196,7 +203,7 @@ err_close_fd:
     return status;
 }
 
-void conn_free(struct conn *conn, const char *reason)
+void conn_free(struct conn *conn)
 {
     struct conn_set *set = conn->set;
 
@@ -205,6 +212,6 @@ void conn_free(struct conn *conn, const char *reason)
     set->count--;
     set->config.on_gone(set->config.owner, conn->ip);
     /* Last, so that anyone who reads the line can already use the connection's place. */
-    conn_tell_closed(conn, reason);
+    conn_tell_closed(conn);
     free(conn);
 }

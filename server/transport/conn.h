@@ -61,6 +61,7 @@ struct conn {
     bool is_from_here; /* from our own machine, so that it may be a health check, see conn_heard();
                           not noted where the log has lines of level DEBUG */
     uint64_t since_ms; /* monotonic: when it was accepted */
+    const char *end_reason; /* for the log; static; NULL until the end begins, and if it is usual */
 };
 
 #define CONN_IP_SIZE PEER_IP_SIZE
@@ -89,8 +90,11 @@ void conn_heard(struct conn *conn, bool is_known);
 /* The peer's address as text, written to `out`. */
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE]);
 
+/* Notes why the connection ends, a static text; the first one counts. NULL: nothing to note. */
+void conn_note_reason(struct conn *conn, const char *reason);
+
 /* Takes the connection from its set, logs that it was closed and why, and frees it. That is not
  * logged of one that was not logged before. */
-void conn_free(struct conn *conn, const char *reason);
+void conn_free(struct conn *conn);
 
 #endif

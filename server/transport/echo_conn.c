@@ -19,10 +19,9 @@
 #include <string.h>
 
 struct echo_conn {
-    struct conn base;       /* first: a conn of these ops is an echo_conn */
-    struct buffer line;     /* the part of the line that has arrived */
-    uint64_t since_ms;      /* monotonic: when the connection began, or the log had room again */
-    const char *end_reason; /* for the log; static; NULL unless it ends in an unusual way */
+    struct conn base;   /* first: a conn of these ops is an echo_conn */
+    struct buffer line; /* the part of the line that has arrived */
+    uint64_t since_ms;  /* monotonic: when the connection began, or the log had room again */
 };
 
 static struct echo_conn *echo_conn_of(struct conn *base)
@@ -36,7 +35,7 @@ static void echo_conn_fail(struct echo_conn *conn, const char *reason)
 
     LOG_LIMITED(LOG_BURST, ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
                 LOG_TEXT("reason", reason));
-    conn->end_reason = reason;
+    conn_note_reason(&conn->base, reason);
     stream_close(conn->base.stream);
 }
 
@@ -95,7 +94,7 @@ static void echo_conn_on_closed(void *owner)
     struct echo_conn *conn = owner;
 
     buffer_fini(&conn->line);
-    conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
+    conn_free(&conn->base);
 }
 
 static const struct stream_events echo_conn_events = {
@@ -126,7 +125,7 @@ static void echo_conn_stop(struct conn *base)
 {
     if (stream_is_finishing(base->stream))
         return;
-    echo_conn_of(base)->end_reason = "the server stops";
+    conn_note_reason(base, "the server stops");
     stream_close(base->stream);
 }
 

@@ -75,7 +75,6 @@ struct lottery_conn {
     size_t rest;              /* bytes of the rest of a read, as counted in conns.rests */
     bool has_more;            /* messages were read that were not taken */
     bool is_woken;            /* it was paused, and may be read from before those that are */
-    const char *end_reason;   /* for the log; static; NULL until the end begins */
     uint64_t now_ms;          /* when the current bytes arrived */
     uint64_t heard_ms;        /* when the last message was complete, or the connection began */
     uint64_t frame_ms;        /* when the current incomplete frame began; this and the one above
@@ -139,15 +138,9 @@ static void lottery_conn_set_state(struct lottery_conn *conn, enum lottery_conn_
     }
 }
 
-static void lottery_conn_note_reason(struct lottery_conn *conn, const char *reason)
-{
-    if (conn->end_reason == NULL)
-        conn->end_reason = reason;
-}
-
 static void lottery_conn_close(struct lottery_conn *conn, const char *reason)
 {
-    lottery_conn_note_reason(conn, reason);
+    conn_note_reason(&conn->base, reason);
     lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     session_fini(&conn->session);
     stream_close(conn->base.stream);
@@ -156,7 +149,7 @@ static void lottery_conn_close(struct lottery_conn *conn, const char *reason)
 /* Sends the collected answers, then closes. */
 static void lottery_conn_finish(struct lottery_conn *conn, const char *reason)
 {
-    lottery_conn_note_reason(conn, reason);
+    conn_note_reason(&conn->base, reason);
     lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     stream_finish(conn->base.stream);
 }
@@ -459,7 +452,7 @@ static void lottery_conn_on_closed(void *owner)
         session_fini(&conn->session);
     frame_reader_fini(&conn->reader);
     lottery_conn_shared(conn)->rests -= conn->rest;
-    conn_free(&conn->base, conn->end_reason != NULL ? conn->end_reason : "done");
+    conn_free(&conn->base);
 }
 
 static const struct stream_events lottery_conn_events = {
@@ -563,7 +556,7 @@ static void lottery_conn_stop(struct conn *base)
     if (conn->state == LOTTERY_CONN_CLOSING)
         return;
     lottery_conn_read_stop(conn, LOTTERY_CONN_ENDED);
-    lottery_conn_note_reason(conn, "the server stops");
+    conn_note_reason(&conn->base, "the server stops");
     if (conn->session.outstanding == 0)
         lottery_conn_finish(conn, NULL);
 }

@@ -20,7 +20,8 @@ static void on_end(void *owner, enum status status, const char *detail)
 
 static void on_closed(void *owner)
 {
-    conn_free(owner, "closed by the test");
+    conn_note_reason(owner, "closed by the test");
+    conn_free(owner);
 }
 
 const struct stream_events stub_conn_events = {
