@@ -11,6 +11,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "conn_handshake.h"
 #include "log.h"
 #include "log_limit.h"
 
@@ -128,7 +129,10 @@ static void conn_set_on_check(uv_timer_t *timer)
         struct conn *conn = conn_of(node);
         if (conn->is_from_here && !conn->is_told && now - conn->since_ms >= QUIET_MS)
             conn_tell_stranger(conn);
-        set->config.ops->check(conn, now);
+        if (conn->is_in_handshake)
+            conn_check_handshake(conn, now);
+        else
+            set->config.ops->check(conn, now);
     }
     conn_set_trim(set);
 }
@@ -147,10 +151,21 @@ void conn_set_init(struct conn_set *set, const struct conn_set_config *config)
     uv_unref((uv_handle_t *)&set->check_timer);
 }
 
+/* In a handshake there is nothing to finish. If it has failed, the peer is being told why. */
+static void conn_stop(struct conn *conn)
+{
+    if (!conn->is_in_handshake) {
+        conn->set->config.ops->stop(conn);
+    } else if (!stream_is_finishing(conn->stream)) {
+        conn_note_reason(conn, "the server stops");
+        stream_close(conn->stream);
+    }
+}
+
 void conn_set_stop(struct conn_set *set)
 {
     LIST_FOR_EACH (node, &set->conns) {
-        set->config.ops->stop(conn_of(node));
+        conn_stop(conn_of(node));
     }
 }
 
@@ -162,6 +177,16 @@ void conn_set_close(struct conn_set *set)
     uv_close((uv_handle_t *)&set->check_timer, NULL);
 }
 
+static enum status conn_create_stream(struct conn *conn, const struct conn_set_config *config)
+{
+    const struct stream_events *events = config->ops->events;
+
+    conn->is_in_handshake = config->tls != NULL;
+    if (config->tls != NULL)
+        return stream_create_tls(config->hub, config->tls, NULL, events, conn, &conn->stream);
+    return stream_create_tcp(config->hub, events, conn, &conn->stream);
+}
+
 enum status conn_accept(struct conn_set *set, int fd, struct in6_addr ip)
 {
     const struct conn_ops *ops = set->config.ops;
@@ -170,7 +195,7 @@ enum status conn_accept(struct conn_set *set, int fd, struct in6_addr ip)
 
     if (conn == NULL)
         goto err_close_fd;
-    status = stream_create_tcp(set->config.hub, ops->events, conn, &conn->stream);
+    status = conn_create_stream(conn, &set->config);
     if (status != STATUS_OK)
         goto err_free;
     /* From here on the stream has to be closed, and its on_closed frees the connection. */

@@ -15,16 +15,24 @@
 #include <stdint.h>
 
 struct conn;
+struct tls_context; /* tls_context.h */
+struct tls_peer;    /* tls_peer.h */
 
 /* The operations of one kind of connection. */
 struct conn_ops {
     size_t size; /* bytes of the kind's struct, which begins with a struct conn; zeroed at first */
-    const struct stream_events *events; /* owner is the conn; on_closed must end in conn_free() */
+    /* Owner is the conn; on_connect is conn_on_connect(), on_closed must end in conn_free(). */
+    const struct stream_events *events;
     /* The stream is open, nothing has been read yet. If the socket cannot be used, it is not
-     * called, and on_closed comes alone. */
+     * called, and on_closed comes alone. With TLS the handshake is still to come, and bytes come
+     * only after prove(). */
     enum status (*start)(struct conn *conn);
+    /* The peer has proved who it is, with TLS. `peer` is valid during the call. NULL: it does not
+     * matter. */
+    void (*prove)(struct conn *conn, const struct tls_peer *peer);
     /* Checks the time limits; called once a second, except when that is late: then we did not do
-     * our part, and what has arrived meanwhile is read first. `now_ms` is monotonic. */
+     * our part, and what has arrived meanwhile is read first. `now_ms` is monotonic. Not called
+     * during a handshake, which has its own limit; nor is stop(), and the connection is closed. */
     void (*check)(struct conn *conn, uint64_t now_ms);
     /* The worker stops: take no more messages, finish what has begun, close. May be called again.
      */
@@ -35,7 +43,9 @@ struct conn_ops {
 struct conn_set_config {
     const struct conn_ops *ops;
     struct stream_hub *hub;
-    void *context; /* what the connections share; its type depends on their ops */
+    const struct tls_context *tls; /* NULL: connections are plain */
+    uint64_t handshake_ms; /* time limit of the TLS handshake, from accept; without TLS not used */
+    void *context;         /* what the connections share; its type depends on their ops */
     /* A connection is gone; `ip` is where it came from. */
     void (*on_gone)(void *owner, struct in6_addr ip);
     void *owner;
@@ -60,7 +70,8 @@ struct conn {
     bool is_told;      /* the log says that it was accepted, and will say that it is closed */
     bool is_from_here; /* from our own machine, so that it may be a health check, see conn_heard();
                           not noted where the log has lines of level DEBUG */
-    uint64_t since_ms; /* monotonic: when it was accepted */
+    bool is_in_handshake;   /* of TLS: it is not over, or has failed */
+    uint64_t since_ms;      /* monotonic: when it was accepted */
     const char *end_reason; /* for the log; static; NULL until the end begins, and if it is usual */
 };
 

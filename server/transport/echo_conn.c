@@ -11,6 +11,7 @@
 
 #include "buffer.h"
 #include "clock.h"
+#include "conn_handshake.h"
 #include "log.h"
 #include "log_limit.h"
 #include "log_output.h"
@@ -81,12 +82,16 @@ static void echo_conn_on_end(void *owner, enum status status, const char *detail
 {
     struct echo_conn *conn = owner;
 
-    if (status != STATUS_OK)
-        echo_conn_fail(conn, detail);
-    else if (conn->line.size > 0)
-        echo_conn_answer(conn);
-    else
+    if (status == STATUS_UNTRUSTED) {
+        conn_note_reason(&conn->base, conn_break_reason(&conn->base, status, detail));
         stream_close(conn->base.stream);
+    } else if (status != STATUS_OK) {
+        echo_conn_fail(conn, detail);
+    } else if (conn->line.size > 0) {
+        echo_conn_answer(conn);
+    } else {
+        stream_finish(conn->base.stream); /* also for TLS, where to close would be to cut it */
+    }
 }
 
 static void echo_conn_on_closed(void *owner)
@@ -98,6 +103,7 @@ static void echo_conn_on_closed(void *owner)
 }
 
 static const struct stream_events echo_conn_events = {
+    .on_connect = conn_on_connect,
     .on_data = echo_conn_on_data,
     .on_end = echo_conn_on_end,
     .on_closed = echo_conn_on_closed,

@@ -40,10 +40,12 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "conn_handshake.h"
 #include "dispatch.h"
 #include "frame_reader.h"
 #include "log_output.h"
 #include "session.h"
+#include "tls_peer.h"
 
 #define OUTSTANDING_MAX 1024                  /* messages */
 #define REFUSED_MAX 64                        /* of these: their answers are the longest */
@@ -422,15 +424,18 @@ static void lottery_conn_on_end(void *owner, enum status status, const char *det
 {
     struct lottery_conn *conn = owner;
 
-    (void)detail;
     if (conn->state == LOTTERY_CONN_CLOSING)
         return;
-    if (status != STATUS_OK) {
-        lottery_conn_close(conn, "the connection broke");
+    if (status == STATUS_OK) {
+        lottery_conn_set_state(conn, LOTTERY_CONN_ENDED);
+        lottery_conn_finish_if_idle(conn);
         return;
     }
-    lottery_conn_set_state(conn, LOTTERY_CONN_ENDED);
-    lottery_conn_finish_if_idle(conn);
+    const char *reason = conn_break_reason(&conn->base, status, detail);
+    if (stream_is_finishing(conn->base.stream)) /* TLS has failed, and tells the peer why */
+        lottery_conn_finish(conn, reason);
+    else
+        lottery_conn_close(conn, reason);
 }
 
 static void lottery_conn_on_drain(void *owner)
@@ -456,6 +461,7 @@ static void lottery_conn_on_closed(void *owner)
 }
 
 static const struct stream_events lottery_conn_events = {
+    .on_connect = conn_on_connect,
     .on_read = lottery_conn_on_read,
     .on_data = lottery_conn_on_data,
     .on_end = lottery_conn_on_end,
@@ -476,6 +482,16 @@ static enum status lottery_conn_start(struct conn *base)
     stream_set_keepalive(base->stream, KEEPALIVE_S, all->config.frame_ms);
     lottery_conn_read(conn);
     return STATUS_OK;
+}
+
+static void lottery_conn_prove(struct conn *base, const struct tls_peer *peer)
+{
+    struct lottery_conn *conn = lottery_conn_of(base);
+    const bool is_agency = peer->role == TLS_PEER_AGENCY;
+
+    session_set_proof(&conn->session, is_agency ? SESSION_PROOF_AGENCY : SESSION_PROOF_SERVER,
+                      is_agency ? peer->agency : 0);
+    conn->drained_ms = clock_monotonic_ms(); /* nothing could be sent before */
 }
 
 /* Does the peer wait for the ledger, for the log, or for us? */
@@ -565,6 +581,7 @@ const struct conn_ops lottery_conn_ops = {
     .size = sizeof(struct lottery_conn),
     .events = &lottery_conn_events,
     .start = lottery_conn_start,
+    .prove = lottery_conn_prove,
     .check = lottery_conn_check,
     .stop = lottery_conn_stop,
 };

@@ -49,8 +49,11 @@ static void on_stop(struct conn *conn)
     stream_close(conn->stream);
 }
 
-static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
-                                    on_stop};
+static const struct conn_ops ops = {.size = sizeof(struct conn),
+                                    .events = &stub_conn_events,
+                                    .start = on_start,
+                                    .check = on_check,
+                                    .stop = on_stop};
 
 static void on_gone(void *owner, struct in6_addr ip)
 {

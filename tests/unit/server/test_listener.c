@@ -48,8 +48,8 @@ static void on_check(struct conn *conn, uint64_t now_ms)
     (void)now_ms;
 }
 
-static const struct conn_ops ops = {sizeof(struct conn), &stub_conn_events, on_start, on_check,
-                                    NULL};
+static const struct conn_ops ops = {
+    .size = sizeof(struct conn), .events = &stub_conn_events, .start = on_start, .check = on_check};
 
 static void on_gone(void *owner, struct in6_addr ip)
 {
