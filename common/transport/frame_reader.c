@@ -91,6 +91,11 @@ enum frame_result frame_reader_next(struct frame_reader *reader, struct frame *o
     return result;
 }
 
+const uint8_t *frame_reader_bad_header(const struct frame_reader *reader)
+{
+    return frame_reader_kept_size(reader) > 0 ? reader->kept + reader->kept_at : reader->piece;
+}
+
 /* Copies all that was not taken to a new block. */
 static enum status frame_reader_move(struct frame_reader *reader)
 {

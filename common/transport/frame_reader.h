@@ -51,6 +51,9 @@ void frame_reader_give(struct frame_reader *reader, const uint8_t *data, size_t 
  * frame is complete; FRAME_BAD when its length is over the limit. */
 enum frame_result frame_reader_next(struct frame_reader *reader, struct frame *out);
 
+/* After FRAME_BAD: the header of that frame, FRAME_HEADER_SIZE bytes. */
+const uint8_t *frame_reader_bad_header(const struct frame_reader *reader);
+
 /* Ends the use of a piece: copies what was not taken. STATUS_NOMEM: the stream cannot go on. */
 enum status frame_reader_keep(struct frame_reader *reader);
 

@@ -244,6 +244,19 @@ static void lottery_conn_regulate(struct lottery_conn *conn)
         lottery_conn_read_stop(conn, LOTTERY_CONN_READY);
 }
 
+/* What is wrong with a frame that is none. TLS begins with a record of handshake messages (RFC
+ * 8446, 5.1), which can only be such a frame. */
+static const char *lottery_conn_bad_frame(struct lottery_conn *conn)
+{
+    const uint8_t *header = frame_reader_bad_header(&conn->reader);
+
+    if (conn->base.set->config.tls != NULL || header[0] != 0x16 || header[1] != 0x03)
+        return "frame over the limit of 8192 bytes";
+    conn_note_reason(&conn->base, "the peer speaks TLS, which is off here");
+    return "this looks like TLS, which this server does not speak: it has no TLS_CERT, TLS_KEY and "
+           "TLS_CA";
+}
+
 /* Takes the next message. Returns whether there may be another one. */
 static bool lottery_conn_take_one(struct lottery_conn *conn)
 {
@@ -254,7 +267,7 @@ static bool lottery_conn_take_one(struct lottery_conn *conn)
         conn->has_more = false;
         return false;
     case FRAME_BAD:
-        session_malformed(&conn->session, "frame over the limit of 8192 bytes");
+        session_malformed(&conn->session, lottery_conn_bad_frame(conn));
         return false;
     case FRAME_OK:
         break;

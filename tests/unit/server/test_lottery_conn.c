@@ -683,6 +683,51 @@ static void test_lost_outcome(void **state)
     assert_true(has_ended);
 }
 
+/* What a frame over the limit is answered with, when it has come in two pieces. */
+static void assert_malformed(struct fixture *f, const char *frame, size_t first, const char *detail)
+{
+    uint8_t answer[FRAME_MAX_SIZE];
+    struct frame ack_frame;
+    size_t size = 0;
+    bool has_ended = false;
+    int other = accept_another(f);
+
+    sockets_write(other, frame, first);
+    some_turns(f);
+    sockets_write(other, frame + first, FRAME_HEADER_SIZE - first);
+    for (int i = 0; i < 100 && !has_ended; i++) {
+        loop_turn(&f->loop);
+        size += sockets_read(other, answer + size, sizeof(answer) - size, &has_ended);
+    }
+    assert_true(has_ended);
+    assert_int_equal(frame_decode(answer, size, &ack_frame), FRAME_OK);
+    Lottery__V1__Ack *ack = lottery__v1__ack__unpack(NULL, ack_frame.body_size, ack_frame.body);
+    assert_non_null(ack);
+    assert_int_equal(ack->code, LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED);
+    assert_string_equal(ack->detail, detail);
+    lottery__v1__ack__free_unpacked(ack, NULL);
+    assert_int_equal(close(other), 0);
+    loop_until_count(&f->loop, &f->gone, f->accepted - 1, "on_gone");
+}
+
+/* A peer that speaks TLS where there is none is told so, however its first bytes have come. */
+static void test_tls_where_there_is_none(void **state)
+{
+    static const char *const hellos[] = {"\x16\x03\x01\x02\x00", "\x16\x03\x01\x00\xc4",
+                                         "\x16\x03\x03\x40\x00"};
+    static const char *const others[] = {"\x16\x04\x01\x02\x00", "\x15\x03\x01\x02\x00", "GET /"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t first = 1; first <= FRAME_HEADER_SIZE; first++) {
+            assert_malformed(f, hellos[i], first,
+                             "this looks like TLS, which this server does not speak: it has no "
+                             "TLS_CERT, TLS_KEY and TLS_CA");
+            assert_malformed(f, others[i], first, "frame over the limit of 8192 bytes");
+        }
+    }
+}
+
 /* The loop refuses the socket: the connection is gone although its conversation never began. */
 static void test_refused_socket(void **state)
 {
@@ -737,6 +782,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers_that_are_read_late, begin, end),
         cmocka_unit_test_setup_teardown(test_questions_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_outcome, begin, end),
+        cmocka_unit_test_setup_teardown(test_tls_where_there_is_none, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
         cmocka_unit_test_setup_teardown(test_kernel_waits_longer, begin, end),
     };
