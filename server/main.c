@@ -6,6 +6,7 @@
 #include "log_output.h"
 #include "resolve.h"
 #include "server_settings.h"
+#include "server_tls.h"
 #include "settings.h"
 #include "signals.h"
 #include "standard_fds.h"
@@ -55,21 +56,25 @@ static int server_stop_early(void)
     return EXIT_SUCCESS;
 }
 
-/* Looks SERVER_IP up; the log shows what was set. */
+/* Looks SERVER_IP up, and reads the files of TLS; the log shows what was set. */
 static int server_run(const struct server_settings *settings,
                       const struct settings_sources *sources)
 {
     struct server_settings resolved = *settings;
+    struct tls_context *tls = NULL;
     struct errbuf err = {{0}};
 
     enum status status = resolve_listen_ip(&resolved, &err);
     if (status == STATUS_STOPPED)
         return server_stop_early();
+    if (status == STATUS_OK)
+        status = server_tls_load(settings, &tls, &err);
     if (status != STATUS_OK)
         return server_fail_settings(err.text);
     server_settings_log(settings);
+    server_tls_log(settings, tls);
     return supervisor_run(&(struct supervisor_config){
-        .settings = settings, .listen_ip = resolved.ip, .sources = sources});
+        .settings = settings, .tls = tls, .listen_ip = resolved.ip, .sources = sources});
 }
 
 /* What the command line says. */

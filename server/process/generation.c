@@ -3,6 +3,7 @@
 #include "draw.h"
 #include "draws.h"
 #include "store_csv.h"
+#include "tls_context.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,7 @@ static enum status generation_open(struct generation *self, struct errbuf *err)
     status =
         roles_init(&self->roles, &(struct roles_config){
                                      .settings = &self->settings,
+                                     .tls = self->config.tls,
                                      .data_dir = self->is_lottery ? &self->data_dir : NULL,
                                      .base_dir = self->config.base_dir,
                                      .ledger = self->is_lottery ? &self->ledger : NULL,
@@ -90,6 +92,7 @@ enum status generation_create(const struct generation_config *config, struct gen
     struct generation *self = calloc(1, sizeof(*self));
 
     if (self == NULL) {
+        tls_context_destroy(config->tls);
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
     }
@@ -118,11 +121,18 @@ void generation_close_fds(struct generation *self)
     data_dir_close(&self->data_dir);
 }
 
+void generation_wipe_key(struct generation *self)
+{
+    tls_context_destroy(self->config.tls);
+    self->config.tls = NULL;
+}
+
 void generation_destroy(struct generation *self)
 {
     if (self == NULL)
         return;
     generation_close_fds(self);
+    generation_wipe_key(self);
     roles_fini(&self->roles);
     free(self);
 }

@@ -20,9 +20,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What generation_create() needs; settings and id are copied, the others borrowed. */
+/* What generation_create() needs; settings and id are copied, `tls` is taken over, also on failure,
+ * and the others are borrowed. */
 struct generation_config {
     const struct server_settings *settings;
+    struct tls_context *tls;           /* for agencies' connections; NULL: they are plain */
     const struct data_dir *base_dir;   /* the data directory itself, locked; NULL in mode echo */
     const char *id;                    /* of the draw; "" = it has none */
     uint64_t close_at_s;               /* of a draw that begins; 0: no closing time */
@@ -31,6 +33,8 @@ struct generation_config {
     void (*on_fork)(void *context);    /* see struct roles_config */
     void *context;
 };
+
+struct tls_context; /* tls_context.h */
 
 struct generation {
     struct server_settings settings;
@@ -59,6 +63,9 @@ void generation_undo(struct generation *self);
 
 /* In a process that was forked for another generation: closes what this one has open. */
 void generation_close_fds(struct generation *self);
+
+/* The same for its key, which is wiped. */
+void generation_wipe_key(struct generation *self);
 
 /* Is its folder one in which its draw can begin: empty, or left by an attempt at the same draw that
  * ended before there was any bet? Otherwise INVALID, and *err says what to do. DAMAGED, IO, ... if

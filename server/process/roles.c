@@ -2,6 +2,7 @@
 
 #include "cpu_count.h"
 #include "scoreboard.h"
+#include "tls_context.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,11 +36,12 @@ static void roles_close_ledgers(const struct roles *roles)
     (void)close(roles->config.ledger->far_fd);
 }
 
-/* In a child that is not a worker: closes what only the workers use. */
+/* In a child that is not a worker: closes what only the workers use, and wipes their key. */
 static void roles_close_workers(const struct roles *roles)
 {
     if (roles->listen_fd >= 0)
         (void)close(roles->listen_fd);
+    tls_context_destroy(roles->config.tls);
 }
 
 static int roles_run_ledger(void *context)
@@ -151,6 +153,7 @@ static void roles_add_worker(struct roles *roles, uint32_t index)
     *slot = (struct worker_slot){
         .roles = roles,
         .config = {.settings = roles->config.settings,
+                   .tls = roles->config.tls,
                    .scoreboard = roles->scoreboard,
                    .index = index,
                    .listen_fd = -1, /* not open yet */

@@ -15,6 +15,7 @@
 /* What roles_init() needs; what it points to is borrowed. */
 struct roles_config {
     const struct server_settings *settings;
+    struct tls_context *tls;         /* for the workers; NULL: no TLS */
     const struct data_dir *data_dir; /* the draw's; NULL in mode echo, and so are the next three */
     const struct data_dir *base_dir; /* the data directory itself */
     struct ledger_child *ledger;

@@ -18,6 +18,7 @@
 #include "log_output.h"
 #include "signals.h"
 #include "supervisor_state.h"
+#include "tls_context.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,6 +82,8 @@ static enum status supervisor_open_generation(struct supervisor *self, struct er
         if (strcmp(id, self->config->settings->draw_id) == 0)
             config.close_at_s = self->config->settings->close_at_s;
     }
+    config.tls = self->tls;
+    self->tls = NULL;
     return generation_create(&config, &self->generation, err);
 }
 
@@ -104,6 +107,7 @@ static void supervisor_close(struct supervisor *self)
     supervisor_drop_movement(self);
     generation_destroy(self->kept);
     generation_destroy(self->generation);
+    tls_context_destroy(self->tls);
     if (self->is_base_open)
         data_dir_close(&self->base_dir);
     if (self->signal_fd >= 0)
@@ -175,6 +179,7 @@ int supervisor_run(const struct supervisor_config *config)
     struct supervisor self = {
         .config = config,
         .is_lottery = config->settings->mode == SERVER_MODE_LOTTERY,
+        .tls = config->tls,
         .signal_fd = -1,
         .listen_fd = -1,
     };

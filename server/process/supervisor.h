@@ -6,10 +6,12 @@
 #include "server_settings.h"
 
 struct settings_sources;
+struct tls_context; /* tls_context.h */
 
-/* What supervisor_run() needs; borrowed. */
+/* What supervisor_run() needs; borrowed but for `tls`, which is taken over. */
 struct supervisor_config {
     const struct server_settings *settings; /* as they were set */
+    struct tls_context *tls;                /* what they say of TLS; NULL: it is off */
     const char *listen_ip;                  /* the address that SERVER_IP means, or SERVER_IP_ALL */
     const struct settings_sources *sources; /* where a reload reads the settings again */
 };

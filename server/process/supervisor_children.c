@@ -20,10 +20,14 @@ void supervisor_on_fork(void *context)
     const struct supervisor *self = context;
 
     (void)close(self->signal_fd);
-    if (self->movement.generation != NULL)
+    if (self->movement.generation != NULL) {
         generation_close_fds(self->movement.generation);
-    if (self->kept != NULL)
+        generation_wipe_key(self->movement.generation);
+    }
+    if (self->kept != NULL) {
         generation_close_fds(self->kept);
+        generation_wipe_key(self->kept);
+    }
 }
 
 void supervisor_fail(struct supervisor *self, const char *reason)

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "draws.h"
 #include "log.h"
+#include "server_tls.h"
 #include "settings_change.h"
 #include "supervisor_state.h"
 
@@ -109,7 +110,7 @@ static enum status movement_create(struct supervisor *self, const struct movemen
 {
     const struct generation *generation = self->generation;
     const bool is_next = movement->kind == MOVEMENT_NEXT;
-    const struct generation_config config = {
+    struct generation_config config = {
         .settings = settings,
         .base_dir = generation->config.base_dir,
         .id = is_next ? movement->id : generation->id,
@@ -120,7 +121,9 @@ static enum status movement_create(struct supervisor *self, const struct movemen
         .context = self,
     };
 
-    enum status status = generation_create(&config, out, err);
+    enum status status = server_tls_reload(settings, &config.tls, err);
+    if (status == STATUS_OK)
+        status = generation_create(&config, out, err);
     if (status != STATUS_OK || !is_next)
         return status;
     status = generation_check_new(*out, err);
@@ -230,6 +233,7 @@ static void movement_end(struct supervisor *self, const struct movement *movemen
     generation_destroy(self->kept);
     self->kept = NULL;
     movement_log_settings(self);
+    server_tls_log(&self->generation->settings, self->generation->config.tls);
     movement_log(LOG_INFO, LOG_SUCCESS, movement, NULL);
     if (self->is_lottery && self->movement.number == 0)
         coordinator_child_tell_moved(&self->generation->coordinator, movement,

@@ -33,7 +33,8 @@ struct supervisor {
     bool is_serving;  /* listens; coordinator and workers are started */
     bool is_stopping; /* asked for by a signal, or because of a failure */
     bool has_failed;  /* that was logged; the exit status is 1 */
-    uint64_t stop_ms; /* monotonic: when the children were told to stop */
+    struct tls_context *tls; /* owned until the first generation takes it over; then NULL */
+    uint64_t stop_ms;        /* monotonic: when the children were told to stop */
     bool is_base_open;
     struct data_dir base_dir;      /* the data directory itself, locked, if is_base_open */
     char base_path[PATH_MAX];      /* of base_dir, resolved */

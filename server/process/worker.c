@@ -187,11 +187,17 @@ static void worker_on_batch(void *owner, bool begins)
 
 static void worker_start_conns(struct worker *worker, const struct conn_ops *ops, void *context)
 {
-    conn_set_init(&worker->conns, &(struct conn_set_config){.ops = ops,
-                                                            .hub = worker->hub,
-                                                            .context = context,
-                                                            .on_gone = worker_on_conn_gone,
-                                                            .owner = worker});
+    const struct worker_config *config = worker->config;
+
+    conn_set_init(&worker->conns, &(struct conn_set_config){
+                                      .ops = ops,
+                                      .hub = worker->hub,
+                                      .tls = config->tls,
+                                      .handshake_ms = ms_of_ns(config->settings->handshake_timeout),
+                                      .context = context,
+                                      .on_gone = worker_on_conn_gone,
+                                      .owner = worker,
+                                  });
 }
 
 static enum status worker_start_lottery(struct worker *worker, struct errbuf *err)

@@ -9,9 +9,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+struct tls_context; /* tls_context.h */
+
 /* What worker_run() needs; what it points to is borrowed. */
 struct worker_config {
     const struct server_settings *settings;
+    const struct tls_context *tls; /* NULL: agencies' connections are plain */
     struct scoreboard *scoreboard;
     uint32_t index;                  /* which worker this is */
     int listen_fd;                   /* the supervisor's listening socket, non-blocking */

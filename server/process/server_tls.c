@@ -1,0 +1,52 @@
+#include "server_tls.h"
+
+#include "clock.h"
+#include "log.h"
+#include "rfc3339.h"
+#include "tls_context.h"
+
+enum status server_tls_load(const struct server_settings *settings, struct tls_context **out,
+                            struct errbuf *err)
+{
+    const struct tls_files files = {
+        .cert = settings->tls_cert,
+        .key = settings->tls_key,
+        .ca = settings->tls_ca,
+        .crl = settings->tls_crl,
+    };
+
+    *out = NULL;
+    if (!server_settings_has_tls(settings))
+        return STATUS_OK;
+    return tls_context_create(TLS_SERVER, &files, out, err);
+}
+
+enum status server_tls_reload(const struct server_settings *settings, struct tls_context **out,
+                              struct errbuf *err)
+{
+    struct tls_context *loaded = NULL;
+
+    enum status status = server_tls_load(settings, &loaded, err);
+    if (status == STATUS_OK && loaded != NULL)
+        status = tls_context_check_dates(loaded, clock_wall_s(), err);
+    if (status == STATUS_OK)
+        *out = loaded;
+    else
+        tls_context_destroy(loaded);
+    return status;
+}
+
+void server_tls_log(const struct server_settings *settings, const struct tls_context *tls)
+{
+    struct errbuf err = {{0}};
+    char end[RFC3339_SIZE];
+
+    if (tls == NULL)
+        return;
+    const int64_t end_s = tls_context_end_s(tls);
+    rfc3339_format(end_s > 0 ? (uint64_t)end_s : 0, end);
+    LOG(INFO, "tls", SUCCESS, LOG_TEXT("certificate", settings->tls_cert),
+        LOG_TEXT("valid_until", end));
+    if (tls_context_check_dates(tls, clock_wall_s(), &err) != STATUS_OK)
+        LOG(WARNING, "tls", IN_PROGRESS, LOG_TEXT("reason", err.text));
+}
