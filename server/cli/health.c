@@ -1,15 +1,18 @@
 /* The health check of a running server.
  *
- * Happy path: connect, ask, receive the answer, close the connection; the loop runs out.
+ * Happy path: connect, ask, receive the answer, close the connection; the loop runs out. With TLS it
+ * shows the server's own certificate, which may ask. That of the server that answers only has to
+ * come from the authority: it need not be for the address that we connect to.
  *
- * Failure modes: nobody listens, the answer is a wrong one, the connection ends without one, or
- * TIMEOUT_MS have passed, for example because the ledger is away: everything is closed, and the
- * server is not healthy, for a reason that is printed.
+ * Failure modes: the files of TLS cannot be read, nobody listens, the answer is a wrong one, the
+ * connection ends without one, or TIMEOUT_MS have passed, for example because the ledger is away:
+ * everything is closed, and the server is not healthy, for a reason that is printed.
  */
 #include "health.h"
 
 #include "dialer.h"
 #include "errbuf.h"
+#include "tls_context.h"
 #include "wire.h"
 
 #include <signal.h>
@@ -27,11 +30,12 @@ struct health {
     uv_loop_t loop;
     struct stream_hub *hub;
     struct dialer dialer;
-    uv_timer_t timeout; /* for the whole check */
-    bool is_open;       /* there is a connection */
-    bool is_healthy;    /* the expected answer has arrived */
-    bool is_stuck;      /* a lookup of the name goes on, in a thread that cannot be ended */
-    struct errbuf err;  /* why it is not healthy */
+    struct tls_context *tls; /* owned; NULL: the server is asked without TLS */
+    uv_timer_t timeout;      /* for the whole check */
+    bool is_open;            /* there is a connection */
+    bool is_healthy;         /* the expected answer has arrived */
+    bool is_stuck;           /* a lookup of the name goes on, in a thread that cannot be ended */
+    struct errbuf err;       /* why it is not healthy */
 };
 
 static void health_end(struct health *health)
@@ -152,7 +156,9 @@ static void health_run(struct health *health, const char *address)
     dialer_init(&health->dialer, &(struct dialer_config){.hub = health->hub,
                                                          .addresses = address,
                                                          .events = &health_events,
-                                                         .owner = health});
+                                                         .owner = health,
+                                                         .tls = health->tls,
+                                                         .tls_any_name = true});
     (void)uv_timer_init(&health->loop, &health->timeout);
     health->timeout.data = health;
     (void)uv_timer_start(&health->timeout, health_on_timeout, TIMEOUT_MS, 0);
@@ -161,6 +167,18 @@ static void health_run(struct health *health, const char *address)
     for (int i = 0; i < CLOSING_TURNS; i++)
         (void)uv_run(&health->loop, UV_RUN_NOWAIT);
     health->is_stuck = uv_loop_close(&health->loop) != 0;
+}
+
+/* No list: the check trusts the server that it is part of. */
+static enum status health_load_tls(struct health *health, const struct server_settings *settings)
+{
+    const struct tls_files files = {
+        .cert = settings->tls_cert, .key = settings->tls_key, .ca = settings->tls_ca};
+
+    health->tls = NULL;
+    if (!server_settings_has_tls(settings))
+        return STATUS_OK;
+    return tls_context_create(TLS_CLIENT, &files, &health->tls, &health->err);
 }
 
 int health_ask(const struct server_settings *settings)
@@ -178,8 +196,11 @@ int health_ask(const struct server_settings *settings)
     health_address(settings, address, sizeof(address));
     if (settings->port == 0)
         errbuf_set(&health.err, "SERVER_PORT is 0, so the port is not known");
-    else
+    else if (health_load_tls(&health, settings) == STATUS_OK)
         health_run(&health, address);
+    if (!health.is_stuck)
+        tls_context_destroy(health.tls);
+    health.tls = NULL;
     if (health.is_healthy)
         return 0;
     (void)fprintf(stderr, "lottery-server: %s: %s\n", address, health.err.text);
