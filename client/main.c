@@ -4,6 +4,7 @@
 #include "file_check.h"
 #include "log.h"
 #include "log_output.h"
+#include "privileges.h"
 #include "settings.h"
 #include "standard_fds.h"
 #include "stop_signals.h"
@@ -119,7 +120,7 @@ int main(int argc, char **argv)
     struct client_settings settings;
     struct errbuf err = {{0}};
 
-    if (!standard_fds_open())
+    if (!standard_fds_open() || !privileges_give_up())
         return AGENCY_EXIT_FAIL;
     int status = client_read_command_line(argc, argv, &command_line);
     if (status >= 0)

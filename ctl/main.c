@@ -3,6 +3,7 @@
 #include "ctl_ask.h"
 #include "ctl_watch.h"
 #include "errbuf.h"
+#include "privileges.h"
 #include "rfc3339.h"
 #include "standard_fds.h"
 #include "text.h"
@@ -226,7 +227,7 @@ int main(int argc, char **argv)
     struct command_line line = {.socket = NULL};
     char path[4096];
 
-    if (!standard_fds_open())
+    if (!standard_fds_open() || !privileges_give_up())
         return CTL_EXIT_FAIL;
     int exit_status = ctl_read_options(argc, argv, &line);
     if (exit_status >= 0)

@@ -4,6 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "log_output.h"
+#include "privileges.h"
 #include "resolve.h"
 #include "server_settings.h"
 #include "server_tls.h"
@@ -142,7 +143,7 @@ int main(int argc, char **argv)
     struct server_settings settings;
     struct errbuf err = {{0}};
 
-    if (!standard_fds_open())
+    if (!standard_fds_open() || !privileges_give_up())
         return EXIT_FAILURE;
     int status = server_read_command_line(argc, argv, &command_line);
     if (status >= 0)

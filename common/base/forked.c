@@ -2,6 +2,7 @@
 
 #include "log_limit.h"
 #include "log_output.h"
+#include "privileges.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ void forked_end_with(pid_t parent)
     log_output_forked();
     log_limits_forked();
     /* If the parent died before prctl took effect, nothing would ever stop us. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+    if (!privileges_give_up() || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
 }
 

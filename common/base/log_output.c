@@ -118,9 +118,16 @@ void log_output_forked(void)
     output.told_left = 0;
 }
 
-bool log_output_uses(int fd)
+size_t log_output_fds(int out[LOG_FDS_MAX])
 {
-    return fd == output.fd || fd == output.epoll_fd || (fd == output.timer_fd && fd >= 0);
+    const int fds[LOG_FDS_MAX] = {output.fd, output.epoll_fd, output.timer_fd};
+    size_t count = 0;
+
+    for (size_t i = 0; i < LOG_FDS_MAX; i++) {
+        if (fds[i] > STDERR_FILENO)
+            out[count++] = fds[i];
+    }
+    return count;
 }
 
 int log_output_fd(void)

@@ -70,7 +70,9 @@ void log_output_finish(uint64_t limit_ms);
 /* In a process that was just forked: what its parent keeps is the parent's to write. */
 void log_output_forked(void);
 
-/* Does the output need this descriptor? For a process that closes what it has inherited. */
-bool log_output_uses(int fd);
+/* The descriptors above 2 that the output needs, for a process that closes what it has inherited;
+ * returns how many these are. */
+#define LOG_FDS_MAX 3
+size_t log_output_fds(int out[LOG_FDS_MAX]);
 
 #endif

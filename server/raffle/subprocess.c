@@ -11,13 +11,11 @@
 
 #include "assertion.h"
 #include "forked.h"
-#include "log_output.h"
+#include "privileges.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -61,38 +59,19 @@ static void subprocess_on_eof(uv_poll_t *poll, int code, int events)
     self->config.on_end(self->config.owner, self, status);
 }
 
-static bool subprocess_needs(const struct subprocess_config *config, int fd)
-{
-    for (size_t i = 0; i < config->fds_count; i++) {
-        if (config->fds[i] == fd)
-            return true;
-    }
-    return fd <= STDERR_FILENO || log_output_uses(fd);
-}
-
-/* In the child: closes what it has inherited and does not need. A socket would otherwise stay open
- * when the parent closes it, and its other end would not learn that. */
-static void subprocess_close_others(const struct subprocess_config *config, int pipe_end)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    const struct dirent *entry;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        int fd = (int)strtol(entry->d_name, NULL, 10); /* 0 for the names that are no numbers */
-        if (fd != pipe_end && fd != dirfd(dir) && !subprocess_needs(config, fd))
-            (void)close(fd);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-}
-
 /* In the child. */
 static void subprocess_become(const struct subprocess_config *config, int pipe_end, pid_t parent)
     __attribute__((noreturn));
 static void subprocess_become(const struct subprocess_config *config, int pipe_end, pid_t parent)
 {
+    int fds[SUBPROCESS_FDS_MAX + 1];
+
     forked_end_with(parent);
-    subprocess_close_others(config, pipe_end);
+    /* A socket that stays open here would also stay open for its other end when the parent closes
+     * it. */
+    memcpy(fds, config->fds, config->fds_count * sizeof(*fds));
+    fds[config->fds_count] = pipe_end;
+    privileges_keep_fds(fds, config->fds_count + 1);
     _exit(config->run(config->context)); /* exit() would end what belongs to the parent */
 }
 
@@ -125,6 +104,7 @@ enum status subprocess_start(const struct subprocess_config *config, struct subp
     struct subprocess *self = calloc(1, sizeof(*self));
 
     ASSERT(config->loop != NULL && config->run != NULL && config->on_end != NULL);
+    ASSERT(config->fds_count <= SUBPROCESS_FDS_MAX);
     if (self == NULL) {
         errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;

@@ -15,13 +15,15 @@
 
 struct subprocess;
 
+#define SUBPROCESS_FDS_MAX ((size_t)128)
+
 /* What subprocess_start() needs; copied, where nothing else is said. */
 struct subprocess_config {
     uv_loop_t *loop;
     int (*run)(void *context); /* in the process; returns its exit status */
     void *context;             /* handed to run */
     const int *fds;            /* descriptors that run needs, besides 0..2; borrowed by the start */
-    size_t fds_count;
+    size_t fds_count;          /* at most SUBPROCESS_FDS_MAX */
     /* It has ended and was reaped; `status` is as of waitpid(2). On the loop's thread, once. */
     void (*on_end)(void *owner, struct subprocess *subprocess, int status);
     void *owner; /* handed to on_end */
