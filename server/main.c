@@ -159,6 +159,7 @@ int main(int argc, char **argv)
     log_set_level(settings.log_level);
     if (command_line.is_health)
         return health_ask(&settings);
+    privileges_keep_fds(NULL, 0); /* whoever has started us may have left theirs open */
     status = server_run(&settings, &command_line.sources);
     log_output_finish(LOG_NO_LIMIT);
     return status;

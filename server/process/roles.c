@@ -1,56 +1,40 @@
 #include "roles.h"
 
 #include "cpu_count.h"
+#include "privileges.h"
 #include "scoreboard.h"
 #include "tls_context.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #define FIRST_RESTART_MS 50
 #define MAX_RESTART_MS 5000
 
-/* In a child: closes what only the supervisor uses. */
-static void roles_close_supervisors(const struct roles *roles)
+/* In a child, first thing: of all that the supervisor has open it keeps these two, and the
+ * directories, with which it holds the locks until it ends. -1: none. */
+static void roles_keep_fds(const struct roles *roles, int first, int second)
 {
+    const struct data_dir *const dirs[] = {roles->config.base_dir, roles->config.data_dir};
+    int fds[6] = {first, second};
+    size_t count = 2;
+
     roles->config.on_fork(roles->config.context);
-    if (roles->config.ledger != NULL)
-        (void)close(roles->config.ledger->control_fd);
-    if (roles->config.coordinator != NULL)
-        (void)close(roles->config.coordinator->near_fd);
-}
-
-/* In a child that is not the coordinator: closes what only the coordinator uses. */
-static void roles_close_coordinators(const struct roles *roles)
-{
-    if (roles->config.coordinator != NULL)
-        (void)close(roles->config.coordinator->far_fd);
-}
-
-/* In a child that is not the ledger: closes what only the ledger uses. */
-static void roles_close_ledgers(const struct roles *roles)
-{
-    if (roles->config.ledger == NULL)
-        return;
-    (void)close(roles->config.ledger->listen_fd);
-    (void)close(roles->config.ledger->far_fd);
-}
-
-/* In a child that is not a worker: closes what only the workers use, and wipes their key. */
-static void roles_close_workers(const struct roles *roles)
-{
-    if (roles->listen_fd >= 0)
-        (void)close(roles->listen_fd);
-    tls_context_destroy(roles->config.tls);
+    for (size_t i = 0; i < 2; i++) {
+        if (dirs[i] == NULL)
+            continue;
+        fds[count++] = dirs[i]->fd;
+        fds[count++] = dirs[i]->old_lock_fd;
+    }
+    privileges_keep_fds(fds, count);
 }
 
 static int roles_run_ledger(void *context)
 {
     const struct roles *roles = context;
+    const struct ledger_child *ledger = roles->config.ledger;
 
-    roles_close_supervisors(roles);
-    roles_close_coordinators(roles);
-    roles_close_workers(roles);
+    roles_keep_fds(roles, ledger->listen_fd, ledger->far_fd);
+    tls_context_destroy(roles->config.tls); /* wipes the key, which only workers use */
     return ledger_child_run(roles->config.ledger);
 }
 
@@ -58,9 +42,8 @@ static int roles_run_coordinator(void *context)
 {
     const struct roles *roles = context;
 
-    roles_close_supervisors(roles);
-    roles_close_ledgers(roles);
-    roles_close_workers(roles);
+    roles_keep_fds(roles, roles->config.coordinator->far_fd, -1);
+    tls_context_destroy(roles->config.tls);
     return coordinator_run(&roles->coordinator_config);
 }
 
@@ -68,9 +51,7 @@ static int roles_run_worker(void *context)
 {
     const struct worker_slot *slot = context;
 
-    roles_close_supervisors(slot->roles);
-    roles_close_coordinators(slot->roles);
-    roles_close_ledgers(slot->roles);
+    roles_keep_fds(slot->roles, slot->roles->listen_fd, -1);
     return worker_run(&slot->config);
 }
 

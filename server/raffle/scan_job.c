@@ -35,18 +35,37 @@ static int scan_job_run(void *context)
 
 static void scan_job_on_end(void *owner, struct subprocess *process, int end);
 
+/* Which descriptors the process needs: those of the directories, which also hold the locks, and its
+ * files. A scanner has at most one of its own. Returns how many. */
+static size_t scan_job_list_fds(const struct scan_job *job, unsigned index,
+                                int out[3 + SCAN_FDS_MAX])
+{
+    const struct scan_work *work = &job->work;
+    const struct scan_kind *kind = work->order.kind;
+    size_t count = 0;
+
+    out[count++] = work->data_dir->fd;
+    out[count++] = work->data_dir->old_lock_fd;
+    out[count++] = job->config.key_dir_fd;
+    if (job->state != SCAN_JOB_SCANNING) {
+        memcpy(out + count, work->fds, work->files * sizeof(*out));
+        return count + work->files;
+    }
+    if (kind->has_part_files)
+        out[count++] = work->fds[store_files_named(kind->files) + index];
+    return count;
+}
+
 /* Forks the process for what the state says. */
 static enum status scan_job_fork(struct scan_job *job, unsigned index, struct errbuf *err)
 {
-    const struct data_dir *data_dir = job->work.data_dir;
-    int fds[3 + SCAN_FDS_MAX] = {data_dir->fd, data_dir->old_lock_fd, job->config.key_dir_fd};
+    int fds[3 + SCAN_FDS_MAX];
 
-    memcpy(fds + 3, job->work.fds, job->work.files * sizeof(*fds));
     const struct subprocess_config config = {.loop = job->config.loop,
                                              .run = scan_job_run,
                                              .context = &job->tasks[index],
                                              .fds = fds,
-                                             .fds_count = 3 + job->work.files,
+                                             .fds_count = scan_job_list_fds(job, index, fds),
                                              .on_end = scan_job_on_end,
                                              .owner = &job->tasks[index]};
     enum status status = subprocess_start(&config, &job->tasks[index].process, err);
