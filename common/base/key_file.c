@@ -1,6 +1,7 @@
 #include "key_file.h"
 
 #include "clock.h"
+#include "privileges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,8 @@ enum status key_file_read(int dir_fd, const char *path, enum key_file_access acc
     if (fd < 0)
         return key_file_fail(err);
     enum status status = key_file_check(fd, access, err);
+    if (access != KEY_FILE_PUBLIC)
+        privileges_leave_no_core();
     if (status == STATUS_OK)
         status = key_file_read_all(fd, (size_t)key_file_max(access), out, err);
     (void)close(fd);
@@ -139,6 +142,7 @@ enum status key_file_create(int dir_fd, const char *path, struct text bytes, str
         errbuf_set(err, "the name is too long");
         return STATUS_INVALID;
     }
+    privileges_leave_no_core();
     int fd = openat(dir_fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return key_file_fail(err);

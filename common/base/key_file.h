@@ -1,5 +1,8 @@
 /* key_file.h - small files with secrets: read only if nobody else can, and made so; and those that
- * belong to them. Blocks. */
+ * belong to them. Blocks.
+ *
+ * A process that has read or made a secret leaves no core file from then on (privileges.h).
+ */
 #ifndef LOTTERY_KEY_FILE_H
 #define LOTTERY_KEY_FILE_H
 
