@@ -45,7 +45,6 @@ static int tls_bio_write(BIO *bio, const char *data, size_t size, size_t *out_si
         wire->is_out_of_room = true;
         return 0;
     }
-    wire->has_written = true;
     *out_size = size;
     return 1;
 }

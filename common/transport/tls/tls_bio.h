@@ -21,7 +21,6 @@ struct tls_wire {
     size_t limit;        /* it gets no more than this in all; SIZE_MAX = any number of bytes */
     uint8_t first[2];    /* the first bytes that came */
     size_t first_size;   /* how many of them have come */
-    bool has_written;    /* libssl has written something */
     bool is_stopped;     /* the owner wants libssl to fail with its next read */
     bool is_over_limit;  /* it failed because of the limit */
     bool is_out_of_room; /* it failed because there was no memory for what it wrote */

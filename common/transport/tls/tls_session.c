@@ -68,16 +68,15 @@ static enum status tls_session_expect(SSL *ssl, const char *server_name)
 
     if (X509_VERIFY_PARAM_set1_ip_asc(param, server_name) == 1)
         return STATUS_OK;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (size > 0 && server_name[size - 1] == '.')
         size--; /* of a name that is complete; certificates do not have the dot */
-    /* A name that is too long for a certificate is compared without its rest, and with a byte that
-     * no certificate has. */
-    if (size >= sizeof(name))
+    /* For libssl no name is any name. So what cannot be one becomes one that nobody has. */
+    if (size == 0 || size >= sizeof(name))
         return X509_VERIFY_PARAM_set1_host(param, "?", 1) == 1 ? STATUS_OK : STATUS_NOMEM;
     memcpy(name, server_name, size);
     name[size] = '\0';
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     bool is_set = X509_VERIFY_PARAM_set1_host(param, name, size) == 1 &&
                   SSL_set_tlsext_host_name(ssl, name) == 1;
     return is_set ? STATUS_OK : STATUS_NOMEM;
@@ -141,16 +140,6 @@ enum status tls_session_feed(struct tls_session *session, const uint8_t *data, s
     return tls_wire_feed(&session->wire, data, size);
 }
 
-/* The peer gets no alert from libssl if it does not speak TLS. One that was meant for us, but
- * without TLS, can tell from this one what is the matter. */
-static void tls_session_answer_plain(struct tls_session *session)
-{
-    static const uint8_t alert[] = {21, 3, 3, 0, 2, SSL3_AL_FATAL, TLS1_AD_PROTOCOL_VERSION};
-
-    if (session->context->side == TLS_SERVER && !session->wire.has_written)
-        (void)buffer_append(&session->wire.out, alert, sizeof(alert));
-}
-
 /* The first error of libssl itself says most; those of libcrypto before it only say how it was
  * noticed. */
 static struct tls_reason tls_session_library_reason(void)
@@ -171,10 +160,6 @@ static struct tls_reason tls_session_find_reason(struct tls_session *session)
         return tls_reason_too_much;
     if (session->wire.is_stopped)
         return tls_reason_chatter;
-    if (session->phase == TLS_SHAKING_HANDS && !tls_wire_looks_like_tls(&session->wire)) {
-        tls_session_answer_plain(session);
-        return tls_reason_not_tls;
-    }
     if (session->verdict.cause != NULL)
         return *session->verdict.cause;
     return tls_session_library_reason();
@@ -208,11 +193,24 @@ static enum tls_result tls_session_explain(struct tls_session *session, int retu
     return tls_session_fail(session, tls_session_find_reason(session));
 }
 
+/* libssl sends no alert to a peer that does not speak TLS. A server does: from it an agency that
+ * was meant to use TLS can tell what is the matter. */
+static enum tls_result tls_session_refuse_plain(struct tls_session *session)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, SSL3_AL_FATAL, TLS1_AD_PROTOCOL_VERSION};
+
+    if (session->context->side == TLS_SERVER)
+        (void)buffer_append(&session->wire.out, alert, sizeof(alert));
+    return tls_session_fail(session, tls_reason_not_tls);
+}
+
 enum tls_result tls_session_handshake(struct tls_session *session)
 {
     if (session->phase == TLS_BROKEN)
         return TLS_FAILED;
     ASSERT(session->phase == TLS_SHAKING_HANDS);
+    if (!tls_wire_looks_like_tls(&session->wire))
+        return tls_session_refuse_plain(session);
     ERR_clear_error();
     int returned = SSL_do_handshake(session->ssl);
     if (returned != 1)
