@@ -5,6 +5,8 @@
 #define RECORD_ALERT 21
 #define RECORD_HANDSHAKE 22
 #define RECORD_VERSION 3 /* the first byte of the version, of all versions */
+#define RECORD_HEAD 5    /* kind, version, length (big endian) */
+#define RECORD_MAX 16384 /* of a record that is not encrypted, without its head */
 
 static int tls_bio_read(BIO *bio, char *out, size_t size, size_t *out_size)
 {
@@ -114,6 +116,18 @@ bool tls_wire_looks_like_tls(const struct tls_wire *wire)
         wire->first[0] != RECORD_ALERT)
         return false;
     return wire->first_size < 2 || wire->first[1] == RECORD_VERSION;
+}
+
+bool tls_wire_may_begin(const struct tls_wire *wire)
+{
+    const uint8_t *head = (const uint8_t *)wire->in.data;
+
+    if (wire->taken > 0)
+        return true;
+    if (wire->in.size < RECORD_HEAD)
+        return false;
+    size_t size = (size_t)head[3] << 8 | head[4];
+    return size > RECORD_MAX || wire->in.size >= RECORD_HEAD + size;
 }
 
 void tls_wire_fini(struct tls_wire *wire)

@@ -43,6 +43,11 @@ enum status tls_wire_take(struct tls_wire *wire, struct buffer *out);
  * as nothing else has come. */
 bool tls_wire_looks_like_tls(const struct tls_wire *wire);
 
+/* Is there something for libssl to begin with? As long as the first record is not whole there is
+ * not: libssl has 64 KiB for a connection in its handshake, and a peer should not get them for a
+ * few bytes. Later, and for a record that is too long to be one, always true. */
+bool tls_wire_may_begin(const struct tls_wire *wire);
+
 void tls_wire_fini(struct tls_wire *wire);
 
 #endif

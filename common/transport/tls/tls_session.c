@@ -211,6 +211,8 @@ enum tls_result tls_session_handshake(struct tls_session *session)
     ASSERT(session->phase == TLS_SHAKING_HANDS);
     if (!tls_wire_looks_like_tls(&session->wire))
         return tls_session_refuse_plain(session);
+    if (session->context->side == TLS_SERVER && !tls_wire_may_begin(&session->wire))
+        return TLS_NEED_MORE;
     ERR_clear_error();
     int returned = SSL_do_handshake(session->ssl);
     if (returned != 1)
