@@ -252,6 +252,22 @@ def unsigned(start):
     return example(start).rpartition(b"\n\n")[0] + b"\n"
 
 
+TAKE, PASS, READ, WRITE, SETTLE, END, DROP, CHANGE, REPEAT, ROTATE, INSERT, REFLECT = range(12)
+CLIENT, SERVER = range(2)
+
+
+def handshake(*steps_taken, client=0, server=0, name=0):
+    """The tls target: whose certificates, then (step, side) or (step, side, number), and other bytes."""
+    data = bytes([client, server, name])
+    for step in steps_taken:
+        data += step if isinstance(step, bytes) else \
+            bytes([step[0] << 1 | step[1]]) + b"".join(struct.pack("<H", n) for n in step[2:])
+    return data
+
+
+GREET = (SETTLE, CLIENT)
+
+
 HEADER = "nombre,apellido,documento,nacimiento,numero\r\n"
 ROW = b"Santiago Lionel,Lorca,30904465,1999-03-17,7574\n"
 ONE = new_bets(1, 0, [bet("1")])
@@ -378,6 +394,29 @@ SEEDS = {
         TEXT + unsigned("lottery/2026-11-25-nocturna/result"), ENCODING + b"Zm9vYg==",
         ENCODING + b"0123456789abcdef",
     ],
+    "tls": [
+        handshake(GREET, (WRITE, CLIENT, 300), (WRITE, SERVER, 40000), GREET, (READ, SERVER, 300),
+                  (READ, CLIENT, 65535), (END, CLIENT), (WRITE, SERVER, 1), GREET, (READ, SERVER, 9),
+                  (READ, CLIENT, 9), (END, SERVER), GREET, (READ, CLIENT, 9)),
+        handshake((TAKE, CLIENT), (PASS, CLIENT, 4), (PASS, CLIENT, 90), (PASS, CLIENT, 0),
+                  (TAKE, SERVER), (PASS, SERVER, 700), (PASS, SERVER, 0), (WRITE, CLIENT, 5),
+                  (END, CLIENT), GREET, (READ, SERVER, 6), client=1, name=2),
+        *(handshake(GREET, (READ, CLIENT, 1), client=client) for client in range(2, 8)),
+        *(handshake(GREET, server=server) for server in (1, 2)),
+        *(handshake(GREET, name=name) for name in (1, 3, 4)),
+        handshake(GREET, (WRITE, CLIENT, 9), (TAKE, CLIENT), (CHANGE, CLIENT, 20), b"\1",
+                  (PASS, CLIENT, 0), (READ, SERVER, 9), (WRITE, SERVER, 1), (END, SERVER)),
+        handshake(GREET, (WRITE, SERVER, 9), (TAKE, SERVER), (REPEAT, SERVER, 31), (PASS, SERVER, 0),
+                  (READ, CLIENT, 99)),
+        handshake(GREET, (WRITE, SERVER, 1), (TAKE, SERVER), (WRITE, SERVER, 2), (TAKE, SERVER),
+                  (ROTATE, SERVER, 23), (PASS, SERVER, 0), (READ, CLIENT, 99)),
+        handshake(GREET, (WRITE, CLIENT, 20), (TAKE, CLIENT), (REFLECT, CLIENT, 42), (READ, CLIENT, 1),
+                  (DROP, CLIENT, 3), (PASS, CLIENT, 0), (READ, SERVER, 1)),
+        handshake((INSERT, CLIENT, 0), text(frame(1, b"hello")), (PASS, CLIENT, 0), (TAKE, SERVER)),
+        handshake(GREET, (INSERT, SERVER, 0), text(b"\x15\3\3\0\2\1\0"), (PASS, SERVER, 0),
+                  (READ, CLIENT, 1)),
+        handshake((INSERT, SERVER, 0), text(b"\x15\3\3\0\2\2\x30"), (PASS, SERVER, 0)),
+        b"lottery:agency:4294967295", b"lottery:server", b"lottery:agency:01"],
     "values": [
         struct.pack("<QB", 2 * ns, 0) + text(value) for ns, value in
         ((0, "0"), (1, "1h2m3.5s"), (1500, "300ms"), (90 * 10**9, "1.5\u00b5s"), (2**62, "69999"),
