@@ -113,18 +113,6 @@ enum status stream_create(struct stream_hub *hub, const struct stream_ops *ops,
     return STATUS_OK;
 }
 
-enum status stream_create_tcp(struct stream_hub *hub, const struct stream_events *events,
-                              void *owner, struct stream **out)
-{
-    return stream_create(hub, &stream_tcp_ops, events, owner, out);
-}
-
-enum status stream_create_unix(struct stream_hub *hub, const struct stream_events *events,
-                               void *owner, struct stream **out)
-{
-    return stream_create(hub, &stream_unix_ops, events, owner, out);
-}
-
 bool stream_is_own_user(int fd)
 {
     struct ucred peer;
@@ -167,7 +155,7 @@ static void stream_on_connect(uv_connect_t *request, int code)
 enum status stream_connect(struct stream *stream, const struct sockaddr *address,
                            const char **out_detail)
 {
-    ASSERT(stream->state == STREAM_NEW && stream->ops != &stream_unix_ops);
+    ASSERT(stream->state == STREAM_NEW && stream->ops->is_tcp);
     int code =
         uv_tcp_connect(&stream->request.connect, &stream->handle.tcp, address, stream_on_connect);
 

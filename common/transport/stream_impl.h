@@ -31,6 +31,7 @@ enum stream_state {
 
 /* The operations of one kind of stream. Codes are libuv's. */
 struct stream_ops {
+    bool is_tcp; /* its socket is one, so that it can be connected to an address */
     int (*init)(uv_loop_t *loop, struct stream *stream);
     int (*open)(struct stream *stream, int fd);
     /* The stream is connected, by open or connect. Returns the state that it is in now. */
@@ -47,10 +48,6 @@ struct stream_ops {
     void (*set_keepalive)(struct stream *stream, unsigned idle_s, uint64_t limit_ms);
     bool (*was_reset)(const struct stream *stream);
 };
-
-extern const struct stream_ops stream_tcp_ops;
-extern const struct stream_ops stream_unix_ops;
-extern const struct stream_ops stream_tls_ops;
 
 struct stream_hub {
     uv_loop_t *loop;

@@ -89,7 +89,8 @@ bool stream_tcp_was_reset(const struct stream *stream)
            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
-const struct stream_ops stream_tcp_ops = {
+static const struct stream_ops stream_tcp_ops = {
+    .is_tcp = true,
     .init = stream_tcp_init,
     .open = stream_tcp_open,
     .on_connected = tcp_on_connected,
@@ -101,6 +102,12 @@ const struct stream_ops stream_tcp_ops = {
     .set_keepalive = stream_tcp_set_keepalive,
     .was_reset = stream_tcp_was_reset,
 };
+
+enum status stream_create_tcp(struct stream_hub *hub, const struct stream_events *events,
+                              void *owner, struct stream **out)
+{
+    return stream_create(hub, &stream_tcp_ops, events, owner, out);
+}
 
 static int unix_init(uv_loop_t *loop, struct stream *stream)
 {
@@ -132,7 +139,7 @@ static bool unix_was_reset(const struct stream *stream)
     return false;
 }
 
-const struct stream_ops stream_unix_ops = {
+static const struct stream_ops stream_unix_ops = {
     .init = unix_init,
     .open = unix_open,
     .on_connected = unix_on_connected,
@@ -144,3 +151,9 @@ const struct stream_ops stream_unix_ops = {
     .set_keepalive = unix_set_keepalive,
     .was_reset = unix_was_reset,
 };
+
+enum status stream_create_unix(struct stream_hub *hub, const struct stream_events *events,
+                               void *owner, struct stream **out)
+{
+    return stream_create(hub, &stream_unix_ops, events, owner, out);
+}

@@ -158,7 +158,8 @@ static void tls_fini(struct stream *stream)
     tls_session_destroy(stream->tls);
 }
 
-const struct stream_ops stream_tls_ops = {
+static const struct stream_ops stream_tls_ops = {
+    .is_tcp = true,
     .init = stream_tcp_init,
     .open = stream_tcp_open,
     .on_connected = tls_on_connected,

@@ -1,7 +1,7 @@
 /* The health check of a running server.
  *
- * Happy path: connect, ask, receive the answer, close the connection; the loop runs out. With TLS it
- * shows the server's own certificate, which may ask. That of the server that answers only has to
+ * Happy path: connect, ask, receive the answer, close the connection; the loop runs out. With TLS
+ * it shows the server's own certificate, which may ask. That of the server that answers only has to
  * come from the authority: it need not be for the address that we connect to.
  *
  * Failure modes: the files of TLS cannot be read, nobody listens, the answer is a wrong one, the

@@ -11,9 +11,9 @@
 
 #include "assertion.h"
 #include "clock.h"
-#include "conn_handshake.h"
 #include "log.h"
 #include "log_limit.h"
+#include "log_output.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -116,6 +116,18 @@ static bool conn_set_is_late(struct conn_set *set, uint64_t now)
     set->is_late = !set->is_late && now - set->checked_ms >= LATE_MS;
     set->checked_ms = now;
     return set->is_late;
+}
+
+/* Closes a connection whose TLS handshake takes longer than it may, counted from its accept. */
+static void conn_check_handshake(struct conn *conn, uint64_t now_ms)
+{
+    const uint64_t room_ms = log_output_room_since_ms(); /* before that we did not do our part */
+    const uint64_t since_ms = conn->since_ms > room_ms ? conn->since_ms : room_ms;
+
+    if (now_ms < since_ms || now_ms - since_ms < conn->set->config.handshake_ms)
+        return;
+    conn_note_reason(conn, "no TLS handshake in time");
+    stream_close(conn->stream);
 }
 
 static void conn_set_on_check(uv_timer_t *timer)

@@ -5,14 +5,13 @@
  *
  * Failure modes: the peer is not trusted, does not trust us, or speaks something else: logged, and
  * the stream sends its alert and closes. It goes away in the middle: closed, which the usual line
- * says. It takes too long: closed, with the alert that nobody waits for left out.
+ * says. It takes too long: conn.c closes it.
  */
 #include "conn_handshake.h"
 
 #include "assertion.h"
 #include "log.h"
 #include "log_limit.h"
-#include "log_output.h"
 
 /* As often as anybody likes to knock. */
 static void conn_tell_refused(struct conn *conn, const char *reason)
@@ -59,17 +58,6 @@ void conn_on_connect(void *owner, enum status status, const char *detail)
     }
     conn_tell_refused(conn, detail);
     stream_finish(conn->stream);
-}
-
-void conn_check_handshake(struct conn *conn, uint64_t now_ms)
-{
-    const uint64_t room_ms = log_output_room_since_ms(); /* before that we did not do our part */
-    const uint64_t since_ms = conn->since_ms > room_ms ? conn->since_ms : room_ms;
-
-    if (now_ms < since_ms || now_ms - since_ms < conn->set->config.handshake_ms)
-        return;
-    conn_note_reason(conn, "no TLS handshake in time");
-    stream_close(conn->stream);
 }
 
 const char *conn_break_reason(struct conn *conn, enum status status, const char *detail)

@@ -1,5 +1,5 @@
-/* conn_handshake.h - the TLS of a connection, for every kind: its handshake with a time limit, and
- * what the log says of peers that are not trusted. Without TLS there is nothing to do.
+/* conn_handshake.h - the TLS of a connection, for every kind: who the peer is, and what the
+ * log says of peers that are not trusted. Without TLS there is nothing to do.
  */
 #ifndef LOTTERY_CONN_HANDSHAKE_H
 #define LOTTERY_CONN_HANDSHAKE_H
@@ -10,9 +10,6 @@
  * prove(). Of one that is not, or that does not speak TLS, the log says so, and it is told why
  * before the connection is closed. Of one that goes away in the handshake nothing is said. */
 void conn_on_connect(void *owner, enum status status, const char *detail);
-
-/* Closes a connection whose handshake takes longer than it may, counted from its accept. */
-void conn_check_handshake(struct conn *conn, uint64_t now_ms);
 
 /* Why the connection has broken, as on_end was told, for the log. That the peer does not trust us
  * also gets a line of its own. */

@@ -762,7 +762,7 @@ static void test_finish(void **state)
     free(bytes);
 }
 
-/* Half-close: the peer hears of the end, and what it still says arrives. */
+/* Half-close: the peer learns of the end, and what it still says arrives. */
 static void test_shutdown(void **state)
 {
     struct fixture *f = *state;
