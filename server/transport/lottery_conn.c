@@ -252,6 +252,7 @@ static const char *lottery_conn_bad_frame(struct lottery_conn *conn)
 
     if (conn->base.set->config.tls != NULL || header[0] != 0x16 || header[1] != 0x03)
         return "frame over the limit of 8192 bytes";
+    conn_heard(&conn->base, false);
     conn_note_reason(&conn->base, "the peer speaks TLS, which is off here");
     return "this looks like TLS, which this server does not speak: it has no TLS_CERT, TLS_KEY and "
            "TLS_CA";

@@ -1,5 +1,6 @@
 /* A lottery connection, the limits on reading from it, and its limits of time. The ledger is a fake
  * one, whose backlog the test sets, and so is the clock. */
+#include "capture.h"
 #include "clock.h"
 #include "cmocka_all.h"
 #include "fake_clock.h"
@@ -12,6 +13,7 @@
 #include "test_sockets.h"
 #include "wire.h"
 
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,15 +193,20 @@ static unsigned count_frames(const uint8_t *bytes, size_t size)
     return count;
 }
 
-/* One more connection; returns the agency's end. */
-static int accept_another(struct fixture *f)
+/* One more connection, from there; returns the agency's end. */
+static int accept_at(struct fixture *f, struct in6_addr ip)
 {
     int fds[2];
 
     sockets_pair_tcp(fds, 0);
     f->accepted++;
-    assert_int_equal(conn_accept(&f->conns, fds[0], (struct in6_addr){{{0}}}), STATUS_OK);
+    assert_int_equal(conn_accept(&f->conns, fds[0], ip), STATUS_OK);
     return fds[1];
+}
+
+static int accept_another(struct fixture *f)
+{
+    return accept_at(f, (struct in6_addr){{{0}}});
 }
 
 /* The agency asks how many bets it has. */
@@ -728,6 +735,26 @@ static void test_tls_where_there_is_none(void **state)
     }
 }
 
+/* The log says so, too, also of a connection from our own machine that is soon over. */
+static void test_log_of_tls_where_there_is_none(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    log_set_level(LOG_INFO);
+    capture_begin(&capture);
+    int other = accept_at(f, peer_ip_of_v4((struct in_addr){.s_addr = htonl(INADDR_LOOPBACK)}));
+    sockets_write(other, "\x16\x03\x01\x02\x00", FRAME_HEADER_SIZE);
+    some_turns(f);
+    assert_int_equal(close(other), 0);
+    loop_until_count(&f->loop, &f->gone, 1, "on_gone");
+    capture_end(&capture);
+    assert_non_null(strstr(capture.text, "accept_connections | result: success | ip: 127.0.0.1\n"));
+    assert_non_null(strstr(capture.text, "close_connection | result: success | ip: 127.0.0.1 | "
+                                         "reason: the peer speaks TLS, which is off here\n"));
+    capture_free(&capture);
+}
+
 /* The loop refuses the socket: the connection is gone although its conversation never began. */
 static void test_refused_socket(void **state)
 {
@@ -783,6 +810,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_questions_while_held, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_outcome, begin, end),
         cmocka_unit_test_setup_teardown(test_tls_where_there_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(test_log_of_tls_where_there_is_none, begin, end),
         cmocka_unit_test_setup_teardown(test_refused_socket, begin, end),
         cmocka_unit_test_setup_teardown(test_kernel_waits_longer, begin, end),
     };
