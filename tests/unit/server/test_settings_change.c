@@ -86,6 +86,11 @@ static void test_others(void **state)
     f->to.log_level = LOG_DEBUG;
     f->to.max_connections = f->to.max_connections_per_ip = f->to.max_buffered = 7;
     f->to.handshake_timeout = f->to.frame_timeout = f->to.idle_timeout = 8;
+    strcpy(f->to.tls_cert, "server.crt");
+    strcpy(f->to.tls_key, "server.key");
+    strcpy(f->to.tls_ca, "ca.crt");
+    strcpy(f->to.tls_crl, "ca.crl");
+    strcpy(f->to.tls_place, "config.ini:9: TLS_CRL");
     strcpy(f->to.ip_place, "config.ini:7");
     strcpy(f->to.close_at_place, "config.ini:8");
     assert_allowed(f);

@@ -1,6 +1,7 @@
 /* The supervisor, with a ledger, a coordinator and workers of the test's own: real processes, which
- * do what a script in shared memory says. The supervisor runs in a process of its own, too, and its
- * log goes to a pipe, which the test reads to know how far it is.
+ * do what a script in shared memory says; the contexts of TLS are fake ones, too. The supervisor
+ * runs in a process of its own, too, and its log goes to a pipe, which the test reads to know how
+ * far it is.
  */
 #include "cmocka_all.h"
 #include "coordinator.h"
@@ -8,11 +9,13 @@
 #include "draws.h"
 #include "ledger_process.h"
 #include "log.h"
+#include "server_tls.h"
 #include "settings.h"
 #include "signals.h"
 #include "store_csv.h"
 #include "supervisor.h"
 #include "supervisor_link.h"
+#include "tls_context.h"
 #include "tmpdir.h"
 #include "worker.h"
 
@@ -99,7 +102,11 @@ struct script {
     enum status check_status; /* what store_csv_check() finds, like the next one */
     struct draw_opened check_opened;
     uint64_t check_bets;
-    atomic_bool is_fd_open; /* a process has got descriptors that are not for it */
+    enum status tls_status; /* of making a context of TLS, and of its dates */
+    enum status dates_status;
+    char cert[64];           /* of the last worker's context; "" = it has none */
+    atomic_bool is_key_open; /* a process has got a context that is not for it */
+    atomic_bool is_fd_open;  /* a process has got descriptors that are not for it */
 };
 
 static struct script *script;
@@ -150,6 +157,52 @@ static void ledger_wait_ack(const struct ledger_config *config)
     atomic_fetch_add(&script->acks, 1);
 }
 
+struct tls_context {
+    char cert[64];
+};
+
+static unsigned contexts; /* that this process has */
+
+enum status tls_context_create(enum tls_side side, const struct tls_files *files,
+                               struct tls_context **out, struct errbuf *err)
+{
+    struct tls_context *context;
+
+    assert_int_equal(side, TLS_SERVER);
+    assert_string_equal(files->key, "the.key");
+    assert_string_equal(files->ca, "the.ca");
+    if (script->tls_status != STATUS_OK) {
+        errbuf_set(err, "%s: not the key of the certificate", files->key);
+        return script->tls_status;
+    }
+    context = calloc(1, sizeof(*context));
+    assert_non_null(context);
+    (void)snprintf(context->cert, sizeof(context->cert), "%s", files->cert);
+    contexts++;
+    *out = context;
+    return STATUS_OK;
+}
+
+void tls_context_destroy(struct tls_context *context)
+{
+    contexts -= context != NULL;
+    free(context);
+}
+
+enum status tls_context_check_dates(const struct tls_context *context, int64_t now_s,
+                                    struct errbuf *err)
+{
+    assert_true(now_s > 1700000000);
+    if (script->dates_status != STATUS_OK)
+        errbuf_set(err, "%s has expired", context->cert);
+    return script->dates_status;
+}
+
+int64_t tls_context_end_s(const struct tls_context *context)
+{
+    return context->cert[0] == 'a' ? 1795651200 : 1795651201;
+}
+
 static unsigned count_seqpackets(void);
 static bool has_listener(void);
 
@@ -169,6 +222,8 @@ int ledger_run(const struct ledger_config *config)
     atomic_fetch_add(&script->given, 1);
     if (count_seqpackets() != 1 || has_listener())
         script->is_fd_open = true;
+    if (contexts > 0)
+        script->is_key_open = true;
     if (life == LIFE_NO_START)
         return ledger_fail(config, "it is damaged", LEDGER_EXIT_NO_START);
     if (life != LIFE_RECOVERS)
@@ -310,6 +365,8 @@ int coordinator_run(const struct coordinator_config *config)
     (void)snprintf(script->seal_key, sizeof(script->seal_key), "%s", config->seal_key);
     if (count_seqpackets() != 1 || has_listener())
         script->is_fd_open = true;
+    if (contexts > 0)
+        script->is_key_open = true;
     if (number < ASKS_MAX)
         coordinator_act(config->supervisor_fd, &script->asking[number]);
     wait_for_sigterm();
@@ -321,6 +378,10 @@ int worker_run(const struct worker_config *config)
 {
     if (count_seqpackets() > 0 || fcntl(config->listen_fd, F_GETFD) < 0)
         script->is_fd_open = true;
+    if (contexts != (config->tls != NULL))
+        script->is_key_open = true;
+    (void)snprintf(script->cert, sizeof(script->cert), "%s",
+                   config->tls != NULL ? config->tls->cert : "");
     script->last_worker = getpid();
     atomic_fetch_add(&script->workers, 1);
     do
@@ -432,11 +493,16 @@ static void start(struct fixture *f, const enum life *lives, size_t count)
         (void)signal(SIGCHLD, SIG_IGN); /* as a careless parent would leave it */
         signals_init();
         log_set_level(f->settings.log_level);
-        _exit(supervisor_run(&(struct supervisor_config){
+        struct tls_context *tls = NULL;
+        if (server_tls_load(&f->settings, &tls, &(struct errbuf){{0}}) != STATUS_OK)
+            _exit(95);
+        int status = supervisor_run(&(struct supervisor_config){
             .settings = &f->settings,
+            .tls = tls,
             .listen_ip = f->settings.ip,
             .sources = &(struct settings_sources){.path = f->config},
-        }));
+        });
+        _exit(contexts == 0 ? status : 96);
     }
     assert_int_equal(close(fds[1]), 0);
     f->log = fds[0];
@@ -483,6 +549,7 @@ static int finish(struct fixture *f)
     f->pid = 0;
     assert_true(WIFEXITED(status));
     assert_false(script->is_fd_open);
+    assert_false(script->is_key_open);
     return WEXITSTATUS(status);
 }
 
@@ -981,6 +1048,138 @@ static void test_hangup_echo(void **state)
     assert_int_equal(script->ledgers, 0);
 }
 
+#define TLS(cert) "TLS_CERT = " cert "\nTLS_KEY = the.key\nTLS_CA = the.ca\n"
+
+/* Waits until so many workers have begun. */
+static void wait_workers(unsigned count)
+{
+    for (unsigned tries = 0; script->workers < count; tries++) {
+        assert_true(tries < WAIT_S * 1000);
+        (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+}
+
+static void hang_up_to(struct fixture *f, const char *lines, unsigned workers)
+{
+    forget(f);
+    write_config(f, lines);
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "action: recarga | result: success", 1);
+    wait_workers(workers);
+}
+
+/* What is read at the start and at each reload is what the workers of that generation have, and
+ * nobody else keeps it: TLS can be given another certificate, switched off, and on again. */
+static void test_tls(void **state)
+{
+    static const char *const lines[] = {"", "SERVER_MODE = echo\n"};
+    struct fixture *f = *state;
+    char text[200];
+
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof(text), "%s" TLS("a.crt"), lines[i]);
+        set(f, text);
+        script->workers = 0;
+        start(f, NULL, 0);
+        wait_workers(2);
+        assert_string_equal(script->cert, "a.crt");
+        (void)snprintf(text, sizeof(text), "%s" TLS("b.crt"), lines[i]);
+        hang_up_to(f, text, 4);
+        assert_string_equal(script->cert, "b.crt");
+        assert_int_equal(count_of(f, "INFO     action: tls | result: success | certificate: b.crt "
+                                     "| valid_until: 2026-11-26T00:00:01Z\n"),
+                         1);
+        assert_before(f, " | tls: on\n", "action: tls");
+        assert_before(f, "action: tls", "action: recarga");
+        hang_up_to(f, lines[i], 6);
+        assert_string_equal(script->cert, "");
+        assert_int_equal(count_of(f, "action: tls "), 0);
+        assert_int_equal(count_of(f, " | tls: off\n"), 1);
+        (void)snprintf(text, sizeof(text), "%s" TLS("a.crt"), lines[i]);
+        hang_up_to(f, text, 8);
+        assert_string_equal(script->cert, "a.crt");
+        assert_int_equal(kill(script->last_worker, SIGKILL),
+                         0); /* the next one inherits the same */
+        (void)memset(script->cert, 0, sizeof(script->cert));
+        wait_workers(9);
+        assert_string_equal(script->cert, "a.crt");
+        assert_int_equal(stop(f), 0);
+        assert_int_equal(close(f->log), 0);
+        forget(f);
+    }
+    f->log = -1;
+}
+
+/* Bad files, and good ones that are out of their time, change nothing. */
+static void test_tls_refused(void **state)
+{
+    static const char *const lines[] = {TLS("a.crt"), "SERVER_MODE = echo\n" TLS("a.crt")};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        set(f, lines[i]);
+        script->workers = script->stops = 0;
+        start(f, NULL, 0);
+        wait_workers(2);
+        script->tls_status = STATUS_INVALID;
+        hang_up(f, lines[i], "reason: the.key: not the key of the certificate | uid: ");
+        script->tls_status = STATUS_OK;
+        script->dates_status = STATUS_INVALID;
+        hang_up(f, lines[i], "reason: a.crt has expired | uid: ");
+        script->dates_status = STATUS_OK;
+        assert_int_equal(script->stops, 0);
+        hang_up_to(f, lines[i], 4);
+        assert_int_equal(stop(f), 0);
+        assert_int_equal(close(f->log), 0);
+        forget(f);
+    }
+    f->log = -1;
+}
+
+/* The next draw gets what the files are then; if they are bad, there is no next draw. */
+static void test_tls_of_the_next_draw(void **state)
+{
+    static const enum life lives[] = {LIFE_DRAWN, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    script->asking[0] = next_to("b2", ASKS_COMMIT);
+    set(f, "LOTTERY_DRAW_ID = a1\n" TLS("a.crt"));
+    write_config(f, "LOTTERY_DRAW_ID = a1\n" TLS("b.crt"));
+    start(f, lives, 2);
+    wait_line(f, "action: siguiente_sorteo | result: success", 1);
+    wait_workers(4);
+    assert_string_equal(script->cert, "b.crt");
+    assert_int_equal(stop(f), 0);
+}
+
+/* The way back leads to the certificate that there was. */
+static void test_tls_comes_back(void **state)
+{
+    static const enum life lives[] = {LIFE_GOOD, LIFE_NO_START, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    set(f, TLS("a.crt"));
+    start(f, lives, 3);
+    wait_workers(2);
+    write_config(f, TLS("b.crt"));
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "ERROR    action: recarga | result: fail | reason: data directory ", 1);
+    wait_workers(4);
+    assert_string_equal(script->cert, "a.crt");
+    assert_int_equal(stop(f), 0);
+}
+
+/* A server that cannot even open its folder wipes the key, too. */
+static void test_tls_without_folder(void **state)
+{
+    struct fixture *f = *state;
+
+    set(f, TLS("a.crt"));
+    (void)strcat(f->settings.data_dir, "/nowhere");
+    start(f, NULL, 0);
+    assert_int_equal(finish(f), 1);
+}
+
 static bool has_three_given(void)
 {
     return script->given == 3;
@@ -1084,6 +1283,17 @@ static void refuse(struct fixture *f, const struct asking *asking, enum life lif
     assert_int_equal(close(f->log), 0);
     f->log = -1;
     forget(f);
+}
+
+/* Bad files of TLS, for example. */
+static void test_tls_without_next_draw(void **state)
+{
+    struct fixture *f = *state;
+    const struct asking asking = next_to("b2", ASKS_COMMIT);
+
+    script->dates_status = STATUS_INVALID;
+    refuse(f, &asking, LIFE_DRAWN, "LOTTERY_DRAW_ID = a1\n" TLS("a.crt"), "a.crt has expired");
+    assert_false(has_folder(f, "b2"));
 }
 
 /* What is wrong is found before anything is stopped. */
@@ -1406,6 +1616,12 @@ int main(void)
         CASE(test_hangup),
         CASE(test_hangup_refused),
         CASE(test_hangup_echo),
+        CASE(test_tls),
+        CASE(test_tls_refused),
+        CASE(test_tls_of_the_next_draw),
+        CASE(test_tls_without_next_draw),
+        CASE(test_tls_comes_back),
+        CASE(test_tls_without_folder),
         CASE(test_hangup_fails),
         CASE(test_hangup_while_it_fails),
         CASE(test_next),
