@@ -593,8 +593,8 @@ static void single_begin(struct pair *pair, struct tls_session **session, enum t
     *session = side == TLS_SERVER ? pair->server : pair->client;
 }
 
-/* What is no TLS is called so, also if it is the first byte alone that tells. A server answers with
- * an alert that a program without TLS can recognise. */
+/* Bytes that are not TLS are called so, also if it is the first byte alone that tells. A server
+ * answers with an alert that a program without TLS can recognise. */
 static void test_plain(void **state)
 {
     static const struct text texts[] = {
