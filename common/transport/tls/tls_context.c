@@ -65,46 +65,85 @@ static enum status tls_context_check_own(const struct tls_context *context, X509
 
     if (X509_check_purpose(cert, purpose, 0) == 1)
         return STATUS_OK;
-    errbuf_set(err, "not a certificate for a %s; its extended key usage has to have %s",
+    errbuf_set(err,
+               "not a certificate for a %s; its key usage needs digitalSignature, and its extended "
+               "key usage %s",
                is_server ? "server" : "client", is_server ? "serverAuth" : "clientAuth");
     return STATUS_INVALID;
 }
 
-static enum status tls_context_use_certs(struct tls_context *context, STACK_OF(X509) * certs,
-                                         struct errbuf *err)
+/* Takes the certificate that is ours (the first, number 1) or one between it and the authority. */
+static enum status tls_context_use_cert(struct tls_context *context, X509 *cert, int number,
+                                        struct errbuf *err)
 {
-    X509 *own = sk_X509_value(certs, 0);
-    enum status status = tls_context_check_own(context, own, err);
+    bool is_own = number == 1;
+    enum status status = is_own ? tls_context_check_own(context, cert, err) : STATUS_OK;
 
     if (status != STATUS_OK)
         return status;
-    if (SSL_CTX_use_certificate(context->ssl, own) != 1) {
-        errbuf_set(err, "not a certificate for TLS 1.3: %s",
+    bool is_used = is_own ? SSL_CTX_use_certificate(context->ssl, cert) == 1
+                          : SSL_CTX_add1_chain_cert(context->ssl, cert) == 1;
+    if (!is_used) {
+        errbuf_set(err, "its certificate number %d is not fit for TLS 1.3: %s", number,
                    tls_reason_of_error(ERR_peek_error()).text);
         return STATUS_INVALID;
     }
-    for (int i = 1; i < sk_X509_num(certs); i++) {
-        if (SSL_CTX_add1_chain_cert(context->ssl, sk_X509_value(certs, i)) != 1) {
-            errbuf_set(err, "its certificate number %d is not fit for TLS 1.3: %s", i + 1,
-                       tls_reason_of_error(ERR_peek_error()).text);
-            return STATUS_INVALID;
-        }
-    }
-    context->valid = (struct tls_period){tls_context_time(X509_get0_notBefore(own)),
-                                         tls_context_time(X509_get0_notAfter(own))};
+    if (is_own)
+        context->valid = (struct tls_period){tls_context_time(X509_get0_notBefore(cert)),
+                                             tls_context_time(X509_get0_notAfter(cert))};
     return STATUS_OK;
+}
+
+/* What stands in the file is trusted, also if it is not a root: an authority that only issues
+ * agencies' certificates need not bring along the one above it. */
+static enum status tls_context_use_ca(struct tls_context *context, X509 *cert, int number,
+                                      struct errbuf *err)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+
+    if (X509_check_ca(cert) == 0) {
+        errbuf_set(err, "its certificate number %d is not that of an authority", number);
+        return STATUS_INVALID;
+    }
+    bool is_added = X509_STORE_add_cert(store, cert) == 1 &&
+                    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+    return is_added ? STATUS_OK : STATUS_NOMEM;
+}
+
+typedef enum status (*tls_context_use)(struct tls_context *context, X509 *cert, int number,
+                                       struct errbuf *err);
+
+/* Hands each certificate of a file to `use`. */
+static enum status tls_context_use_all(struct tls_context *context, tls_context_use use,
+                                       const char *path, struct errbuf *err)
+{
+    STACK_OF(X509_INFO) *items = NULL;
+    enum status status = tls_pem_read(path, &items, err);
+    int count = 0;
+
+    for (int i = 0; status == STATUS_OK && i < sk_X509_INFO_num(items); i++) {
+        X509 *cert = sk_X509_INFO_value(items, i)->x509;
+        if (cert != NULL)
+            status = use(context, cert, ++count, err);
+    }
+    sk_X509_INFO_pop_free(items, X509_INFO_free);
+    if (status == STATUS_OK && count == 0) {
+        errbuf_set(err, "no certificate in PEM");
+        status = STATUS_INVALID;
+    }
+    return status;
 }
 
 static enum status tls_context_load_cert(struct tls_context *context, const char *path,
                                          struct errbuf *err)
 {
-    STACK_OF(X509) *certs = NULL;
-    enum status status = tls_pem_read_certs(path, &certs, err);
+    return tls_context_use_all(context, tls_context_use_cert, path, err);
+}
 
-    if (status == STATUS_OK)
-        status = tls_context_use_certs(context, certs, err);
-    sk_X509_pop_free(certs, X509_free);
-    return status;
+static enum status tls_context_load_ca(struct tls_context *context, const char *path,
+                                       struct errbuf *err)
+{
+    return tls_context_use_all(context, tls_context_use_ca, path, err);
 }
 
 static enum status tls_context_load_key(struct tls_context *context, const char *path,
@@ -121,30 +160,6 @@ static enum status tls_context_load_key(struct tls_context *context, const char 
         status = STATUS_INVALID;
     }
     EVP_PKEY_free(key);
-    return status;
-}
-
-/* What stands in the file is trusted, also if it is not a root: an authority that only issues
- * agencies' certificates need not bring along the one above it. */
-static enum status tls_context_load_ca(struct tls_context *context, const char *path,
-                                       struct errbuf *err)
-{
-    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
-    STACK_OF(X509) *certs = NULL;
-    enum status status = tls_pem_read_certs(path, &certs, err);
-
-    for (int i = 0; status == STATUS_OK && i < sk_X509_num(certs); i++) {
-        X509 *cert = sk_X509_value(certs, i);
-        if (X509_check_ca(cert) == 0) {
-            errbuf_set(err, "its certificate number %d is not that of an authority", i + 1);
-            status = STATUS_INVALID;
-        } else if (X509_STORE_add_cert(store, cert) != 1) {
-            status = STATUS_NOMEM;
-        }
-    }
-    sk_X509_pop_free(certs, X509_free);
-    if (status == STATUS_OK && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1)
-        status = STATUS_NOMEM;
     return status;
 }
 
@@ -186,14 +201,24 @@ static enum status tls_context_use_crl(struct tls_context *context, X509_CRL *cr
 static enum status tls_context_load_crl(struct tls_context *context, const char *path,
                                         struct errbuf *err)
 {
-    STACK_OF(X509_CRL) *crls = NULL;
-    enum status status = tls_pem_read_crls(path, &crls, err);
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+    STACK_OF(X509_INFO) *items = NULL;
+    enum status status = tls_pem_read(path, &items, err);
+    int count = 0;
 
-    for (int i = 0; status == STATUS_OK && i < sk_X509_CRL_num(crls); i++)
-        status = tls_context_use_crl(context, sk_X509_CRL_value(crls, i), err);
-    sk_X509_CRL_pop_free(crls, X509_CRL_free);
-    if (status == STATUS_OK &&
-        X509_STORE_set_flags(SSL_CTX_get_cert_store(context->ssl), X509_V_FLAG_CRL_CHECK) != 1)
+    for (int i = 0; status == STATUS_OK && i < sk_X509_INFO_num(items); i++) {
+        X509_CRL *crl = sk_X509_INFO_value(items, i)->crl;
+        if (crl == NULL)
+            continue;
+        status = tls_context_use_crl(context, crl, err);
+        count++;
+    }
+    sk_X509_INFO_pop_free(items, X509_INFO_free);
+    if (status == STATUS_OK && count == 0) {
+        errbuf_set(err, "no list of revoked certificates in PEM");
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK && X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1)
         status = STATUS_NOMEM;
     return status;
 }

@@ -1,6 +1,6 @@
 /* tls_pem.h - reads certificates, keys and lists of revoked certificates from files in PEM.
  *
- * On failure *err has the reason, without the path and without anything of the file. All of them
+ * On failure *err has the reason, without the path and without anything of the file. Both functions
  * block for the disk, and return NOTFOUND, INVALID, NOMEM or IO.
  */
 #ifndef LOTTERY_TLS_PEM_H
@@ -11,15 +11,12 @@
 
 #include <openssl/x509.h>
 
-#define TLS_PEM_ITEMS_MAX 256 /* certificates, or lists, in one file */
+/* Everything in a file that anybody may read, in its order: an item has a certificate (x509), or a
+ * list of revoked ones (crl), or neither. The caller frees the items. */
+enum status tls_pem_read(const char *path, STACK_OF(X509_INFO) * *out, struct errbuf *err);
 
-/* All certificates of a file, at least one. The caller frees them. */
-enum status tls_pem_read_certs(const char *path, STACK_OF(X509) * *out, struct errbuf *err);
-
-/* All lists of revoked certificates, at least one. The caller frees them. */
-enum status tls_pem_read_crls(const char *path, STACK_OF(X509_CRL) * *out, struct errbuf *err);
-
-/* The private key, from a file that only those can read whom tls_context_create() allows. */
+/* The private key, from a file that only those can read whom tls_context_create() allows. The
+ * caller frees it. */
 enum status tls_pem_read_key(const char *path, EVP_PKEY **out, struct errbuf *err);
 
 #endif
