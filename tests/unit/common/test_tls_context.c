@@ -230,7 +230,7 @@ static void test_more_in_file(void **state)
     assert_int_equal(tls_context_create(TLS_SERVER, &files, &context, &err), STATUS_OK);
     tls_context_destroy(context);
     files.cert = append_to(cert, damaged, "more.crt");
-    assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.cert, "damaged: after 1 of them");
+    assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.cert, "damaged, or not in PEM");
 }
 
 /* A file larger than any that makes sense is not read. */

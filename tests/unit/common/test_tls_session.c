@@ -652,6 +652,33 @@ static void test_endless_handshake(void **state)
     pair_fini(&pair);
 }
 
+/* Empty records, and those that mean nothing, end the handshake when there are many of them. */
+static void test_empty_records(void **state)
+{
+    static const struct text records[] = {{"\x16\x03\x01\x00\x00", 5},
+                                          {"\x14\x03\x03\x00\x01\x01", 6}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        struct tls_session *session;
+        struct pair pair;
+        unsigned count = 0;
+        single_begin(&pair, &session, TLS_SERVER);
+        step(pair.client, &pair.client_result);
+        (void)carry(&pair, pair.client, session, &pair.server_result);
+        assert_int_equal(pair.server_result, TLS_NEED_MORE);
+        for (enum tls_result result = TLS_NEED_MORE; result == TLS_NEED_MORE; count++) {
+            assert_in_range(count, 0, 100);
+            assert_int_equal(
+                tls_session_feed(session, (const uint8_t *)records[i].data, records[i].size),
+                STATUS_OK);
+            result = tls_session_handshake(session);
+        }
+        assert_string_not_equal(tls_session_reason(session), "");
+        pair_fini(&pair);
+    }
+}
+
 /* A peer that our module did not make. */
 struct foreign {
     SSL_CTX *context;
@@ -946,6 +973,7 @@ int main(void)
         cmocka_unit_test(test_large_certificate),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_endless_handshake),
+        cmocka_unit_test(test_empty_records),
         cmocka_unit_test(test_foreign_refused),
         cmocka_unit_test(test_no_tickets),
         cmocka_unit_test(test_key_update),
