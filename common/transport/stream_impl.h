@@ -23,10 +23,9 @@ enum stream_state {
     STREAM_CLOSING    /* stream_close was called */
 };
 
-/* Handshakes take a hundred times as long as other reads. So only a few are gone on with in a turn
- * of the loop, and the others wait in the kernel: a crowd of new peers does not hold up old ones.
- */
-#define HANDSHAKES_PER_TURN 8
+/* A handshake takes about as long as thousands of bets. So only a few are gone on with in a turn of
+ * the loop, and the others wait in the kernel: a crowd of new peers does not hold up old ones. */
+#define HANDSHAKES_PER_TURN 4
 #define HANDSHAKE_READ_SIZE ((size_t)16 * 1024) /* bytes that one of these reads takes at most */
 
 /* The operations of one kind of stream. Codes are libuv's. */
