@@ -85,13 +85,29 @@ static void write_bio(struct test_certs *certs, const char *name, const char *en
     BIO_free(bio);
 }
 
-static void write_cert(struct test_certs *certs, const char *name, X509 *cert, X509 *issuer)
+/* A BIO that reads a file of the folder. */
+static BIO *open_file(struct test_certs *certs, const char *name, const char *end)
+{
+    BIO *bio = BIO_new_file(path_with(certs, name, end), "r");
+
+    assert_non_null(bio);
+    return bio;
+}
+
+/* Writes a certificate, and after it what is in <by>.crt; NULL: nothing. */
+static void write_cert(struct test_certs *certs, const char *name, X509 *cert, const char *by)
 {
     BIO *bio = BIO_new(BIO_s_mem());
+    char bytes[4096];
 
     assert_int_equal(PEM_write_bio_X509(bio, cert), 1);
-    if (issuer != NULL)
-        assert_int_equal(PEM_write_bio_X509(bio, issuer), 1);
+    if (by != NULL) {
+        BIO *chain = open_file(certs, by, ".crt");
+        for (int size = BIO_read(chain, bytes, sizeof(bytes)); size > 0;
+             size = BIO_read(chain, bytes, sizeof(bytes)))
+            assert_int_equal(BIO_write(bio, bytes, size), size);
+        BIO_free(chain);
+    }
     write_bio(certs, name, ".crt", bio, 0644);
 }
 
@@ -188,14 +204,15 @@ static X509 *make_cert(struct test_certs *certs, const char *name, EVP_PKEY *key
     return cert;
 }
 
-static void issue(struct test_certs *certs, X509 *issuer, EVP_PKEY *issuer_key, const char *name,
-                  const struct test_cert *what)
+/* Issues <name>, by the certificate <by>, or by the authority itself if that is NULL. */
+static void issue(struct test_certs *certs, const char *by, X509 *issuer, EVP_PKEY *issuer_key,
+                  const char *name, const struct test_cert *what)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
 
     assert_non_null(key);
     X509 *cert = make_cert(certs, name, key, issuer, issuer_key, what);
-    write_cert(certs, name, cert, issuer != certs->authority ? issuer : NULL);
+    write_cert(certs, name, cert, by);
     write_key(certs, name, key);
     X509_free(cert);
     EVP_PKEY_free(key);
@@ -203,16 +220,7 @@ static void issue(struct test_certs *certs, X509 *issuer, EVP_PKEY *issuer_key, 
 
 void test_certs_issue(struct test_certs *certs, const char *name, const struct test_cert *cert)
 {
-    issue(certs, certs->authority, certs->key, name, cert);
-}
-
-/* A BIO that reads a file of the folder. */
-static BIO *open_file(struct test_certs *certs, const char *name, const char *end)
-{
-    BIO *bio = BIO_new_file(path_with(certs, name, end), "r");
-
-    assert_non_null(bio);
-    return bio;
+    issue(certs, NULL, certs->authority, certs->key, name, cert);
 }
 
 static X509 *read_cert(struct test_certs *certs, const char *name)
@@ -233,7 +241,7 @@ void test_certs_issue_by(struct test_certs *certs, const char *by, const char *n
     X509 *issuer = read_cert(certs, by);
 
     assert_non_null(key);
-    issue(certs, issuer, key, name, cert);
+    issue(certs, by, issuer, key, name, cert);
     X509_free(issuer);
     EVP_PKEY_free(key);
     BIO_free(bio);

@@ -47,7 +47,7 @@ struct tls_files test_certs_files(struct test_certs *certs, const char *name);
 void test_certs_issue(struct test_certs *certs, const char *name, const struct test_cert *cert);
 
 /* The same, but signed by the certificate `by`, issued before with is_authority; <name>.crt has
- * that certificate after the new one. */
+ * what is in <by>.crt after the new one. */
 void test_certs_issue_by(struct test_certs *certs, const char *by, const char *name,
                          const struct test_cert *cert);
 

@@ -1,7 +1,9 @@
 #include "tls_session.h"
 
 #include "alloc_fault.h"
+#include "clock.h"
 #include "cmocka_all.h"
+#include "fake_clock.h"
 #include "prng.h"
 #include "test_certs.h"
 #include "text.h"
@@ -533,8 +535,28 @@ static void test_list(void **state)
     check_refusal(&row, certs, certs);
 }
 
+/* Certificates end while programs run: the clock counts, at each handshake. */
+static void test_clock(void **state)
+{
+    struct tls_files server = test_certs_files(certs, "server");
+    struct tls_files agency = test_certs_files(certs, "agency-17");
+    struct pair pair;
+
+    (void)state;
+    pair_begin(&pair);
+    time_t now_s = clock_wall_s();
+    fake_clock_begin(0);
+    fake_clock.wall_s = now_s + TEST_CERTS_YEAR + 60;
+    pair_fini(&pair);
+    pair_init(&pair, &server, &agency, "localhost");
+    shake_hands(&pair);
+    fake_clock_end();
+    assert_failed(pair.client, PEERS "has expired", true);
+    pair_fini(&pair);
+}
+
 /* An authority between ours and an agency's certificate is followed when the agency shows it. A
- * chain longer than ours may be is refused. */
+ * chain of more than four of them is refused. */
 static void test_chain(void **state)
 {
     static const struct test_cert authority = {.is_authority = true};
@@ -550,6 +572,25 @@ static void test_chain(void **state)
     shake_hands(&pair);
     assert_int_equal(pair.server_result, TLS_OK);
     assert_int_equal(tls_session_peer(pair.server)->agency, 9);
+    pair_fini(&pair);
+    for (unsigned i = 0; i < 5; i++) {
+        char name[16];
+        char by[16];
+        (void)snprintf(name, sizeof(name), "level-%u", i);
+        (void)snprintf(by, sizeof(by), i > 0 ? "level-%u" : "between", i - 1);
+        test_certs_issue_by(certs, by, name, i < 4 ? &authority : &agency);
+        if (i == 3)
+            test_certs_issue_by(certs, by, "level-3-agency", &agency);
+    }
+    client = test_certs_files(certs, "level-3-agency"); /* below four others */
+    pair_init(&pair, &server, &client, "localhost");
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, TLS_OK);
+    pair_fini(&pair);
+    client = test_certs_files(certs, "level-4"); /* below five */
+    pair_init(&pair, &server, &client, "localhost");
+    shake_hands(&pair);
+    assert_failed(pair.server, PEERS "has too long a chain", true);
     pair_fini(&pair);
     /* The one between is trusted if it is in the file, without the one above it. */
     server.ca = test_certs_files(certs, "between").cert;
@@ -969,6 +1010,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_other_authority),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_large_certificate),
         cmocka_unit_test(test_plain),
