@@ -246,7 +246,7 @@ enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size
 
 enum status tls_session_write(struct tls_session *session, const void *data, size_t size)
 {
-    size_t records = size / RECORD_MAX + 1;
+    size_t extra = (size / RECORD_MAX + 1) * RECORD_EXTRA + KEY_UPDATE_ROOM;
     size_t written = 0;
 
     if (session->phase == TLS_BROKEN)
@@ -255,8 +255,7 @@ enum status tls_session_write(struct tls_session *session, const void *data, siz
     if (size == 0)
         return STATUS_OK;
     /* libssl could not go on after a failure in the middle. */
-    if (size > SIZE_MAX / 2 || buffer_reserve(&session->wire.out, size + records * RECORD_EXTRA +
-                                                                      KEY_UPDATE_ROOM) != STATUS_OK)
+    if (size > SIZE_MAX - extra || buffer_reserve(&session->wire.out, size + extra) != STATUS_OK)
         return STATUS_NOMEM;
     ERR_clear_error();
     int returned = SSL_write_ex(session->ssl, data, size, &written);
