@@ -88,7 +88,7 @@ static void test_none(void **state)
 static void test_good(void **state)
 {
     struct fixture *f = *state;
-    char expected[600];
+    char expected[sizeof(f->settings.tls_cert) + 128];
 
     set_files(f, "agency-17");
     open_it(f);
