@@ -114,13 +114,6 @@ enum status generation_create(const struct generation_config *config, struct gen
     return STATUS_OK;
 }
 
-void generation_close_fds(struct generation *self)
-{
-    ledger_child_fini(&self->ledger);
-    coordinator_child_fini(&self->coordinator);
-    data_dir_close(&self->data_dir);
-}
-
 void generation_wipe_key(struct generation *self)
 {
     tls_context_destroy(self->config.tls);
@@ -131,7 +124,9 @@ void generation_destroy(struct generation *self)
 {
     if (self == NULL)
         return;
-    generation_close_fds(self);
+    ledger_child_fini(&self->ledger);
+    coordinator_child_fini(&self->coordinator);
+    data_dir_close(&self->data_dir);
     generation_wipe_key(self);
     roles_fini(&self->roles);
     free(self);

@@ -61,10 +61,7 @@ void generation_destroy(struct generation *self);
 /* The same for one that never ran: its folder is removed if it was made for it. */
 void generation_undo(struct generation *self);
 
-/* In a process that was forked for another generation: closes what this one has open. */
-void generation_close_fds(struct generation *self);
-
-/* The same for its key, which is wiped. */
+/* In a process that was forked for another generation: wipes the key of this one. */
 void generation_wipe_key(struct generation *self);
 
 /* Is its folder one in which its draw can begin: empty, or left by an attempt at the same draw that

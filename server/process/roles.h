@@ -20,7 +20,7 @@ struct roles_config {
     const struct data_dir *base_dir; /* the data directory itself */
     struct ledger_child *ledger;
     struct coordinator_child *coordinator;
-    /* In each process that is forked, first thing: closes what only the supervisor uses. */
+    /* In each process that is forked, first thing: wipes what only the supervisor uses. */
     void (*on_fork)(void *context);
     void *context; /* handed to on_fork */
 };

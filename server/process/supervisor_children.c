@@ -7,7 +7,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <unistd.h>
 
 /* How long after the beginning of a stop each kind of child may take to end by itself. Those that
  * stop later also have the time that the earlier ones have not used. */
@@ -19,15 +18,10 @@ void supervisor_on_fork(void *context)
 {
     const struct supervisor *self = context;
 
-    (void)close(self->signal_fd);
-    if (self->movement.generation != NULL) {
-        generation_close_fds(self->movement.generation);
+    if (self->movement.generation != NULL)
         generation_wipe_key(self->movement.generation);
-    }
-    if (self->kept != NULL) {
-        generation_close_fds(self->kept);
+    if (self->kept != NULL)
         generation_wipe_key(self->kept);
-    }
 }
 
 void supervisor_fail(struct supervisor *self, const char *reason)

@@ -64,7 +64,7 @@ void supervisor_halt(struct supervisor *self);
  */
 void supervisor_start_ledger(struct supervisor *self);
 
-/* In every process that is forked: closes what only the supervisor uses. */
+/* In every process that is forked: wipes the keys of other generations than its own. */
 void supervisor_on_fork(void *context);
 
 /* In supervisor_movement.c. */
