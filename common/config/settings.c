@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a file in PEM begins with. No value has it; one that does is not shown: it may be a key. */
+#define PEM "-----BEGIN "
+
 static bool settings_set_choice(const char *choices, const char *value, uint32_t *out)
 {
     size_t size = strlen(value);
@@ -131,6 +134,11 @@ static enum status settings_set_checked(const struct setting *setting, void *tar
 {
     char expected[160] = "";
 
+    if (strstr(value, PEM) != NULL) {
+        errbuf_set(err, "%s: %s: a key or certificate, where the name of its file should be", where,
+                   name);
+        return STATUS_INVALID;
+    }
     if (settings_set_value(setting, target, value))
         return STATUS_OK;
     settings_describe(setting, expected, sizeof(expected));

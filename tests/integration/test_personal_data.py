@@ -215,6 +215,30 @@ class PersonalData(Case):
             self.assertEqual(peer.bets([self.bad_bet()], 3).code, pb.ACK_CODE_DRAW_CLOSED)
         self.assertEqual(server.stop(), 0)
 
+    def test_a_key_for_a_value(self):
+        """The contents of a key's file in a setting for its name: refused, and not repeated."""
+        key = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True,
+                             capture_output=True, text=True).stdout
+        secret = key.splitlines()[1]
+        places = [("lottery-server", {name: key}) for name in ("TLS_KEY", "TLS_CERT",
+                                                               "LOTTERY_SEAL_KEY")]
+        places += [("lottery-agency", {"CLI_ID": "1", name: key}) for name in ("CLI_TLS_KEY",
+                                                                              "CLI_TLS_CA")]
+        for program, settings in places:
+            done = self.run_program(program, **settings)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("where the name of its file should be", done.stdout)
+            self.assertNotIn(secret[:8], done.stdout + done.stderr)
+        for program, suffix, text in (
+                ("lottery-server", "ini", "[DEFAULT]\nTLS_KEY = " + key),
+                ("lottery-server", "ini", key),
+                ("lottery-agency", "yaml", "tls:\n  key: |\n    " + key.replace("\n", "\n    ")),
+                ("lottery-agency", "yaml", key)):
+            path = self.write(text, f"settings.{suffix}")
+            done = self.run_program(program, "--config", str(path))
+            self.assertEqual(done.returncode, 2)
+            self.assertNotIn(secret[:8], done.stdout + done.stderr)
+
     def test_echo(self):
         """A lottery's agency and a server in mode echo do not understand each other, and say no more
         than that."""

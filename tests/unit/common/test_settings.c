@@ -48,6 +48,29 @@ static int clear_environment(void **state)
     return 0;
 }
 
+/* What is in a file of a key instead of its name is refused, and no error repeats any of it. */
+static void test_a_key_for_a_value(void **state)
+{
+    static const char *const names[] = {"folder", "port", "mode"};
+    struct program program = defaults;
+    char key[1024] = "-----BEGIN EC PRIVATE KEY-----\n";
+    struct errbuf err;
+
+    (void)state;
+    for (size_t size = 40; size < sizeof(key) - 1; size += 300) {
+        memset(key + strlen(key), 'Q', size - strlen(key));
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            struct settings_seen seen = {0};
+            assert_int_equal(settings_set(&table, &program, &seen, "f:1", names[i], key, &err),
+                             STATUS_INVALID);
+            assert_non_null(strstr(err.text, "where the name of its file should be"));
+            assert_null(strstr(err.text, "BEGIN"));
+            assert_null(strstr(err.text, "QQ"));
+        }
+    }
+    assert_string_equal(program.folder, defaults.folder);
+}
+
 /* Every kind of setting accepts its values and writes them to its own field only. */
 static void test_every_kind(void **state)
 {
@@ -373,6 +396,7 @@ static void test_error_names_reason_of_long_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_key_for_a_value),
         cmocka_unit_test(test_every_kind),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_choices),
