@@ -1,4 +1,5 @@
-"""The commands in docs/operator.md and docs/operations.md run as they are, and print what is shown.
+"""The commands in docs/operator.md and docs/operations.md, and those in docs/identity.md, run as they
+are, and print what is shown.
 
 A block marked `sh` has to succeed, in one shell with those before; one marked `sh fails` ends with a
 command that has status 1. The block marked `text` that follows has lines that its output must
@@ -17,7 +18,8 @@ import unittest
 
 from programs import BIN, ROOT, SANITIZER, Case, environment_with
 
-GUIDES = [ROOT / "docs" / name for name in ("operator.md", "operations.md")]
+DAY = ("operator.md", "operations.md")  # the second goes on where the first ends
+IDENTITY = ("identity.md",)
 BLOCK = re.compile(r"^```(.+)\n((?:.*\n)*?)^```$", re.MULTILINE)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # What each run makes again: keys, roots, the operator's user.
@@ -36,10 +38,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def steps():
+def steps(guides):
     """(commands, whether the last one fails, lines of output) of all blocks, in their order."""
     found = []
-    for guide in GUIDES:
+    for guide in (ROOT / "docs" / name for name in guides):
         for kind, text in BLOCK.findall(guide.read_text(encoding="utf-8")):
             if kind == "text":
                 found[-1][2].extend(text.splitlines())
@@ -158,13 +160,19 @@ class OperatorGuide(Case):
                           f"{logs}")
             time.sleep(PAUSE)
 
-    def test_the_day(self):
-        found = steps()
-        self.assertGreater(len(found), 20)
+    def run_steps(self, guides, least):
+        found = steps(guides)
+        self.assertGreater(len(found), least)
         for commands, fails, lines in found:
             self.run_step(commands, fails, lines)
         for log in self.folder.rglob("*.log"):
             self.assertIsNone(SANITIZER.search(log.read_text(encoding="utf-8")), log)
+
+    def test_the_day(self):
+        self.run_steps(DAY, 20)
+
+    def test_identity(self):
+        self.run_steps(IDENTITY, 10)
 
 
 if __name__ == "__main__":
