@@ -6,7 +6,9 @@
 #include "cmocka_all.h"
 #include "health.h"
 #include "log.h"
+#include "test_certs.h"
 #include "test_sockets.h"
+#include "tls_session.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -264,6 +266,127 @@ static void test_reason_of_silence(void **state)
     assert_int_equal(close(listener), 0);
 }
 
+/* Sends what the session has to say. */
+static void flush(struct tls_session *session, int fd)
+{
+    struct buffer out = {NULL, 0, 0};
+
+    if (tls_session_take(session, &out) != STATUS_OK ||
+        (out.size > 0 && send(fd, out.data, out.size, MSG_NOSIGNAL) != (ssize_t)out.size))
+        _exit(80);
+    buffer_fini(&out);
+}
+
+/* Waits for more. False at the end of the peer's side. */
+static bool receive(struct tls_session *session, int fd)
+{
+    uint8_t bytes[4096];
+    ssize_t size = read(fd, bytes, sizeof(bytes));
+
+    if (size > 0 && tls_session_feed(session, bytes, (size_t)size) != STATUS_OK)
+        _exit(81);
+    return size > 0;
+}
+
+/* As serve(), with TLS; the client has to be the server itself. */
+static void serve_tls(int listener, const struct tls_context *context, enum server_mode mode,
+                      const void *answer, size_t answer_size)
+{
+    const size_t expected = mode == SERVER_MODE_ECHO ? 0 : sizeof(lottery_question);
+    struct tls_session *session;
+    uint8_t question[64];
+    size_t size = 0;
+    size_t more;
+    enum tls_result result;
+    int fd = accept(listener, NULL, NULL);
+
+    if (fd < 0 || tls_session_create(context, NULL, &session) != STATUS_OK)
+        _exit(82);
+    while ((result = tls_session_handshake(session)) == TLS_NEED_MORE) {
+        flush(session, fd);
+        if (!receive(session, fd))
+            _exit(83);
+    }
+    flush(session, fd);
+    if (result != TLS_OK || tls_session_peer(session)->role != TLS_PEER_SERVER)
+        _exit(84);
+    do {
+        result = tls_session_read(session, question + size, sizeof(question) - size, &more);
+        size += more;
+    } while (result != TLS_ENDED && (size < expected || expected == 0) && receive(session, fd));
+    if (size != expected || memcmp(question, lottery_question, expected) != 0 ||
+        tls_session_write(session, answer, answer_size) != STATUS_OK)
+        _exit(85);
+    tls_session_end(session);
+    flush(session, fd);
+    (void)shutdown(fd, SHUT_WR);
+    while (receive(session, fd))
+        continue;
+    _exit(0);
+}
+
+/* What health_ask() returns for a server that has the certificate `name` of `authority`, if ours is
+ * the same of `certs`. *status is how the server has ended, as waitpid(2) says. */
+static int ask_tls(struct test_certs *authority, struct test_certs *certs, const char *name,
+                   enum server_mode mode, int *status)
+{
+    const bool is_echo = mode == SERVER_MODE_ECHO;
+    const struct tls_files own = test_certs_files(certs, name);
+    const struct tls_files files = test_certs_files(authority, name);
+    struct tls_context *context;
+    struct errbuf err;
+    struct sockaddr_in address;
+    struct server_settings settings = {.ip = "127.0.0.1", .mode = mode};
+    int listener = sockets_listen(&address);
+
+    assert_int_equal(tls_context_create(TLS_SERVER, &files, &context, &err), STATUS_OK);
+    (void)fflush(stdout);
+    (void)fflush(stderr);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        serve_tls(listener, context, mode, "\x01\x00\x00\x00\x00", is_echo ? 0 : 5);
+    settings.port = ntohs(address.sin_port);
+    (void)snprintf(settings.tls_cert, sizeof(settings.tls_cert), "%s", own.cert);
+    (void)snprintf(settings.tls_key, sizeof(settings.tls_key), "%s", own.key);
+    (void)snprintf(settings.tls_ca, sizeof(settings.tls_ca), "%s", own.ca);
+    int result = health_ask(&settings);
+    assert_int_equal(close(listener), 0);
+    assert_int_equal(waitpid(pid, status, 0), pid);
+    tls_context_destroy(context);
+    return result;
+}
+
+/* With TLS the check shows the server's own certificate, and wants one of the same authority, for
+ * whatever name. Files that cannot be used are a reason, too. */
+static void test_tls(void **state)
+{
+    static const struct test_cert elsewhere = {.names = {"DNS:elsewhere", "URI:lottery:server"}};
+    struct test_certs *certs = test_certs_create();
+    struct test_certs *others = test_certs_create();
+    struct server_settings settings = {.ip = "127.0.0.1", .port = 1, .tls_cert = "/nowhere"};
+    struct errors errors;
+    int status;
+
+    (void)state;
+    test_certs_issue(certs, "elsewhere", &elsewhere);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(ask_tls(certs, certs, "server", modes[i], &status), 0);
+        assert_int_equal(status, 0);
+        assert_int_equal(ask_tls(certs, certs, "elsewhere", modes[i], &status), 0);
+        assert_int_equal(status, 0);
+        errors_begin(&errors);
+        assert_int_equal(ask_tls(others, certs, "server", modes[i], &status), 1);
+        assert_reason(&errors, "the peer's certificate is of another authority\n");
+        assert_int_not_equal(status, 0);
+    }
+    errors_begin(&errors);
+    assert_int_equal(health_ask(&settings), 1);
+    assert_reason(&errors, "lottery-server: 127.0.0.1:1: /nowhere: No such file or directory\n");
+    test_certs_destroy(certs);
+    test_certs_destroy(others);
+}
+
 /* Without memory the check fails and frees what it had begun with, and the next one works. */
 static void test_no_memory(void **state)
 {
@@ -290,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_reason_of_silence),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_no_memory),
     };
 
