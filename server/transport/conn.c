@@ -130,23 +130,27 @@ static void conn_check_handshake(struct conn *conn, uint64_t now_ms)
     stream_close(conn->stream);
 }
 
+void conn_set_check(struct conn_set *set, uint64_t now_ms)
+{
+    LIST_FOR_EACH (node, &set->conns) {
+        struct conn *conn = conn_of(node);
+        if (conn->is_from_here && !conn->is_told && now_ms - conn->since_ms >= QUIET_MS)
+            conn_tell_stranger(conn);
+        if (conn->is_in_handshake)
+            conn_check_handshake(conn, now_ms);
+        else
+            set->config.ops->check(conn, now_ms);
+    }
+    conn_set_trim(set);
+}
+
 static void conn_set_on_check(uv_timer_t *timer)
 {
     struct conn_set *set = timer->data;
     uint64_t now = clock_monotonic_ms();
 
-    if (conn_set_is_late(set, now))
-        return;
-    LIST_FOR_EACH (node, &set->conns) {
-        struct conn *conn = conn_of(node);
-        if (conn->is_from_here && !conn->is_told && now - conn->since_ms >= QUIET_MS)
-            conn_tell_stranger(conn);
-        if (conn->is_in_handshake)
-            conn_check_handshake(conn, now);
-        else
-            set->config.ops->check(conn, now);
-    }
-    conn_set_trim(set);
+    if (!conn_set_is_late(set, now))
+        conn_set_check(set, now);
 }
 
 void conn_set_init(struct conn_set *set, const struct conn_set_config *config)

@@ -80,6 +80,10 @@ struct conn {
 /* Makes the set empty and starts its timer. */
 void conn_set_init(struct conn_set *set, const struct conn_set_config *config);
 
+/* Checks the time limits of all connections, as the set's timer does once a second; `now_ms` is
+ * monotonic. */
+void conn_set_check(struct conn_set *set, uint64_t now_ms);
+
 /* Tells every connection to stop. */
 void conn_set_stop(struct conn_set *set);
 

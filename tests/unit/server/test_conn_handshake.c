@@ -541,7 +541,7 @@ static void test_time_limit(void **state)
         for (unsigned k = 0; k < 20; k++)
             loop_turn(&f->loop);
         fake_clock.now_ms = 1000000 + LIMIT_MS - 4 + i;
-        conn_check_handshake(conn, fake_clock.now_ms);
+        conn_set_check(&f->set, fake_clock.now_ms);
         assert_false(stream_is_closing(conn->stream));
     }
     fake_clock.now_ms++;
