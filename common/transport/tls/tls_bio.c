@@ -30,10 +30,8 @@ static int tls_bio_read(BIO *bio, char *out, size_t size, size_t *out_size)
     wire->in_read += count;
     if (wire->limit != SIZE_MAX)
         wire->taken += count;
-    if (wire->in_read == wire->in.size) {
-        buffer_fini(&wire->in);
-        wire->in_read = 0;
-    }
+    if (wire->in_read == wire->in.size)
+        tls_wire_forget_input(wire);
     *out_size = count;
     return 1;
 }
@@ -108,6 +106,12 @@ enum status tls_wire_take(struct tls_wire *wire, struct buffer *out)
     if (status == STATUS_OK)
         buffer_fini(&wire->out);
     return status;
+}
+
+void tls_wire_forget_input(struct tls_wire *wire)
+{
+    buffer_fini(&wire->in);
+    wire->in_read = 0;
 }
 
 bool tls_wire_looks_like_tls(const struct tls_wire *wire)

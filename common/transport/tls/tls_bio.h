@@ -39,6 +39,9 @@ enum status tls_wire_feed(struct tls_wire *wire, const void *data, size_t size);
 /* Moves everything that libssl has written to the end of `out`. STATUS_NOMEM: nothing was moved. */
 enum status tls_wire_take(struct tls_wire *wire, struct buffer *out);
 
+/* Drops what libssl has not read. */
+void tls_wire_forget_input(struct tls_wire *wire);
+
 /* Could what came first be the beginning of a TLS record, of a handshake or an alert? True as long
  * as nothing else has come. */
 bool tls_wire_looks_like_tls(const struct tls_wire *wire);

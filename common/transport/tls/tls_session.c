@@ -33,13 +33,14 @@ enum tls_phase {
 
 struct tls_session {
     const struct tls_context *context; /* borrowed */
-    SSL *ssl;                          /* owned; owns the BIO, too */
+    SSL *ssl;                          /* owned; owns the BIO, too; NULL once TLS_BROKEN */
     struct tls_wire wire;
     struct tls_verdict verdict; /* on the peer's certificate */
     struct tls_reason reason;   /* of TLS_BROKEN; its text is NULL otherwise */
     enum tls_phase phase;
     bool is_proven;   /* the peer has the key of the certificate that is trusted */
     bool has_ended;   /* our side, with close_notify */
+    bool peer_ended;  /* the peer's; what comes after that is nothing */
     unsigned chatter; /* messages of TLS since the last data */
 };
 
@@ -135,7 +136,7 @@ void tls_session_destroy(struct tls_session *session)
 
 enum status tls_session_feed(struct tls_session *session, const uint8_t *data, size_t size)
 {
-    if (session->phase == TLS_BROKEN)
+    if (session->phase == TLS_BROKEN || session->peer_ended)
         return STATUS_OK;
     return tls_wire_feed(&session->wire, data, size);
 }
@@ -165,14 +166,25 @@ static struct tls_reason tls_session_find_reason(struct tls_session *session)
     return tls_session_library_reason();
 }
 
+/* Nothing of libssl is needed any more: what the peer is to be told has been written. A refused
+ * connection may have to wait for the peer to read that, and should not hold much meanwhile. */
 static enum tls_result tls_session_fail(struct tls_session *session, struct tls_reason reason)
 {
     session->reason = reason;
     session->phase = TLS_BROKEN;
-    session->wire.in_read = 0;
-    buffer_fini(&session->wire.in);
+    SSL_free(session->ssl);
+    session->ssl = NULL;
+    tls_wire_forget_input(&session->wire);
     ERR_clear_error();
     return TLS_FAILED;
+}
+
+static enum tls_result tls_session_note_end(struct tls_session *session)
+{
+    session->peer_ended = true;
+    tls_wire_forget_input(&session->wire);
+    ERR_clear_error();
+    return TLS_ENDED;
 }
 
 /* After a call of libssl that has not done what it was asked for. */
@@ -184,10 +196,8 @@ static enum tls_result tls_session_explain(struct tls_session *session, int retu
         ERR_clear_error();
         return TLS_NEED_MORE;
     }
-    if (error == SSL_ERROR_ZERO_RETURN && session->phase == TLS_OPEN) {
-        ERR_clear_error();
-        return TLS_ENDED;
-    }
+    if (error == SSL_ERROR_ZERO_RETURN && session->phase == TLS_OPEN)
+        return tls_session_note_end(session);
     if (error == SSL_ERROR_ZERO_RETURN)
         return tls_session_fail(session, tls_reason_broken_off);
     return tls_session_fail(session, tls_session_find_reason(session));
