@@ -142,6 +142,26 @@ static void test_sizes(void **state)
     assert_in_range(idle, 1, 32 * KIB);
 }
 
+/* A session that has failed keeps what the peer is to be told, and nothing of the library. */
+static void test_failed(void **state)
+{
+    struct tls_session *server;
+    struct buffer alert = {0};
+
+    (void)state;
+    size_t before = in_use;
+    assert_int_equal(tls_session_create(server_context, NULL, &server), STATUS_OK);
+    assert_int_equal(tls_session_feed(server, (const uint8_t *)"\x16\x03\x01\x00\x04\x02\0\0", 9),
+                     STATUS_OK);
+    assert_int_equal(tls_session_handshake(server), TLS_FAILED);
+    assert_int_equal(in_use, before);
+    assert_int_equal(tls_session_take(server, &alert), STATUS_OK);
+    assert_int_equal(alert.size, 7);
+    assert_int_equal(alert.data[0], 0x15);
+    buffer_fini(&alert);
+    tls_session_destroy(server);
+}
+
 /* Nothing is left of sessions that are gone. */
 static void test_nothing_left(void **state)
 {
@@ -159,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_failed),
         cmocka_unit_test(test_nothing_left),
     };
 
