@@ -137,9 +137,10 @@ static void test_sizes(void **state)
     measure(&greeted, &waiting, &idle);
     print_message("first bytes: %zu, in the handshake: %zu, after it: %zu bytes\n", greeted,
                   waiting, idle);
-    assert_in_range(greeted, 1, 16 * KIB);
-    assert_in_range(waiting, 1, 80 * KIB);
-    assert_in_range(idle, 1, 32 * KIB);
+    /* More than OpenSSL 3.0 needs: later versions have other structures. */
+    assert_in_range(greeted, 1, 40 * KIB);
+    assert_in_range(waiting, 1, 96 * KIB);
+    assert_in_range(idle, 1, 60 * KIB);
 }
 
 /* A session that has failed keeps what the peer is to be told, and nothing of the library. */

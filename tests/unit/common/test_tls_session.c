@@ -886,6 +886,32 @@ static void test_key_update(void **state)
     pair_fini(&pair);
 }
 
+/* A foreign server's tickets are no harm, and are not kept; too many of them are. */
+static void test_tickets(void **state)
+{
+    static const size_t counts[] = {2, 32, 33};
+    struct tls_files files = test_certs_files(certs, "server");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct tls_session *session;
+        struct foreign foreign;
+        struct pair pair;
+        single_begin(&pair, &session, TLS_CLIENT);
+        foreign_init(&foreign, TLS_SERVER, &files, TLS1_3_VERSION);
+        assert_int_equal(SSL_set_num_tickets(foreign.ssl, counts[i]), 1);
+        assert_int_equal(foreign_shake_hands(&foreign, session), TLS_OK);
+        assert_int_equal(SSL_write(foreign.ssl, "abc", 3), 3);
+        (void)foreign_pass(&foreign, session);
+        if (counts[i] <= 32)
+            assert_read(session, "abc", 3, TLS_NEED_MORE);
+        else
+            assert_read(session, "", 0, TLS_FAILED);
+        foreign_fini(&foreign);
+        pair_fini(&pair);
+    }
+}
+
 /* A bit that changes on the way breaks the session, and gives out nothing. */
 static void test_changed_bytes(void **state)
 {
@@ -1019,6 +1045,7 @@ int main(void)
         cmocka_unit_test(test_foreign_refused),
         cmocka_unit_test(test_no_tickets),
         cmocka_unit_test(test_key_update),
+        cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_replayed_record),
         cmocka_unit_test(test_no_memory),
