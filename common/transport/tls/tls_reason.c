@@ -78,6 +78,7 @@ static const struct tls_reason_row error_rows[] = {
     {SSL_R_HTTP_REQUEST, {"the peer does not speak TLS", true}},
     {SSL_R_HTTPS_PROXY_REQUEST, {"the peer does not speak TLS", true}},
     {SSL_R_EXCESSIVE_MESSAGE_SIZE, {"the peer sends too much for a TLS handshake", false}},
+    {SSL_R_RECORD_TOO_SMALL, {"the peer sends TLS records without data", false}},
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, {"bytes were changed on the way", false}},
     {SSL_R_BAD_SIGNATURE, {"the peer does not have the key of its certificate", true}},
     {ERR_R_MALLOC_FAILURE, {"out of memory", false}},
