@@ -8,6 +8,8 @@
 #include "test_certs.h"
 #include "text.h"
 
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -886,6 +888,100 @@ static void test_key_update(void **state)
     pair_fini(&pair);
 }
 
+/* The secret that a foreign client's records are encrypted with (RFC 8446, 7.1), from its log. */
+static uint8_t traffic_secret[32];
+
+static void note_secret(const SSL *ssl, const char *line)
+{
+    static const char label[] = "CLIENT_TRAFFIC_SECRET_0 ";
+    const char *digits = strrchr(line, ' ') + 1;
+
+    (void)ssl;
+    if (strncmp(line, label, strlen(label)) != 0)
+        return;
+    for (size_t i = 0; i < sizeof(traffic_secret); i++) {
+        const char byte[] = {digits[2 * i], digits[2 * i + 1], '\0'};
+        traffic_secret[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+}
+
+/* HKDF-Expand-Label with the secret and an empty context. */
+static void expand(const char *label, uint8_t *out, size_t size)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    char digest[] = "SHA256";
+    char prefix[] = "tls13 ";
+    char text[8];
+
+    (void)snprintf(text, sizeof(text), "%s", label);
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int("mode", &mode),
+        OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+        OSSL_PARAM_construct_octet_string("key", traffic_secret, sizeof(traffic_secret)),
+        OSSL_PARAM_construct_octet_string("prefix", prefix, strlen(prefix)),
+        OSSL_PARAM_construct_octet_string("label", text, strlen(text)),
+        OSSL_PARAM_construct_end(),
+    };
+    assert_int_equal(EVP_KDF_derive(context, out, size, params), 1);
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+}
+
+#define EMPTY_RECORD_SIZE (5 + 1 + 16)
+
+/* Makes the client's record number `number`, of no data. */
+static void seal_empty_record(uint8_t number, uint8_t out[EMPTY_RECORD_SIZE])
+{
+    static const uint8_t head[] = {0x17, 3, 3, 0, EMPTY_RECORD_SIZE - 5};
+    static const uint8_t kind[] = {0x17};
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    uint8_t key[16];
+    uint8_t nonce[12];
+    int size;
+
+    expand("key", key, sizeof(key));
+    expand("iv", nonce, sizeof(nonce));
+    nonce[sizeof(nonce) - 1] ^= number;
+    memcpy(out, head, sizeof(head));
+    assert_int_equal(EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, key, nonce), 1);
+    assert_int_equal(EVP_EncryptUpdate(context, NULL, &size, head, sizeof(head)), 1);
+    assert_int_equal(EVP_EncryptUpdate(context, out + 5, &size, kind, sizeof(kind)), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(context, out + 6, &size), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, out + 6), 1);
+    EVP_CIPHER_CTX_free(context);
+}
+
+/* A few records without data are no harm; a stream of nothing but them ends the session. */
+static void test_empty_data_records(void **state)
+{
+    struct tls_files files = test_certs_files(certs, "agency-17");
+    struct tls_session *session;
+    struct foreign foreign;
+    struct pair pair;
+    uint8_t byte;
+    size_t count;
+
+    (void)state;
+    single_begin(&pair, &session, TLS_SERVER);
+    foreign_init(&foreign, TLS_CLIENT, &files, TLS1_3_VERSION);
+    assert_int_equal(SSL_set_ciphersuites(foreign.ssl, "TLS_AES_128_GCM_SHA256"), 1);
+    SSL_CTX_set_keylog_callback(foreign.context, note_secret);
+    assert_int_equal(foreign_shake_hands(&foreign, session), TLS_OK);
+    for (uint8_t number = 0; number < 100; number++) {
+        uint8_t record[EMPTY_RECORD_SIZE];
+        seal_empty_record(number, record);
+        assert_int_equal(tls_session_feed(session, record, sizeof(record)), STATUS_OK);
+        enum tls_result result = tls_session_read(session, &byte, 1, &count);
+        assert_int_equal(count, 0);
+        assert_int_equal(result, number < 32 ? TLS_NEED_MORE : TLS_FAILED);
+    }
+    assert_string_equal(tls_session_reason(session), "the peer sends TLS records without data");
+    foreign_fini(&foreign);
+    pair_fini(&pair);
+}
+
 /* A foreign server's tickets are no harm, and are not kept; too many of them are. */
 static void test_tickets(void **state)
 {
@@ -1045,6 +1141,7 @@ int main(void)
         cmocka_unit_test(test_foreign_refused),
         cmocka_unit_test(test_no_tickets),
         cmocka_unit_test(test_key_update),
+        cmocka_unit_test(test_empty_data_records),
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_replayed_record),
