@@ -20,7 +20,8 @@ void privileges_keep_fds(const int *fds, size_t count);
 
 /* From now on neither this process nor what it forks leaves a core file: it is about to have a
  * private key in its memory. Only the soft limit changes, so that whoever looks for a bug can raise
- * it again with prlimit(1). */
+ * it again with prlimit(1). PR_SET_DUMPABLE would also hide /proc/PID/fd, and keep debuggers out.
+ */
 void privileges_leave_no_core(void);
 
 #endif
