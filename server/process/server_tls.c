@@ -4,6 +4,7 @@
 #include "log.h"
 #include "rfc3339.h"
 #include "tls_context.h"
+#include "tls_memory.h"
 
 enum status server_tls_load(const struct server_settings *settings, struct tls_context **out,
                             struct errbuf *err)
@@ -18,6 +19,7 @@ enum status server_tls_load(const struct server_settings *settings, struct tls_c
     *out = NULL;
     if (!server_settings_has_tls(settings))
         return STATUS_OK;
+    (void)tls_memory_init(); /* the first time */
     return tls_context_create(TLS_SERVER, &files, out, err);
 }
 

@@ -10,7 +10,7 @@ import subprocess
 from control_wire import Operator
 from control_wire import pb as control
 from fake_server import FakeServer
-from programs import BIN, Case, children_of, main, wait_until
+from programs import BIN, ROOT, Case, children_of, main, wait_until
 from wire import Peer, bet, pb
 
 # What every process has. Its log goes to stdout, a pipe in these tests, which is open twice.
@@ -184,6 +184,63 @@ class Lottery(PrivilegesCase):
         self.assertEqual(core_limit(children["coordinator"][0]), "0")
         for pid in (self.lottery.process.pid, *children["worker"], *children["ledger"]):
             self.assertEqual(core_limit(pid), before)
+
+
+class Keys(PrivilegesCase):
+    """With TLS: the key of the server's certificate is in the memory of the supervisor and its workers
+    alone."""
+
+    def private_bytes(self, path):
+        """What the key is in memory: libcrypto has the number in its own order of bytes, the file in
+        that of the standard and as base64."""
+        text = subprocess.run(["openssl", "pkey", "-in", path, "-noout", "-text"], check=True,
+                              capture_output=True, text=True).stdout
+        number = bytes.fromhex(re.sub(r"[\s:]", "", text.split("priv:")[1].split("pub:")[0]))[-32:]
+        return number, number[::-1], path.read_bytes().split(b"\n")[2]
+
+    def holds(self, pid, forms):
+        """Is one of these in the process's memory?"""
+        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+                if line.split()[1][:2] != "rw" or end - begin > 1 << 28:
+                    continue  # AddressSanitizer reserves terabytes
+                memory.seek(begin)
+                try:
+                    data = memory.read(end - begin)
+                except OSError:
+                    continue
+                if any(form in data for form in forms):
+                    return True
+        return False
+
+    def check(self, server, forms):
+        children = server.children()
+        for pid in (server.process.pid, *children["worker"]):
+            self.assertTrue(self.holds(pid, forms))
+            self.assertEqual(core_limit(pid), "0")
+        for pid in (*children["ledger"], *children["coordinator"]):
+            self.assertFalse(self.holds(pid, forms))
+
+    def test_memory(self):
+        """At the start, and with another key after a reload, which leaves nothing of the old one."""
+        certs = self.folder / "certs"
+        make = [ROOT / "tools" / "make-certs.sh", certs, "1"]
+        subprocess.run(make, check=True, capture_output=True)
+        server = self.server(agencies=1, level="DEBUG", workers=1, TLS_CERT=str(certs / "server.crt"),
+                             TLS_KEY=str(certs / "server.key"), TLS_CA=str(certs / "ca.crt"),
+                             ASAN_OPTIONS="detect_leaks=0:disable_coredump=0")
+        server.wait_ready()
+        first = self.private_bytes(certs / "server.key")
+        self.check(server, first)
+        subprocess.run([*make, "--renew"], check=True, capture_output=True)
+        server.signal(signal.SIGHUP)
+        server.wait_line("recarga", "success")
+        server.wait_line("start_process", "success", count=6)
+        self.check(server, self.private_bytes(certs / "server.key"))
+        for pid in self.all_of(server):
+            self.assertFalse(self.holds(pid, first))
+        self.assertEqual(server.stop(), 0)
 
 
 class Scanners(PrivilegesCase):

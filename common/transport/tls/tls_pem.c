@@ -1,6 +1,7 @@
 #include "tls_pem.h"
 
 #include "key_file.h"
+#include "tls_memory.h"
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -70,7 +71,9 @@ enum status tls_pem_read_key(const char *path, EVP_PKEY **out, struct errbuf *er
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK) {
+        tls_memory_begin();
         *out = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_password);
+        tls_memory_end();
         if (*out == NULL)
             status = tls_pem_fail("no private key in PEM", err);
     }
