@@ -1098,9 +1098,9 @@ static void test_tls(void **state)
         (void)snprintf(text, sizeof(text), "%s" TLS("a.crt"), lines[i]);
         hang_up_to(f, text, 8);
         assert_string_equal(script->cert, "a.crt");
-        assert_int_equal(kill(script->last_worker, SIGKILL),
-                         0); /* the next one inherits the same */
+        /* One that is started again inherits the same. */
         (void)memset(script->cert, 0, sizeof(script->cert));
+        assert_int_equal(kill(script->last_worker, SIGKILL), 0);
         wait_workers(9);
         assert_string_equal(script->cert, "a.crt");
         assert_int_equal(stop(f), 0);
@@ -1134,6 +1134,30 @@ static void test_tls_refused(void **state)
         forget(f);
     }
     f->log = -1;
+}
+
+static bool has_prepared(void)
+{
+    return script->prepared > 0;
+}
+
+/* A worker that is started while other settings are prepared has nothing of theirs. */
+static void test_tls_is_prepared(void **state)
+{
+    struct fixture *f = *state;
+
+    script->asking[0].asks = ASKS_WAIT;
+    script->asking[0].movement.kind = MOVEMENT_RELOAD;
+    set(f, TLS("a.crt"));
+    write_config(f, TLS("b.crt"));
+    start(f, NULL, 0);
+    wait_workers(2);
+    wait_until(has_prepared);
+    (void)memset(script->cert, 0, sizeof(script->cert));
+    assert_int_equal(kill(script->last_worker, SIGKILL), 0);
+    wait_workers(3);
+    assert_string_equal(script->cert, "a.crt");
+    assert_int_equal(stop(f), 0);
 }
 
 /* The next draw gets what the files are then; if they are bad, there is no next draw. */
@@ -1618,6 +1642,7 @@ int main(void)
         CASE(test_hangup_echo),
         CASE(test_tls),
         CASE(test_tls_refused),
+        CASE(test_tls_is_prepared),
         CASE(test_tls_of_the_next_draw),
         CASE(test_tls_without_next_draw),
         CASE(test_tls_comes_back),
