@@ -8,6 +8,7 @@
 #include "lottery.pb-c.h"
 #include "stop_signals.h"
 #include "store_encoding.h"
+#include "test_certs.h"
 #include "test_sockets.h"
 #include "winner_files.h"
 #include "wire.h"
@@ -417,6 +418,53 @@ static void test_cannot_listen(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
 
+/* What comes to the agency's socket next must begin with this byte; -1: it is the end. */
+static void assert_receives(const struct fixture *f, int first)
+{
+    uint8_t bytes[FRAME_MAX_SIZE];
+
+    wait_readable(f->agency, "an answer or the end");
+    ssize_t size = recv(f->agency, bytes, sizeof(bytes), 0);
+    assert_int_equal(size > 0 ? bytes[0] : -1, first);
+}
+
+/* With a context of TLS, in both modes, a plain question is answered with an alert; who says
+ * nothing is closed in the time of the handshake. */
+static void test_tls(void **state)
+{
+    struct fixture *f = *state;
+    struct test_certs *certs = test_certs_create();
+    const struct tls_files files = test_certs_files(certs, "server");
+    struct tls_context *tls = NULL;
+    struct errbuf err;
+
+    assert_int_equal(tls_context_create(TLS_SERVER, &files, &tls, &err), STATUS_OK);
+    f->config.tls = tls;
+    f->settings.handshake_timeout = NS_PER_S;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i == 1)
+            f->config.data_dir = NULL; /* mode echo */
+        start(f);
+        if (i == 0)
+            (void)tell(f, NEWS);
+        send_question(f);
+        assert_receives(f, 0x15);
+        assert_receives(f, -1);
+        assert_int_equal(close(f->agency), 0);
+        f->agency = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(f->agency, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
+        assert_receives(f, -1);
+        assert_int_equal(stop(f), 0);
+        assert_int_equal(close(f->control), 0);
+        assert_int_equal(close(f->agency), 0);
+        f->agency = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(f->agency, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
+    }
+    f->control = -1;
+    tls_context_destroy(tls);
+    test_certs_destroy(certs);
+}
+
 /* Who waits gets the winners when there are some, also if they cannot be read at first. */
 static void test_winners(void **state)
 {
@@ -562,6 +610,7 @@ int main(void)
         CASE(test_waits_for_news),
         CASE(test_stops_before_news),
         CASE(test_cannot_listen),
+        CASE(test_tls),
         CASE(test_winners),
         CASE(test_winners_are_lost),
         CASE(test_winners_stay_lost),
