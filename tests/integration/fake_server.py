@@ -1,15 +1,14 @@
 """A server played by the test: it reads what an agency sends and answers as the test wants."""
 import socket
 
-from wire import Peer, pb
+from wire import Frames, Peer, pb
 
 
 class Caller(Peer):
     """One connection of an agency, seen from the server."""
 
-    def __init__(self, connection):
-        self.socket = connection
-        self.buffer = b""
+    def __init__(self, connection, timeout):
+        Frames.__init__(self, connection, timeout)
 
     def answer(self, received=0, code=pb.ACK_CODE_OK, detail="", **fields):
         self.send(pb.OPCODE_ACK, pb.Ack(code=code, received=received, detail=detail, **fields))
@@ -36,12 +35,14 @@ class Caller(Peer):
 
 
 class FakeServer:
-    """Listens on a port of its own."""
+    """Listens on a port of its own. `tls` is an ssl.SSLContext: then each connection begins with the
+    handshake."""
 
-    def __init__(self, timeout=30):
+    def __init__(self, timeout=30, tls=None):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(timeout)
         self.timeout = timeout
+        self.tls = tls
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
@@ -52,8 +53,14 @@ class FakeServer:
 
     def accept(self):
         connection, _ = self.listener.accept()
-        connection.settimeout(self.timeout)
-        return Caller(connection)
+        caller = Caller(connection, self.timeout)
+        if self.tls is not None:
+            try:
+                caller.secure(self.tls, server_side=True)
+            except OSError:
+                caller.socket.close()
+                raise
+        return caller
 
 
 def free_port():

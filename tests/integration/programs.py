@@ -81,7 +81,7 @@ def wait_until(condition, what, seconds=30, pause=0.01):
 def environment_with(settings):
     """Our environment, with these settings of the two programs and no others."""
     keep = {key: value for key, value in os.environ.items()
-            if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "CLI_"))}
+            if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "TLS_", "CLI_"))}
     return {**keep, **settings}
 
 

@@ -1,10 +1,13 @@
 """An agency without any of the C code: only the frame and proto/lottery.proto.
 
-Talks to a server over blocking sockets, one message at a time or in raw bytes.
+Talks to a server over blocking sockets, plain or with Python's TLS, one message at a time or in raw
+bytes.
 """
+import contextlib
 import importlib
 import pathlib
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -74,6 +77,82 @@ class Closed(Exception):
     """The other side ended the connection."""
 
 
+class Cut(Closed):
+    """It was cut: with TLS, an end is announced."""
+
+
+class TlsSocket:
+    """A connected socket with Python's TLS around it, for one thread at a time. Unlike ssl.SSLSocket
+    it can end one side and go on reading the other, and it tells an end from a cut."""
+
+    def __init__(self, plain, context, **options):
+        """Nothing is sent before handshake(). The options are those of SSLContext.wrap_bio()."""
+        self.plain = plain
+        self.incoming = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, **options)
+        self.early = b""  # what was read before somebody asked for it
+
+    def _do(self, act, *arguments):
+        """One step of the protocol: with as many bytes of the other side as it needs."""
+        while True:
+            try:
+                return act(*arguments)
+            except ssl.SSLWantReadError:
+                self.flush()
+                data = self.plain.recv(65536)
+                if data:
+                    self.incoming.write(data)
+                else:
+                    self.incoming.write_eof()
+            finally:
+                with contextlib.suppress(ConnectionError):  # the reason is in what was received
+                    self.flush()
+
+    def flush(self):
+        """Sends what the protocol has for the other side."""
+        self.plain.sendall(self.outgoing.read())
+
+    def handshake(self):
+        self._do(self.tls.do_handshake)
+
+    def sendall(self, data):
+        """In TLS's records, all in one write."""
+        for i in range(0, len(data), 65536):
+            self.tls.write(data[i:i + 65536])
+        self.flush()
+
+    def recv(self, size):
+        if self.early:
+            data, self.early = self.early[:size], self.early[size:]
+            return data
+        try:
+            return self._do(self.tls.read, size)
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLEOFError) or \
+                    error.reason == "UNEXPECTED_EOF_WHILE_READING":
+                raise Cut(str(error)) from error
+            raise
+
+    def shutdown(self, _):
+        """Ends our side with close_notify. OpenSSL then looks for the other side's, too, and would
+        stumble over data."""
+        with contextlib.suppress(ssl.SSLError):
+            while self.incoming.pending:
+                self.early += self.tls.read(65536)
+        with contextlib.suppress(ssl.SSLError):
+            self.tls.unwrap()
+        self.flush()
+
+    def close(self):
+        self.plain.close()
+
+    def __getattr__(self, name):
+        return getattr(self.plain, name)  # settimeout, fileno ...
+
+
 class Frames:
     """One connection that carries frames, seen from either side."""
 
@@ -82,6 +161,11 @@ class Frames:
         self.socket.settimeout(timeout)
         self.buffer = b""
 
+    def secure(self, context, **options):
+        """Does the handshake of TLS; `context` and options are those of Python's module ssl."""
+        self.socket = TlsSocket(self.socket, context, **options)
+        self.socket.handshake()
+
     def __enter__(self):
         return self
 
@@ -89,6 +173,18 @@ class Frames:
         self.close()
 
     def close(self):
+        """Ends our side as is proper, and does not wait for the other one."""
+        if isinstance(self.socket, TlsSocket):
+            with contextlib.suppress(OSError):
+                self.end()
+        self.socket.close()
+
+    def end(self):
+        """Ends our side; the other one may still send."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def cut(self):
+        """Closes as if the connection had broken: without a word of TLS."""
         self.socket.close()
 
     def send_bytes(self, data):
@@ -112,9 +208,9 @@ class Frames:
 
 class Peer(Frames):
     """One connection of an agency, whose messages name this draw. `receive_buffer` bytes are asked for
-    as its SO_RCVBUF."""
+    as its SO_RCVBUF. `tls` is an ssl.SSLContext: then the handshake comes first."""
 
-    def __init__(self, port, agency=1, timeout=20, receive_buffer=None, draw=""):
+    def __init__(self, port, agency=1, timeout=20, receive_buffer=None, draw="", tls=None):
         super().__init__(socket.socket(), timeout)
         self.agency = agency
         self.draw = draw
@@ -122,6 +218,8 @@ class Peer(Frames):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             self.socket.connect(("127.0.0.1", port))
+            if tls is not None:
+                self.secure(tls, server_hostname="127.0.0.1")
         except OSError:
             self.socket.close()
             raise
