@@ -24,6 +24,8 @@
 #define HEALTH_ADDRESS_SIZE 544
 #define CLOSING_TURNS 10 /* of the loop, more than closing everything needs */
 #define TIMEOUT_MS (UINT64_C(1000) * TIMEOUT_S)
+#define RECORD_ALERT 0x15 /* the first bytes of a TLS alert */
+#define RECORD_MAJOR 0x03
 
 struct health {
     enum server_mode mode;
@@ -99,13 +101,21 @@ static void health_on_open(void *owner)
     dialer_send(&health->dialer, frame, size);
 }
 
+/* A server with TLS answers our question with an alert (RFC 8446, 5.1). */
+static const char *health_wrong_answer(const struct health *health, const uint8_t *data,
+                                       size_t size)
+{
+    if (health->tls != NULL || size < 2 || data[0] != RECORD_ALERT || data[1] != RECORD_MAJOR)
+        return "wrong answer";
+    return "the server wants TLS: set TLS_CERT, TLS_KEY and TLS_CA";
+}
+
 static void health_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct health *health = owner;
 
-    (void)size;
     if (health->mode == SERVER_MODE_ECHO || data[0] != LOTTERY__V1__OPCODE__OPCODE_ACK) {
-        dialer_drop(&health->dialer, STATUS_MALFORMED, "wrong answer");
+        dialer_drop(&health->dialer, STATUS_MALFORMED, health_wrong_answer(health, data, size));
         return;
     }
     health->is_healthy = true;
