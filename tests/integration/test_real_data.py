@@ -4,6 +4,7 @@ import datetime
 
 from frame_proxy import FrameProxy
 from programs import ROOT, Case, main, read_original
+from tls_case import TlsCase
 from wire import FRAME_MAX
 
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -64,6 +65,25 @@ class RealData(Case):
     def test_batches_as_large_as_a_frame(self):
         """100,000 in a batch: the frame is the limit."""
         self.run_agencies(100000)
+
+
+class RealDataOverTls(TlsCase):
+    def setUp(self):
+        if not REAL_DATA.exists():
+            self.skipTest("the real data set is not here")
+        super().setUp()
+
+    def test_five_agencies(self):
+        """The same bets are stored and the same winners found, each agency's by its own certificate."""
+        server = self.secure_server()
+        agencies = [self.secure_agency(i, server.port, REAL_DATA / f"agency-{i}.csv")
+                    for i in range(1, 6)]
+        for agency, winners in zip(agencies, REAL_WINNERS):
+            self.check_winners(agency, winners)
+        self.assertEqual(len(server.bets()), REAL_BETS)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual([line.text for line in server.lines() if line.result == "fail"], [])
+        self.assertEqual(len(server.lines("sorteo", "success")), 1)
 
 
 if __name__ == "__main__":
