@@ -37,15 +37,6 @@ static void tls_fail(struct stream *stream)
         stream_report_connect(stream, status, reason);
 }
 
-/* No memory. */
-static void tls_give_up(struct stream *stream)
-{
-    if (stream->state == STREAM_HANDSHAKING)
-        stream_report_connect(stream, STATUS_NOMEM, status_text(STATUS_NOMEM));
-    else
-        stream_report_end(stream, STATUS_NOMEM, status_text(STATUS_NOMEM));
-}
-
 /* From now on the owner says whether bytes are read. Some may have come with the handshake. */
 static void tls_open(struct stream *stream)
 {
@@ -100,12 +91,14 @@ static void tls_pass_on(struct stream *stream)
 
 static void tls_on_received(struct stream *stream, const uint8_t *data, size_t size)
 {
-    if (tls_session_feed(stream->tls, data, size) != STATUS_OK)
-        tls_give_up(stream);
-    else if (stream->state == STREAM_HANDSHAKING)
-        tls_go_on_with_handshake(stream);
-    else
+    if (stream->state != STREAM_HANDSHAKING) {
+        tls_session_lend(stream->tls, data, size);
         tls_pass_on(stream);
+    } else if (tls_session_feed(stream->tls, data, size) == STATUS_OK) {
+        tls_go_on_with_handshake(stream);
+    } else {
+        stream_report_connect(stream, STATUS_NOMEM, status_text(STATUS_NOMEM));
+    }
 }
 
 /* The loop reads from the kernel after this: that belongs to the same turn. */

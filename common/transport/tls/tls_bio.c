@@ -1,5 +1,7 @@
 #include "tls_bio.h"
 
+#include "assertion.h"
+
 #include <string.h>
 
 #define RECORD_ALERT 21
@@ -8,10 +10,30 @@
 #define RECORD_HEAD 5    /* kind, version, length (big endian) */
 #define RECORD_MAX 16384 /* of a record that is not encrypted, without its head */
 
+/* libssl has taken the first `count` bytes. */
+static void tls_wire_took(struct tls_wire *wire, size_t count)
+{
+    if (wire->limit != SIZE_MAX)
+        wire->taken += count;
+    if (wire->in.size == 0) {
+        wire->lent += count;
+        wire->lent_size -= count;
+        return;
+    }
+    wire->in_read += count;
+    if (wire->in_read == wire->in.size) {
+        buffer_fini(&wire->in);
+        wire->in_read = 0;
+    }
+}
+
+/* First what was kept, then what is lent. */
 static int tls_bio_read(BIO *bio, char *out, size_t size, size_t *out_size)
 {
     struct tls_wire *wire = BIO_get_data(bio);
-    size_t count = wire->in.size - wire->in_read;
+    const bool is_lent = wire->in.size == 0;
+    const char *data = is_lent ? wire->lent : wire->in.data + wire->in_read;
+    size_t count = is_lent ? wire->lent_size : wire->in.size - wire->in_read;
 
     BIO_clear_retry_flags(bio);
     if (wire->is_stopped)
@@ -26,12 +48,8 @@ static int tls_bio_read(BIO *bio, char *out, size_t size, size_t *out_size)
         wire->is_over_limit = true;
         return 0;
     }
-    memcpy(out, wire->in.data + wire->in_read, count);
-    wire->in_read += count;
-    if (wire->limit != SIZE_MAX)
-        wire->taken += count;
-    if (wire->in_read == wire->in.size)
-        tls_wire_forget_input(wire);
+    memcpy(out, data, count);
+    tls_wire_took(wire, count);
     *out_size = count;
     return 1;
 }
@@ -91,6 +109,21 @@ enum status tls_wire_feed(struct tls_wire *wire, const void *data, size_t size)
     return STATUS_OK;
 }
 
+void tls_wire_lend(struct tls_wire *wire, const void *data, size_t size)
+{
+    ASSERT(wire->lent_size == 0);
+    wire->lent = data;
+    wire->lent_size = size;
+}
+
+enum status tls_wire_keep(struct tls_wire *wire)
+{
+    const size_t size = wire->lent_size;
+
+    wire->lent_size = 0;
+    return size > 0 ? buffer_append(&wire->in, wire->lent, size) : STATUS_OK;
+}
+
 enum status tls_wire_take(struct tls_wire *wire, struct buffer *out)
 {
     enum status status = STATUS_OK;
@@ -112,6 +145,7 @@ void tls_wire_forget_input(struct tls_wire *wire)
 {
     buffer_fini(&wire->in);
     wire->in_read = 0;
+    wire->lent_size = 0;
 }
 
 bool tls_wire_looks_like_tls(const struct tls_wire *wire)

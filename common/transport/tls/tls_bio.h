@@ -16,6 +16,8 @@
 struct tls_wire {
     struct buffer in;    /* came over the wire */
     size_t in_read;      /* how many bytes of it libssl has taken */
+    const char *lent;    /* came after `in`, and is still its owner's: tls_wire_lend() */
+    size_t lent_size;    /* bytes of it that libssl has not taken */
     struct buffer out;   /* is to go over the wire */
     size_t taken;        /* bytes that libssl has taken, as long as there is a limit; below */
     size_t limit;        /* it gets no more than this in all; SIZE_MAX = any number of bytes */
@@ -32,6 +34,11 @@ BIO_METHOD *tls_bio_create_method(void);
 
 /* A BIO for `wire`, which is borrowed. NULL: no memory. */
 BIO *tls_bio_create(const BIO_METHOD *method, struct tls_wire *wire);
+
+/* Lets libssl read these bytes, after those that were fed or kept, where they are: until
+ * tls_wire_keep(), which copies the rest. Not again before that. STATUS_NOMEM: the rest is lost. */
+void tls_wire_lend(struct tls_wire *wire, const void *data, size_t size);
+enum status tls_wire_keep(struct tls_wire *wire);
 
 /* Appends to what libssl reads. STATUS_NOMEM: nothing was appended. */
 enum status tls_wire_feed(struct tls_wire *wire, const void *data, size_t size);

@@ -214,6 +214,13 @@ static enum tls_result tls_session_refuse_plain(struct tls_session *session)
     return tls_session_fail(session, tls_reason_not_tls);
 }
 
+void tls_session_lend(struct tls_session *session, const uint8_t *data, size_t size)
+{
+    ASSERT(session->phase != TLS_SHAKING_HANDS);
+    if (session->phase != TLS_BROKEN && !session->peer_ended)
+        tls_wire_lend(&session->wire, data, size);
+}
+
 enum tls_result tls_session_handshake(struct tls_session *session)
 {
     if (session->phase == TLS_BROKEN)
@@ -235,13 +242,9 @@ enum tls_result tls_session_handshake(struct tls_session *session)
     return TLS_OK;
 }
 
-enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size_t size,
-                                 size_t *out_size)
+static enum tls_result tls_session_decrypt(struct tls_session *session, uint8_t *out, size_t size,
+                                           size_t *out_size)
 {
-    *out_size = 0;
-    if (session->phase == TLS_BROKEN)
-        return TLS_FAILED;
-    ASSERT(session->phase == TLS_OPEN);
     while (*out_size < size) {
         size_t count = 0;
         ERR_clear_error();
@@ -252,6 +255,19 @@ enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size
         *out_size += count;
     }
     return TLS_OK;
+}
+
+enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size_t size,
+                                 size_t *out_size)
+{
+    *out_size = 0;
+    if (session->phase == TLS_BROKEN)
+        return TLS_FAILED;
+    ASSERT(session->phase == TLS_OPEN);
+    enum tls_result result = tls_session_decrypt(session, out, size, out_size);
+    if (result != TLS_FAILED && tls_wire_keep(&session->wire) != STATUS_OK)
+        return tls_session_fail(session, tls_reason_memory);
+    return result;
 }
 
 enum status tls_session_write(struct tls_session *session, const void *data, size_t size)

@@ -40,6 +40,10 @@ void tls_session_destroy(struct tls_session *session);
 /* Takes bytes that came over the wire; copied. STATUS_NOMEM. */
 enum status tls_session_feed(struct tls_session *session, const uint8_t *data, size_t size);
 
+/* The same after the handshake, without the copy: `data` is borrowed until tls_session_read(),
+ * which comes next, returns; what that has not read is copied then. */
+void tls_session_lend(struct tls_session *session, const uint8_t *data, size_t size);
+
 /* Goes on with the handshake: OK when it is over and the peer is trusted. A client has to call it
  * once before anything has come, because it speaks first. Not called again after OK. */
 enum tls_result tls_session_handshake(struct tls_session *session);

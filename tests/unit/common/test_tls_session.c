@@ -281,6 +281,38 @@ static void test_exact_reads(void **state)
     pair_fini(&pair);
 }
 
+/* Bytes that are lent are no longer needed once a read has returned, however little it took; what
+ * was fed before comes first. */
+static void test_lent(void **state)
+{
+    struct pair pair;
+    struct buffer bytes = {NULL, 0, 0};
+    char out[16];
+    size_t size = 0;
+
+    (void)state;
+    pair_begin(&pair);
+    assert_int_equal(tls_session_write(pair.client, "first", 5), STATUS_OK);
+    pass(pair.client, pair.server);
+    assert_int_equal(tls_session_write(pair.client, "second", 6), STATUS_OK);
+    assert_int_equal(tls_session_write(pair.client, "third", 5), STATUS_OK);
+    assert_int_equal(tls_session_take(pair.client, &bytes), STATUS_OK);
+    tls_session_lend(pair.server, (const uint8_t *)bytes.data, bytes.size);
+    assert_int_equal(tls_session_read(pair.server, (uint8_t *)out, 7, &size), TLS_OK);
+    assert_int_equal(size, 7);
+    assert_memory_equal(out, "firstse", 7);
+    buffer_fini(&bytes);
+    assert_read(pair.server, "condthird", 9, TLS_NEED_MORE);
+    tls_session_end(pair.client);
+    assert_int_equal(tls_session_take(pair.client, &bytes), STATUS_OK);
+    tls_session_lend(pair.server, (const uint8_t *)bytes.data, bytes.size);
+    assert_read(pair.server, "", 0, TLS_ENDED);
+    tls_session_lend(pair.server, (const uint8_t *)bytes.data, bytes.size);
+    assert_read(pair.server, "", 0, TLS_ENDED);
+    buffer_fini(&bytes);
+    pair_fini(&pair);
+}
+
 /* A record that came byte by byte is read when its last byte has come, and not before. */
 static void test_record_in_pieces(void **state)
 {
@@ -1124,6 +1156,7 @@ int main(void)
         cmocka_unit_test(test_server_as_client),
         cmocka_unit_test(test_data),
         cmocka_unit_test(test_exact_reads),
+        cmocka_unit_test(test_lent),
         cmocka_unit_test(test_record_in_pieces),
         cmocka_unit_test(test_data_with_handshake),
         cmocka_unit_test(test_take),
