@@ -154,14 +154,18 @@ def make_folder():
     return folder
 
 
+def make_authority(folder, agencies, *options):
+    """The one of this folder, with all that tools/make-certs.sh makes there."""
+    subprocess.run([ROOT / "tools" / "make-certs.sh", *options, folder, str(agencies)], check=True,
+                   stdout=subprocess.DEVNULL)
+    return Authority(folder, Identity(folder / "ca.crt", folder / "ca.key"))
+
+
 @functools.cache
 def usual():
     """The authority of tools/make-certs.sh, made once; what is issued for one test only needs a name
     of its own."""
-    folder = make_folder()
-    subprocess.run([ROOT / "tools" / "make-certs.sh", folder, str(AGENCIES)], check=True,
-                   stdout=subprocess.DEVNULL)
-    return Authority(folder, Identity(folder / "ca.crt", folder / "ca.key"))
+    return make_authority(make_folder(), AGENCIES)
 
 
 @functools.cache

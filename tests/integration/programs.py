@@ -79,10 +79,11 @@ def wait_until(condition, what, seconds=30, pause=0.01):
 
 
 def environment_with(settings):
-    """Our environment, with these settings of the two programs and no others."""
+    """Our environment, with these settings of the two programs and no others. One that is None is not in
+    it."""
     keep = {key: value for key, value in os.environ.items()
             if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "TLS_", "CLI_"))}
-    return {**keep, **settings}
+    return {**keep, **{key: value for key, value in settings.items() if value is not None}}
 
 
 def available_cpus():
