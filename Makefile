@@ -21,8 +21,8 @@ test: deps ## builds and runs every test (gcc release, clang with sanitizers)
 test-releases: ## make test on a bare Debian 12 and 13, in containers; see tools/test-releases.py
 	@/usr/bin/python3 -B tools/test-releases.py
 
-chaos: deps build ## kills, stops and cuts everything for ten minutes (or SECONDS=N), and looks for lost bets
-	@/usr/bin/python3 -B tests/chaos/chaos.py --seconds $(SECONDS)
+chaos: deps build ## kills, stops and cuts everything for ten minutes (or SECONDS=N), and looks for lost bets; options in CHAOS=...
+	@/usr/bin/python3 -B tests/chaos/chaos.py --seconds $(SECONDS) $(CHAOS)
 
 bench: deps ## speed, compared with bare sockets and a bare disk; see tests/bench/bench.py, options in BENCH=...
 	@cmake --preset bench > build-bench.log 2>&1 && \

@@ -23,8 +23,8 @@ class StartingServer(Server):
 class Breaker(Scene):
     """Who breaks things. Agencies and commands are those of the class that is made of this one."""
 
-    def __init__(self, generator, tally, agencies):
-        super().__init__(generator, tally, agencies)
+    def __init__(self, generator, tally, agencies, tls):
+        super().__init__(generator, tally, agencies, tls)
         self.is_calm = False  # nothing is broken any more, so that the day can end
         self.draws = []  # with their agencies' programs
         self.commands = []  # lottery-ctl that run
@@ -46,7 +46,8 @@ class Breaker(Scene):
         """Writes the file of settings, with these more."""
         new = self.config.with_suffix(".new")
         lines = {**self.settings, **settings}
-        new.write_text("[DEFAULT]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines))
+        new.write_text("[DEFAULT]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines
+                                               if lines[key] is not None))
         new.rename(self.config)
 
     def make_server(self):

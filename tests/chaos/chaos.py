@@ -2,7 +2,8 @@
 """For a while, breaks everything that can break; then checks that no bet was lost or stored twice.
 
 Rounds of two kinds take turns: draws that hold themselves, here, and draws that an operator runs, in
-manual.py.
+manual.py. Every second one of each kind speaks TLS: an encrypted connection is slowed and cut like any
+other, and an operator renews certificates.
 
 Each round here has a new folder and agencies with known bets on a bad network. At random moments the server,
 the ledger, a worker, the coordinator, one of its scanners or an agency gets SIGKILL or SIGSTOP, and
@@ -11,6 +12,7 @@ be as if nothing had happened: all bets are stored, each once and in its agency'
 once and one line reports it, each agency got its own winners, and --check calls the folder sound.
 
     make chaos SECONDS=60
+    make chaos CHAOS='--tls all'
     tests/chaos/chaos.py --seconds 600 --seed 7
 
 The random choices depend only on the seed, but the timing of the processes does not.
@@ -18,17 +20,20 @@ The random choices depend only on the seed, but the timing of the processes does
 import argparse
 import faulthandler
 import os
+import pathlib
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
-from scene import Scene, Tally  # it says where the next two are
+from scene import Scene, Tally  # it says where the others are
+from certificates import make_authority
 from manual import Day
 from programs import BIN, Program, children_of
-from wire import Peer, bet, pb
+from wire import bet, pb
 
 WINNER = 7574
 
@@ -36,8 +41,8 @@ WINNER = 7574
 class Round(Scene):
     """One draw that holds itself."""
 
-    def __init__(self, generator, tally, agencies, bets):
-        super().__init__(generator, tally, agencies)
+    def __init__(self, generator, tally, agencies, bets, tls):
+        super().__init__(generator, tally, agencies, tls)
         self.rows = {}
         self.agencies = {}
         self.winners = {}
@@ -57,7 +62,8 @@ class Round(Scene):
         self.agencies[agency] = Program("lottery-agency", [], {
             "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.proxy.port}",
             "CLI_BATCH_MAXAMOUNT": str(self.generator.choice((1, 7, 50, 1000))),
-            "CLI_BETS_FILE": str(self.path(agency)), "CLI_CONNECT_TIMEOUT": "60s"}, self.folder)
+            "CLI_BETS_FILE": str(self.path(agency)), "CLI_CONNECT_TIMEOUT": "60s",
+            **self.agency_tls(agency)}, self.folder)
 
     def waiting_agencies(self):
         return [agency for agency in self.agencies if agency not in self.winners]
@@ -100,7 +106,7 @@ class Round(Scene):
 
         def send():
             try:
-                with Peer(self.port, agency, timeout=2) as peer:
+                with self.connect(agency, timeout=2) as peer:
                     for _ in range(2):
                         ack = peer.bets(bets, at)
                         if ack.code not in (pb.ACK_CODE_OK, pb.ACK_CODE_OFFSET_GAP,
@@ -248,6 +254,25 @@ class Round(Scene):
             self.tally.faults.append(f"a draw that was held failed afterwards: {told}")
 
 
+def run_rounds(arguments, generator, tally, authority):
+    """Until the time is over, and there was one of each kind; or until something is wrong."""
+    begin = time.monotonic()
+    kinds = {"both": (Round, Day), "auto": (Round,), "manual": (Day,)}[arguments.kind]
+    spent = dict.fromkeys(kinds, 0)
+    # Of two kinds one begins with TLS and one without, so that a short run has both.
+    first = generator.randrange(2)
+    turns = {kind: (first + i) % 2 for i, kind in enumerate(kinds)}
+    while (time.monotonic() - begin < arguments.seconds or 0 in spent.values()) and not tally.faults:
+        kind = min(kinds, key=spent.get)
+        has_tls = arguments.tls == "all" or (arguments.tls == "some" and turns[kind] % 2 == 0)
+        turns[kind] += 1
+        tally.tls += has_tls
+        started = time.monotonic()
+        round_ = kind(generator, tally, arguments.agencies, arguments.bets, authority if has_tls else None)
+        round_.run(min(begin + arguments.seconds, started + 30))
+        spent[kind] += time.monotonic() - started
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=20, help="how long it runs (default 20)")
@@ -256,6 +281,8 @@ def main():
     parser.add_argument("--kind", choices=("both", "auto", "manual"), default="both",
                         help="draws that hold themselves, those of an operator, or in turn (default)")
     parser.add_argument("--bets", type=int, default=3000, help="per agency at most (default 3000)")
+    parser.add_argument("--tls", choices=("some", "all", "none"), default="some",
+                        help="which rounds use TLS; some: every second one (default)")
     arguments = parser.parse_args()
     if not (BIN / "lottery-server").exists():
         parser.error("the programs are not built: make build")
@@ -265,14 +292,10 @@ def main():
     generator = random.Random(seed)
     tally = Tally()
     begin = time.monotonic()
-    kinds = {"both": (Round, Day), "auto": (Round,), "manual": (Day,)}[arguments.kind]
-    spent = dict.fromkeys(kinds, 0)
-    while (time.monotonic() - begin < arguments.seconds or 0 in spent.values()) and not tally.faults:
-        kind = min(kinds, key=spent.get)
-        started = time.monotonic()
-        round_ = kind(generator, tally, arguments.agencies, arguments.bets)
-        round_.run(min(begin + arguments.seconds, started + 30))
-        spent[kind] += time.monotonic() - started
+    with tempfile.TemporaryDirectory(prefix="lottery-chaos-certificates-") as folder:
+        authority = None if arguments.tls == "none" else make_authority(pathlib.Path(folder),
+                                                                        arguments.agencies + 1)
+        run_rounds(arguments, generator, tally, authority)
     tally.report(seed, time.monotonic() - begin)
     if tally.faults or tally.lost or tally.doubled or tally.draws != tally.rounds:
         return 1

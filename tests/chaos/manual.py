@@ -2,13 +2,15 @@
 import contextlib
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 
-from breaker import Breaker
+from breaker import Breaker  # it says where the others are
+from certificates import make_authority
 from programs import BIN, ROOT, Program, environment_with, wait_until
 from control_wire import OPCODES, Operator, pb as control
 from wire import frame
@@ -24,8 +26,8 @@ ROOT_LINE = re.compile(r"^root +(\S+)$", re.MULTILINE)
 class Day(Breaker):
     """Several draws in one server, with an operator who uses lottery-ctl, and somebody who kills."""
 
-    def __init__(self, generator, tally, agencies, bets):
-        super().__init__(generator, tally, agencies + 1)
+    def __init__(self, generator, tally, agencies, bets, tls):
+        super().__init__(generator, tally, agencies + 1, tls)
         self.most_bets = bets
         self.until = None
         self.vkey = None
@@ -38,7 +40,8 @@ class Day(Breaker):
             "CLI_BATCH_MAXAMOUNT": str(self.breaker.choice((1, 7, 50, 1000))),
             "CLI_BETS_FILE": str(draw.file(agency, "csv")), "CLI_CONNECT_TIMEOUT": "60s",
             "CLI_DRAW": draw.id, "CLI_SEAL_FILE": str(draw.file(agency, "seal")),
-            "CLI_SEAL_KEY": self.vkey, "CLI_WINNERS_FILE": str(draw.file(agency, "winners"))},
+            "CLI_SEAL_KEY": self.vkey, "CLI_WINNERS_FILE": str(draw.file(agency, "winners")),
+            **self.agency_tls(agency)},
             self.folder)
 
     def begin(self, draw):
@@ -176,13 +179,16 @@ class Day(Breaker):
         what = self.generator.random()
         if what < 0.2:
             with self.settings_lock:
-                self.configure(LOTTERY_WINNER_NUMBER="many")
-                status, _, errors = self.act(draw, "reload")
+                self.configure(**self.bad_settings())
+                status, _, errors = self.act(draw, "reload", scale=0.1)
                 self.configure()
             if status == 0:
                 self.fault(f"bad settings were taken: {errors}")
             return
         self.settings["SERVER_WORKERS"] = str(self.generator.randrange(1, 4))
+        renews = self.tls is not None and self.generator.random() < 0.5
+        if renews:
+            self.renew()
         with self.settings_lock:
             self.configure()
         if what < 0.4:
@@ -191,8 +197,24 @@ class Day(Breaker):
             return
         status, _, errors = self.act(draw, "reload", scale=0.1)
         self.tally.reloads += status == 0
+        self.tally.renewals += renews and status == 0
         if status == 1 and "refused: " in errors and "under way" not in errors:
             self.fault(f"a reload was refused: {errors}")
+
+    def bad_settings(self):
+        """A winning number that is a word, or a key that is not the certificate's."""
+        if self.tls is None or self.generator.random() < 0.5:
+            return {"LOTTERY_WINNER_NUMBER": "many"}
+        return {"TLS_KEY": self.tls.folder / "agency-1.key"}
+
+    def renew(self):
+        """Other certificates for the server and for an agency, from the same authority, and its list of
+        revoked ones. They are in another folder, because a server that starts meanwhile must not find a
+        half of them."""
+        folder = self.folder / f"certificates-{len(list(self.folder.glob('certificates-*')))}"
+        shutil.copytree(self.tls.folder, folder)
+        self.tls = make_authority(folder, 1, "--renew", "--crl")
+        self.settings.update(self.server_tls())
 
     def disturb(self, draw):
         """What the operator should not ask for now: it is refused, or nothing happens."""
@@ -224,6 +246,7 @@ class Day(Breaker):
     def hold(self, draw):
         """The operator's part of a draw, until it is drawn."""
         limit = time.monotonic() + 100
+        renews = self.tls is not None and self.generator.random() < 0.7
         while draw.phase < 2 and not self.tally.faults:
             time.sleep(self.generator.uniform(0, 0.08))
             self.look_at_time(limit)
@@ -231,7 +254,10 @@ class Day(Breaker):
             state = self.look()
             if state is None:
                 continue
-            if not self.is_calm and self.generator.random() < 0.15:
+            if renews:
+                self.reload(draw)  # the server answers, and agencies are connected or about to be
+                renews = False
+            elif not self.is_calm and self.generator.random() < 0.15:
                 self.disturb(draw)
             elif state["phase"] == "open" and draw.kind == "operator" and \
                     time.monotonic() > draw.close_due:
@@ -355,7 +381,8 @@ class Day(Breaker):
     def run(self, until):
         self.until = until
         self.settings = {"LOTTERY_DRAW": "manual", "LOTTERY_DRAW_ID": "d0",
-                         "LOTTERY_AGENCIES": str(self.count), "SERVER_WORKERS": "2"}
+                         "LOTTERY_AGENCIES": str(self.count), "SERVER_WORKERS": "2",
+                         **self.server_tls()}
         first = self.plan(0)
         if first.kind == "time":
             first.close_ats.append(rfc3339(int(time.time()) + self.generator.randrange(2, 5)))

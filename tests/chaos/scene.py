@@ -11,7 +11,10 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from certificates import (agency_context, agency_settings, of_agency, of_server,  # noqa: E402
+                          server_settings)
 from programs import SANITIZER, Server, wait_until  # noqa: E402
+from wire import Peer  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 ROLES = ("server", "ledger", "worker", "coordinator", "scanner", "agency", "ctl")
@@ -26,6 +29,8 @@ class Tally:
         self.cuts = 0
         self.retries = 0
         self.rounds = 0
+        self.tls = 0  # rounds over TLS, of either kind
+        self.renewals = 0  # reloads with other certificates
         self.bets = 0
         self.lost = 0
         self.doubled = 0
@@ -45,20 +50,23 @@ class Tally:
     def report(self, seed, seconds):
         print(f"seed {seed}, {seconds:.0f} s, {self.rounds} rounds, {self.bets} bets, "
               f"{sum(self.kills.values())} kills survived ({self.kills}), {self.stops} stops, "
-              f"{self.cuts} connections cut, {self.retries} retries: lost {self.lost}, "
-              f"doubled {self.doubled}, draws {self.draws}; by operators: {self.days} days, "
-              f"{self.commands} commands, {self.manual_draws} draws, closings {self.closings}, "
-              f"{self.seals} seals, {self.nexts} next, {self.reloads} reloads: after the closing "
-              f"{self.late}, unsealed {self.unsealed}, numbers per draw {self.most_numbers}")
+              f"{self.cuts} connections cut, {self.retries} retries, {self.tls} rounds over TLS: "
+              f"lost {self.lost}, doubled {self.doubled}, draws {self.draws}; by operators: "
+              f"{self.days} days, {self.commands} commands, {self.manual_draws} draws, closings "
+              f"{self.closings}, {self.seals} seals, {self.nexts} next, {self.reloads} reloads, "
+              f"{self.renewals} of them with new certificates: after the closing {self.late}, "
+              f"unsealed {self.unsealed}, numbers per draw {self.most_numbers}")
         for fault in self.faults:
             print(f"FAULT: {fault}")
 
 
 class Scene:
-    """A server with a folder of its own, and agencies that reach it over a bad network."""
+    """A server with a folder of its own, and agencies that reach it over a bad network. `tls`: the
+    authority with their certificates; None: without TLS."""
 
-    def __init__(self, generator, tally, agencies):
+    def __init__(self, generator, tally, agencies, tls):
         self.generator = generator
+        self.tls = tls
         self.tally = tally
         self.count = agencies
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lottery-chaos-"))
@@ -93,7 +101,23 @@ class Scene:
             raise
 
     def make_server(self):
-        return Server(self.data, agencies=self.count, port=self.port, level="DEBUG")
+        return Server(self.data, agencies=self.count, port=self.port, level="DEBUG",
+                      **self.server_tls())
+
+    def server_tls(self):
+        """The server's settings for TLS, if it is used."""
+        if self.tls is None:
+            return {}
+        crl = self.tls.folder / "ca.crl"
+        return server_settings(of_server(self.tls), self.tls, crl if crl.exists() else None)
+
+    def agency_tls(self, agency):
+        return agency_settings(of_agency(agency, self.tls), self.tls) if self.tls else {}
+
+    def connect(self, agency, **arguments):
+        """A connection of our own, without the bad network."""
+        context = agency_context(of_agency(agency, self.tls), self.tls) if self.tls else None
+        return Peer(self.port, agency, tls=context, **arguments)
 
     def pid_of(self, role):
         pids = self.server.children()[role]

@@ -3,7 +3,7 @@ import random
 import threading
 import time
 
-from wire import Closed, Peer, bet, pb
+from wire import Closed, bet, pb
 
 BATCHES = 6  # that it has under way at most
 
@@ -36,7 +36,7 @@ class Witness(threading.Thread):
     def run(self):
         while self.winners is None and not self.day.is_over.is_set():
             try:
-                with Peer(self.day.port, self.agency, timeout=5, draw=self.draw.id) as peer:
+                with self.day.connect(self.agency, timeout=5, draw=self.draw.id) as peer:
                     self.talk(peer)
             except (OSError, Closed):
                 self.day.is_over.wait(self.generator.uniform(0, 0.1))  # the server is gone, or stopped
