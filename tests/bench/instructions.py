@@ -16,7 +16,8 @@ import tempfile
 
 import dataset
 from callgrind import own_costs
-from lottery import Lottery
+from lottery import Lottery  # it says where the next one is
+from certificates import make_authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -26,7 +27,9 @@ BETS = 100_000
 MEMORY = "/dev/shm"
 GROWTH = 1.05
 NOISE = 8  # instructions per bet that a stage may grow by: the size of groups depends on chance
-UNDER_CALLGRIND = ("valgrind", "--tool=callgrind", "--separate-callers=8")
+UNDER_CALLGRIND = ("valgrind", "--tool=callgrind")
+CALLERS = 8  # by which a function is told apart: as far as it is from what calls a library to its depth
+TLS_CALLERS = 16
 
 # Which stage a function belongs to: the first whose pattern is found in "file:function".
 READING = r"transport/stream.*:stream_(on_)?(read|alloc)|transport/frame.*:frame_(reader|decode)"
@@ -58,9 +61,16 @@ LEDGER = (
     (r"server/store/", "write"),
     (r"common/base/log", "log"),
 )
-PROCESSES = {"agency": AGENCY, "worker": WORKER, "ledger": LEDGER}
-STAGES = ("CSV parse", "encode", "send", "receive", "decode", "validate", "format", "link", "decide",
-          "checksum", "write", "log", "other")
+LIBRARIES = ("libssl", "libcrypto")
+ENCRYPTED = (
+    (r"^lib(ssl|crypto):tls_session_(read|write)$", "encryption"),
+    (r"^lib(ssl|crypto):", "handshake"),
+    (r"common/transport/tls/|transport/stream_tls|:tls_", "TLS"),
+)
+PROCESSES = {"agency": AGENCY, "worker": WORKER, "ledger": LEDGER,
+             "agency, TLS": ENCRYPTED + AGENCY, "worker, TLS": ENCRYPTED + WORKER}
+STAGES = ("CSV parse", "encode", "send", "TLS", "encryption", "handshake", "receive", "decode", "validate",
+          "format", "link", "decide", "checksum", "write", "log", "other")
 
 
 def by_stage(costs, stages):
@@ -73,22 +83,36 @@ def by_stage(costs, stages):
     return sums
 
 
-def count(folder):
-    """Sends a fixed set from one agency to one worker; returns the instructions by stage, for each of
-    PROCESSES."""
-    bets = dataset.make(folder, BETS, agencies=1)
-    profile = f"--callgrind-out-file={folder}/callgrind.%p"
-    with Lottery(folder, 1, [*UNDER_CALLGRIND, profile], SERVER_WORKERS="1") as lottery:
-        lottery.start_agencies(bets, [*UNDER_CALLGRIND, profile])
+def run(folder, bets, tls=None):
+    """Sends these bets from one agency to one worker. Returns each process's profile by its role."""
+    folder.mkdir()
+    prefix = [*UNDER_CALLGRIND, f"--separate-callers={TLS_CALLERS if tls else CALLERS}",
+              f"--callgrind-out-file={folder}/callgrind.%p"]
+    with Lottery(folder, 1, prefix, tls=tls, SERVER_WORKERS="1") as lottery:
+        lottery.start_agencies(bets, prefix)
         pids = {"agency": lottery.agencies[1].process.pid}
         lottery.wait_agencies(bets)
         lottery.server.stop()
         lottery.check_stored(BETS)
         pids.update((role, pid) for pid, role in lottery.roles().items() if role in PROCESSES)
-    counts = {name: by_stage(own_costs(folder / f"callgrind.{pids[name]}", ROOT), stages)
-              for name, stages in PROCESSES.items()}
+    if not ({"worker"} if tls else {"worker", "ledger"}) <= set(pids):
+        raise AssertionError("the server did not wait until a process had written its profile: the machine "
+                             f"is too busy: {lottery.server.tail()}")
+    return {role: folder / f"callgrind.{pid}" for role, pid in pids.items()}
+
+
+def count(folder):
+    """The instructions by stage, for each of PROCESSES."""
+    bets = dataset.make(folder, BETS, agencies=1)
+    profiles = run(folder / "plain", bets)
+    encrypted = run(folder / "encrypted", bets, make_authority(folder / "certificates", 1))
+    counts = {}
+    for name, stages in PROCESSES.items():
+        role, _, tls = name.partition(", ")
+        counts[name] = by_stage(own_costs(encrypted[role], ROOT, LIBRARIES) if tls
+                                else own_costs(profiles[role], ROOT), stages)
     if not (counts["agency"]["CSV parse"] and counts["worker"]["decode"] and
-            counts["ledger"]["decide"]):
+            counts["ledger"]["decide"] and counts["agency, TLS"]["encryption"]):
         raise AssertionError("the programs were not built here, or without debug information")
     return counts
 

@@ -12,7 +12,9 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from programs import BIN, environment_with  # noqa: E402 - found through the line above
+from certificates import (agency_settings, of_agency, of_server,  # noqa: E402 - found through this
+                          server_settings)
+from programs import BIN, environment_with  # noqa: E402
 
 LISTENING = re.compile(r"action: listen \| result: success \| port: (\d+)")
 CLOSED = re.compile(r"action: close_process \| result: success \| process: (\w+) .*?pid: (\d+)")
@@ -78,17 +80,20 @@ class Program:
 
 
 class Lottery:
-    """A server with a folder, and agencies; all of them end with the `with` block."""
+    """A server with a folder, and agencies; all of them end with the `with` block. `tls`: the authority
+    with their certificates; None: without TLS."""
 
-    def __init__(self, folder, agencies, prefix=(), bin_=BIN, **settings):
+    def __init__(self, folder, agencies, prefix=(), bin_=BIN, tls=None, **settings):
         self.bin = bin_
+        self.tls = tls
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.data.mkdir(exist_ok=True)
         self.agencies = {}
         self.server = Program("lottery-server", self.folder / "server.log", {
             "SERVER_PORT": "0", "SERVER_IP": "127.0.0.1", "SERVER_LISTEN_BACKLOG": "4096",
-            "LOTTERY_AGENCIES": str(agencies), "LOTTERY_DATA_DIR": str(self.data), **settings},
+            "LOTTERY_AGENCIES": str(agencies), "LOTTERY_DATA_DIR": str(self.data),
+            **(server_settings(of_server(tls), tls) if tls else {}), **settings},
             prefix, bin_)
         try:
             self.port = int(self.server.wait_text(LISTENING)[1])
@@ -106,7 +111,9 @@ class Lottery:
     def start_agency(self, agency, file, prefix=()):
         self.agencies[agency] = Program("lottery-agency", self.folder / f"agency-{agency}.log", {
             "CLI_ID": str(agency), "CLI_SERVER_ADDRESS": f"127.0.0.1:{self.port}",
-            "CLI_BETS_FILE": str(file)}, prefix, self.bin)
+            "CLI_BETS_FILE": str(file), **(
+                agency_settings(of_agency(agency, self.tls), self.tls) if self.tls else {})},
+            prefix, self.bin)
 
     def start_agencies(self, dataset, prefix=()):
         for agency, file in enumerate(dataset.files, 1):

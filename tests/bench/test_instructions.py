@@ -45,6 +45,8 @@ fn=(2)
 cfn=(4) memcpy'csv_parse'batch_add'main
 calls=9 0
 0 200
+
+ob=(3) /usr/lib/libc.so.6
 fn=(4)
 0 200
 
@@ -55,14 +57,28 @@ fn=(5) _dl_start
 
 class Profile(unittest.TestCase):
     def setUp(self):
+        self.costs = self.read()
+
+    @staticmethod
+    def read(**options):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "profile"
             path.write_text(PROFILE)
-            self.costs = own_costs(path, "/root")
+            return own_costs(path, "/root", **options)
 
     def test_each_instruction_counts_once_for_our_function(self):
         self.assertEqual(self.costs, {
             ("client/transport/batch.c", "batch_add"): 100 + 10 + 5 + 3 + 1 + 600 + 200,
+            ("common/bet/bet.c", "batch_add"): 7,
+            ("common/bet/bet.c", "bet_check"): 50,
+            ("", ""): 100,
+        })
+
+    def test_a_library_counts_by_itself(self):
+        costs = self.read(libraries=("libcsv",))
+        self.assertEqual(costs, {
+            ("client/transport/batch.c", "batch_add"): 100 + 10 + 5 + 3 + 1,
+            ("libcsv", "batch_add"): 600 + 200,
             ("common/bet/bet.c", "batch_add"): 7,
             ("common/bet/bet.c", "bet_check"): 50,
             ("", ""): 100,
@@ -76,20 +92,30 @@ class Profile(unittest.TestCase):
 
 class Stages(unittest.TestCase):
     def test_every_row_of_the_table_has_a_pattern(self):
-        found = {stage for _, stage in AGENCY + WORKER + LEDGER} | {"other"}
+        found = {stage for stages in PROCESSES.values() for _, stage in stages} | {"other"}
         self.assertEqual(found, set(STAGES))
 
     def test_each_process_has_stages_of_its_own(self):
         stage = {name: list(by_stage({("gen/lottery.pb-c.c", "lottery__v1__new_bets__unpack"): 1},
                                      stages)) for name, stages in PROCESSES.items()}
-        self.assertEqual(stage, {"agency": ["encode"], "worker": ["decode"], "ledger": ["other"]})
+        self.assertEqual(stage, {"agency": ["encode"], "worker": ["decode"], "ledger": ["other"],
+                                 "agency, TLS": ["encode"], "worker, TLS": ["decode"]})
+
+    def test_the_library_of_tls_has_rows(self):
+        costs = {("libcrypto", "tls_session_write"): 5 * BETS, ("libcrypto", ""): 4 * BETS,
+                 ("libssl", "tls_session_handshake"): BETS,
+                 ("common/transport/tls/tls_session.c", "tls_session_write"): 2 * BETS,
+                 ("common/transport/stream.c", "stream_send"): 3 * BETS}
+        self.assertEqual(by_stage(costs, PROCESSES["agency, TLS"]),
+                         {"encryption": 5, "handshake": 5, "TLS": 2, "send": 3})
 
 
 class Growth(unittest.TestCase):
     def setUp(self):
         self.agency = by_stage({("client/transport/batch.c", "batch_add"): 2000 * BETS}, AGENCY)
         self.worker = by_stage({("common/bet/bet.c", "bet_check"): 100 * BETS}, WORKER)
-        self.counts = {"agency": self.agency, "worker": self.worker, "ledger": by_stage({}, LEDGER)}
+        self.counts = {**{name: by_stage({}, LEDGER) for name in PROCESSES},
+                       "agency": self.agency, "worker": self.worker}
         self.table = table_of(self.counts)
 
     def grow(self, factor):
