@@ -5,6 +5,7 @@ JSON. `make bench` builds what it needs. The data is made once and kept. The sub
 file system, so that one is measured. Exit status: 0 measured, whatever the figures; 1 could not measure.
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -22,10 +23,13 @@ from latency import Latency
 from memory import Peak, Waiting, Winners
 from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
+from tls import Encrypted, Handshakes
+from certificates import make_authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CERTIFICATES = 5  # agencies
 SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Winners,
-            Honest, Crowd, Flooded, Databases)
+            Honest, Crowd, Flooded, Encrypted, Handshakes, Databases)
 
 
 class Plan:
@@ -43,6 +47,14 @@ class Plan:
         self.previous = arguments.previous
         self.winners = arguments.winners
         self.crowd = arguments.crowd
+        self.handshakes = arguments.handshakes
+
+    @functools.cached_property
+    def authority(self):
+        """Whose certificates the server and the agencies have."""
+        folder = self.scratch / "certificates"
+        folder.mkdir()
+        return make_authority(folder, CERTIFICATES)
 
     def dataset(self, bets):
         return dataset.make(self.folder, bets)
@@ -102,6 +114,8 @@ def parse_arguments():
                         help="bin folder of another release, for (b) and (e) in the same run")
     parser.add_argument("--crowd", type=int, default=5000,
                         help="connections of garbage of (m), and at most those of (l), default 5000")
+    parser.add_argument("--handshakes", type=int, default=2000,
+                        help="connections of (o), default 2000")
     parser.add_argument("--winners", type=int, default=1_000_000,
                         help="winning bets of (j), default a million")
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / ".data" / "bench",

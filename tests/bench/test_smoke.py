@@ -24,7 +24,8 @@ FIGURES = {
     "h_coordinator_mib", "h_ledger_mib", "h_server_mib", "h_supervisor_mib", "h_worker_mib",
     "j_process_mib", "k_median_ms", "k_worst_ms", "k_previous_worst_ms", "l_zeros_500_mib",
     "l_zeros_3000_mib", "l_zeros_3000_after_mib", "l_questions_3000_mib", "l_previous_zeros_500_mib",
-    "m_alone_cpu_s", "m_flooded_cpu_s", "m_flooded_worker_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
+    "n_plain_s", "n_plain_cpu_s", "n_tls_s", "n_tls_cpu_s", "o_plain_cpu_us", "o_plain_kib", "o_tls_cpu_us",
+    "o_tls_kib", "o_tls_per_cpu_s", "m_alone_cpu_s", "m_flooded_cpu_s", "m_flooded_worker_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
 }
 
 
@@ -35,7 +36,8 @@ class Smoke(unittest.TestCase):
             file = pathlib.Path(folder) / "bench.json"
             result = subprocess.run(
                 [sys.executable, BENCH, "--rounds", str(ROUNDS), "--bets", "5000", "--large",
-                 "--messages", "40", "--agencies", "400", "--winners", "3000", "--crowd", "60", "--previous", BIN, "--dir", folder, "--json", file],
+                 "--messages", "40", "--agencies", "400", "--winners", "3000", "--crowd", "60", "--handshakes", "100",
+                 "--previous", BIN, "--dir", folder, "--json", file],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
             self.assertEqual(result.returncode, 0, result.stderr)
             written = json.loads(file.read_text())
@@ -48,7 +50,7 @@ class Smoke(unittest.TestCase):
             self.assertNotEqual(f"{database}: not installed" in result.stderr,
                                 any(name.startswith(f"i_{database}") for name in samples), database)
         goals = [goal["goal"] for goal in written["goals"]]
-        for letter in "bcdefghjklm":
+        for letter in "bcdefghjklmn":
             self.assertTrue(any(goal.startswith(f"({letter})") for goal in goals), letter)
         for name in FIGURES:
             self.assertRegex(result.stdout, rf"(?m)^{re.escape(name)} ")

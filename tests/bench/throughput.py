@@ -47,10 +47,10 @@ def run_floor(folder, dataset):
     return cost
 
 
-def run_ours(folder, dataset, bin_=BIN):
+def run_ours(folder, dataset, bin_=BIN, tls=None):
     """The seconds are from the start of a server until each agency has its winners and has ended."""
     meter = Meter()
-    with Lottery(folder, len(dataset.files), bin_=bin_) as lottery:
+    with Lottery(folder, len(dataset.files), bin_=bin_, tls=tls) as lottery:
         lottery.start_agencies(dataset)
         lottery.wait_agencies(dataset)
         seconds = meter.seconds()
