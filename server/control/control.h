@@ -82,7 +82,7 @@ struct control_status {
     bool has_bets;             /* `bets` is known */
     uint64_t bets;             /* of all agencies */
     struct draw_closed closed; /* from DRAW_CLOSED on: time, by, uid; the rest is not looked at */
-    bool is_sealed;            /* the seal is on record and its files can be read */
+    bool is_sealed;            /* the seal is on record */
     struct draw_sealed sealed; /* if is_sealed */
     const char *vkey;          /* if is_sealed: the key for checking, see docs/protocol.md; NULL:
                                   not known */

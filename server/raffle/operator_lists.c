@@ -58,7 +58,7 @@ static void walk_end_status(const struct walk *walk, struct control_request *req
         .has_bets = news->phase != DRAW_NEW,
         .bets = news->phase >= DRAW_CLOSED ? news->bets : walk->bets,
         .closed = news->closed,
-        .is_sealed = news->has_seal,
+        .is_sealed = news->is_sealed,
         .sealed = news->sealed,
         .vkey = walk->vkey,
         .drawn = news->drawn,
