@@ -457,7 +457,7 @@ class Starts(Certificates):
 
     def run_program(self, name, *arguments, **settings):
         settings = {key: value for key, value in settings.items() if value is not None}
-        done = subprocess.run([BIN / name, *arguments], cwd=self.folder, text=True, timeout=60,
+        done = subprocess.run([BIN / name, *arguments], cwd=self.folder, text=True, timeout=20,
                               capture_output=True, check=False,
                               env=environment_with({"SERVER_PORT": "0", **settings}))
         output = done.stdout + done.stderr
