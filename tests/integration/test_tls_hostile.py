@@ -4,6 +4,7 @@ Every test has an honest agency on the same server, whose bets must be stored an
 while; or, where an agency is under attack, it must not take a lie for an answer.
 """
 import contextlib
+import pathlib
 import random
 import socket
 import ssl
@@ -646,6 +647,19 @@ class Crowds(HostileTls):
         allow_descriptors(self, self.half_open + 500)
         super().setUp()
 
+    def sockets(self):
+        """Of all workers."""
+        count = 0
+        for pid in self.lottery.children()["worker"]:
+            for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    count += str(descriptor.readlink()).startswith("socket:")
+        return count
+
+    def check_all_gone(self, before):
+        """No connection is kept whose peer has gone, and they need not wait for the time limit."""
+        wait_until(lambda: self.sockets() <= before, "the end of all connections")
+
     def handshakes(self, done, counts):
         """One after the other, without end: half of them with a certificate that is refused."""
         contexts = [certificates.agency_context(certificates.of_agency(2)),
@@ -714,22 +728,24 @@ class Crowds(HostileTls):
 
     def test_connect_and_vanish(self):
         """Connections that are reset within the handshake."""
-        hello = client_hello()
+        hello, before = client_hello(), self.sockets()
         for i in range(300):
             connection = socket.create_connection(("127.0.0.1", self.lottery.port))
             connection.sendall(hello[:len(hello) * (i % 4) // 3])
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
+        self.check_all_gone(before)
         self.check_end()
 
     def test_vanish_between_hello_and_finish(self):
         """And those that break off with our answer unread."""
-        hello = client_hello()
+        hello, before = client_hello(), self.sockets()
         for _ in range(100):
             connection = self.connect()
             connection.sendall(hello)
             connection.recv(1)
             connection.close()
+        self.check_all_gone(before)
         self.check_end()
 
 
