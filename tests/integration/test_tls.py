@@ -44,9 +44,9 @@ class ServerRefuses(Certificates):
 
     def check_refused(self, server, cases):
         """Agencies with these certificates all try at the same time."""
+        bets = self.file_of_bets(1, 3)
         agencies = {
-            name: self.secure_agency(1, server.port, self.file_of_bets(1, 3), identity=identity,
-                                     CLI_CONNECT_TIMEOUT="1s")
+            name: self.secure_agency(1, server.port, bets, identity=identity)
             for name, (identity, *_) in cases.items()}
         for name, (_, shown, reason, told) in cases.items():
             with self.subTest(name):
@@ -54,7 +54,7 @@ class ServerRefuses(Certificates):
                 self.assertIn(" WARNING ", line.text)
                 self.assertEqual(list(line.details), ["ip", "certificate", "reason"])
                 self.assertEqual(line.details["ip"], "127.0.0.1")
-                self.check_gave_up(agencies[name], told)
+                agencies[name].wait_line("connect", "in_progress", reason=told)
         with self.peer(server, 2) as peer:
             self.assertEqual(peer.received(), 0)
         self.assertEqual(server.stop(), 0)
@@ -220,13 +220,13 @@ class AgencyRefuses(Certificates):
         """It answers with a MALFORMED that says so in its own log, and the agency knows as well."""
         server = self.server(agencies=1, level="DEBUG")
         agency = self.secure_agency(1, server.port, self.file_of_bets(1, 3),
-                                    CLI_CONNECT_TIMEOUT="1s")
+                                    CLI_CONNECT_TIMEOUT="2s")
         self.check_gave_up(agency, "the peer does not speak TLS")
 
     def test_an_agency_without_tls(self):
         """It says what the central wants."""
         server = self.secure_server(agencies=1, level="DEBUG")
-        agency = self.agency(1, server.port, self.file_of_bets(1, 3), CLI_CONNECT_TIMEOUT="1s")
+        agency = self.agency(1, server.port, self.file_of_bets(1, 3), CLI_CONNECT_TIMEOUT="2s")
         self.assertEqual(agency.wait(), 1, agency.output())
         wants = "the central wants TLS: set tls.cert, tls.key and tls.ca"
         self.assertTrue(agency.lines("connect", "in_progress", reason=wants))
@@ -290,7 +290,7 @@ class Claims(Certificates):
         """It ends with the server's reason, and nothing is stored."""
         server = self.secure_server(agencies=5)
         agency = self.secure_agency(5, server.port, self.file_of_bets(5, 10),
-                                    identity=certificates.of_agency(1), CLI_CONNECT_TIMEOUT="1s")
+                                    identity=certificates.of_agency(1), CLI_CONNECT_TIMEOUT="2s")
         self.assertEqual(agency.wait(), 1, agency.output())
         self.assertIn("agency 5 is not this connection's: its certificate is for agency 1",
                       agency.output())
@@ -346,7 +346,7 @@ class Modes(Certificates):
         self.assertEqual(len(server.lines("receive_message", "success")), 6)
         nameless = self.authority.issue("nameless")
         agency = self.secure_agency(1, server.port, mode="echo", identity=nameless,
-                                    CLI_LOOP_AMOUNT="1", CLI_CONNECT_TIMEOUT="1s")
+                                    CLI_LOOP_AMOUNT="1", CLI_CONNECT_TIMEOUT="2s")
         self.assertEqual(agency.wait(), 1, agency.output())
         self.assertEqual(server.stop(), 0)
 
@@ -386,7 +386,7 @@ class Names(Certificates):
             agency = self.secure_agency(i, server.port, self.file_of_bets(i, 10), server_name=name)
             agency.wait_line("apuestas_enviadas", "success")
         wrong = self.secure_agency(1, server.port, self.file_of_bets(1, 10),
-                                   server_name="test", CLI_CONNECT_TIMEOUT="1s")
+                                   server_name="test", CLI_CONNECT_TIMEOUT="2s")
         self.check_gave_up(wrong, PEERS + "is not for the name of this server")
 
 
@@ -402,7 +402,7 @@ class Chains(Certificates):
                                     identity=middle.agency(1, chain=[middle.cert]))
         agency.wait_line("apuestas_enviadas", "success")
         broken = self.secure_agency(2, server.port, self.file_of_bets(2, 10), authority=root,
-                                    identity=middle.agency(2), CLI_CONNECT_TIMEOUT="1s")
+                                    identity=middle.agency(2), CLI_CONNECT_TIMEOUT="2s")
         server.wait_line("tls_handshake", "fail", certificate="lottery:agency:2",
                          reason=PEERS + "is of another authority")
         self.check_gave_up(broken, OURS + "is of an authority that it does not know")
@@ -681,7 +681,7 @@ class ForeignPeers(Certificates):
         central."""
         with OpensslCentral() as central:
             agency = self.secure_agency(1, central.port, self.file_of_bets(1, 3),
-                                        CLI_CONNECT_TIMEOUT="1s")
+                                        CLI_CONNECT_TIMEOUT="2s")
             central.send(b"220 mail.test ESMTP\r\n")
             agency.wait_line("connect", "in_progress",
                              reason="unexpected message from the server")
