@@ -3,9 +3,13 @@ import base64
 import hashlib
 import hmac
 import re
+import subprocess
+import sys
 import unittest
 
+import certificates
 from programs import ROOT, Case
+from tls_case import TlsCase
 from wire import Peer, crc32c
 
 BLOCK = re.compile(r"^```\w*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
@@ -54,6 +58,33 @@ class Protocol(Case):
 
 def block(start):
     return next(text for text in BLOCK.findall(PROTOCOL) if text.startswith(start))
+
+
+class Tls(TlsCase):
+    """The two agencies that speak TLS, run as they are; only the port is another one."""
+
+    def setUp(self):
+        super().setUp()
+        self.lottery = self.secure_server(agencies=5, level="DEBUG")
+        (self.folder / "certs").symlink_to(certificates.usual().folder)
+
+    def check_asks(self, program, *interpreter):
+        """It prints the answer that the text beside it has, and ends as TLS wants it."""
+        self.assertEqual(program.count("12345"), 1)
+        result = subprocess.run([*interpreter, program.replace("12345", str(self.lottery.port))],
+                                cwd=self.folder, text=True, capture_output=True, timeout=30,
+                                check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        shown = re.search(r"# (01 .*)$", program, re.MULTILINE)[1]
+        self.assertEqual(result.stdout.split(), shown.split(), result.stderr)
+        end = self.lottery.wait_line("close_connection")  # without a cut before it
+        self.assertEqual(end.details["reason"], "the peer is done")
+
+    def test_python(self):
+        self.check_asks(block("import socket"), sys.executable, "-c")
+
+    def test_openssl(self):
+        self.check_asks(block("(printf"), "bash", "-o", "pipefail", "-c")
 
 
 def sha256(data):
