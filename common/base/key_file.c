@@ -44,7 +44,8 @@ static enum status key_file_check_access(const struct stat *info, enum key_file_
         return STATUS_INVALID;
     }
     if ((info->st_mode & refused) != 0) {
-        errbuf_set(err, "others may access it (mode %04o); chmod %s it",
+        errbuf_set(err,
+                   "others may access it (mode %04o), and a key is for nobody else; chmod %s it",
                    (unsigned)(info->st_mode & 07777), is_shared ? "640" : "600");
         return STATUS_INVALID;
     }

@@ -35,19 +35,21 @@ static size_t distance_of(const char *a, const char *b)
     return row[size];
 }
 
-/* The name of the table that is most like `name`; NULL when none is like it. */
+/* The name of the table that is most like `name`, and of two the one of the same length, as when
+ * letters have changed places; NULL when none is like it. */
 static const char *nearest_variable(const struct settings_table *table, const char *name)
 {
-    size_t best = strlen(name) / 3 + 1; /* from there on they have little in common */
+    size_t best = 2 * (strlen(name) / 3 + 1); /* from there on they have little in common */
     const char *nearest = NULL;
 
     if (strlen(name) >= NAME_MAX_SIZE)
         return NULL;
     for (size_t i = 0; i < table->count; i++) {
-        size_t distance = distance_of(name, table->settings[i].variable);
+        const char *variable = table->settings[i].variable;
+        size_t distance = 2 * distance_of(name, variable) + (strlen(name) != strlen(variable));
         if (distance < best) {
             best = distance;
-            nearest = table->settings[i].variable;
+            nearest = variable;
         }
     }
     return nearest;

@@ -77,13 +77,14 @@ class CommandLine(Case):
         self.assertIn("variable: CLI_SEVER_ADDRESS | reason: unknown variable: is it "
                       "CLI_SERVER_ADDRESS?", done.stdout)
         self.assertIn("variable: CLI_OF_SOMETHING_ELSE | reason: unknown variable\n", done.stdout)
-        server = self.server(SERVER_PROT="1", LOTTERY_AGENCY="2", CLI_IDS="1")
+        server = self.server(SERVER_PROT="1", LOTTERY_AGENCY="2", TLS_CLR="a", CLI_IDS="1")
         server.wait_line("listen", "success")
         self.assertEqual([(line.details["variable"], line.details["reason"])
                           for line in sorted(server.lines("config", "success")[1:],
                                              key=lambda line: line.text)],
                          [("LOTTERY_AGENCY", "unknown variable: is it LOTTERY_AGENCIES?"),
-                          ("SERVER_PROT", "unknown variable: is it SERVER_PORT?")])
+                          ("SERVER_PROT", "unknown variable: is it SERVER_PORT?"),
+                          ("TLS_CLR", "unknown variable: is it TLS_CRL?")])
 
     def test_a_short_time_is_not_never(self):
         """Half a millisecond without a server: the agency gives up at once."""

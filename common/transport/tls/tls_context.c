@@ -128,7 +128,8 @@ static enum status tls_context_use_all(struct tls_context *context, tls_context_
     }
     sk_X509_INFO_pop_free(items, X509_INFO_free);
     if (status == STATUS_OK && count == 0) {
-        errbuf_set(err, "no certificate in PEM");
+        errbuf_set(err, "no certificate in PEM: another file, or DER, which `openssl x509 -in OLD "
+                        "-out NEW` converts");
         status = STATUS_INVALID;
     }
     return status;
@@ -215,7 +216,8 @@ static enum status tls_context_load_crl(struct tls_context *context, const char 
     }
     sk_X509_INFO_pop_free(items, X509_INFO_free);
     if (status == STATUS_OK && count == 0) {
-        errbuf_set(err, "no list of revoked certificates in PEM");
+        errbuf_set(err, "no list of revoked certificates in PEM: another file, or DER, which "
+                        "`openssl crl -in OLD -out NEW` converts");
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK && X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1)

@@ -43,7 +43,7 @@ enum status tls_pem_read(const char *path, STACK_OF(X509_INFO) * *out, struct er
     if (status == STATUS_OK) {
         *out = PEM_X509_INFO_read_bio(bio, NULL, NULL, no_password);
         if (*out == NULL)
-            status = tls_pem_fail("damaged, or not in PEM", err);
+            status = tls_pem_fail("damaged, or not in PEM; copy it again", err);
     }
     BIO_free(bio);
     key_file_forget(&bytes); /* some people keep the key in the same file */
@@ -75,7 +75,10 @@ enum status tls_pem_read_key(const char *path, EVP_PKEY **out, struct errbuf *er
         *out = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_password);
         tls_memory_end();
         if (*out == NULL)
-            status = tls_pem_fail("no private key in PEM", err);
+            status =
+                tls_pem_fail("no private key in PEM: another file, a damaged one, or DER, which "
+                             "`openssl pkey -in OLD -out NEW` converts",
+                             err);
     }
     BIO_free(bio);
     key_file_forget(&bytes);

@@ -174,7 +174,8 @@ static void test_keys(void **state)
     files.key = agency.key;
     assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.key, "not the key of the certificate");
     files.key = test_certs_write(certs, "bad.key", damaged, strlen(damaged), 0600);
-    assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.key, "no private key in PEM");
+    assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.key,
+                   "`openssl pkey -in OLD -out NEW` converts");
     files.key = test_certs_write(certs, "bad.key", encrypted, strlen(encrypted), 0600);
     assert_refused(TLS_SERVER, &files, STATUS_INVALID, files.key, "the key is encrypted");
     files.key = test_certs_write(certs, "bad.key", legacy, strlen(legacy), 0600);
