@@ -319,8 +319,10 @@ static enum status tls_context_check_period(const struct tls_period *period, con
     if (now_s >= period->from_s && now_s <= period->end_s)
         return STATUS_OK;
     rfc3339_format(bound_s > 0 ? (uint64_t)bound_s : 0, time);
-    errbuf_set(err, is_early ? "%s: not in force before %s" : "%s: not in force since %s", path,
-               time);
+    errbuf_set(err,
+               is_early ? "%s: not in force before %s; is the clock of this machine right?"
+                        : "%s: out of date since %s; renew it, or set the clock of this machine",
+               path, time);
     return STATUS_INVALID;
 }
 
