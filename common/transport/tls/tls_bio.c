@@ -59,7 +59,7 @@ static int tls_bio_write(BIO *bio, const char *data, size_t size, size_t *out_si
     struct tls_wire *wire = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (buffer_append(&wire->out, data, size) != STATUS_OK) {
+    if (!wire->is_out_closed && buffer_append(&wire->out, data, size) != STATUS_OK) {
         wire->is_out_of_room = true;
         return 0;
     }

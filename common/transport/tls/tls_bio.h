@@ -25,6 +25,7 @@ struct tls_wire {
     size_t first_size;   /* how many of them have come */
     bool is_stopped;     /* the owner wants libssl to fail with its next read */
     bool is_over_limit;  /* it failed because of the limit */
+    bool is_out_closed;  /* what libssl writes from now on is dropped */
     bool is_out_of_room; /* it failed because there was no memory for what it wrote */
 };
 

@@ -300,6 +300,7 @@ void tls_session_end(struct tls_session *session)
     session->has_ended = true;
     ERR_clear_error();
     (void)SSL_shutdown(session->ssl);
+    session->wire.is_out_closed = true; /* libssl would still answer a KeyUpdate */
     /* libssl keeps its buffer of 16 KiB after an alert: much, when a server ends all at once. */
     (void)SSL_free_buffers(session->ssl);
     ERR_clear_error();

@@ -58,7 +58,7 @@ enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size
  * the session has failed. */
 enum status tls_session_write(struct tls_session *session, const void *data, size_t size);
 
-/* Ends our side with close_notify. Reading goes on. */
+/* Ends our side with close_notify, the last that take() has. Reading goes on. */
 void tls_session_end(struct tls_session *session);
 
 /* Appends to `out` what is to go over the wire, and forgets it. STATUS_NOMEM. */

@@ -920,6 +920,26 @@ static void test_key_update(void **state)
     pair_fini(&pair);
 }
 
+/* After our close_notify nothing may follow (RFC 8446, 6.1), also if the peer, which may go on
+ * sending, wants an answer. */
+static void test_key_update_after_end(void **state)
+{
+    struct foreign foreign;
+    struct pair pair;
+
+    (void)state;
+    foreign_begin(&foreign, &pair);
+    tls_session_end(pair.server);
+    (void)foreign_pass(&foreign, pair.server);
+    update_keys(&foreign, 3);
+    assert_int_equal(SSL_write(foreign.ssl, "abc", 3), 3);
+    (void)foreign_pass(&foreign, pair.server);
+    assert_read(pair.server, "abc", 3, TLS_NEED_MORE);
+    assert_false(tls_session_has_output(pair.server));
+    foreign_fini(&foreign);
+    pair_fini(&pair);
+}
+
 /* The secret that a foreign client's records are encrypted with (RFC 8446, 7.1), from its log. */
 static uint8_t traffic_secret[32];
 
@@ -1174,6 +1194,7 @@ int main(void)
         cmocka_unit_test(test_foreign_refused),
         cmocka_unit_test(test_no_tickets),
         cmocka_unit_test(test_key_update),
+        cmocka_unit_test(test_key_update_after_end),
         cmocka_unit_test(test_empty_data_records),
         cmocka_unit_test(test_tickets),
         cmocka_unit_test(test_changed_bytes),
