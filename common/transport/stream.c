@@ -248,7 +248,9 @@ static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *b
         return;
     }
     stream->read_turn = stream->hub->turn;
-    if (count < 0)
+    if (count == UV_EOF && stream->has_unread)
+        (void)stream_read_kernel(stream); /* the kernel says it again when that is passed on */
+    else if (count < 0)
         stream_end(stream, (int)count);
     else if (stream_is_finishing(stream))
         stream_throw_away(stream, (size_t)count);

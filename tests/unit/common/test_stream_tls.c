@@ -307,9 +307,11 @@ static int end(void **state)
 static void open_pair(struct fixture *f, struct side *side, struct peer *peer,
                       const struct tls_context *peers, int buffer)
 {
+    const int one = 1; /* each byte leaves at once */
     int fds[2];
 
     sockets_pair_tcp(fds, buffer);
+    assert_int_equal(setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
     side->limit = STREAM_READ_SIZE;
     assert_int_equal(stream_create_tls(f->hub, server, NULL, &events, side, &side->stream),
                      STATUS_OK);
@@ -575,8 +577,6 @@ static void test_crowd(void **state)
     struct fixture *f = *state;
 
     open_agreed(f, 0);
-    const int one = 1; /* each byte leaves at once */
-    assert_int_equal(setsockopt(f->peer.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
     assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
     some_turns(f);
     for (int i = 0; i < CROWD; i++) {
@@ -780,6 +780,48 @@ static void test_shutdown(void **state)
     assert_memory_equal(f->side.got.data, "winners", 7);
 }
 
+/* The same, but the whole end of the peer comes at once. When both sides are shut down, libuv
+ * reports the end of the socket together with the last bytes. */
+static void test_shutdown_and_all_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    open_agreed(f, 0);
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    some_turns(f);
+    stream_shutdown(f->side.stream);
+    loop_until(&f->loop, peer_is_done, f, "the end of our side");
+    some_turns(f);
+    peer_send(&f->peer, "winners", 7);
+    peer_end(&f->peer);
+    peer_close(&f->peer);
+    loop_until_count(&f->loop, &f->side.ends, 1, "the end of the peer's");
+    assert_int_equal(f->side.got.size, 7);
+    assert_string_equal(f->side.detail, "");
+    assert_int_equal(f->side.end_status, STATUS_OK);
+}
+
+/* A reset after the last bytes: they are passed on, however slowly the owner takes them. */
+static void test_reset_after_bytes(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *bytes = pattern(1000);
+
+    open_agreed(f, 0);
+    f->side.limit = 1000;
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    some_turns(f);
+    peer_send(&f->peer, bytes, 1000);
+    peer_end(&f->peer);
+    sockets_reset(f->peer.fd);
+    f->peer.fd = -1;
+    loop_until_count(&f->loop, &f->side.ends, 1, "the end");
+    assert_int_equal(f->side.got.size, 1000);
+    assert_int_equal(f->side.end_status, STATUS_OK);
+    some_turns(f);
+    free(bytes);
+}
+
 /* Closing from any callback is safe. */
 static void test_close_in_callbacks(void **state)
 {
@@ -841,6 +883,8 @@ int main(void)
         CASE(test_garbage),
         CASE(test_finish),
         CASE(test_shutdown),
+        CASE(test_shutdown_and_all_at_once),
+        CASE(test_reset_after_bytes),
         CASE(test_close_in_callbacks),
         CASE(test_create_without_memory),
     };
