@@ -173,12 +173,20 @@ void stream_hand_over(struct stream *stream, const struct stream_events *events,
     stream->owner = owner;
 }
 
+/* For good: what was not passed on is dropped. */
+static void stream_stop_reading(struct stream *stream)
+{
+    stream->has_unread = false;
+    list_remove(&stream->in_unread);
+    (void)uv_read_stop(&stream->handle.stream);
+}
+
 void stream_report_end(struct stream *stream, enum status status, const char *detail)
 {
     if (stream->has_ended)
         return;
     stream->has_ended = true;
-    (void)uv_read_stop(&stream->handle.stream);
+    stream_stop_reading(stream);
     stream->events->on_end(stream->owner, status, detail);
 }
 
@@ -495,9 +503,7 @@ static void stream_on_idle(uv_idle_t *idle)
 void stream_begin_finish(struct stream *stream)
 {
     stream->state = STREAM_FINISHING;
-    stream->has_unread = false;
-    list_remove(&stream->in_unread);
-    (void)uv_read_stop(&stream->handle.stream);
+    stream_stop_reading(stream);
     stream_mark_dirty(stream); /* stream_flush() shuts down when there is nothing left */
 }
 

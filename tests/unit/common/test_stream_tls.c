@@ -822,6 +822,30 @@ static void test_reset_after_bytes(void **state)
     free(bytes);
 }
 
+/* A write that fails ends the stream; what was read before, and not passed on, is dropped: nothing
+ * comes after on_end, although the owner does not close. */
+static void test_nothing_after_the_end(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *bytes = pattern(1000);
+
+    open_agreed(f, 0);
+    f->side.limit = 100;
+    f->side.on_data = stop_reading;
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    peer_send(&f->peer, bytes, 1000);
+    loop_until_count(&f->loop, &f->side.datas, 1, "a piece");
+    sockets_reset(f->peer.fd);
+    f->peer.fd = -1;
+    send_ok(&f->side, "answer", 6);
+    f->side.on_data = NULL;
+    f->side.limit = 1;
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    loop_until_count(&f->loop, &f->side.ends, 1, "the end");
+    some_turns(f);
+    free(bytes);
+}
+
 /* Closing from any callback is safe. */
 static void test_close_in_callbacks(void **state)
 {
@@ -885,6 +909,7 @@ int main(void)
         CASE(test_shutdown),
         CASE(test_shutdown_and_all_at_once),
         CASE(test_reset_after_bytes),
+        CASE(test_nothing_after_the_end),
         CASE(test_close_in_callbacks),
         CASE(test_create_without_memory),
     };
