@@ -31,8 +31,8 @@ static void tls_fail(struct stream *stream)
 
     buffer_fini(&stream->out);
     stream_begin_finish(stream);
-    if (was_open)
-        stream_report_end(stream, status, reason);
+    if (was_open) /* the peer's side is not over: the stream lingers, so that the alert arrives */
+        stream->events->on_end(stream->owner, status, reason);
     else
         stream_report_connect(stream, status, reason);
 }

@@ -846,6 +846,28 @@ static void test_nothing_after_the_end(void **state)
     free(bytes);
 }
 
+/* The alert about damaged bytes arrives, also if the peer had sent more: closing with unread input
+ * would reset the connection. */
+static void test_alert_is_not_lost(void **state)
+{
+    struct fixture *f = *state;
+
+    open_agreed(f, 0);
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    some_turns(f);
+    f->side.limit = 23;
+    f->side.on_end = finish;
+    sockets_write(f->peer.fd, "garbage garbage garbage", 23);
+    sockets_write(f->peer.fd, "and more of it", 14);
+    loop_until(&f->loop, has_ended, f, "the end");
+    loop_until(&f->loop, peer_is_done, f, "the alert");
+    assert_true(f->peer.has_failed);
+    some_turns(f);
+    assert_int_equal(f->side.closes, 0);
+    peer_close(&f->peer);
+    loop_until_count(&f->loop, &f->side.closes, 1, "the close");
+}
+
 /* Closing from any callback is safe. */
 static void test_close_in_callbacks(void **state)
 {
@@ -910,6 +932,7 @@ int main(void)
         CASE(test_shutdown_and_all_at_once),
         CASE(test_reset_after_bytes),
         CASE(test_nothing_after_the_end),
+        CASE(test_alert_is_not_lost),
         CASE(test_close_in_callbacks),
         CASE(test_create_without_memory),
     };
