@@ -462,6 +462,8 @@ static void stream_flush(struct stream *stream)
         stream->writing.data != NULL)
         return;
     int written = stream->ops->take_output(stream);
+    if (written == UV_ECANCELED)
+        return;
     if (written == 0 && stream->writing.size > 0) {
         uv_buf_t buffer = uv_buf_init(stream->writing.data, (unsigned)stream->writing.size);
         written = uv_try_write(&stream->handle.stream, &buffer, 1);

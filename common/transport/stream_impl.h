@@ -41,7 +41,8 @@ struct stream_ops {
     void (*on_unread)(struct stream *stream);
     /* The peer has ended its side of the socket (OK), or the connection broke: tells the owner. */
     void (*on_end)(struct stream *stream, enum status status, const char *detail);
-    /* Moves what is to be sent now, as it goes over the wire, to `writing`, which is empty. */
+    /* Moves what is to be sent now, as it goes over the wire, to `writing`, which is empty.
+     * UV_ECANCELED: the stream has failed, and the owner has been told. */
     int (*take_output)(struct stream *stream);
     void (*fini)(struct stream *stream);
     void (*set_keepalive)(struct stream *stream, unsigned idle_s, uint64_t limit_ms);

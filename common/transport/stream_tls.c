@@ -139,6 +139,10 @@ static int tls_take_output(struct stream *stream)
         status = tls_session_write(stream->tls, stream->out.data, stream->out.size);
         buffer_fini(&stream->out);
     }
+    if (status == STATUS_IO) {
+        tls_fail(stream); /* and the alert goes out in the next turn */
+        return UV_ECANCELED;
+    }
     if (stream->state == STREAM_SHUT || stream->state == STREAM_FINISHING)
         tls_session_end(stream->tls);
     if (status == STATUS_OK)

@@ -868,6 +868,27 @@ static void test_alert_is_not_lost(void **state)
     loop_until_count(&f->loop, &f->side.closes, 1, "the close");
 }
 
+/* The session fails while the owner does not read, and sends: the reason is the session's. */
+static void test_failed_while_stopped(void **state)
+{
+    struct fixture *f = *state;
+
+    open_agreed(f, 0);
+    f->side.on_data = stop_reading;
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    some_turns(f);
+    peer_send(&f->peer, "last", 4);
+    sockets_write(f->peer.fd, "garbage garbage garbage", 23);
+    loop_until_count(&f->loop, &f->side.datas, 1, "the bytes");
+    some_turns(f);
+    f->side.on_end = finish;
+    send_ok(&f->side, "answer", 6);
+    loop_until_count(&f->loop, &f->side.ends, 1, "the end");
+    assert_string_equal(f->side.detail, "the peer does not speak TLS");
+    loop_until(&f->loop, peer_is_done, f, "the alert");
+    assert_true(f->peer.has_failed);
+}
+
 /* Closing from any callback is safe. */
 static void test_close_in_callbacks(void **state)
 {
@@ -933,6 +954,7 @@ int main(void)
         CASE(test_reset_after_bytes),
         CASE(test_nothing_after_the_end),
         CASE(test_alert_is_not_lost),
+        CASE(test_failed_while_stopped),
         CASE(test_close_in_callbacks),
         CASE(test_create_without_memory),
     };
