@@ -32,12 +32,29 @@ static enum status status_from_uv(int code)
 static void stream_on_idle(uv_idle_t *idle);
 static void stream_on_linger_timer(uv_timer_t *timer);
 
+void stream_take_handshake_turn(struct stream *stream)
+{
+    struct stream_hub *hub = stream->hub;
+
+    if (stream->handshake_turn == hub->turn)
+        return;
+    stream->handshake_turn = hub->turn;
+    hub->handshakes++;
+}
+
+/* The handshakes that have waited longest are gone on with first. */
 static void stream_hub_on_turn(uv_prepare_t *prepare)
 {
     struct stream_hub *hub = prepare->data;
+    struct list_node *node;
 
     hub->turn++;
     hub->handshakes = 0;
+    while (hub->handshakes < HANDSHAKES_PER_TURN && (node = list_pop(&hub->waiting)) != NULL) {
+        struct stream *stream = LIST_ITEM(node, struct stream, in_waiting);
+        stream_take_handshake_turn(stream);
+        (void)stream_read_kernel(stream);
+    }
 }
 
 enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
@@ -49,6 +66,7 @@ enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
     hub->loop = loop;
     list_init(&hub->dirty);
     list_init(&hub->unread);
+    list_init(&hub->waiting);
     list_init(&hub->lingering);
     hub->plain = NULL;
     hub->handshakes = 0;
@@ -80,7 +98,7 @@ static void stream_hub_on_closed(uv_handle_t *handle)
 void stream_hub_close(struct stream_hub *hub)
 {
     ASSERT(list_is_empty(&hub->dirty) && list_is_empty(&hub->unread) &&
-           list_is_empty(&hub->lingering));
+           list_is_empty(&hub->waiting) && list_is_empty(&hub->lingering));
     uv_close((uv_handle_t *)&hub->worker, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->linger_timer, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->turns, stream_hub_on_closed);
@@ -130,10 +148,19 @@ enum status stream_open(struct stream *stream, int fd)
     return status_from_uv(code);
 }
 
+/* For good: what was not passed on is dropped. */
+static void stream_stop_reading(struct stream *stream)
+{
+    stream->has_unread = false;
+    list_remove(&stream->in_unread);
+    list_remove(&stream->in_waiting);
+    (void)uv_read_stop(&stream->handle.stream);
+}
+
 void stream_report_connect(struct stream *stream, enum status status, const char *detail)
 {
     if (status != STATUS_OK)
-        (void)uv_read_stop(&stream->handle.stream);
+        stream_stop_reading(stream);
     else if (stream->out.size > 0)
         stream_mark_dirty(stream);
     stream->events->on_connect(stream->owner, status, detail);
@@ -173,14 +200,6 @@ void stream_hand_over(struct stream *stream, const struct stream_events *events,
     stream->owner = owner;
 }
 
-/* For good: what was not passed on is dropped. */
-static void stream_stop_reading(struct stream *stream)
-{
-    stream->has_unread = false;
-    list_remove(&stream->in_unread);
-    (void)uv_read_stop(&stream->handle.stream);
-}
-
 void stream_report_end(struct stream *stream, enum status status, const char *detail)
 {
     if (stream->has_ended)
@@ -212,13 +231,28 @@ static void stream_end(struct stream *stream, int code)
         stream->ops->on_end(stream, status_from_uv(code), uv_strerror(code));
 }
 
-/* Is it the stream's turn, and is all read that came before? */
-static bool stream_may_read(const struct stream *stream)
+/* Has it to wait because others go on with their handshakes in this turn? */
+static bool stream_has_to_wait(const struct stream *stream)
 {
     const struct stream_hub *hub = stream->hub;
 
-    return stream->read_turn != hub->turn && !stream->has_unread &&
-           (stream->state != STREAM_HANDSHAKING || hub->handshakes < HANDSHAKES_PER_TURN);
+    return stream->state == STREAM_HANDSHAKING && stream->handshake_turn != hub->turn &&
+           hub->handshakes >= HANDSHAKES_PER_TURN;
+}
+
+/* It must not be polled meanwhile: with thousands of them, that would take longer than all their
+ * handshakes. */
+static void stream_wait_for_handshake_turn(struct stream *stream)
+{
+    (void)uv_read_stop(&stream->handle.stream);
+    list_append(&stream->hub->waiting, &stream->in_waiting);
+}
+
+/* Is it the stream's turn, and is all read that came before? */
+static bool stream_may_read(const struct stream *stream)
+{
+    return stream->read_turn != stream->hub->turn && !stream->has_unread &&
+           !stream_has_to_wait(stream);
 }
 
 /* An empty buffer makes libuv leave the bytes in the kernel and report UV_ENOBUFS. It reads as long
@@ -251,7 +285,9 @@ static void stream_on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *b
     struct stream *stream = handle->data;
 
     if (count == UV_ENOBUFS) {
-        if (stream_may_read(stream)) /* but the owner wants no bytes now */
+        if (stream_has_to_wait(stream))
+            stream_wait_for_handshake_turn(stream);
+        else if (stream_may_read(stream)) /* but the owner wants no bytes now */
             stream_read_stop(stream);
         return;
     }
@@ -545,6 +581,7 @@ void stream_close(struct stream *stream)
     stream->state = STREAM_CLOSING;
     list_remove(&stream->in_dirty);
     list_remove(&stream->in_unread);
+    list_remove(&stream->in_waiting);
     list_remove(&stream->in_lingering);
     if (list_is_empty(&stream->hub->lingering))
         (void)uv_timer_stop(&stream->hub->linger_timer);

@@ -24,7 +24,8 @@ enum stream_state {
 };
 
 /* A handshake takes about as long as thousands of bets. So only a few are gone on with in a turn of
- * the loop, and the others wait in the kernel: a crowd of new peers does not hold up old ones. */
+ * the loop, and the others wait, their bytes in the kernel: a crowd of new peers does not hold up
+ * old ones. */
 #define HANDSHAKES_PER_TURN 4
 #define HANDSHAKE_READ_SIZE ((size_t)16 * 1024) /* bytes that one of these reads takes at most */
 
@@ -58,6 +59,7 @@ struct stream_hub {
     unsigned handshakes;     /* how many were gone on with in this turn */
     struct list dirty;       /* streams with collected output, by in_dirty */
     struct list unread;      /* streams with more to pass on to owners that want it, by in_unread */
+    struct list waiting;     /* streams whose handshakes wait for their turn, by in_waiting */
     struct list lingering;   /* streams that wait for their peer's end, by in_lingering */
     unsigned open_handles;   /* of the three above; the last one to close frees the hub */
     uint8_t *plain;          /* what TLS decrypts, STREAM_READ_SIZE bytes; NULL without TLS */
@@ -91,8 +93,10 @@ struct stream {
     size_t writing_left;     /* bytes of it that libuv has and the kernel has not taken */
     size_t read_limit;       /* bytes that may be passed on at once, as the owner said last */
     uint64_t read_turn;      /* the turn of the loop in which it was last read from */
+    uint64_t handshake_turn; /* the turn in which it goes on with its handshake, or last did */
     struct list_node in_dirty;
     struct list_node in_unread;
+    struct list_node in_waiting;
     struct list_node in_lingering;
     uint64_t linger_until_ms; /* monotonic: when to stop waiting for the peer's end */
     size_t linger_bytes;      /* thrown away while waiting for it */
@@ -105,6 +109,9 @@ enum status stream_create(struct stream_hub *hub, const struct stream_ops *ops,
 
 /* Begins to read from the kernel, whatever the owner wants; a libuv code. */
 int stream_read_kernel(struct stream *stream);
+
+/* Counts one of the handshakes of this turn, unless it has been counted. */
+void stream_take_handshake_turn(struct stream *stream);
 
 /* There is something for take_output to send. */
 void stream_mark_dirty(struct stream *stream);

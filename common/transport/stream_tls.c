@@ -49,7 +49,7 @@ static void tls_open(struct stream *stream)
 
 static void tls_go_on_with_handshake(struct stream *stream)
 {
-    stream->hub->handshakes++;
+    stream_take_handshake_turn(stream);
     enum tls_result result = tls_session_handshake(stream->tls);
     stream_mark_dirty(stream);
     if (result == TLS_OK)

@@ -601,6 +601,49 @@ static void test_crowd(void **state)
         assert_int_equal(f->others[i].connect_status, STATUS_OK);
 }
 
+static unsigned count_waiting(const struct fixture *f)
+{
+    unsigned waiting = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        const struct stream *stream = f->others[i].stream;
+        if (stream == NULL || !list_is_linked(&stream->in_waiting))
+            continue;
+        assert_false(uv_is_active(&stream->handle.any));
+        waiting++;
+    }
+    return waiting;
+}
+
+/* A handshake that waits for its turn is not polled meanwhile, but its end is noticed then. */
+static void test_crowd_waits(void **state)
+{
+    struct fixture *f = *state;
+    unsigned turns = 1;
+
+    for (int i = 0; i < CROWD; i++) {
+        open_pair(f, &f->others[i], &f->crowd[i], client, 0);
+        sockets_write(f->crowd[i].fd, "\x16", 1);
+    }
+    loop_turn(&f->loop);
+    assert_int_equal(count_waiting(f), CROWD - HANDSHAKES_PER_TURN);
+    sockets_reset(f->crowd[CROWD - 1].fd);
+    f->crowd[CROWD - 1].fd = -1;
+    for (int i = 0, closed = 0; i < CROWD && closed == 0; i++) {
+        if (!list_is_linked(&f->others[i].stream->in_waiting))
+            continue;
+        stream_close(f->others[i].stream);
+        closed++;
+    }
+    for (; count_waiting(f) > 0; turns++) {
+        loop_turn(&f->loop);
+        assert_true(f->hub->handshakes <= HANDSHAKES_PER_TURN);
+    }
+    assert_int_equal(turns, CROWD / HANDSHAKES_PER_TURN);
+    loop_until_count(&f->loop, &f->others[CROWD - 1].connects, 1, "the reset");
+    assert_int_equal(f->others[CROWD - 1].connect_status, STATUS_IO);
+}
+
 /* ---------------------------------------------------------------------------------- the bytes */
 
 /* Much goes both ways, and the owner is never given more than it takes at once. */
@@ -942,6 +985,7 @@ int main(void)
         CASE(test_no_tls),
         CASE(test_broken_off),
         CASE(test_crowd),
+        CASE(test_crowd_waits),
         CASE(test_much),
         CASE(test_stop_and_start),
         CASE(test_unwilling),
