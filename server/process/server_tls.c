@@ -1,9 +1,8 @@
 #include "server_tls.h"
 
 #include "clock.h"
-#include "log.h"
-#include "rfc3339.h"
 #include "tls_context.h"
+#include "tls_log.h"
 #include "tls_memory.h"
 
 enum status server_tls_load(const struct server_settings *settings, struct tls_context **out,
@@ -40,15 +39,5 @@ enum status server_tls_reload(const struct server_settings *settings, struct tls
 
 void server_tls_log(const struct server_settings *settings, const struct tls_context *tls)
 {
-    struct errbuf err = {{0}};
-    char end[RFC3339_SIZE];
-
-    if (tls == NULL)
-        return;
-    const int64_t end_s = tls_context_end_s(tls);
-    rfc3339_format(end_s > 0 ? (uint64_t)end_s : 0, end);
-    LOG(INFO, "tls", SUCCESS, LOG_TEXT("certificate", settings->tls_cert),
-        LOG_TEXT("valid_until", end));
-    if (tls_context_check_dates(tls, clock_wall_s(), &err) != STATUS_OK)
-        LOG(WARNING, "tls", IN_PROGRESS, LOG_TEXT("reason", err.text));
+    tls_log_own(tls, settings->tls_cert);
 }

@@ -102,6 +102,22 @@ static void test_good(void **state)
     assert_int_equal(f->capture.writes, 1);
 }
 
+/* One that ended before 1970 is not taken for one that never ends. */
+static void test_ended_long_ago(void **state)
+{
+    static const struct test_cert old = {.names = {"URI:lottery:agency:17"},
+                                         .from_s = -70 * TEST_CERTS_YEAR,
+                                         .end_s = -60 * TEST_CERTS_YEAR};
+    struct fixture *f = *state;
+
+    test_certs_issue(f->certs, "old", &old);
+    set_files(f, "old");
+    open_it(f);
+    assert_int_equal(f->status, AGENCY_EXIT_OK);
+    assert_non_null(strstr(f->capture.text, " | valid_until: 1970-01-01T00:00:00Z\n"));
+    assert_non_null(strstr(f->capture.text, " WARNING  action: tls | result: in_progress | "));
+}
+
 /* A certificate that is out of its time: a warning, and the agency goes on. */
 static void test_out_of_its_time(void **state)
 {
@@ -170,8 +186,9 @@ static void test_hint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_none),      CASE(test_good), CASE(test_out_of_its_time),
-        CASE(test_bad_files), CASE(test_hint),
+        CASE(test_none),           CASE(test_good),
+        CASE(test_ended_long_ago), CASE(test_out_of_its_time),
+        CASE(test_bad_files),      CASE(test_hint),
     };
 
     return cmocka_run_group_tests_name("agency_tls", tests, NULL, NULL);
