@@ -34,7 +34,8 @@ lottery.
   --renew       new keys and certificates for the server and agencies 1 to N, from the same authority;
                 the server keeps its names. The old ones stay valid until they expire or are revoked
   --revoke I    adds the certificate that agency I has to ca.crl, the list of those that are no longer
-                valid; may be repeated. With --renew the agency then gets another one
+                valid; may be repeated. agency-I.crt has to be in DIR. With --renew the agency then gets
+                another one
   --crl         makes ca.crl even if nobody is in it, and gives it a new date. It is valid for as long
                 as new certificates are; --renew gives it a new date, too
 
@@ -351,10 +352,17 @@ read_list() {
   printf '%08X\n' $((0x$number + 1)) >"$work/number"
 }
 
+# Before anything is made: a new certificate would be revoked in place of the one that was meant.
+check_revoked() {
+  for agency in $revoke; do
+    [ -e "agency-$agency.crt" ] ||
+      fail "agency-$agency.crt, which is to be revoked, is not here: bring it back"
+  done
+}
+
 # What --revoke names, as far as it is not in the list yet.
 revoke_agencies() {
   for agency in $revoke; do
-    [ -e "agency-$agency.crt" ] || fail "agency $agency has no certificate here that could be revoked"
     serial=$(openssl x509 -in "agency-$agency.crt" -noout -serial) ||
       fail "agency-$agency.crt is no certificate"
     serial=${serial#serial=}
@@ -395,6 +403,7 @@ check_list() {
 
 made='' now=$(date +%s)
 soon=$((now + SOON_DAYS * DAY))
+check_revoked
 check_authority
 check_kept
 # What is to be revoked is read before --renew replaces it.
