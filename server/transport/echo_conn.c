@@ -5,7 +5,7 @@
  *
  * Failure modes: no line feed within ECHO_LINE_MAX bytes: logged, closed without an answer. The
  * peer ends its side before it sent anything: closed; the health check does this. The connection
- * breaks or takes too long: closed.
+ * breaks or takes too long: closed. TLS fails: the peer is told first.
  */
 #include "echo_conn.h"
 
@@ -30,13 +30,18 @@ static struct echo_conn *echo_conn_of(struct conn *base)
     return (struct echo_conn *)base;
 }
 
-static void echo_conn_fail(struct echo_conn *conn, const char *reason)
+static void echo_conn_tell_failed(struct echo_conn *conn, const char *reason)
 {
     char ip[CONN_IP_SIZE];
 
     LOG_LIMITED(LOG_BURST, ERROR, "receive_message", FAIL, LOG_TEXT("ip", conn_ip(&conn->base, ip)),
                 LOG_TEXT("reason", reason));
     conn_note_reason(&conn->base, reason);
+}
+
+static void echo_conn_fail(struct echo_conn *conn, const char *reason)
+{
+    echo_conn_tell_failed(conn, reason);
     stream_close(conn->base.stream);
 }
 
@@ -78,20 +83,26 @@ static void echo_conn_on_data(void *owner, const uint8_t *data, size_t size)
         echo_conn_answer(conn);
 }
 
+static void echo_conn_break(struct echo_conn *conn, enum status status, const char *detail)
+{
+    if (status == STATUS_UNTRUSTED)
+        conn_note_reason(&conn->base, conn_break_reason(&conn->base, status, detail));
+    else
+        echo_conn_tell_failed(conn, detail);
+    if (!stream_is_finishing(conn->base.stream)) /* else TLS has failed, and tells the peer why */
+        stream_close(conn->base.stream);
+}
+
 static void echo_conn_on_end(void *owner, enum status status, const char *detail)
 {
     struct echo_conn *conn = owner;
 
-    if (status == STATUS_UNTRUSTED) {
-        conn_note_reason(&conn->base, conn_break_reason(&conn->base, status, detail));
-        stream_close(conn->base.stream);
-    } else if (status != STATUS_OK) {
-        echo_conn_fail(conn, detail);
-    } else if (conn->line.size > 0) {
+    if (status != STATUS_OK)
+        echo_conn_break(conn, status, detail);
+    else if (conn->line.size > 0)
         echo_conn_answer(conn);
-    } else {
+    else
         stream_finish(conn->base.stream); /* also for TLS, where to close would be to cut it */
-    }
 }
 
 static void echo_conn_on_closed(void *owner)

@@ -710,6 +710,18 @@ static void test_lottery_is_cut(void **state)
 }
 
 /* Bytes that are no TLS, after the handshake: the peer gets an alert before the end. */
+static void damage(struct fixture *f, struct capture *capture)
+{
+    capture_begin(capture);
+    sockets_write(f->peer_fd, "\x17\x03\x03\x00\x15not what was encrypted", 26);
+    wait_gone(f);
+    capture_end(capture);
+    assert_once(capture, "close_connection | result: success | ip: 10.0.0.1 | reason: ");
+    assert_int_equal(count_of(capture->text, "tls_handshake"), 0);
+    assert_int_equal(f->peer.ends, 1);
+    assert_int_equal(f->peer.status, STATUS_MALFORMED);
+}
+
 static void test_lottery_is_damaged(void **state)
 {
     struct fixture *f = *state;
@@ -717,16 +729,9 @@ static void test_lottery_is_damaged(void **state)
 
     connect_as(f, "agency-17", "");
     ask(f, 17, CODE(OK), "");
-    capture_begin(&capture);
-    sockets_write(f->peer_fd, "\x17\x03\x03\x00\x15not what was encrypted", 26);
-    wait_gone(f);
-    capture_end(&capture);
-    assert_once(&capture, "close_connection | result: success | ip: 10.0.0.1 | reason: ");
+    damage(f, &capture);
     assert_int_equal(count_of(capture.text, "the connection broke"), 0);
-    assert_int_equal(count_of(capture.text, "tls_handshake"), 0);
     capture_free(&capture);
-    assert_int_equal(f->peer.ends, 1);
-    assert_int_equal(f->peer.status, STATUS_MALFORMED);
 }
 
 /* Time that the handshake took is none in which answers were not read. */
@@ -772,6 +777,20 @@ static void test_echo(void **state)
                           "was cut: it ended without close_notify\n");
     capture_free(&capture);
     assert_int_equal(f->peer.size, 0);
+}
+
+static void test_echo_is_damaged(void **state)
+{
+    struct fixture *f = *state;
+    struct capture capture;
+
+    connect_as(f, "agency-17", "hel");
+    loop_until_count(&f->loop, &f->peer.connects, 1, "the handshake");
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    damage(f, &capture);
+    assert_once(&capture, "receive_message | result: fail | ip: 10.0.0.1 | reason: ");
+    capture_free(&capture);
 }
 
 /* A peer that ends its side without a line, as the health check does, sees an orderly end. */
@@ -833,6 +852,7 @@ int main(void)
         LOTTERY_CASE(test_lottery_is_damaged),
         LOTTERY_CASE(test_lottery_after_a_long_handshake),
         ECHO_CASE(test_echo),
+        ECHO_CASE(test_echo_is_damaged),
         ECHO_CASE(test_echo_without_a_line),
     };
 
