@@ -1,5 +1,7 @@
 """What the processes of a server may do and have open: no more than they need."""
+import array
 import collections
+import itertools
 import os
 import pathlib
 import re
@@ -19,6 +21,7 @@ STANDARD = {"stdin": 1, "stdout": 2, "stderr": 1}
 # descriptor, which it takes when it first meets a socket.
 LOOP = {"epoll": 2, "signalfd": 1, "eventfd": 1, "pipe": 4}
 DIRECTORIES = {"data": 1, "data/DRAW": 1}
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def statuses(pid):
@@ -198,6 +201,18 @@ class Keys(PrivilegesCase):
         number = bytes.fromhex(re.sub(r"[\s:]", "", text.split("priv:")[1].split("pub:")[0]))[-32:]
         return number, number[::-1], path.read_bytes().split(b"\n")[2]
 
+    def touched(self, pid, begin, end):
+        """The stretches of memory between these addresses that the process has written to."""
+        with open(f"/proc/{pid}/pagemap", "rb", 0) as pagemap:
+            pagemap.seek(begin // PAGE * 8)
+            pages = array.array("Q", pagemap.read((end - begin) // PAGE * 8))
+        at = begin
+        for is_there, run in itertools.groupby(pages, lambda page: page >> 62 != 0):  # or swapped out
+            size = len(list(run)) * PAGE
+            if is_there:
+                yield at, size
+            at += size
+
     def holds(self, pid, forms):
         """Is one of these in the process's memory?"""
         with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
@@ -205,13 +220,14 @@ class Keys(PrivilegesCase):
                 begin, end = (int(part, 16) for part in line.split()[0].split("-"))
                 if line.split()[1][:2] != "rw" or end - begin > 1 << 28:
                     continue  # AddressSanitizer reserves terabytes
-                memory.seek(begin)
-                try:
-                    data = memory.read(end - begin)
-                except OSError:
-                    continue
-                if any(form in data for form in forms):
-                    return True
+                for at, size in self.touched(pid, begin, end):
+                    memory.seek(at)
+                    try:
+                        data = memory.read(size)
+                    except OSError:
+                        continue
+                    if any(form in data for form in forms):
+                        return True
         return False
 
     def check(self, server, forms):
