@@ -64,7 +64,7 @@ LEDGER = (
 LIBRARIES = ("libssl", "libcrypto")
 ENCRYPTED = (
     (r"^lib(ssl|crypto):tls_session_(read|write)$", "encryption"),
-    (r"^lib(ssl|crypto):", "handshake"),
+    (r"^lib(ssl|crypto):|transport/tls/tls_memory", "handshake"),
     (r"common/transport/tls/|transport/stream_tls|:tls_", "TLS"),
 )
 PROCESSES = {"agency": AGENCY, "worker": WORKER, "ledger": LEDGER,
