@@ -41,12 +41,14 @@ enum status tls_pem_read(const char *path, STACK_OF(X509_INFO) * *out, struct er
     enum status status = tls_pem_open(path, KEY_FILE_PUBLIC, &bytes, &bio, err);
 
     if (status == STATUS_OK) {
+        tls_memory_begin(); /* some people keep the key in the same file */
         *out = PEM_X509_INFO_read_bio(bio, NULL, NULL, no_password);
+        tls_memory_end();
         if (*out == NULL)
             status = tls_pem_fail("damaged, or not in PEM; copy it again", err);
     }
     BIO_free(bio);
-    key_file_forget(&bytes); /* some people keep the key in the same file */
+    key_file_forget(&bytes);
     ERR_clear_error();
     return status;
 }
