@@ -720,6 +720,97 @@ static void test_unwilling(void **state)
     loop_until(&f->loop, side_has_all, f, "the bytes");
 }
 
+static bool is_closed(void *context)
+{
+    struct fixture *f = context;
+
+    peer_turn(&f->peer);
+    if (f->peer.has_ended && f->peer.fd >= 0)
+        (void)shutdown(f->peer.fd, SHUT_WR);
+    return f->side.closes > 0;
+}
+
+/* One byte at a time, although records are whole before any of them can be passed on. */
+static void test_byte_by_byte(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *bytes = pattern(300);
+
+    open_agreed(f, 0);
+    f->side.limit = 1;
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    for (size_t sent = 0; sent < 300; sent += 100)
+        peer_send(&f->peer, bytes + sent, 100);
+    peer_end(&f->peer);
+    loop_until(&f->loop, has_ended, f, "the end");
+    assert_int_equal(f->side.got.size, 300);
+    assert_memory_equal(f->side.got.data, bytes, 300);
+    assert_int_equal(f->side.end_status, STATUS_OK);
+    free(bytes);
+}
+
+static bool nothing_moves(void *context)
+{
+    struct fixture *f = context;
+    size_t before = f->wanted;
+
+    f->wanted = stream_backlog(f->side.stream);
+    return before == f->wanted;
+}
+
+/* The peer stops reading in the middle of much: that waits, and costs nothing; what the peer sends
+ * meanwhile comes. */
+static void test_peer_does_not_read(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *bytes = pattern(10 * MUCH);
+
+    open_agreed(f, 0);
+    assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+    send_ok(&f->side, bytes, 10 * MUCH);
+    loop_until(&f->loop, nothing_moves, f, "the kernel's buffers to be full");
+    assert_true(stream_backlog(f->side.stream) > 0);
+    const uint64_t turn = f->hub->turn;
+    for (int i = 0; i < 20; i++)
+        loop_turn(&f->loop);
+    assert_false(uv_is_active((uv_handle_t *)&f->hub->worker));
+    assert_in_range(f->hub->turn - turn, 20, 20 + 1);
+    peer_send(&f->peer, "question", 8);
+    loop_until_count(&f->loop, &f->side.datas, 1, "the question");
+    stream_finish(f->side.stream);
+    f->wanted = 10 * MUCH;
+    loop_until(&f->loop, peer_has_all, f, "all bytes");
+    loop_until(&f->loop, is_closed, f, "the close");
+    assert_int_equal(f->peer.got.size, 10 * MUCH);
+    assert_memory_equal(f->peer.got.data, bytes, 10 * MUCH);
+    assert_true(f->peer.has_ended);
+    free(bytes);
+}
+
+/* Finishing from the callbacks that have just passed something on: close_notify, then the close. */
+static void test_finish_in_callbacks(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++) {
+        f->side = (struct side){.on_connect = i == 0 ? finish : NULL,
+                                .on_data = i == 1 ? finish : NULL,
+                                .on_end = i == 2 ? finish : NULL};
+        open_agreed(f, 0);
+        f->side.limit = 1; /* so that there is more */
+        if (i > 0)
+            assert_int_equal(stream_read_start(f->side.stream), STATUS_OK);
+        peer_send(&f->peer, "last", 4);
+        peer_end(&f->peer);
+        loop_until(&f->loop, is_closed, f, "the close");
+        assert_true(f->peer.has_ended);
+        assert_int_equal(f->side.datas, i == 0 ? 0 : i == 1 ? 1 : 4);
+        peer_close(&f->peer);
+        buffer_fini(&f->side.got);
+    }
+    f->side = (struct side){0};
+}
+
 /* ---------------------------------------------------------------------------------- the end */
 
 /* The peer ends with close_notify, right after its last bytes: the owner gets these first. */
@@ -776,16 +867,6 @@ static void test_garbage(void **state)
     assert_int_equal(f->side.datas, 0);
     loop_until(&f->loop, peer_is_done, f, "the alert");
     assert_true(f->peer.has_failed);
-}
-
-static bool is_closed(void *context)
-{
-    struct fixture *f = context;
-
-    peer_turn(&f->peer);
-    if (f->peer.has_ended && f->peer.fd >= 0)
-        (void)shutdown(f->peer.fd, SHUT_WR);
-    return f->side.closes > 0;
 }
 
 /* All that was collected arrives, then close_notify. */
@@ -989,6 +1070,9 @@ int main(void)
         CASE(test_much),
         CASE(test_stop_and_start),
         CASE(test_unwilling),
+        CASE(test_byte_by_byte),
+        CASE(test_peer_does_not_read),
+        CASE(test_finish_in_callbacks),
         CASE(test_peer_ends),
         CASE(test_cut),
         CASE(test_garbage),
