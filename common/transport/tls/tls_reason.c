@@ -16,6 +16,7 @@ const struct tls_reason tls_reason_too_much = {"the peer sends too much for a TL
                                                false};
 const struct tls_reason tls_reason_chatter = {"the peer sends TLS messages without data", false};
 const struct tls_reason tls_reason_memory = {"out of memory", false};
+const struct tls_reason tls_reason_damaged = {"bytes were changed on the way", false};
 
 /* What a number means. */
 struct tls_reason_row {
@@ -104,13 +105,18 @@ const struct tls_reason *tls_reason_of_certificate(long error)
     return TLS_REASON_FIND(certificate_rows, error, &other);
 }
 
+bool tls_reason_is_alert(unsigned long error)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
+
 struct tls_reason tls_reason_of_error(unsigned long error)
 {
     const char *text = ERR_reason_error_string(error);
     struct tls_reason other = {text != NULL ? text : "TLS has failed", false};
     int reason = ERR_GET_REASON(error);
 
-    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET)
+    if (tls_reason_is_alert(error))
         return *TLS_REASON_FIND(alert_rows, reason - SSL_AD_REASON_OFFSET, &other_alert);
     if (ERR_GET_LIB(error) == ERR_LIB_SSL || reason == ERR_R_MALLOC_FAILURE)
         return *TLS_REASON_FIND(error_rows, reason, &other);

@@ -19,11 +19,15 @@ extern const struct tls_reason tls_reason_broken_off;
 extern const struct tls_reason tls_reason_too_much;
 extern const struct tls_reason tls_reason_chatter;
 extern const struct tls_reason tls_reason_memory;
+extern const struct tls_reason tls_reason_damaged;
 
 /* Of an X509_V_ERR_*, with which the check of a certificate has ended. Never NULL. */
 const struct tls_reason *tls_reason_of_certificate(long error);
 
 /* Of the first error in libssl's list, as ERR_peek_error() returns it. */
 struct tls_reason tls_reason_of_error(unsigned long error);
+
+/* Is it an alert that the peer has sent? */
+bool tls_reason_is_alert(unsigned long error);
 
 #endif

@@ -143,14 +143,19 @@ enum status tls_session_feed(struct tls_session *session, const uint8_t *data, s
 
 /* The first error of libssl itself says most; those of libcrypto before it only say how it was
  * noticed. */
-static struct tls_reason tls_session_library_reason(void)
+static struct tls_reason tls_session_library_reason(const struct tls_session *session)
 {
     unsigned long first = ERR_get_error();
     unsigned long error = first;
 
     while (error != 0 && ERR_GET_LIB(error) != ERR_LIB_SSL)
         error = ERR_get_error();
-    return tls_reason_of_error(error != 0 ? error : first);
+    error = error != 0 ? error : first;
+    struct tls_reason reason = tls_reason_of_error(error);
+    /* The peer is trusted by then, and can only refuse us. */
+    if (session->phase == TLS_OPEN && reason.is_untrusted && !tls_reason_is_alert(error))
+        return tls_reason_damaged;
+    return reason;
 }
 
 static struct tls_reason tls_session_find_reason(struct tls_session *session)
@@ -163,7 +168,7 @@ static struct tls_reason tls_session_find_reason(struct tls_session *session)
         return tls_reason_chatter;
     if (session->verdict.cause != NULL)
         return *session->verdict.cause;
-    return tls_session_library_reason();
+    return tls_session_library_reason(session);
 }
 
 /* Nothing of libssl is needed any more: what the peer is to be told has been written. A refused

@@ -76,7 +76,7 @@ const struct tls_peer *tls_session_peer(const struct tls_session *session);
 const char *tls_session_peer_name(const struct tls_session *session);
 
 /* Was the failure about trust: a certificate, ours or the peer's, or a peer that speaks no TLS 1.3?
- * Otherwise it is damage on the way, or memory. */
+ * Otherwise it is damage on the way, or memory. After the handshake: the peer refuses ours. */
 bool tls_session_is_untrusted(const struct tls_session *session);
 
 /* Why it has failed, a static text, such as "the peer's certificate has expired", "the peer's
