@@ -299,7 +299,8 @@ server_names() {
 
 certificate_names() {
   for file in server.crt .server.crt; do # the second is of a run that was killed
-    [ ! -e $file ] || openssl x509 -in $file -noout -ext subjectAltName
+    [ ! -e $file ] || openssl x509 -in $file -noout -ext subjectAltName 2>/dev/null ||
+      warn "$file is no certificate; names that --name had added to it are lost"
   done |
     sed -n 's/IP Address:/IP:/g; s/, /\n/g; s/^ *//; /^\(DNS\|IP\|URI\):/p'
 }

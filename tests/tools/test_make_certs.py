@@ -235,6 +235,13 @@ class Again(ToolTest):
         same = {name for name, text in self.contents().items() if text == before[name]}
         self.assertEqual({"ca.crt", "ca.key", "agency-3.crt", "agency-3.key"}, same)
 
+    def test_renew_of_a_damaged_server(self):
+        """What other names it had cannot be known, which is said."""
+        self.make(0, "--name", "lottery.example")
+        (self.certs / "server.crt").write_text("garbage")
+        self.make(0, "--renew", warning="make-certs.sh: warning: server.crt is no certificate; [^\\n]+\n")
+        self.assert_complete(0)
+
     def test_expiry(self):
         """Said of each certificate that has expired or will within 30 days, not of others."""
         self.make(2, "--days", 100)
