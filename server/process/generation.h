@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct tls_context; /* tls_context.h */
+
 /* What generation_create() needs; settings and id are copied, `tls` is taken over, also on failure,
  * and the others are borrowed. */
 struct generation_config {
@@ -33,8 +35,6 @@ struct generation_config {
     void (*on_fork)(void *context);    /* see struct roles_config */
     void *context;
 };
-
-struct tls_context; /* tls_context.h */
 
 struct generation {
     struct server_settings settings;

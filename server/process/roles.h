@@ -15,12 +15,12 @@
 /* What roles_init() needs; what it points to is borrowed. */
 struct roles_config {
     const struct server_settings *settings;
-    struct tls_context *tls;         /* for the workers; NULL: no TLS */
+    struct tls_context *tls;         /* for the workers; others wipe their copy; NULL: no TLS */
     const struct data_dir *data_dir; /* the draw's; NULL in mode echo, and so are the next three */
     const struct data_dir *base_dir; /* the data directory itself */
     struct ledger_child *ledger;
     struct coordinator_child *coordinator;
-    /* In each process that is forked, first thing: wipes what only the supervisor uses. */
+    /* In each process that is forked, first thing: wipes the keys of others than these roles. */
     void (*on_fork)(void *context);
     void *context; /* handed to on_fork */
 };
