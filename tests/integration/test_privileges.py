@@ -13,6 +13,7 @@ from control_wire import Operator
 from control_wire import pb as control
 from fake_server import FakeServer
 from programs import BIN, ROOT, Case, children_of, main, wait_until
+from test_movements import MovementCase
 from wire import Peer, bet, pb
 
 # What every process has. Its log goes to stdout, a pipe in these tests, which is open twice.
@@ -189,7 +190,7 @@ class Lottery(PrivilegesCase):
             self.assertEqual(core_limit(pid), before)
 
 
-class Keys(PrivilegesCase):
+class KeysCase(PrivilegesCase):
     """With TLS: the key of the server's certificate is in the memory of the supervisor and its workers
     alone."""
 
@@ -238,6 +239,8 @@ class Keys(PrivilegesCase):
         for pid in (*children["ledger"], *children["coordinator"]):
             self.assertFalse(self.holds(pid, forms))
 
+
+class Keys(KeysCase):
     def test_memory(self):
         """At the start, and with another key after a reload, which leaves nothing of the old one."""
         certs = self.folder / "certs"
@@ -256,6 +259,28 @@ class Keys(PrivilegesCase):
         self.check(server, self.private_bytes(certs / "server.key"))
         for pid in self.all_of(server):
             self.assertFalse(self.holds(pid, first))
+        self.assertEqual(server.stop(), 0)
+
+
+class KeysLater(KeysCase, MovementCase):
+    def test_memory(self):
+        """TLS that is only turned on by a reload; once it is off again, nothing is left of the key."""
+        certs = self.folder / "certs"
+        subprocess.run([ROOT / "tools" / "make-certs.sh", certs, "1"], check=True, capture_output=True)
+        server = self.start(1, {"LOTTERY_SEAL": "yes"}, workers=1,
+                            ASAN_OPTIONS="detect_leaks=0:disable_coredump=0")
+        server.wait_ready()
+        self.configure(1, LOTTERY_SEAL="yes", TLS_CERT=certs / "server.crt",
+                       TLS_KEY=certs / "server.key", TLS_CA=certs / "ca.crt")
+        self.reload(server)
+        server.wait_line("start_process", "success", count=6)
+        key = self.private_bytes(certs / "server.key")
+        self.check(server, key)
+        self.configure(1, LOTTERY_SEAL="yes")
+        self.reload(server)
+        server.wait_line("start_process", "success", count=9)
+        for pid in self.all_of(server):
+            self.assertFalse(self.holds(pid, key))
         self.assertEqual(server.stop(), 0)
 
 
