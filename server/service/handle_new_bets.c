@@ -83,12 +83,23 @@ static void log_refused_batch(const struct request *request, const char *why)
                 LOG_TEXT("reason", why));
 }
 
+/* Who asks about another agency than its certificate's, or one that the draw does not have, is
+ * mostly an agency with the wrong files. There are no bets of which the log could say it. */
+static void log_refused_question(const struct request *request)
+{
+    if (request->session != NULL && request->session->proof != SESSION_PROOF_NONE)
+        LOG_LIMITED(LOG_BURST, WARNING, "tls_identity", FAIL, LOG_UINT("agencia", request->agency),
+                    LOG_TEXT("reason", request->detail));
+}
+
 static void handle_new_bets_answer(struct request *request)
 {
     Lottery__V1__AckCode code = request_code(request);
 
     if (code != LOTTERY__V1__ACK_CODE__ACK_CODE_OK && request->count > 0)
         log_refused_batch(request, request->detail);
+    else if (code == LOTTERY__V1__ACK_CODE__ACK_CODE_UNKNOWN_AGENCY)
+        log_refused_question(request);
     else if (request->op.stored > 0)
         log_stored_batch(request);
     else if (request->count > 0)

@@ -292,8 +292,11 @@ class Claims(Certificates):
         agency = self.secure_agency(5, server.port, self.file_of_bets(5, 10),
                                     identity=certificates.of_agency(1), CLI_CONNECT_TIMEOUT="2s")
         self.assertEqual(agency.wait(), 1, agency.output())
-        self.assertIn("agency 5 is not this connection's: its certificate is for agency 1",
-                      agency.output())
+        reason = "agency 5 is not this connection's: its certificate is for agency 1"
+        self.assertIn(reason, agency.output())
+        line, = server.lines("tls_identity")
+        self.assertEqual((line.result, line.details["agencia"], line.details["reason"]),
+                         ("fail", "5", reason))
         self.assertEqual(server.stop(), 0)
         self.assertEqual(server.bets(), [])
 
