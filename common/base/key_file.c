@@ -52,7 +52,9 @@ static enum status key_file_check_access(const struct stat *info, enum key_file_
     return STATUS_OK;
 }
 
-static enum status key_file_check(int fd, enum key_file_access access, struct errbuf *err)
+/* *out_size: how many bytes it has. */
+static enum status key_file_check(int fd, enum key_file_access access, size_t *out_size,
+                                  struct errbuf *err)
 {
     struct stat info;
 
@@ -67,13 +69,15 @@ static enum status key_file_check(int fd, enum key_file_access access, struct er
         errbuf_set(err, "larger than %lld bytes", (long long)key_file_max(access));
         return STATUS_INVALID;
     }
+    *out_size = (size_t)info.st_size;
     return status;
 }
 
-/* Reads what fits into the buffer without moving it, so that no copy is left in freed memory. */
-static enum status key_file_read_all(int fd, size_t max, struct buffer *out, struct errbuf *err)
+/* Reads `size` bytes, or fewer. The buffer does not move, so that no copy is left in freed memory.
+ */
+static enum status key_file_read_all(int fd, size_t size, struct buffer *out, struct errbuf *err)
 {
-    enum status status = buffer_reserve(out, max);
+    enum status status = buffer_reserve(out, size > 0 ? size : 1);
 
     while (status == STATUS_OK && out->size < out->capacity) {
         ssize_t count = read(fd, out->data + out->size, out->capacity - out->size);
@@ -92,14 +96,15 @@ enum status key_file_read(int dir_fd, const char *path, enum key_file_access acc
 {
     /* A FIFO must not keep us waiting. */
     int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t size = 0;
 
     if (fd < 0)
         return key_file_fail(err);
-    enum status status = key_file_check(fd, access, err);
+    enum status status = key_file_check(fd, access, &size, err);
     if (access != KEY_FILE_PUBLIC)
         privileges_leave_no_core();
     if (status == STATUS_OK)
-        status = key_file_read_all(fd, (size_t)key_file_max(access), out, err);
+        status = key_file_read_all(fd, size, out, err);
     (void)close(fd);
     return status;
 }
