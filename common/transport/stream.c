@@ -18,6 +18,7 @@
 #include "stream_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,6 +70,7 @@ enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
     list_init(&hub->waiting);
     list_init(&hub->lingering);
     hub->plain = NULL;
+    memset(hub->spares, 0, sizeof(hub->spares));
     hub->handshakes = 0;
     /* These cannot fail; they only fill the handles in. */
     (void)uv_idle_init(loop, &hub->worker);
@@ -92,6 +94,8 @@ static void stream_hub_on_closed(uv_handle_t *handle)
     if (--hub->open_handles > 0)
         return;
     free(hub->plain);
+    for (size_t i = 0; i < HUB_SPARES; i++)
+        buffer_fini(&hub->spares[i]);
     free(hub);
 }
 
@@ -102,6 +106,29 @@ void stream_hub_close(struct stream_hub *hub)
     uv_close((uv_handle_t *)&hub->worker, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->linger_timer, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->turns, stream_hub_on_closed);
+}
+
+struct buffer stream_hub_take_spare(struct stream_hub *hub)
+{
+    for (size_t i = 0; i < HUB_SPARES; i++) {
+        struct buffer spare = hub->spares[i];
+        hub->spares[i] = (struct buffer){NULL, 0, 0};
+        if (spare.data != NULL)
+            return spare;
+    }
+    return (struct buffer){NULL, 0, 0};
+}
+
+void stream_hub_give_spare(struct stream_hub *hub, struct buffer *buffer)
+{
+    for (size_t i = 0; i < HUB_SPARES && buffer->capacity <= HUB_SPARE_MAX; i++) {
+        if (hub->spares[i].data != NULL)
+            continue;
+        hub->spares[i] = (struct buffer){buffer->data, 0, buffer->capacity};
+        *buffer = (struct buffer){NULL, 0, 0};
+        return;
+    }
+    buffer_fini(buffer);
 }
 
 uv_loop_t *stream_hub_loop(const struct stream_hub *hub)
@@ -381,6 +408,8 @@ enum status stream_send(struct stream *stream, const void *data, size_t size)
 {
     if (stream->state >= STREAM_SHUT || size == 0)
         return STATUS_OK;
+    if (stream->out.data == NULL)
+        stream->out = stream_hub_take_spare(stream->hub);
     enum status status = buffer_append(&stream->out, data, size);
     if (status == STATUS_OK)
         stream_mark_dirty(stream);
@@ -461,7 +490,7 @@ static void stream_drained(struct stream *stream)
 
 static void stream_drop_writing(struct stream *stream)
 {
-    buffer_fini(&stream->writing);
+    stream_hub_give_spare(stream->hub, &stream->writing);
     stream->writing_left = 0;
 }
 
@@ -568,7 +597,7 @@ static void stream_on_closed(uv_handle_t *handle)
     struct stream *stream = handle->data;
 
     buffer_fini(&stream->out);
-    stream_drop_writing(stream);
+    buffer_fini(&stream->writing); /* the hub may be gone */
     stream->events->on_closed(stream->owner);
     stream->ops->fini(stream);
     free(stream);

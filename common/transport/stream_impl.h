@@ -50,6 +50,12 @@ struct stream_ops {
     bool (*was_reset)(const struct stream *stream);
 };
 
+/* Memory for output is used again by the next stream that sends: a new block for each write is a
+ * page fault for each 4 KiB of it. A stream that collects bytes has one, and encrypts into another.
+ */
+#define HUB_SPARES 2
+#define HUB_SPARE_MAX ((size_t)512 * 1024) /* bytes that one keeps at most */
+
 struct stream_hub {
     uv_loop_t *loop;
     uv_idle_t worker;        /* active while `dirty` or `unread` is not empty */
@@ -63,6 +69,7 @@ struct stream_hub {
     struct list lingering;   /* streams that wait for their peer's end, by in_lingering */
     unsigned open_handles;   /* of the three above; the last one to close frees the hub */
     uint8_t *plain;          /* what TLS decrypts, STREAM_READ_SIZE bytes; NULL without TLS */
+    struct buffer spares[HUB_SPARES]; /* empty, with memory; for output of whoever sends next */
     char read_buffer[STREAM_READ_SIZE];
 };
 
@@ -106,6 +113,11 @@ struct stream {
 
 enum status stream_create(struct stream_hub *hub, const struct stream_ops *ops,
                           const struct stream_events *events, void *owner, struct stream **out);
+
+/* Memory for output, or an empty buffer without any; and where it is returned to, and *buffer is
+ * empty then. */
+struct buffer stream_hub_take_spare(struct stream_hub *hub);
+void stream_hub_give_spare(struct stream_hub *hub, struct buffer *buffer);
 
 /* Begins to read from the kernel, whatever the owner wants; a libuv code. */
 int stream_read_kernel(struct stream *stream);

@@ -136,8 +136,11 @@ static int tls_take_output(struct stream *stream)
     enum status status = STATUS_OK;
 
     if (stream->state != STREAM_HANDSHAKING && stream->out.size > 0) {
+        struct buffer spare = stream_hub_take_spare(stream->hub);
+        tls_session_reuse(stream->tls, &spare);
+        stream_hub_give_spare(stream->hub, &spare);
         status = tls_session_write(stream->tls, stream->out.data, stream->out.size);
-        buffer_fini(&stream->out);
+        stream_hub_give_spare(stream->hub, &stream->out);
     }
     if (status == STATUS_IO) {
         tls_fail(stream); /* and the alert goes out in the next turn */

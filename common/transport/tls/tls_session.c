@@ -275,6 +275,14 @@ enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size
     return result;
 }
 
+void tls_session_reuse(struct tls_session *session, struct buffer *memory)
+{
+    if (session->wire.out.data != NULL)
+        return;
+    session->wire.out = *memory;
+    *memory = (struct buffer){NULL, 0, 0};
+}
+
 enum status tls_session_write(struct tls_session *session, const void *data, size_t size)
 {
     size_t extra = (size / RECORD_MAX + 1) * RECORD_EXTRA + KEY_UPDATE_ROOM;

@@ -54,6 +54,10 @@ enum tls_result tls_session_handshake(struct tls_session *session);
 enum tls_result tls_session_read(struct tls_session *session, uint8_t *out, size_t size,
                                  size_t *out_size);
 
+/* Lets the session write into the memory of an empty buffer, if it has none at the moment: moved.
+ * So the caller need not have new memory for each write, which comes next. */
+void tls_session_reuse(struct tls_session *session, struct buffer *memory);
+
 /* Encrypts bytes for the peer. After the handshake, not after end. STATUS_NOMEM, or STATUS_IO when
  * the session has failed. */
 enum status tls_session_write(struct tls_session *session, const void *data, size_t size);
