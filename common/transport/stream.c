@@ -2,10 +2,10 @@
  * they are, stream_tls.c encrypts them.
  *
  * Happy path: create, open or connect, read_start; on_data hands out the bytes that arrive;
- * stream_send collects output and marks the stream dirty; in the next turn of the loop the hub's
- * worker tries one write; what the kernel does not take goes through uv_write, whose callback
- * carries on; when everything is written, on_drain. The close callback calls on_closed, then frees
- * the stream.
+ * stream_send collects output and marks the stream dirty; in the next turn of the loop
+ * stream_on_idle() tries one write; what the kernel does not take goes through uv_write, whose
+ * callback carries on; when everything is written, on_drain. The close callback calls on_closed,
+ * then frees the stream.
  *
  * Failure modes: a read error or a write error ends the stream (on_end, once, never from within a
  * call that the owner makes); the owner then closes. No memory for output: stream_send says so, and
@@ -73,12 +73,12 @@ enum status stream_hub_create(uv_loop_t *loop, struct stream_hub **out)
     memset(hub->spares, 0, sizeof(hub->spares));
     hub->handshakes = 0;
     /* These cannot fail; they only fill the handles in. */
-    (void)uv_idle_init(loop, &hub->worker);
+    (void)uv_idle_init(loop, &hub->idle);
     (void)uv_timer_init(loop, &hub->linger_timer);
     (void)uv_prepare_init(loop, &hub->turns);
     hub->open_handles = 3;
     hub->turn = 1;
-    hub->worker.data = hub;
+    hub->idle.data = hub;
     hub->linger_timer.data = hub;
     hub->turns.data = hub;
     (void)uv_prepare_start(&hub->turns, stream_hub_on_turn);
@@ -103,7 +103,7 @@ void stream_hub_close(struct stream_hub *hub)
 {
     ASSERT(list_is_empty(&hub->dirty) && list_is_empty(&hub->unread) &&
            list_is_empty(&hub->waiting) && list_is_empty(&hub->lingering));
-    uv_close((uv_handle_t *)&hub->worker, stream_hub_on_closed);
+    uv_close((uv_handle_t *)&hub->idle, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->linger_timer, stream_hub_on_closed);
     uv_close((uv_handle_t *)&hub->turns, stream_hub_on_closed);
 }
@@ -390,7 +390,7 @@ void stream_mark_dirty(struct stream *stream)
     if (list_is_linked(&stream->in_dirty))
         return;
     list_append(&hub->dirty, &stream->in_dirty);
-    (void)uv_idle_start(&hub->worker, stream_on_idle);
+    (void)uv_idle_start(&hub->idle, stream_on_idle);
 }
 
 void stream_mark_unread(struct stream *stream)
@@ -401,7 +401,7 @@ void stream_mark_unread(struct stream *stream)
     if (!stream->is_wanted || list_is_linked(&stream->in_unread))
         return;
     list_append(&hub->unread, &stream->in_unread);
-    (void)uv_idle_start(&hub->worker, stream_on_idle);
+    (void)uv_idle_start(&hub->idle, stream_on_idle);
 }
 
 enum status stream_send(struct stream *stream, const void *data, size_t size)
@@ -564,7 +564,7 @@ static void stream_on_idle(uv_idle_t *idle)
     for (struct list_node *node; (node = list_pop(&dirty)) != NULL;)
         stream_flush(LIST_ITEM(node, struct stream, in_dirty));
     if (list_is_empty(&hub->dirty) && list_is_empty(&hub->unread))
-        (void)uv_idle_stop(&hub->worker);
+        (void)uv_idle_stop(&hub->idle);
 }
 
 void stream_begin_finish(struct stream *stream)

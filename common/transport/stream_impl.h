@@ -58,7 +58,7 @@ struct stream_ops {
 
 struct stream_hub {
     uv_loop_t *loop;
-    uv_idle_t worker;        /* active while `dirty` or `unread` is not empty */
+    uv_idle_t idle;          /* active while `dirty` or `unread` is not empty */
     uv_timer_t linger_timer; /* active while `lingering` is not empty */
     uv_prepare_t turns;      /* counts the turns of the loop */
     uint64_t turn;           /* how many there were */

@@ -1,5 +1,6 @@
 /* tls_bio.h - what libssl reads from and writes to: two buffers in memory, which hold nothing when
- * nothing is under way.
+ * nothing is under way. OpenSSL's own BIO_s_mem() would keep its memory as long as the connection
+ * lives, and copy what we have already read once more.
  */
 #ifndef LOTTERY_TLS_BIO_H
 #define LOTTERY_TLS_BIO_H

@@ -773,7 +773,7 @@ static void test_peer_does_not_read(void **state)
     const uint64_t turn = f->hub->turn;
     for (int i = 0; i < 20; i++)
         loop_turn(&f->loop);
-    assert_false(uv_is_active((uv_handle_t *)&f->hub->worker));
+    assert_false(uv_is_active((uv_handle_t *)&f->hub->idle));
     assert_in_range(f->hub->turn - turn, 20, 20 + 1);
     peer_send(&f->peer, "question", 8);
     loop_until_count(&f->loop, &f->side.datas, 1, "the question");
