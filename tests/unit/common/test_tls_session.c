@@ -313,6 +313,30 @@ static void test_lent(void **state)
     pair_fini(&pair);
 }
 
+/* Without memory for what a read leaves of lent bytes the session fails: they would be missing. */
+static void test_lent_without_memory(void **state)
+{
+    struct pair pair;
+    struct buffer bytes = {NULL, 0, 0};
+    char out[2];
+    size_t size = 0;
+
+    (void)state;
+    pair_begin(&pair);
+    assert_int_equal(tls_session_write(pair.client, "ab", 2), STATUS_OK);
+    assert_int_equal(tls_session_write(pair.client, "cd", 2), STATUS_OK);
+    assert_int_equal(tls_session_take(pair.client, &bytes), STATUS_OK);
+    tls_session_lend(pair.server, (const uint8_t *)bytes.data, bytes.size);
+    alloc_fault_after(0);
+    assert_int_equal(tls_session_read(pair.server, (uint8_t *)out, 2, &size), TLS_FAILED);
+    assert_true(alloc_fault_end());
+    assert_int_equal(size, 2);
+    assert_memory_equal(out, "ab", 2);
+    assert_failed(pair.server, "out of memory", false);
+    buffer_fini(&bytes);
+    pair_fini(&pair);
+}
+
 /* A record that came byte by byte is read when its last byte has come, and not before. */
 static void test_record_in_pieces(void **state)
 {
@@ -1177,6 +1201,7 @@ int main(void)
         cmocka_unit_test(test_data),
         cmocka_unit_test(test_exact_reads),
         cmocka_unit_test(test_lent),
+        cmocka_unit_test(test_lent_without_memory),
         cmocka_unit_test(test_record_in_pieces),
         cmocka_unit_test(test_data_with_handshake),
         cmocka_unit_test(test_take),
