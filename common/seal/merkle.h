@@ -60,8 +60,9 @@ size_t merkle_prove(const struct merkle *tree, size_t index,
 enum status merkle_leaf_hash(struct text leaf, struct merkle_hash *out);
 
 /* Does the proof show that the leaf with this hash is number `index` of the `size` leaves of the
- * tree with this root? All of it may come from somebody who lies. Takes at most MERKLE_PROOF_MAX
- * hashes.
+ * tree with this root? All of it may come from somebody who lies, but for root and size, which
+ * belong together and have to be known otherwise (a signature covers both): with a size that is not
+ * the tree's, another index may fit the same proof. Takes at most MERKLE_PROOF_MAX hashes.
  *
  * OK: yes. INVALID: no leaf has such an index, or its proof has another number of hashes. MISMATCH:
  * it leads to another root. NOMEM. */
