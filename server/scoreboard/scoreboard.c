@@ -1,7 +1,5 @@
 #include "scoreboard.h"
 
-#include "peer_ip.h"
-
 #include <string.h>
 #include <sys/mman.h>
 
@@ -34,23 +32,23 @@ void scoreboard_clear(struct scoreboard *scoreboard, uint32_t worker)
 }
 
 /* Multiplicative hashing; the high bits are the well-mixed ones. */
-static size_t bucket_of(struct in6_addr ip)
+static size_t bucket_of(uint64_t address)
 {
-    return (size_t)((peer_ip_key(&ip) * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
 }
 
 _Static_assert(SCOREBOARD_BUCKETS == 1 << (64 - 52), "bucket_of gives 12 bits");
 
-void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip)
+void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, uint64_t address)
 {
     atomic_fetch_add(&scoreboard->row[worker].connections, 1);
-    atomic_fetch_add(&scoreboard->row[worker].from_bucket[bucket_of(ip)], 1);
+    atomic_fetch_add(&scoreboard->row[worker].from_bucket[bucket_of(address)], 1);
 }
 
-void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip)
+void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, uint64_t address)
 {
     atomic_fetch_sub(&scoreboard->row[worker].connections, 1);
-    atomic_fetch_sub(&scoreboard->row[worker].from_bucket[bucket_of(ip)], 1);
+    atomic_fetch_sub(&scoreboard->row[worker].from_bucket[bucket_of(address)], 1);
 }
 
 uint32_t scoreboard_connections(const struct scoreboard *scoreboard)
@@ -62,12 +60,12 @@ uint32_t scoreboard_connections(const struct scoreboard *scoreboard)
     return sum;
 }
 
-uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, struct in6_addr ip)
+uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, uint64_t address)
 {
     uint32_t sum = 0;
 
     for (uint32_t i = 0; i < scoreboard->workers; i++)
-        sum += atomic_load(&scoreboard->row[i].from_bucket[bucket_of(ip)]);
+        sum += atomic_load(&scoreboard->row[i].from_bucket[bucket_of(address)]);
     return sum;
 }
 

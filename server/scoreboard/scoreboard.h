@@ -9,12 +9,11 @@
 
 #include "status.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Addresses (peer_ip_key) are counted in this many buckets; those in the same bucket share the
- * limit. */
+/* Addresses, each a number (peer_ip_key), are counted in this many buckets; those in the same
+ * bucket share the limit. */
 #define SCOREBOARD_BUCKETS 4096
 
 struct scoreboard_row {
@@ -38,12 +37,12 @@ void scoreboard_destroy(struct scoreboard *scoreboard);
 void scoreboard_clear(struct scoreboard *scoreboard, uint32_t worker);
 
 /* Count a new connection of `worker`, or one that is gone. */
-void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip);
-void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, struct in6_addr ip);
+void scoreboard_add(struct scoreboard *scoreboard, uint32_t worker, uint64_t address);
+void scoreboard_remove(struct scoreboard *scoreboard, uint32_t worker, uint64_t address);
 
 /* Connections of all workers; and those from the address. */
 uint32_t scoreboard_connections(const struct scoreboard *scoreboard);
-uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, struct in6_addr ip);
+uint32_t scoreboard_connections_from(const struct scoreboard *scoreboard, uint64_t address);
 
 /* The fewest connections that any living worker but `worker` has; UINT32_MAX when it is alone. */
 uint32_t scoreboard_fewest_of_others(const struct scoreboard *scoreboard, uint32_t worker);

@@ -76,7 +76,7 @@ static const char *listener_limit_reached(const struct listener_config *config, 
 {
     if (scoreboard_connections(config->scoreboard) >= config->max_connections)
         return "too many connections";
-    if (scoreboard_connections_from(config->scoreboard, ip) >= config->max_per_ip)
+    if (scoreboard_connections_from(config->scoreboard, peer_ip_key(&ip)) >= config->max_per_ip)
         return "too many connections from this address";
     return NULL;
 }
@@ -91,7 +91,7 @@ static void listener_take(struct listener *listener, int fd, struct in6_addr ip)
         listener_log_refusal(listener, &ip, limit);
         return;
     }
-    scoreboard_add(config->scoreboard, config->worker, ip);
+    scoreboard_add(config->scoreboard, config->worker, peer_ip_key(&ip));
     enum status status = conn_accept(config->conns, fd, ip);
     if (status != STATUS_OK) {
         char text[CONN_IP_SIZE];
@@ -215,5 +215,5 @@ void listener_close(struct listener *listener)
 
 void listener_gone(struct listener *listener, struct in6_addr ip)
 {
-    scoreboard_remove(listener->config.scoreboard, listener->config.worker, ip);
+    scoreboard_remove(listener->config.scoreboard, listener->config.worker, peer_ip_key(&ip));
 }

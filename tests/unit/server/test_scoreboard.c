@@ -9,9 +9,11 @@
 
 #define WORKERS 3
 
-static struct in6_addr ip_of(uint32_t number)
+static uint64_t ip_of(uint32_t number)
 {
-    return peer_ip_of_v4((struct in_addr){.s_addr = htonl(number)});
+    const struct in6_addr ip = peer_ip_of_v4((struct in_addr){.s_addr = htonl(number)});
+
+    return peer_ip_key(&ip);
 }
 
 static int begin(void **state)
@@ -54,11 +56,15 @@ static void test_counts(void **state)
 static void test_ipv6(void **state)
 {
     struct scoreboard *scoreboard = *state;
-    struct in6_addr ips[3];
+    static const char *const texts[] = {"2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6",
+                                        "2001:db8:1:3::1"};
+    uint64_t ips[3];
 
-    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2::1", &ips[0]), 1);
-    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2:3:4:5:6", &ips[1]), 1);
-    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:3::1", &ips[2]), 1);
+    for (size_t i = 0; i < 3; i++) {
+        struct in6_addr ip;
+        assert_int_equal(inet_pton(AF_INET6, texts[i], &ip), 1);
+        ips[i] = peer_ip_key(&ip);
+    }
     scoreboard_add(scoreboard, 0, ips[0]);
     scoreboard_add(scoreboard, 1, ips[1]);
     scoreboard_add(scoreboard, 1, ips[2]);
