@@ -21,6 +21,8 @@ STANDARD = {"stdin": 1, "stdout": 2, "stderr": 1}
 # What a loop of libuv has: two pipes with both ends, for signals and between threads; and a spare
 # descriptor, which it takes when it first meets a socket.
 LOOP = {"epoll": 2, "signalfd": 1, "eventfd": 1, "pipe": 4}
+# What counts are read from: only the supervisor keeps it open.
+SCOREBOARD = {"/memfd:lottery-scoreboard (deleted)": 1}
 DIRECTORIES = {"data": 1, "data/DRAW": 1}
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -136,7 +138,7 @@ class Lottery(PrivilegesCase):
         links = len(children["worker"]) + 1
         self.assert_open(self.lottery.process.pid, self.data, STANDARD, directories,
                          {"epoll": 1, "signalfd": 1, "TCP, listening": 1,
-                          "Unix stream, listening": 1, "Unix packets": 4})
+                          "Unix stream, listening": 1, "Unix packets": 4}, SCOREBOARD)
         self.assert_open(children["ledger"][0], self.data, STANDARD, directories, LOOP,
                          {"Unix stream, listening": 1, "Unix packets": 1, "Unix stream": links,
                           f"data/{draw}/bets.csv": 1, f"data/{draw}/bets.journal": 1})
@@ -337,7 +339,7 @@ class Echo(PrivilegesCase):
         server = self.server(level="DEBUG", mode="echo", launcher=(*Lottery.LEAKY, self.folder / "x"))
         server.wait_ready()
         self.assert_open(server.process.pid, self.folder, STANDARD,
-                         {"epoll": 1, "signalfd": 1, "TCP, listening": 1})
+                         {"epoll": 1, "signalfd": 1, "TCP, listening": 1}, SCOREBOARD)
         for pid in server.children()["worker"]:
             self.assert_open(pid, self.folder, STANDARD, LOOP, {"TCP, listening": 1, "/dev/null": 1})
         for pid in self.all_of(server):
