@@ -51,6 +51,18 @@ static bool settings_set_time(const char *value, uint64_t *out)
     return true;
 }
 
+static bool settings_set_listen(const char *value, char *out)
+{
+    char ip[VALUE_IP_SIZE];
+    uint16_t port;
+
+    if (value[0] == '\0') {
+        out[0] = '\0';
+        return true;
+    }
+    return value_listen_address(value, ip, &port) && settings_set_text(value, out);
+}
+
 static bool settings_set_draw_id(const char *value, char *out)
 {
     if (value[0] != '\0' && !draw_id_is_valid(text_of(value)))
@@ -87,6 +99,8 @@ static bool settings_set_value(const struct setting *setting, void *target, cons
         return value_is_address_list(value) && settings_set_text(value, slot);
     case SETTING_TIME:
         return settings_set_time(value, slot);
+    case SETTING_LISTEN:
+        return settings_set_listen(value, slot);
     case SETTING_DRAW_ID:
         return settings_set_draw_id(value, slot);
     }
@@ -118,6 +132,11 @@ static void settings_describe(const struct setting *setting, char *out, size_t s
         return;
     case SETTING_TIME:
         (void)snprintf(out, size, "a time with its offset, like 2026-11-25T21:00:00-03:00");
+        return;
+    case SETTING_LISTEN:
+        (void)snprintf(out, size,
+                       "a port, or an IP address and a port, like 9090, 0.0.0.0:9090 or "
+                       "[::1]:9090");
         return;
     case SETTING_DRAW_ID:
         (void)snprintf(out, size,

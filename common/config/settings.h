@@ -27,6 +27,7 @@ enum setting_kind {
     SETTING_CHOICE,    /* uint32_t, the index in `choices` */
     SETTING_ADDRESSES, /* char[SETTING_TEXT_SIZE], host:port, or several with commas in between */
     SETTING_TIME,      /* uint64_t, seconds since 1970; RFC 3339 with offset; not 0 */
+    SETTING_LISTEN,    /* char[SETTING_TEXT_SIZE], where to listen, or empty; values.h */
     SETTING_DRAW_ID    /* char[DRAW_ID_MAX + 1], of a draw, or empty */
 };
 

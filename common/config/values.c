@@ -2,8 +2,10 @@
 
 #include "clock.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define NS_PER_MIN (60 * NS_PER_S)
 #define NS_PER_H (60 * NS_PER_MIN)
@@ -212,4 +214,38 @@ bool value_is_address_list(const char *text)
             return true;
     }
     return false;
+}
+
+/* Copies an address of that family: all of the text, and nothing else. */
+static bool value_ip(struct text text, int family, char ip[VALUE_IP_SIZE])
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    char copy[VALUE_IP_SIZE];
+
+    if (text.size >= sizeof(copy))
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    if (inet_pton(family, copy, address) != 1)
+        return false;
+    memcpy(ip, copy, text.size + 1);
+    return true;
+}
+
+bool value_listen_address(const char *text, char ip[VALUE_IP_SIZE], uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    struct text host = {text, colon != NULL ? (size_t)(colon - text) : 0};
+    uint64_t number;
+
+    if (!value_uint(text_of(colon != NULL ? colon + 1 : text), 0, UINT16_MAX, &number))
+        return false;
+    if (colon == NULL)
+        memcpy(ip, "127.0.0.1", sizeof("127.0.0.1"));
+    else if (host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']')
+        host = (struct text){host.data + 1, host.size - 2};
+    if (colon != NULL && !value_ip(host, text[0] == '[' ? AF_INET6 : AF_INET, ip))
+        return false;
+    *port = (uint16_t)number;
+    return true;
 }

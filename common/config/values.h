@@ -36,6 +36,12 @@ bool value_address(const char *text, char *host, size_t host_size, uint16_t *por
  * its comma; then nothing is written. */
 bool value_address_next(const char **list, char *host, size_t host_size, uint16_t *port);
 
+#define VALUE_IP_SIZE 46 /* bytes of any IP address, including its NUL */
+
+/* Reads where to listen: "IP:PORT", with an IPv6 address in brackets, or "PORT" alone, which means
+ * 127.0.0.1. The port is 0..65535. */
+bool value_listen_address(const char *text, char ip[VALUE_IP_SIZE], uint16_t *port);
+
 /* Is the text a list of 1..VALUE_ADDRESSES_MAX addresses? */
 bool value_is_address_list(const char *text);
 

@@ -4,6 +4,7 @@
 #include "config_file.h"
 #include "rfc3339.h"
 #include "settings.h"
+#include "values.h"
 
 #include <ini.h>
 #include <stddef.h>
@@ -22,8 +23,12 @@ _Static_assert(sizeof(((struct server_settings *)0)->tls_cert) == SETTING_TEXT_S
 _Static_assert(sizeof(((struct server_settings *)0)->tls_key) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->tls_ca) == SETTING_TEXT_SIZE, "text setting");
 _Static_assert(sizeof(((struct server_settings *)0)->tls_crl) == SETTING_TEXT_SIZE, "text setting");
+_Static_assert(sizeof(((struct server_settings *)0)->http_address) == SETTING_TEXT_SIZE,
+               "text setting");
+_Static_assert(SERVER_HTTP_IP_SIZE == VALUE_IP_SIZE, "an address");
 _Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_draw) == sizeof(uint32_t), "choice setting");
+_Static_assert(sizeof(enum server_metrics) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_seal) == sizeof(uint32_t), "choice setting");
 
 #define FIELD(name) offsetof(struct server_settings, name)
@@ -45,6 +50,8 @@ static const struct setting settings[] = {
     {NAMED("SERVER_HANDSHAKE_TIMEOUT"), SETTING_DURATION, FIELD(handshake_timeout), 1000, 0, NULL},
     {NAMED("SERVER_FRAME_TIMEOUT"), SETTING_DURATION, FIELD(frame_timeout), 1000, 0, NULL},
     {NAMED("SERVER_IDLE_TIMEOUT"), SETTING_DURATION, FIELD(idle_timeout), 1000, 0, NULL},
+    {NAMED("SERVER_HTTP_ADDRESS"), SETTING_LISTEN, FIELD(http_address), 0, 0, NULL},
+    {NAMED("SERVER_METRICS_PER_AGENCY"), SETTING_CHOICE, FIELD(metrics), 0, 0, "no|yes"},
     {NAMED("LOTTERY_AGENCIES"), SETTING_UINT, FIELD(agencies), 0, SERVER_AGENCIES_MAX, NULL},
     {NAMED("LOTTERY_WINNER_NUMBER"), SETTING_UINT, FIELD(winner_number), 0, 9999, NULL},
     {NAMED("LOTTERY_DATA_DIR"), SETTING_TEXT, FIELD(data_dir), 0, 0, NULL},
@@ -74,6 +81,8 @@ static const struct server_settings defaults = {
     .handshake_timeout = 30 * NS_PER_S,
     .frame_timeout = 30 * NS_PER_S,
     .idle_timeout = 600 * NS_PER_S,
+    .http_address = "",
+    .metrics = SERVER_METRICS_TOTALS,
     .agencies = 5,
     .winner_number = 7574,
     .data_dir = ".",
@@ -265,6 +274,12 @@ bool server_settings_has_seal(const struct server_settings *s)
                                         : s->seal == SERVER_SEAL_YES;
 }
 
+bool server_settings_http(const struct server_settings *s, char ip[SERVER_HTTP_IP_SIZE],
+                          uint16_t *port)
+{
+    return value_listen_address(s->http_address, ip, port);
+}
+
 bool server_settings_has_tls(const struct server_settings *s)
 {
     return s->tls_cert[0] != '\0';
@@ -296,7 +311,7 @@ static size_t server_settings_draw_fields(const struct server_settings *s,
 void server_settings_log(const struct server_settings *s)
 {
     char close_at[RFC3339_SIZE];
-    struct log_field fields[15] = {
+    struct log_field fields[17] = {
         LOG_UINT("port", s->port),
         LOG_UINT("listen_backlog", s->listen_backlog),
         LOG_TEXT("logging_level", log_level_name(s->log_level)),
@@ -309,6 +324,10 @@ void server_settings_log(const struct server_settings *s)
     };
 
     size_t count = 9 + server_settings_draw_fields(s, close_at, fields + 9);
+    if (s->http_address[0] != '\0')
+        fields[count++] = LOG_TEXT("http_address", s->http_address);
+    if (s->metrics == SERVER_METRICS_PER_AGENCY)
+        fields[count++] = LOG_TEXT("metrics_per_agency", "yes");
     fields[count++] = LOG_TEXT("tls", server_settings_has_tls(s) ? "on" : "off");
     log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table,

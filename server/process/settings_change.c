@@ -10,6 +10,8 @@ static const char *change_find_fixed(const struct server_settings *from,
         return "SERVER_PORT";
     if (strcmp(from->ip, to->ip) != 0)
         return "SERVER_IP";
+    if (strcmp(from->http_address, to->http_address) != 0)
+        return "SERVER_HTTP_ADDRESS";
     if (from->listen_backlog != to->listen_backlog)
         return "SERVER_LISTEN_BACKLOG";
     if (from->mode != to->mode)
