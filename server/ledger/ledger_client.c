@@ -84,6 +84,11 @@ enum status ledger_client_create(const struct ledger_client_config *config,
     return STATUS_OK;
 }
 
+bool ledger_client_is_linked(const struct ledger_client *client)
+{
+    return client->link != NULL && client->is_told;
+}
+
 struct ledger *ledger_client_base(struct ledger_client *client)
 {
     return &client->base;

@@ -44,6 +44,9 @@ struct ledger_client_config {
 enum status ledger_client_create(const struct ledger_client_config *config,
                                  struct ledger_client **out, struct errbuf *err);
 
+/* Is there a link, and has the ledger told its news over it? */
+bool ledger_client_is_linked(const struct ledger_client *client);
+
 /* The interface of ledger.h to it. */
 struct ledger *ledger_client_base(struct ledger_client *client);
 

@@ -15,6 +15,7 @@ static void client_lose_link(struct ledger_client *client)
 {
     link_close(client->link);
     client->link = NULL;
+    client->is_told = false;
     client->pieces.size = 0;
     client->must_renew = client->region.memory != NULL;
     client_unsend(client);

@@ -84,6 +84,7 @@ static bool client_on_message(struct ledger_client *client, const struct message
     message_to_news(message, &client->news);
     if (!client_take_more_news(client))
         return false;
+    client->is_told = true;
     client->config.on_news(client->config.owner);
     return true;
 }

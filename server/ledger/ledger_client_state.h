@@ -31,6 +31,7 @@ struct ledger_client {
     struct region region;   /* no memory when this client appends no bets */
     bool must_renew;        /* an earlier link had this region, which the ledger may still read */
     struct link *link;      /* NULL while there is none */
+    bool is_told;           /* news has come over it */
     uv_prepare_t prepare;   /* hands over what was collected */
     uv_timer_t retry;       /* for the next attempt to connect */
     struct backoff backoff; /* of the attempts */
