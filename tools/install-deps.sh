@@ -9,9 +9,11 @@ set -eu
 unset IFS
 
 # One package per word; `a|b` are the names of one package in different Debian releases.
-RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3 libssl3t64|libssl3'
+RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3 libssl3t64|libssl3
+  libmicrohttpd12t64|libmicrohttpd12 libjansson4'
 BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
-  libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev libssl-dev'
+  libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev libssl-dev
+  libmicrohttpd-dev libjansson-dev'
 PACKAGE='dpkg-dev file' # CPack uses them to find what the .deb depends on
 # What a draw on this machine needs besides the two programs: it makes bets where there are none.
 RUN='python3-minimal'
