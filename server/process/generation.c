@@ -74,6 +74,8 @@ static enum status generation_open(struct generation *self, struct errbuf *err)
         roles_init(&self->roles, &(struct roles_config){
                                      .settings = &self->settings,
                                      .tls = self->config.tls,
+                                     .http_fd = self->config.http_fd,
+                                     .started_s = self->config.started_s,
                                      .data_dir = self->is_lottery ? &self->data_dir : NULL,
                                      .base_dir = self->config.base_dir,
                                      .ledger = self->is_lottery ? &self->ledger : NULL,

@@ -26,6 +26,8 @@ struct tls_context; /* tls_context.h */
  * and the others are borrowed. */
 struct generation_config {
     const struct server_settings *settings;
+    int http_fd; /* see struct roles_config, like started_s */
+    uint64_t started_s;
     struct tls_context *tls;           /* for agencies' connections; NULL: they are plain */
     const struct data_dir *base_dir;   /* the data directory itself, locked; NULL in mode echo */
     const char *id;                    /* of the draw; "" = it has none */

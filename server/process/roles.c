@@ -6,6 +6,8 @@
 #include "tls_context.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define FIRST_RESTART_MS 50
 #define MAX_RESTART_MS 5000
@@ -26,6 +28,18 @@ static void roles_keep_fds(const struct roles *roles, int first, int second)
         fds[count++] = dirs[i]->old_lock_fd;
     }
     privileges_keep_fds(fds, count);
+}
+
+/* It looks, and shows to whoever asks: it has no directory and no key. */
+static int roles_run_observer(void *context)
+{
+    const struct roles *roles = context;
+    const int fds[] = {roles->config.http_fd, roles->stop_fd};
+
+    roles->config.on_fork(roles->config.context);
+    tls_context_destroy(roles->config.tls);
+    privileges_keep_fds(fds, 2);
+    return observer_run(&roles->observer_config);
 }
 
 static int roles_run_ledger(void *context)
@@ -96,6 +110,31 @@ static void roles_add(struct roles *roles, struct children *part, struct child_c
         part->items = child;
 }
 
+static enum status roles_add_observer(struct roles *roles)
+{
+    const struct roles_config *config = &roles->config;
+
+    roles->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (roles->stop_fd < 0)
+        return STATUS_IO;
+    roles->observer_config = (struct observer_config){.settings = config->settings,
+                                                      .scoreboard = roles->scoreboard,
+                                                      .http_fd = config->http_fd,
+                                                      .stop_fd = roles->stop_fd,
+                                                      .started_s = config->started_s};
+    if (config->ledger != NULL) {
+        roles->observer_config.ledger = config->ledger->address;
+        roles->observer_config.ledger_size = config->ledger->address_size;
+    }
+    roles_add(roles, &roles->observers,
+              (struct child_config){
+                  .role = "observer",
+                  .run = roles_run_observer,
+                  .context = roles,
+              });
+    return STATUS_OK;
+}
+
 static void roles_add_ledger(struct roles *roles)
 {
     roles_add(roles, &roles->ledgers,
@@ -160,18 +199,21 @@ enum status roles_init(struct roles *roles, const struct roles_config *config)
     const uint32_t cpus = cpu_count("");
     const uint32_t workers = config->settings->workers > 0 ? config->settings->workers : cpus;
 
-    *roles = (struct roles){.config = *config, .listen_fd = -1};
+    *roles = (struct roles){.config = *config, .listen_fd = -1, .stop_fd = -1};
     roles->slots = calloc(workers, sizeof(*roles->slots));
-    roles->all.items = calloc((size_t)workers + 2, sizeof(*roles->all.items));
+    roles->all.items = calloc((size_t)workers + 3, sizeof(*roles->all.items));
     if (roles->slots == NULL || roles->all.items == NULL)
         return STATUS_NOMEM;
     enum status status = scoreboard_create(workers, &roles->scoreboard);
+    if (status == STATUS_OK && config->http_fd >= 0)
+        status = roles_add_observer(roles);
     if (status != STATUS_OK)
         return status;
-    if (config->ledger != NULL) {
+    if (config->ledger != NULL)
         roles_add_ledger(roles);
+    roles->first = roles->all;
+    if (config->ledger != NULL)
         roles_add_coordinator(roles, cpus);
-    }
     for (uint32_t i = 0; i < workers; i++)
         roles_add_worker(roles, i);
     return STATUS_OK;
@@ -179,9 +221,23 @@ enum status roles_init(struct roles *roles, const struct roles_config *config)
 
 void roles_fini(struct roles *roles)
 {
+    if (roles->stop_fd >= 0)
+        (void)close(roles->stop_fd);
     scoreboard_destroy(roles->scoreboard);
     free(roles->slots);
     free(roles->all.items);
+}
+
+void roles_tell_stop(const struct roles *roles, bool is_stopping)
+{
+    eventfd_t ignored;
+
+    if (roles->stop_fd < 0)
+        return;
+    if (is_stopping)
+        (void)eventfd_write(roles->stop_fd, 1);
+    else
+        (void)eventfd_read(roles->stop_fd, &ignored);
 }
 
 void roles_listen(struct roles *roles, int listen_fd)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define UNIX_BACKLOG 512
+#define HTTP_BACKLOG 128
 
 static enum status socket_fail(int fd, struct errbuf *err, const char *what)
 {
@@ -98,23 +99,54 @@ static enum status socket_bind_setting(const struct server_settings *settings, i
     return status;
 }
 
-enum status socket_listen(const struct server_settings *settings, int *out_fd,
-                          struct listen_address *out, struct errbuf *err)
+/* Listens on a socket that is bound, and says where. On failure it is closed. */
+static enum status socket_start(int fd, int backlog, struct listen_address *out, struct errbuf *err)
 {
     union socket_address address = {.any = {0}};
     socklen_t size = sizeof(address);
-    int fd = -1;
 
-    enum status status = socket_bind_setting(settings, &fd, err);
-    if (status != STATUS_OK)
-        return status;
-    if (listen(fd, (int)settings->listen_backlog) < 0)
+    if (listen(fd, backlog) < 0)
         return socket_fail(fd, err, "listen");
     if (getsockname(fd, &address.any, &size) < 0)
         return socket_fail(fd, err, "getsockname");
     socket_address_print(&address, out);
-    *out_fd = fd;
     return STATUS_OK;
+}
+
+enum status socket_listen(const struct server_settings *settings, int *out_fd,
+                          struct listen_address *out, struct errbuf *err)
+{
+    int fd = -1;
+
+    enum status status = socket_bind_setting(settings, &fd, err);
+    if (status == STATUS_OK)
+        status = socket_start(fd, (int)settings->listen_backlog, out, err);
+    if (status == STATUS_OK)
+        *out_fd = fd;
+    return status;
+}
+
+enum status socket_listen_http(const struct server_settings *settings, int *out_fd,
+                               struct listen_address *out, struct errbuf *err)
+{
+    char ip[SERVER_HTTP_IP_SIZE];
+    uint16_t port;
+    int fd = -1;
+
+    *out_fd = -1;
+    if (!server_settings_http(settings, ip, &port))
+        return STATUS_OK;
+    enum status status = socket_bind(ip, port, &fd, err);
+    if (status == STATUS_OK)
+        status = socket_start(fd, HTTP_BACKLOG, out, err);
+    if (status == STATUS_OK)
+        *out_fd = fd;
+    else
+        errbuf_wrap(err, "SERVER_HTTP_ADDRESS: %s%s", settings->http_address,
+                    errno == EADDRINUSE ? " is taken: set another, or stop the program that "
+                                          "listens there"
+                                        : "");
+    return status;
 }
 
 enum status socket_listen_unix(int *out_fd, struct sockaddr_un *out_address, socklen_t *out_size,

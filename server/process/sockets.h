@@ -23,6 +23,11 @@ struct listen_address {
 enum status socket_listen(const struct server_settings *settings, int *out_fd,
                           struct listen_address *out, struct errbuf *err);
 
+/* Opens the TCP socket where the observer answers, if SERVER_HTTP_ADDRESS says so; otherwise
+ * *out_fd is -1. It is non-blocking. The reason in *err names the setting. */
+enum status socket_listen_http(const struct server_settings *settings, int *out_fd,
+                               struct listen_address *out, struct errbuf *err);
+
 /* Opens the Unix socket where workers and coordinator reach the ledger. Its name is abstract and
  * picked by the kernel, so no file is left over whichever process dies. The socket is non-blocking.
  */

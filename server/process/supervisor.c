@@ -13,6 +13,7 @@
  */
 #include "supervisor.h"
 
+#include "clock.h"
 #include "draws.h"
 #include "log.h"
 #include "log_output.h"
@@ -61,18 +62,32 @@ static enum status supervisor_find_draw(const struct supervisor *self, char id[D
     return STATUS_OK;
 }
 
+/* Where people and their programs ask how the server is. */
+static enum status supervisor_open_http(struct supervisor *self, struct errbuf *err)
+{
+    struct listen_address address;
+
+    enum status status = socket_listen_http(self->config->settings, &self->http_fd, &address, err);
+    if (status == STATUS_OK && self->http_fd >= 0)
+        LOG(INFO, "http_listen", SUCCESS, LOG_UINT("port", address.port),
+            LOG_TEXT("ip", address.ip));
+    return status;
+}
+
 static enum status supervisor_open_generation(struct supervisor *self, struct errbuf *err)
 {
     char id[DRAW_ID_MAX + 1] = "";
+    enum status status;
     struct generation_config config = {
         .settings = self->config->settings,
         .id = id,
         .on_fork = supervisor_on_fork,
         .context = self,
+        .started_s = self->started_s,
     };
 
     if (self->is_lottery) {
-        enum status status = supervisor_open_base(self, err);
+        status = supervisor_open_base(self, err);
         if (status == STATUS_OK)
             status = supervisor_find_draw(self, id, &config.must_exist, err);
         if (status != STATUS_OK)
@@ -82,6 +97,10 @@ static enum status supervisor_open_generation(struct supervisor *self, struct er
         if (strcmp(id, self->config->settings->draw_id) == 0)
             config.close_at_s = self->config->settings->close_at_s;
     }
+    status = supervisor_open_http(self, err);
+    if (status != STATUS_OK)
+        return status;
+    config.http_fd = self->http_fd;
     config.tls = self->tls;
     self->tls = NULL;
     return generation_create(&config, &self->generation, err);
@@ -104,6 +123,8 @@ static void supervisor_close(struct supervisor *self)
         (void)close(self->listen_fd);
         LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->address.port));
     }
+    if (self->http_fd >= 0)
+        (void)close(self->http_fd);
     supervisor_drop_movement(self);
     generation_destroy(self->kept);
     generation_destroy(self->generation);
@@ -181,6 +202,8 @@ int supervisor_run(const struct supervisor_config *config)
         .is_lottery = config->settings->mode == SERVER_MODE_LOTTERY,
         .tls = config->tls,
         .signal_fd = -1,
+        .http_fd = -1,
+        .started_s = (uint64_t)clock_wall_s(),
         .listen_fd = -1,
     };
     struct errbuf err = {{0}};

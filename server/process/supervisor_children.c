@@ -13,6 +13,7 @@
 #define WORKERS_STOP_MS 3000
 #define COORDINATOR_STOP_MS 4000
 #define LEDGER_STOP_MS 5000
+#define OBSERVER_STOP_MS 6000
 
 void supervisor_on_fork(void *context)
 {
@@ -91,7 +92,7 @@ void supervisor_start_ledger(struct supervisor *self)
     struct generation *generation = self->generation;
 
     while (!self->is_stopping && !generation->ledger.was_ready && !generation->ledger.has_failed)
-        supervisor_turn(self, children_start_due(&generation->roles.ledgers));
+        supervisor_turn(self, children_start_due(&generation->roles.first));
 }
 
 /* Stops some of the children; `until_ms` is counted from the beginning of the stop. */
@@ -117,7 +118,9 @@ void supervisor_halt(struct supervisor *self)
     self->stop_ms = clock_monotonic_ms();
     /* A child that was stopped, by SIGSTOP for example, has to run again to end. */
     children_signal(&roles->all, SIGCONT);
+    roles_tell_stop(roles, true);
     supervisor_stop_part(self, &roles->workers, WORKERS_STOP_MS);
     supervisor_stop_part(self, &roles->coordinators, COORDINATOR_STOP_MS);
     supervisor_stop_part(self, &roles->ledgers, LEDGER_STOP_MS);
+    supervisor_stop_part(self, &roles->observers, OBSERVER_STOP_MS);
 }

@@ -113,6 +113,8 @@ static enum status movement_create(struct supervisor *self, const struct movemen
     struct generation_config config = {
         .settings = settings,
         .base_dir = generation->config.base_dir,
+        .http_fd = self->http_fd,
+        .started_s = self->started_s,
         .id = is_next ? movement->id : generation->id,
         .close_at_s = is_next ? movement->close_at_s : generation->config.close_at_s,
         .must_exist = !is_next,
@@ -177,6 +179,7 @@ static void movement_start_over(struct supervisor *self)
         coordinator_child_forget(&generation->coordinator);
     }
     children_start_over(&generation->roles.all);
+    roles_tell_stop(&generation->roles, false);
     self->step = SUPERVISOR_RUNS;
 }
 
