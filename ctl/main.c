@@ -106,10 +106,10 @@ static int ctl_read_options(int argc, char **argv, struct command_line *out)
             break;
         case 'h':
             (void)fputs(help, stdout);
-            return ctl_finish();
+            return ctl_finish(STATUS_OK);
         case 'v':
             (void)puts("lottery-ctl " LOTTERY_VERSION);
-            return ctl_finish();
+            return ctl_finish(STATUS_OK);
         default:
             (void)fputs("Try 'lottery-ctl --help'.\n", stderr);
             return CTL_EXIT_USAGE;

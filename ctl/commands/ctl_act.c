@@ -92,12 +92,14 @@ static bool ctl_is_any(const Lottery__Control__V1__Status *status, const void *c
 static int ctl_act_show(const struct ctl_options *options, struct ctl_answer *answer,
                         void (*show)(FILE *out, const Lottery__Control__V1__Status *status))
 {
+    enum status shown = STATUS_OK;
+
     if (options->is_json)
-        ctl_show_status(stdout, answer->status, true);
+        shown = ctl_show_status(stdout, answer->status, true);
     else
         show(stdout, answer->status);
     ctl_answer_fini(answer);
-    return ctl_finish();
+    return ctl_finish(shown);
 }
 
 int ctl_act_close(const struct ctl_options *options)
@@ -176,14 +178,14 @@ static int ctl_act_follow(const struct ctl_options *options, struct ctl_link *li
         return ctl_fail(err.text);
     }
     if (options->is_json) {
-        ctl_show_status(stdout, answer.status, true);
+        status = ctl_show_status(stdout, answer.status, true);
     } else {
         (void)fputs("the server answers with draw ", stdout);
         ctl_text_print(stdout, ctl_show_draw_name(answer.status->draw));
         (void)fputc('\n', stdout);
     }
     ctl_answer_fini(&answer);
-    return ctl_finish();
+    return ctl_finish(status);
 }
 
 int ctl_act_next(const struct ctl_options *options, const char *draw, uint64_t close_at_s)

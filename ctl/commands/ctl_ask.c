@@ -15,8 +15,10 @@ int ctl_fail(const char *text)
     return CTL_EXIT_FAIL;
 }
 
-int ctl_finish(void)
+int ctl_finish(enum status shown)
 {
+    if (shown != STATUS_OK)
+        return ctl_fail(status_text(shown));
     if (fflush(stdout) == 0 && !ferror(stdout))
         return CTL_EXIT_OK;
     return ctl_fail("stdout cannot be written");
@@ -83,16 +85,17 @@ int ctl_ask_status(const struct ctl_options *options)
     ctl_link_close(&link);
     if (status != STATUS_OK)
         return ctl_fail(err.text);
-    ctl_show_status(stdout, answer.status, options->is_json);
+    status = ctl_show_status(stdout, answer.status, options->is_json);
     ctl_answer_fini(&answer);
-    return ctl_finish();
+    return ctl_finish(status);
 }
 
 /* All rows are read before the first is shown: whoever reads what we write may be slow, and the
  * server waits for nobody. */
 static int ctl_ask_list(const struct ctl_options *options, Lottery__Control__V1__Opcode command,
                         const ProtobufCMessage *message,
-                        void (*show)(FILE *out, const struct ctl_answer *answer, bool is_json))
+                        enum status (*show)(FILE *out, const struct ctl_answer *answer,
+                                            bool is_json))
 {
     struct ctl_link link;
     struct ctl_answer answer;
@@ -103,9 +106,9 @@ static int ctl_ask_list(const struct ctl_options *options, Lottery__Control__V1_
     ctl_link_close(&link);
     if (status != STATUS_OK)
         return ctl_fail(err.text);
-    show(stdout, &answer, options->is_json);
+    status = show(stdout, &answer, options->is_json);
     ctl_answer_fini(&answer);
-    return ctl_finish();
+    return ctl_finish(status);
 }
 
 int ctl_ask_agencies(const struct ctl_options *options)

@@ -34,7 +34,8 @@ enum status ctl_ask(struct ctl_link *link, Lottery__Control__V1__Opcode command,
 /* Says on stderr what went wrong, made safe for a terminal. Returns CTL_EXIT_FAIL. */
 int ctl_fail(const char *text);
 
-/* The exit status of a command that was successful: fails if stdout could not be written. */
-int ctl_finish(void);
+/* The exit status of a command that was successful; `shown` is what showing its answer has brought.
+ * Fails if that is not OK, or if stdout could not be written. */
+int ctl_finish(enum status shown);
 
 #endif

@@ -1,7 +1,8 @@
 #include "ctl_show.h"
 
-#include "ctl_json.h"
+#include "control_json.h"
 #include "ctl_text.h"
+#include "json_print.h"
 
 #include <inttypes.h>
 
@@ -12,56 +13,6 @@ typedef Lottery__Control__V1__Status ctl_status;
 const char *ctl_show_draw_name(const char *draw)
 {
     return draw[0] != '\0' ? draw : "(without id)";
-}
-
-static const char *ctl_phase_name(const ctl_status *status)
-{
-    switch ((int)status->phase) {
-    case LOTTERY__CONTROL__V1__PHASE__PHASE_OPEN:
-        return "open";
-    case LOTTERY__CONTROL__V1__PHASE__PHASE_CLOSED:
-        return "closed";
-    case LOTTERY__CONTROL__V1__PHASE__PHASE_SEALED:
-        return "sealed";
-    case LOTTERY__CONTROL__V1__PHASE__PHASE_DRAWN:
-        return "drawn";
-    default:
-        return "unknown";
-    }
-}
-
-static const char *ctl_mode_name(const ctl_status *status)
-{
-    return status->mode == LOTTERY__CONTROL__V1__MODE__MODE_MANUAL ? "manual" : "auto";
-}
-
-static const char *ctl_closed_by_name(const ctl_status *status)
-{
-    switch ((int)status->closed_by) {
-    case LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_ALL_FINISHED:
-        return "all finished";
-    case LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_DEADLINE:
-        return "deadline";
-    case LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_OPERATOR:
-        return "operator";
-    default:
-        return "unknown";
-    }
-}
-
-static bool ctl_is_known(const ctl_status *status)
-{
-    return status->phase != LOTTERY__CONTROL__V1__PHASE__PHASE_UNSPECIFIED;
-}
-
-static bool ctl_is_closed(const ctl_status *status)
-{
-    return status->phase >= LOTTERY__CONTROL__V1__PHASE__PHASE_CLOSED;
-}
-
-static bool ctl_is_drawn(const ctl_status *status)
-{
-    return status->phase == LOTTERY__CONTROL__V1__PHASE__PHASE_DRAWN;
 }
 
 /* The begin of a line of the status. */
@@ -129,179 +80,117 @@ void ctl_show_drawn(FILE *out, const ctl_status *status)
                   status->has_winners ? "" : ", not readable at the moment");
 }
 
+/* One value as a line of JSON. */
+static enum status ctl_show_line(FILE *out, json_t *value)
+{
+    const enum status status = json_print_file(value, out);
+
+    (void)fputc('\n', out);
+    return status;
+}
+
 static void ctl_show_status_table(FILE *out, const ctl_status *status)
 {
-    if (!ctl_is_known(status)) {
+    if (!control_json_is_known(status)) {
         ctl_show_text(out, "phase", "not known yet: the server has just started");
         return;
     }
     ctl_show_text(out, "draw", ctl_show_draw_name(status->draw));
     ctl_show_name(out, "mode");
-    (void)fprintf(out, "%s%s\n", ctl_mode_name(status), status->has_seal ? ", with a seal" : "");
-    ctl_show_text(out, "phase", ctl_phase_name(status));
+    (void)fprintf(out, "%s%s\n", control_json_mode(status),
+                  status->has_seal ? ", with a seal" : "");
+    ctl_show_text(out, "phase", control_json_phase(status));
     ctl_show_name(out, "agencies");
     (void)fprintf(out, "%" PRIu32 ", %" PRIu32 " finished\n", status->agencies, status->finished);
     if (status->has_bets) {
         ctl_show_name(out, "bets");
         (void)fprintf(out, "%" PRIu64 "\n", status->bets);
     }
-    if (!ctl_is_closed(status) && status->close_at != 0) {
+    if (!control_json_is_closed(status) && status->close_at != 0) {
         ctl_show_time(out, "closes", status->close_at);
         (void)fputc('\n', out);
     }
-    if (ctl_is_closed(status))
+    if (control_json_is_closed(status))
         ctl_show_closed(out, status);
-    if (ctl_is_drawn(status))
+    if (control_json_is_drawn(status))
         ctl_show_drawn(out, status);
 }
 
-static void ctl_json_closed(struct ctl_json *json, const ctl_status *status)
+enum status ctl_show_status(FILE *out, const ctl_status *status, bool is_json)
 {
-    if (!ctl_is_closed(status)) {
-        ctl_json_null(json, "closed");
-        return;
-    }
-    ctl_json_open(json, "closed", '{');
-    ctl_json_time(json, "time", status->closed_at);
-    ctl_json_text(json, "by", ctl_closed_by_name(status));
-    if (status->closed_by == LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_OPERATOR)
-        ctl_json_uint(json, "uid", status->closed_uid);
-    else
-        ctl_json_null(json, "uid");
-    ctl_json_close(json, '}');
-}
-
-static void ctl_json_sealed(struct ctl_json *json, const ctl_status *status)
-{
-    if (status->root.len == 0) {
-        ctl_json_null(json, "sealed");
-        return;
-    }
-    ctl_json_open(json, "sealed", '{');
-    ctl_json_time(json, "time", status->sealed_at);
-    ctl_json_base64(json, "root", status->root.data, status->root.len);
-    if (status->vkey[0] != '\0')
-        ctl_json_text(json, "key", status->vkey);
-    else
-        ctl_json_null(json, "key");
-    ctl_json_close(json, '}');
-}
-
-static void ctl_json_drawn(struct ctl_json *json, const ctl_status *status)
-{
-    if (!ctl_is_drawn(status)) {
-        ctl_json_null(json, "drawn");
-        return;
-    }
-    ctl_json_open(json, "drawn", '{');
-    ctl_json_time(json, "time", status->drawn_at);
-    ctl_json_uint(json, "number", status->number);
-    ctl_json_text(json, "source", status->source);
-    if (status->mode == LOTTERY__CONTROL__V1__MODE__MODE_MANUAL)
-        ctl_json_uint(json, "uid", status->drawn_uid);
-    else
-        ctl_json_null(json, "uid");
-    ctl_json_uint(json, "winners", status->winners);
-    ctl_json_bool(json, "winners_readable", status->has_winners);
-    ctl_json_close(json, '}');
-}
-
-static void ctl_show_status_json(FILE *out, const ctl_status *status)
-{
-    struct ctl_json json = {.out = out};
-
-    ctl_json_open(&json, NULL, '{');
-    ctl_json_text(&json, "phase", ctl_phase_name(status));
-    if (ctl_is_known(status)) {
-        ctl_json_text(&json, "draw", status->draw);
-        ctl_json_text(&json, "mode", ctl_mode_name(status));
-        ctl_json_bool(&json, "seal", status->has_seal);
-        ctl_json_uint(&json, "agencies", status->agencies);
-        ctl_json_uint(&json, "finished", status->finished);
-        if (status->has_bets)
-            ctl_json_uint(&json, "bets", status->bets);
-        else
-            ctl_json_null(&json, "bets");
-        if (status->close_at != 0)
-            ctl_json_time(&json, "close_at", status->close_at);
-        else
-            ctl_json_null(&json, "close_at");
-        ctl_json_closed(&json, status);
-        ctl_json_sealed(&json, status);
-        ctl_json_drawn(&json, status);
-    }
-    ctl_json_close(&json, '}');
-    (void)fputc('\n', out);
-}
-
-void ctl_show_status(FILE *out, const ctl_status *status, bool is_json)
-{
-    if (is_json)
-        ctl_show_status_json(out, status);
-    else
+    if (!is_json) {
         ctl_show_status_table(out, status);
+        return STATUS_OK;
+    }
+    return ctl_show_line(out, control_json_status(status));
 }
 
-void ctl_show_agencies(FILE *out, const struct ctl_answer *answer, bool is_json)
+/* A row of a list in JSON, which ctl_show_end() ends. Rows are written one by one: there may be
+ * millions of them. */
+static enum status ctl_show_row(FILE *out, size_t index, json_t *row)
 {
-    struct ctl_json json = {.out = out};
+    (void)fputc(index == 0 ? '[' : ',', out);
+    return json_print_file(row, out);
+}
 
-    if (is_json)
-        ctl_json_open(&json, NULL, '[');
-    else
-        (void)fprintf(out, "%10s %20s  %s\n", "agency", "bets", "finished");
+static void ctl_show_end(FILE *out, size_t count)
+{
+    (void)fputs(count == 0 ? "[]\n" : "]\n", out);
+}
+
+static void ctl_show_agencies_table(FILE *out, const struct ctl_answer *answer)
+{
+    (void)fprintf(out, "%10s %20s  %s\n", "agency", "bets", "finished");
     for (size_t i = 0; i < answer->agencies_count; i++) {
         const struct ctl_agency *row = &answer->agencies[i];
-        if (!is_json) {
-            (void)fprintf(out, "%10" PRIu32 " %20" PRIu64 "  %s\n", row->id, row->bets,
-                          row->has_finished ? "yes" : "no");
-            continue;
-        }
-        ctl_json_open(&json, NULL, '{');
-        ctl_json_uint(&json, "agency", row->id);
-        ctl_json_uint(&json, "bets", row->bets);
-        ctl_json_bool(&json, "finished", row->has_finished);
-        ctl_json_close(&json, '}');
-    }
-    if (is_json) {
-        ctl_json_close(&json, ']');
-        (void)fputc('\n', out);
+        (void)fprintf(out, "%10" PRIu32 " %20" PRIu64 "  %s\n", row->id, row->bets,
+                      row->has_finished ? "yes" : "no");
     }
 }
 
-void ctl_show_winners(FILE *out, const struct ctl_answer *answer, bool is_json)
+enum status ctl_show_agencies(FILE *out, const struct ctl_answer *answer, bool is_json)
 {
-    struct ctl_json json = {.out = out};
+    enum status status = STATUS_OK;
 
-    if (is_json)
-        ctl_json_open(&json, NULL, '[');
-    else
-        (void)fprintf(out, "%10s  %s\n", "agency", "document");
+    if (!is_json) {
+        ctl_show_agencies_table(out, answer);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < answer->agencies_count && status == STATUS_OK; i++) {
+        const struct ctl_agency *row = &answer->agencies[i];
+        status = ctl_show_row(out, i, control_json_agency(row->id, row->bets, row->has_finished));
+    }
+    ctl_show_end(out, answer->agencies_count);
+    return status;
+}
+
+static void ctl_show_winners_table(FILE *out, const struct ctl_answer *answer)
+{
+    (void)fprintf(out, "%10s  %s\n", "agency", "document");
     for (size_t i = 0; i < answer->winners_count; i++) {
-        const struct ctl_winner *row = &answer->winners[i];
-        if (!is_json) {
-            (void)fprintf(out, "%10" PRIu32 "  ", row->agency);
-            ctl_text_print(out, row->document);
-            (void)fputc('\n', out);
-            continue;
-        }
-        ctl_json_open(&json, NULL, '{');
-        ctl_json_uint(&json, "agency", row->agency);
-        ctl_json_text(&json, "document", row->document);
-        ctl_json_close(&json, '}');
-    }
-    if (is_json) {
-        ctl_json_close(&json, ']');
+        (void)fprintf(out, "%10" PRIu32 "  ", answer->winners[i].agency);
+        ctl_text_print(out, answer->winners[i].document);
         (void)fputc('\n', out);
     }
 }
 
-void ctl_show_error(FILE *out, const char *text)
+enum status ctl_show_winners(FILE *out, const struct ctl_answer *answer, bool is_json)
 {
-    struct ctl_json json = {.out = out};
+    enum status status = STATUS_OK;
 
-    ctl_json_open(&json, NULL, '{');
-    ctl_json_text(&json, "error", text);
-    ctl_json_close(&json, '}');
-    (void)fputc('\n', out);
+    if (!is_json) {
+        ctl_show_winners_table(out, answer);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < answer->winners_count && status == STATUS_OK; i++) {
+        const struct ctl_winner *row = &answer->winners[i];
+        status = ctl_show_row(out, i, control_json_winner(row->agency, row->document));
+    }
+    ctl_show_end(out, answer->winners_count);
+    return status;
+}
+
+enum status ctl_show_error(FILE *out, const char *text)
+{
+    return ctl_show_line(out, control_json_error(text));
 }

@@ -49,23 +49,25 @@ static void ctl_watch_show_time(void)
     (void)printf("%s\n\n", now);
 }
 
-static void ctl_watch_show(const struct ctl_options *options,
-                           const Lottery__Control__V1__Status *status, const char *error)
+static enum status ctl_watch_show(const struct ctl_options *options,
+                                  const Lottery__Control__V1__Status *status, const char *error)
 {
     const bool is_terminal = isatty(STDOUT_FILENO) && !options->is_json;
+    enum status shown = STATUS_OK;
 
     if (is_terminal)
         (void)fputs(CLEAR, stdout);
     if (!options->is_json)
         ctl_watch_show_time();
     if (status != NULL)
-        ctl_show_status(stdout, status, options->is_json);
+        shown = ctl_show_status(stdout, status, options->is_json);
     else if (options->is_json)
-        ctl_show_error(stdout, error);
+        shown = ctl_show_error(stdout, error);
     else
         ctl_text_print(stdout, error);
     if (!options->is_json)
         (void)fputs(status != NULL ? "\n" : "\n\n", stdout);
+    return shown;
 }
 
 int ctl_watch_status(const struct ctl_options *options)
@@ -86,9 +88,9 @@ int ctl_watch_status(const struct ctl_options *options)
             exit_status = CTL_EXIT_OK;
             break;
         }
-        ctl_watch_show(options, answer.status, err.text);
+        status = ctl_watch_show(options, answer.status, err.text);
         ctl_answer_fini(&answer);
-        exit_status = ctl_finish();
+        exit_status = ctl_finish(status);
     } while (exit_status == CTL_EXIT_OK && ppoll(NULL, 0, &period, &waiting) == 0);
     ctl_link_close(&link);
     return exit_status;
