@@ -21,6 +21,13 @@ static int write_draw(const struct server_settings *s, char *out, size_t size)
                     s->seal_key[0] != '\0' ? "\n" : "");
 }
 
+/* Those of the observer. */
+static int write_http(const struct server_settings *s, char *out, size_t size)
+{
+    return snprintf(out, size, "SERVER_HTTP_ADDRESS=%s\nSERVER_METRICS_PER_AGENCY=%s\n",
+                    s->http_address, s->metrics == SERVER_METRICS_PER_AGENCY ? "yes" : "no");
+}
+
 /* Those of TLS that are set. */
 static int write_tls(const struct server_settings *s, char *out, size_t size)
 {
@@ -63,6 +70,7 @@ static void check_same(const struct server_settings *a, const struct server_sett
                a->frame_timeout == b->frame_timeout && a->idle_timeout == b->idle_timeout);
     FUZZ_CHECK(a->agencies == b->agencies && a->winner_number == b->winner_number);
     FUZZ_CHECK(strcmp(a->data_dir, b->data_dir) == 0);
+    FUZZ_CHECK(strcmp(a->http_address, b->http_address) == 0 && a->metrics == b->metrics);
     FUZZ_CHECK(a->draw == b->draw && a->seal == b->seal && a->close_at_s == b->close_at_s);
     FUZZ_CHECK(strcmp(a->draw_id, b->draw_id) == 0 && strcmp(a->seal_key, b->seal_key) == 0);
     FUZZ_CHECK(strcmp(a->tls_cert, b->tls_cert) == 0 && strcmp(a->tls_key, b->tls_key) == 0);
@@ -79,6 +87,10 @@ static void check_ranges(const struct server_settings *s)
     FUZZ_CHECK(s->ip[0] != '\0' && s->data_dir[0] != '\0');
     FUZZ_CHECK(s->draw <= SERVER_DRAW_MANUAL && s->seal <= SERVER_SEAL_UNSET);
     FUZZ_CHECK(s->close_at_s == 0 || s->draw == SERVER_DRAW_MANUAL);
+    char ip[SERVER_HTTP_IP_SIZE];
+    uint16_t port;
+    FUZZ_CHECK(server_settings_http(s, ip, &port) == (s->http_address[0] != '\0'));
+    FUZZ_CHECK(s->metrics <= SERVER_METRICS_PER_AGENCY);
     const bool has_tls = server_settings_has_tls(s);
     FUZZ_CHECK((s->tls_key[0] != '\0') == has_tls && (s->tls_ca[0] != '\0') == has_tls);
     FUZZ_CHECK(has_tls || s->tls_crl[0] == '\0');
@@ -106,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_ranges(&loaded);
     int used = write_settings(&loaded, text, sizeof(text));
     used += write_draw(&loaded, text + used, sizeof(text) - (size_t)used);
+    used += write_http(&loaded, text + used, sizeof(text) - (size_t)used);
     used += write_tls(&loaded, text + used, sizeof(text) - (size_t)used);
     sources.path = fuzz_file((const uint8_t *)text, (size_t)used);
     FUZZ_CHECK(server_settings_load(&sources, &again, &err) == STATUS_OK);

@@ -20,6 +20,7 @@ struct program {
     uint32_t any;
     uint64_t time_s;
     char draw[DRAW_ID_MAX + 1];
+    char listen[SETTING_TEXT_SIZE];
 };
 
 #define FIELD(name) offsetof(struct program, name)
@@ -34,6 +35,7 @@ static const struct setting settings[] = {
     {"any", "TEST_ANY", SETTING_UINT, FIELD(any), 0, UINT32_MAX, NULL},
     {"time", "TEST_TIME", SETTING_TIME, FIELD(time_s), 0, 0, NULL},
     {"draw", "TEST_DRAW", SETTING_DRAW_ID, FIELD(draw), 0, 0, NULL},
+    {"listen", "TEST_LISTEN", SETTING_LISTEN, FIELD(listen), 0, 0, NULL},
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
@@ -93,6 +95,7 @@ static void test_every_kind(void **state)
         settings_set(&table, &program, &seen, "f:8", "time", "1970-01-01T00:00:01+00:00", &err), 0);
     assert_int_equal(settings_set(&table, &program, &seen, "f:9", "draw", "2026-nocturna", &err),
                      0);
+    assert_int_equal(settings_set(&table, &program, &seen, "f:10", "listen", "[::1]:0", &err), 0);
     assert_int_equal(program.port, 65535);
     assert_int_equal(program.guard, 2);
     assert_string_equal(program.folder, "/var/lib");
@@ -106,6 +109,9 @@ static void test_every_kind(void **state)
     seen = (struct settings_seen){0};
     assert_int_equal(settings_set(&table, &program, &seen, "f:9", "draw", "", &err), 0);
     assert_string_equal(program.draw, "");
+    assert_string_equal(program.listen, "[::1]:0");
+    assert_int_equal(settings_set(&table, &program, &seen, "f:10", "listen", "", &err), 0);
+    assert_string_equal(program.listen, "");
 }
 
 /* The error for a bad value has place, key, value and what is expected; the target is unchanged. */
@@ -139,6 +145,9 @@ static void test_bad_values(void **state)
         {"draw", "current",
          "config:7: draw: \"current\" is not a draw's id: up to 64 letters, digits, - and _, the "
          "first a letter or digit, and not \"current\""},
+        {"listen", "localhost:1",
+         "config:7: listen: \"localhost:1\" is not a port, or an IP address and a port, like 9090, "
+         "0.0.0.0:9090 or [::1]:9090"},
         {"level", "LOUD",
          "config:7: level: \"LOUD\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL"},
         {"period", "9ms",

@@ -413,6 +413,76 @@ static void test_address_host_size(void **state)
     assert_string_equal(host, "server");
 }
 
+/* A port alone is that of this machine; everything else names an IP address, IPv6 in brackets. */
+static void test_listen_address(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *ip;
+        uint16_t port;
+    } cases[] = {
+        {"9090", "127.0.0.1", 9090},          {"0", "127.0.0.1", 0},
+        {"0.0.0.0:65535", "0.0.0.0", 65535},  {"10.0.0.1:0", "10.0.0.1", 0},
+        {"[::1]:9090", "::1", 9090},          {"[::]:0", "::", 0},
+        {"[fe80::1:2]:080", "fe80::1:2", 80},
+    };
+    char ip[VALUE_IP_SIZE];
+    uint16_t port;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(value_listen_address(cases[i].text, ip, &port));
+        assert_string_equal(ip, cases[i].ip);
+        assert_int_equal(port, cases[i].port);
+    }
+}
+
+/* Names, halves and other ways to write an address are refused, and nothing is written. */
+static void test_listen_address_refuses(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        ":",
+        ":9090",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "65536",
+        "-1",
+        "+1",
+        " 9090",
+        "9090 ",
+        "localhost:9090",
+        "127.1:9090",
+        "127.0.0.256:1",
+        "::1:9090",
+        "[::1]",
+        "[::1]:",
+        "[]:1",
+        "[::1:9090",
+        "::1]:9090",
+        "[[::1]]:1",
+        "[127.0.0.1]:1",
+        "[fe80::1%lo]:1",
+        "[::1]:65536",
+        "[::1] :1",
+        "127.0.0.1:1:2",
+        "9090,9091",
+        "http://127.0.0.1:9090",
+        "127.0.0.1:9090/",
+        "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc]:1",
+    };
+    char ip[VALUE_IP_SIZE] = "kept";
+    uint16_t port = 4711;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        if (value_listen_address(wrong[i], ip, &port))
+            fail_msg("\"%s\" was accepted", wrong[i]);
+        assert_int_equal(port, 4711);
+    }
+    assert_string_equal(ip, "kept");
+}
+
 /* A list is taken address by address; spaces may follow a comma. */
 static void test_address_list(void **state)
 {
@@ -468,6 +538,8 @@ int main(void)
         cmocka_unit_test(test_address_splits),
         cmocka_unit_test(test_address_refuses),
         cmocka_unit_test(test_address_host_size),
+        cmocka_unit_test(test_listen_address),
+        cmocka_unit_test(test_listen_address_refuses),
         cmocka_unit_test(test_address_list),
         cmocka_unit_test(test_address_list_refuses),
     };

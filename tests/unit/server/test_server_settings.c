@@ -24,6 +24,8 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "SERVER_HANDSHAKE_TIMEOUT",
                                         "SERVER_FRAME_TIMEOUT",
                                         "SERVER_IDLE_TIMEOUT",
+                                        "SERVER_HTTP_ADDRESS",
+                                        "SERVER_METRICS_PER_AGENCY",
                                         "LOTTERY_AGENCIES",
                                         "LOTTERY_WINNER_NUMBER",
                                         "LOTTERY_DATA_DIR",
@@ -152,6 +154,8 @@ static void test_every_key(void **state)
                              "SERVER_HANDSHAKE_TIMEOUT = 6s\n"
                              "SERVER_FRAME_TIMEOUT = 1m7s\n"
                              "SERVER_IDLE_TIMEOUT = 8000ms\n"
+                             "SERVER_HTTP_ADDRESS = 0.0.0.0:12\n"
+                             "SERVER_METRICS_PER_AGENCY = yes\n"
                              "LOTTERY_AGENCIES = 9\n"
                              "LOTTERY_WINNER_NUMBER = 10\n"
                              "LOTTERY_DATA_DIR = /var/lib/lottery\n"
@@ -177,6 +181,8 @@ static void test_every_key(void **state)
     assert_true(f->settings.handshake_timeout == INT64_C(6000000000));
     assert_true(f->settings.frame_timeout == INT64_C(67000000000));
     assert_true(f->settings.idle_timeout == INT64_C(8000000000));
+    assert_string_equal(f->settings.http_address, "0.0.0.0:12");
+    assert_int_equal(f->settings.metrics, SERVER_METRICS_PER_AGENCY);
     assert_int_equal(f->settings.agencies, 9);
     assert_int_equal(f->settings.winner_number, 10);
     assert_string_equal(f->settings.data_dir, "/var/lib/lottery");
@@ -212,6 +218,32 @@ static void test_seal(void **state)
         assert_int_equal(load(f, cases[i].text), STATUS_OK);
         assert_int_equal(server_settings_has_seal(&f->settings), cases[i].has_seal);
     }
+}
+
+/* The observer is off unless it has an address; a port alone is one of this machine. */
+static void test_http(void **state)
+{
+    struct fixture *f = *state;
+    char ip[SERVER_HTTP_IP_SIZE];
+    uint16_t port;
+
+    assert_int_equal(load(f, "[DEFAULT]\n"), STATUS_OK);
+    assert_false(server_settings_http(&f->settings, ip, &port));
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_HTTP_ADDRESS =\n"), STATUS_OK);
+    assert_false(server_settings_http(&f->settings, ip, &port));
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_HTTP_ADDRESS = 9090\n"), STATUS_OK);
+    assert_true(server_settings_http(&f->settings, ip, &port));
+    assert_string_equal(ip, "127.0.0.1");
+    assert_int_equal(port, 9090);
+    assert_int_equal(load(f, "[DEFAULT]\nSERVER_HTTP_ADDRESS = [::1]:0\n"), STATUS_OK);
+    assert_true(server_settings_http(&f->settings, ip, &port));
+    assert_string_equal(ip, "::1");
+    assert_int_equal(port, 0);
+    assert_refused(f, "[DEFAULT]\nSERVER_HTTP_ADDRESS = localhost:9090\n", 2,
+                   "SERVER_HTTP_ADDRESS: \"localhost:9090\" is not a port, or an IP address and a "
+                   "port, like 9090, 0.0.0.0:9090 or [::1]:9090");
+    assert_refused(f, "[DEFAULT]\nSERVER_METRICS_PER_AGENCY = true\n", 2,
+                   "SERVER_METRICS_PER_AGENCY: \"true\" is not one of no|yes");
 }
 
 #define ONLY_MANUAL                                                                                \
@@ -547,6 +579,11 @@ static void test_log_line_of_a_draw(void **state)
          " | data_dir: . | draw: manual | seal: yes | close_at: 2026-11-26T00:00:00Z | "
          "draw_id: A1 | seal_key: k | tls: off\n"},
         {"TLS_CERT = a\nTLS_KEY = b\nTLS_CA = c\n", " | data_dir: . | tls: on\n"},
+        {"SERVER_HTTP_ADDRESS = 9090\n", " | data_dir: . | http_address: 9090 | tls: off\n"},
+        {"SERVER_METRICS_PER_AGENCY = no\n", " | data_dir: . | tls: off\n"},
+        {"LOTTERY_SEAL = yes\nSERVER_HTTP_ADDRESS = [::1]:9090\nSERVER_METRICS_PER_AGENCY = yes\n",
+         " | data_dir: . | seal: yes | http_address: [::1]:9090 | metrics_per_agency: yes | "
+         "tls: off\n"},
     };
     struct fixture *f = *state;
     char text[300];
@@ -590,6 +627,7 @@ int main(void)
         CASE(test_defaults),
         CASE(test_every_key),
         CASE(test_seal),
+        CASE(test_http),
         CASE(test_closing_time),
         CASE(test_half_of_tls),
         CASE(test_own_file),

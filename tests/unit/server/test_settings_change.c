@@ -73,6 +73,8 @@ static void test_fixed(void **state)
         assert_refused(f, "SERVER_MODE cannot change while the server runs");
         strcpy(f->to.data_dir, "other");
         assert_refused(f, "LOTTERY_DATA_DIR cannot change while the server runs");
+        strcpy(f->to.http_address, "9090");
+        assert_refused(f, "SERVER_HTTP_ADDRESS cannot change while the server runs");
     }
 }
 
@@ -84,6 +86,7 @@ static void test_others(void **state)
     assert_allowed(f);
     f->to.workers = 3;
     f->to.log_level = LOG_DEBUG;
+    f->to.metrics = SERVER_METRICS_PER_AGENCY;
     f->to.max_connections = f->to.max_connections_per_ip = f->to.max_buffered = 7;
     f->to.handshake_timeout = f->to.frame_timeout = f->to.idle_timeout = 8;
     strcpy(f->to.tls_cert, "server.crt");
