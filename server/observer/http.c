@@ -17,11 +17,12 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MEMORY_MAX ((size_t)16 * 1024) /* bytes of a connection: what its head may need */
-#define ACCEPT_MAX 16                  /* connections in one turn of the loop */
+#define MEMORY_MAX (16 * 1024) /* bytes of a connection: what its head may need */
+#define ACCEPT_MAX 16          /* connections in one turn of the loop */
 #define ACCEPT_PAUSE_MS 200
 #define SWEEP_MS 500
 #define STOP_MS 500
@@ -109,12 +110,20 @@ static enum MHD_Result http_send(struct MHD_Connection *connection, struct answe
     return result;
 }
 
-static bool http_has_body(struct MHD_Connection *connection)
+/* Looks at one line of the head. */
+static enum MHD_Result http_on_header(void *owner, enum MHD_ValueKind kind, const char *name,
+                                      const char *value)
 {
-    const char *size = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    struct request *request = owner;
 
-    return (size != NULL && strcmp(size, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
+        request->has_host = true;
+    /* Two that differ are as bad as one that is not 0. */
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0 ||
+        (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 && strcmp(value, "0") != 0))
+        request->has_body = true;
+    return MHD_YES;
 }
 
 /* Called twice for a request: when its head is there, and when all of it is. An answer to the first
@@ -125,14 +134,15 @@ static enum MHD_Result http_on_request(void *owner, struct MHD_Connection *conne
 {
     const struct http *http = owner;
     const bool is_first = *context == NULL;
-    const struct request request = {method, url, is_first && http_has_body(connection)};
+    struct request request = {.method = method, .path = url};
     struct answer answer;
 
-    (void)version;
     (void)upload;
+    *context = owner;
     if (is_first)
         http_conn_on_head(http_conn_of(connection), clock_monotonic_ms());
-    *context = owner;
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, http_on_header, &request);
+    request.has_host |= strcmp(version, MHD_HTTP_VERSION_1_0) == 0; /* which has none */
     if ((is_first && !request.has_body) || *upload_size > 0) {
         *upload_size = 0;
         return MHD_YES;
@@ -241,13 +251,17 @@ static void http_on_connect(uv_poll_t *poll, int code, int poll_events)
 
 static enum status http_start_library(struct http *http)
 {
+    /* Limits of time are ours; its own would begin again with each byte. */
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNS_MAX, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, http_on_request, http,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNS_MAX, /* ours comes first */
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U,                     /* so do ours */
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
-        http_on_answered, http, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, options, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
+        MHD_OPTION_NOTIFY_COMPLETED, http_on_answered, http, MHD_OPTION_END);
     return http->daemon != NULL ? STATUS_OK : STATUS_NOMEM;
 }
 
@@ -292,7 +306,7 @@ static void http_close(struct http *http)
     MHD_stop_daemon(http->daemon);
 }
 
-/* Cuts those that have no answer under way; when none is left, or the time is over, closes. */
+/* When no answer is under way any more, or the time is over, closes. */
 static void http_on_stop_check(uv_timer_t *timer)
 {
     struct http *http = timer->data;

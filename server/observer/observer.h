@@ -18,7 +18,7 @@ struct scoreboard;
 /* What observer_run() needs; borrowed. */
 struct observer_config {
     const struct server_settings *settings;
-    const struct scoreboard *scoreboard;
+    const struct scoreboard *scoreboard; /* mapped for reading only */
     int http_fd;               /* where it listens, non-blocking; belongs to the supervisor */
     int stop_fd;               /* readable from when the supervisor begins to stop the others */
     uint64_t started_s;        /* when the server started, seconds since 1970 */

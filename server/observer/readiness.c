@@ -31,14 +31,21 @@ static void reasons_add_ledger(struct errbuf *reasons, const struct observer_vie
         reasons_add(reasons, "the ledger is away");
 }
 
+static void reasons_add_store(struct errbuf *reasons, const struct observer_view *view)
+{
+    const enum status status = scoreboard_store_status(view->scoreboard);
+
+    if (view->news != NULL && status != STATUS_OK)
+        reasons_add(reasons, "the last bets could not be stored: %s", status_text(status));
+}
+
 static void reasons_add_workers(struct errbuf *reasons, const struct scoreboard *scoreboard)
 {
-    uint32_t missing = 0;
+    const uint32_t missing = scoreboard->workers - scoreboard_workers_alive(scoreboard);
 
-    for (uint32_t i = 0; i < scoreboard->workers; i++)
-        missing += atomic_load(&scoreboard->row[i].is_alive) == 0;
     if (missing > 0)
-        reasons_add(reasons, "%u of %u workers are down", missing, scoreboard->workers);
+        reasons_add(reasons, "%u of %u workers do not accept connections", missing,
+                    scoreboard->workers);
 }
 
 bool readiness(const struct observer_view *view, struct errbuf *reason)
@@ -48,6 +55,7 @@ bool readiness(const struct observer_view *view, struct errbuf *reason)
     if (view->is_stopping)
         reasons_add(&reasons, "stopping");
     reasons_add_ledger(&reasons, view);
+    reasons_add_store(&reasons, view);
     reasons_add_workers(&reasons, view->scoreboard);
     if (reason != NULL)
         *reason = reasons;

@@ -117,6 +117,8 @@ void routes_answer(const struct observer_view *view, const struct request *reque
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
         answer_set(out, 405, "only GET and HEAD are answered\n");
         out->allow = "GET, HEAD";
+    } else if (!request->has_host) {
+        answer_set(out, 400, "the header Host is missing\n");
     } else if (request->has_body) {
         answer_set(out, 413, "a request has no body here\n");
     } else if (route == NULL) {

@@ -12,6 +12,7 @@
 struct request {
     const char *method;
     const char *path; /* without a query */
+    bool has_host;    /* it says which host it is for, as HTTP/1.1 wants it */
     bool has_body;    /* it announces one, which nobody reads */
 };
 

@@ -2,6 +2,7 @@
 
 #include "draw.h"
 #include "draws.h"
+#include "scoreboard.h"
 #include "store_csv.h"
 #include "tls_context.h"
 
@@ -116,10 +117,17 @@ enum status generation_create(const struct generation_config *config, struct gen
     return STATUS_OK;
 }
 
-void generation_wipe_key(struct generation *self)
+static void generation_wipe_key(struct generation *self)
 {
     tls_context_destroy(self->config.tls);
     self->config.tls = NULL;
+}
+
+void generation_leave(struct generation *self)
+{
+    generation_wipe_key(self);
+    scoreboard_destroy(self->roles.scoreboard);
+    self->roles.scoreboard = NULL;
 }
 
 void generation_destroy(struct generation *self)

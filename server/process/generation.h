@@ -63,8 +63,9 @@ void generation_destroy(struct generation *self);
 /* The same for one that never ran: its folder is removed if it was made for it. */
 void generation_undo(struct generation *self);
 
-/* In a process that was forked for another generation: wipes the key of this one. */
-void generation_wipe_key(struct generation *self);
+/* In a process that was forked for another generation: wipes the key of this one, and unmaps its
+ * scoreboard. */
+void generation_leave(struct generation *self);
 
 /* Is its folder one in which its draw can begin: empty, or left by an attempt at the same draw that
  * ended before there was any bet? Otherwise INVALID, and *err says what to do. DAMAGED, IO, ... if

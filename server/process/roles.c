@@ -1,6 +1,7 @@
 #include "roles.h"
 
 #include "cpu_count.h"
+#include "log.h"
 #include "privileges.h"
 #include "scoreboard.h"
 #include "tls_context.h"
@@ -34,12 +35,19 @@ static void roles_keep_fds(const struct roles *roles, int first, int second)
 static int roles_run_observer(void *context)
 {
     const struct roles *roles = context;
+    struct observer_config config = roles->observer_config;
     const int fds[] = {roles->config.http_fd, roles->stop_fd};
 
     roles->config.on_fork(roles->config.context);
     tls_context_destroy(roles->config.tls);
+    enum status status = scoreboard_view(scoreboard_fd(roles->scoreboard), &config.scoreboard);
+    if (status != STATUS_OK) {
+        LOG(ERROR, "observer", FAIL, LOG_TEXT("reason", status_text(status)));
+        return 1;
+    }
+    scoreboard_destroy(roles->scoreboard); /* what was inherited can be written to */
     privileges_keep_fds(fds, 2);
-    return observer_run(&roles->observer_config);
+    return observer_run(&config);
 }
 
 static int roles_run_ledger(void *context)
@@ -118,7 +126,6 @@ static enum status roles_add_observer(struct roles *roles)
     if (roles->stop_fd < 0)
         return STATUS_IO;
     roles->observer_config = (struct observer_config){.settings = config->settings,
-                                                      .scoreboard = roles->scoreboard,
                                                       .http_fd = config->http_fd,
                                                       .stop_fd = roles->stop_fd,
                                                       .started_s = config->started_s};

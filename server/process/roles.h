@@ -23,7 +23,7 @@ struct roles_config {
     const struct data_dir *base_dir; /* the data directory itself */
     struct ledger_child *ledger;
     struct coordinator_child *coordinator;
-    /* In each process that is forked, first thing: wipes the keys of others than these roles. */
+    /* In each process that is forked, first thing: gives up what belongs to other generations. */
     void (*on_fork)(void *context);
     void *context;      /* handed to on_fork */
     uint64_t started_s; /* when the server started, seconds since 1970 */

@@ -20,9 +20,9 @@ void supervisor_on_fork(void *context)
     const struct supervisor *self = context;
 
     if (self->movement.generation != NULL)
-        generation_wipe_key(self->movement.generation);
+        generation_leave(self->movement.generation);
     if (self->kept != NULL)
-        generation_wipe_key(self->kept);
+        generation_leave(self->kept);
 }
 
 void supervisor_fail(struct supervisor *self, const char *reason)

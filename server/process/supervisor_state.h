@@ -66,7 +66,7 @@ void supervisor_halt(struct supervisor *self);
  */
 void supervisor_start_ledger(struct supervisor *self);
 
-/* In every process that is forked: wipes the keys of other generations than its own. */
+/* In every process that is forked: leaves the generations that are not its own. */
 void supervisor_on_fork(void *context);
 
 /* In supervisor_movement.c. */

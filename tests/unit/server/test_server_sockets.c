@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -176,6 +177,73 @@ static void test_tcp_refused(void **state)
     assert_int_equal(out, -1);
 }
 
+static struct server_settings http_settings_of(const char *address)
+{
+    struct server_settings settings = settings_of("127.0.0.1", 0);
+
+    (void)strncpy(settings.http_address, address, sizeof(settings.http_address) - 1);
+    return settings;
+}
+
+/* The observer's socket is where its setting says; without one there is none. */
+static void test_http(void **state)
+{
+    static const struct {
+        const char *set;
+        const char *ip;
+    } cases[] = {{"0", "127.0.0.1"},
+                 {"127.0.0.1:0", "127.0.0.1"},
+                 {"0.0.0.0:0", "0.0.0.0"},
+                 {"[::1]:0", "::1"}};
+    struct listen_address address = {"", 0};
+    struct errbuf err = {{0}};
+    int fd = 0;
+
+    (void)state;
+    struct server_settings settings = http_settings_of("");
+    assert_int_equal(socket_listen_http(&settings, &fd, &address, &err), STATUS_OK);
+    assert_int_equal(fd, -1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (cases[i].set[0] == '[' && !has_ipv6())
+            continue;
+        settings = http_settings_of(cases[i].set);
+        assert_int_equal(socket_listen_http(&settings, &fd, &address, &err), STATUS_OK);
+        assert_string_equal(address.ip, cases[i].ip);
+        assert_flags(fd);
+        assert_reached_at(fd, cases[i].ip[0] == '0' ? "127.0.0.1" : cases[i].ip, address.port);
+        assert_int_equal(close(fd), 0);
+    }
+}
+
+/* The error says which setting it is about, and for a port in use what to do. */
+static void test_http_refused(void **state)
+{
+    struct listen_address address = {"", 0};
+    struct listen_address unused = {"", 0};
+    struct errbuf err = {{0}};
+    char set[32];
+    char expected[200];
+    int out = 0;
+
+    (void)state;
+    int fd = listen_at("127.0.0.1", &address);
+    (void)snprintf(set, sizeof(set), "127.0.0.1:%u", address.port);
+    (void)snprintf(expected, sizeof(expected),
+                   "SERVER_HTTP_ADDRESS: %s is taken: set another, or stop the program that "
+                   "listens there: bind: Address already in use",
+                   set);
+    struct server_settings settings = http_settings_of(set);
+    assert_int_equal(socket_listen_http(&settings, &out, &unused, &err), STATUS_IO);
+    assert_string_equal(err.text, expected);
+    assert_int_equal(out, -1);
+    assert_int_equal(close(fd), 0);
+    settings = http_settings_of("192.0.2.1:9090");
+    assert_int_equal(socket_listen_http(&settings, &out, &unused, &err), STATUS_IO);
+    assert_string_equal(err.text, "SERVER_HTTP_ADDRESS: 192.0.2.1:9090: bind: Cannot assign "
+                                  "requested address");
+    assert_int_equal(out, -1);
+}
+
 /* The port can be bound again although a connection of the previous socket is in TIME_WAIT. */
 static void test_tcp_again(void **state)
 {
@@ -272,6 +340,8 @@ int main(void)
         cmocka_unit_test(test_tcp_no_address),
         cmocka_unit_test(test_tcp_refused),
         cmocka_unit_test(test_tcp_again),
+        cmocka_unit_test(test_http),
+        cmocka_unit_test(test_http_refused),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_no_descriptor),
