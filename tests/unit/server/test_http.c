@@ -375,6 +375,7 @@ static void test_stop_with_slow_reader(void **state)
     loop_turn(&f->loop);
     assert_int_equal(f->http.conns.count, 1);
     fake_clock.now_ms += 500;
+    wait_for_count(f, 0);
     loop_until(&f->loop, has_ended, peer, "the end");
     assert_true(peer->size < BIG);
 }
