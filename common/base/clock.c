@@ -5,12 +5,17 @@
 
 #define EARLIEST_ZONE_S ((time_t)14 * 60 * 60) /* UTC+14, where each day begins first */
 
-static uint64_t clock_system_monotonic_ms(void)
+uint64_t clock_monotonic_ns(void)
 {
     struct timespec now;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)(now.tv_nsec / NS_PER_MS);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t clock_system_monotonic_ms(void)
+{
+    return clock_monotonic_ns() / NS_PER_MS;
 }
 
 static time_t clock_system_wall_s(void)

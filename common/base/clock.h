@@ -33,6 +33,10 @@ void clock_replace(const struct clock_source *source);
 /* Milliseconds of the monotonic clock. */
 uint64_t clock_monotonic_ms(void);
 
+/* Nanoseconds of the system's monotonic clock, for what is measured and decides nothing: tests
+ * cannot replace it. */
+uint64_t clock_monotonic_ns(void);
+
 /* Seconds since 1970 by the wall clock. */
 time_t clock_wall_s(void);
 

@@ -31,6 +31,17 @@ static enum status core_close_late(struct ledger_core *core, struct errbuf *err)
     return status;
 }
 
+/* Says what is stored before the first client can ask. */
+static void core_count_recovered(const struct ledger_core *core)
+{
+    const struct draw *draw = core->config.draw;
+
+    for (uint32_t id = 1; id <= draw->agencies; id++)
+        scoreboard_set_agency(core->config.scoreboard, id, draw->agency[id].received,
+                              draw->agency[id].has_finished);
+    scoreboard_recovered(core->config.scoreboard, draw->bets);
+}
+
 enum status ledger_core_create(const struct ledger_core_config *config, struct ledger_core **out,
                                struct errbuf *err)
 {
@@ -61,6 +72,7 @@ enum status ledger_core_create(const struct ledger_core_config *config, struct l
         ledger_core_destroy(core);
         return status;
     }
+    core_count_recovered(core);
     core->told = core_news(core);
     core_tell(core, LEDGER_TELLS_READY);
     *out = core;

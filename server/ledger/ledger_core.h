@@ -12,6 +12,7 @@
 #include "errbuf.h"
 #include "ledger_process.h"
 #include "message.h"
+#include "scoreboard.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -51,7 +52,8 @@ struct ledger_core_config {
     uint32_t agencies;      /* as the settings say, like the next ones */
     uint32_t winner_number; /* DRAW_AUTO */
     struct draw_terms terms;
-    size_t group_operations; /* 0: LEDGER_GROUP_OPERATIONS */
+    size_t group_operations;              /* 0: LEDGER_GROUP_OPERATIONS */
+    struct scoreboard_ledger *scoreboard; /* where it counts what is stored; NULL: nowhere */
     const struct ledger_core_events *events;
     void *owner; /* handed to all of them */
 };

@@ -1,6 +1,9 @@
 /* The commit: the group becomes durable, and then each operation's outcome is sent, in the order in
  * which they came.
  *
+ * Before that, what is stored now is said on the scoreboard: whoever looks there has seen a bet no
+ * later than its agency.
+ *
  * Failure modes: the store cannot write the group: its records are taken back, the last one first,
  * and all operations of the group get that status, also those that needed no record, since they may
  * have been decided by what is now taken back. A sync fails, or the folder is gone: the process
@@ -75,6 +78,9 @@ static void core_answer(struct ledger_core *core, struct operation *operation)
     size_t count = 0;
 
     core_note_files(core, operation);
+    /* Also if the operation has failed: what is stored of the agency is so in any case. */
+    scoreboard_set_agency(core->config.scoreboard, operation->agency, operation->received,
+                          operation->has_finished);
     if (peer->is_closed)
         return;
     if (operation->kind == MESSAGE_OPEN_FILES)
@@ -121,6 +127,7 @@ void ledger_core_commit(struct ledger_core *core)
         return;
     if (has_written) {
         enum status status = core_status_of(store_commit(core->config.store, &err));
+        scoreboard_committed(core->config.scoreboard, status, core->config.draw->bets);
         if (!core_note_store(core, CORE_COMMITS, status, &err))
             return;
         if (status != STATUS_OK)

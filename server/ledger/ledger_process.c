@@ -254,6 +254,7 @@ static enum status process_recover(struct process *process, struct errbuf *err)
                                                              .winner_number = config->winner_number,
                                                              .terms = config->terms,
                                                              .events = &process_core_events,
+                                                             .scoreboard = config->scoreboard,
                                                              .owner = process},
                                 &process->core, err);
     process->peers.core = process->core;

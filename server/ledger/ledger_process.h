@@ -4,6 +4,7 @@
 
 #include "draw.h"
 #include "errbuf.h"
+#include "scoreboard.h"
 #include "store.h"
 
 /* Exit statuses that tell the supervisor what to do. */
@@ -16,8 +17,9 @@ struct ledger_config {
     int listen_fd;     /* where workers and coordinator connect: a Unix socket, non-blocking */
     int control_fd;    /* to the supervisor: SOCK_SEQPACKET, non-blocking; carries ledger_tells */
     uint32_t agencies; /* as the settings say */
-    uint32_t winner_number;  /* as the settings say; counts in DRAW_AUTO */
-    struct draw_terms terms; /* as the settings say */
+    uint32_t winner_number;               /* as the settings say; counts in DRAW_AUTO */
+    struct draw_terms terms;              /* as the settings say */
+    struct scoreboard_ledger *scoreboard; /* where it counts what is stored */
     /* Opens the store and recovers `draw`, an initialised state that stays valid until
      * store_close(). `must_stop` is asked now and then: when it returns true, gives up with
      * STATUS_STOPPED. STATUS_GONE: the data directory is. */

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "sockets.h"
 #include "store_csv.h"
+#include "sync_timer.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -76,7 +77,7 @@ static enum status ledger_child_open_store(void *context, struct draw *draw,
 {
     const struct ledger_child *self = context;
     const struct store_csv_config config = {
-        .data_dir = self->config.data_dir,
+        .data_dir = &self->timed_dir,
         .opened = {.agencies = self->config.settings->agencies,
                    .winner_number = ledger_child_number(self),
                    .terms = self->config.terms},
@@ -96,14 +97,17 @@ static enum status ledger_child_open_store(void *context, struct draw *draw,
     return status;
 }
 
-int ledger_child_run(struct ledger_child *self)
+int ledger_child_run(struct ledger_child *self, struct scoreboard_ledger *scoreboard)
 {
+    self->timed_dir = *self->config.data_dir;
+    self->timed_dir.ops = sync_timer_start(self->timed_dir.ops, scoreboard);
     return ledger_run(&(struct ledger_config){
         .listen_fd = self->listen_fd,
         .control_fd = self->far_fd,
         .agencies = self->config.settings->agencies,
         .winner_number = ledger_child_number(self),
         .terms = self->config.terms,
+        .scoreboard = scoreboard,
         .open_store = ledger_child_open_store,
         .context = self,
     });

@@ -10,6 +10,7 @@
 #include "data_dir.h"
 #include "errbuf.h"
 #include "ledger_process.h"
+#include "scoreboard.h"
 #include "server_settings.h"
 #include "status.h"
 
@@ -30,6 +31,7 @@ struct ledger_child_config {
 
 struct ledger_child {
     struct ledger_child_config config;
+    struct data_dir timed_dir;  /* in the ledger's process: config.data_dir, whose syncs count */
     int listen_fd;              /* where workers and coordinator connect */
     struct sockaddr_un address; /* of listen_fd */
     socklen_t address_size;     /* of address */
@@ -58,8 +60,9 @@ void ledger_child_continue(struct ledger_child *self, const struct ledger_child 
 /* None of its ledgers runs: forgets their failures. */
 void ledger_child_forgive(struct ledger_child *self);
 
-/* In the forked process: runs the ledger and returns its exit status. */
-int ledger_child_run(struct ledger_child *self);
+/* In the forked process: runs the ledger, which counts on the scoreboard, and returns its exit
+ * status. */
+int ledger_child_run(struct ledger_child *self, struct scoreboard_ledger *scoreboard);
 
 /* Hears what the ledger has told since the last call: logs the outcome of the draw, once, and
  * acknowledges. Does not block. */

@@ -57,7 +57,7 @@ static int roles_run_ledger(void *context)
 
     roles_keep_fds(roles, ledger->listen_fd, ledger->far_fd);
     tls_context_destroy(roles->config.tls); /* wipes the key, which only workers use */
-    return ledger_child_run(roles->config.ledger);
+    return ledger_child_run(roles->config.ledger, roles->scoreboard->ledger);
 }
 
 static int roles_run_coordinator(void *context)

@@ -404,7 +404,8 @@ void scoreboard_committed(struct scoreboard_ledger *ledger, enum status status, 
 {
     if (ledger == NULL)
         return;
-    scoreboard_set(&ledger->draw_bets, draw_bets);
+    if (status == STATUS_OK)
+        scoreboard_set(&ledger->draw_bets, draw_bets);
     atomic_store_explicit(&ledger->status, (uint32_t)status, memory_order_relaxed);
     scoreboard_increase(&ledger->groups, 1);
 }

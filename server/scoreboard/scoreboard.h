@@ -35,8 +35,9 @@ enum scoreboard_count {
     SCOREBOARD_REFUSED_SERVER,    /* connections: the server has as many as it may have */
     SCOREBOARD_REFUSED_ADDRESS,   /* connections: their address has */
     SCOREBOARD_REFUSED_RESOURCES, /* connections: no descriptor, or no memory, for them */
-    SCOREBOARD_HANDSHAKES_FAILED, /* of TLS */
-    SCOREBOARD_NEW_BETS,          /* messages */
+    SCOREBOARD_HANDSHAKES_FAILED, /* of TLS: one side refused the other, or it took too long */
+    SCOREBOARD_NEW_BETS,          /* messages, with bets */
+    SCOREBOARD_QUESTIONS,         /* messages: NewBets without bets */
     SCOREBOARD_FINISHED,          /* messages */
     SCOREBOARD_MALFORMED,         /* what was no message */
     SCOREBOARD_ANSWERS,           /* with code 0; those with code c are at SCOREBOARD_ANSWERS + c */
@@ -111,7 +112,7 @@ void scoreboard_unview(const struct scoreboard *view);
 struct scoreboard_agency {
     uint64_t bets;        /* stored */
     bool has_finished;    /* for the ledger */
-    uint32_t connections; /* that have said that they are of this agency */
+    uint32_t connections; /* that have sent its bets, or that it has finished */
 };
 
 /* Agency `id`; all zero when there is none, or it is larger than SCOREBOARD_AGENCIES_MAX. */
@@ -195,8 +196,8 @@ void scoreboard_unclaim(struct scoreboard_row *row, uint32_t agency);
 /* ------------------------------------------------------------------ for the ledger */
 /* In all of these NULL is fine, as in a test or a tool that has no scoreboard. */
 
-/* So it is in the draw that was recovered, or is stored from now on: to be said of every agency
- * before scoreboard_recovered(), and of those that have changed before scoreboard_committed(). */
+/* What is stored of agency `id` now: to be said of every one before scoreboard_recovered(), and of
+ * those that a commit group has changed. */
 void scoreboard_set_agency(struct scoreboard_ledger *ledger, uint32_t id, uint64_t bets,
                            bool has_finished);
 
@@ -204,7 +205,7 @@ void scoreboard_set_agency(struct scoreboard_ledger *ledger, uint32_t id, uint64
  * before it died, but not counted, count as stored now. */
 void scoreboard_recovered(struct scoreboard_ledger *ledger, uint64_t draw_bets);
 
-/* A commit group has ended so; the draw has this many stored bets now. */
+/* A commit group has ended so. If it was stored, the draw has this many bets now. */
 void scoreboard_committed(struct scoreboard_ledger *ledger, enum status status, uint64_t draw_bets);
 
 /* A sync took this long. */

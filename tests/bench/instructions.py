@@ -45,7 +45,7 @@ AGENCY = (
     (r"common/base/log", "log"),
 )
 WORKER = (
-    (READING + r"|server/transport/(lottery_conn|conn)\.c"
+    (READING + r"|server/transport/(lottery_conn|conn)\.[ch]|server/scoreboard/"
      r"|server/service/(dispatch|request|session|session_draw|service)\.c", "receive"),
     (r"transport/wire|:lottery__v1__(ack|winners)_|" + TRANSPORT, "send"),
     (CODEC + r"|server/service/", "decode"),
@@ -56,9 +56,9 @@ WORKER = (
 )
 LEDGER = (
     (r"server/ledger/(ledger_process|link|message|region)", "link"),
-    (r"server/ledger/|server/lottery/draw", "decide"),
+    (r"server/ledger/|server/lottery/draw|server/scoreboard/", "decide"),
     (r"common/base/crc32c", "checksum"),
-    (r"server/store/", "write"),
+    (r"server/store/|server/process/sync_timer", "write"),
     (r"common/base/log", "log"),
 )
 LIBRARIES = ("libssl", "libcrypto")

@@ -44,6 +44,7 @@ struct fixture {
     unsigned salts;
     uint64_t now_s;
     struct draw_terms terms; /* of the next start */
+    struct scoreboard *scoreboard;
 };
 
 static void on_send(void *owner, void *context, const struct message *message, const int *fds,
@@ -119,7 +120,8 @@ static enum status start_with(struct fixture *f, uint32_t agencies, uint32_t num
                                               .terms = f->terms,
                                               .group_operations = GROUP,
                                               .events = &events,
-                                              .owner = f};
+                                              .owner = f,
+                                              .scoreboard = f->scoreboard->ledger};
     enum status status = ledger_core_create(&config, &f->core, err);
     if (status != STATUS_OK)
         draw_fini(&f->draw);
@@ -165,6 +167,7 @@ static int begin(void **state)
     f->store = calloc(1, sizeof(*f->store));
     assert_non_null(f->store);
     f->now_s = NOW_S;
+    assert_int_equal(scoreboard_create(1, &f->scoreboard), STATUS_OK);
     start(f);
     for (unsigned i = 0; i < PEERS; i++)
         open_peer(f, i);
@@ -178,6 +181,7 @@ static int end(void **state)
 
     if (f->core != NULL)
         stop(f);
+    scoreboard_destroy(f->scoreboard);
     free(f->store);
     free(f);
     return 0;
@@ -1863,6 +1867,122 @@ static void test_news_of_a_run_draw(void **state)
     assert_string_equal(news.terms.id, "first");
 }
 
+/* The scoreboard says this of the draw: all its bets, those of an agency, whether that has
+ * finished.
+ */
+static void assert_counted(const struct fixture *f, uint64_t bets, uint32_t agency,
+                           uint64_t of_agency, bool has_finished)
+{
+    const struct scoreboard_agency counted = scoreboard_agency(f->scoreboard, agency);
+
+    assert_int_equal(scoreboard_draw_bets(f->scoreboard), bets);
+    assert_int_equal(counted.bets, of_agency);
+    assert_int_equal(counted.has_finished, has_finished);
+}
+
+/* What is stored counts at the commit, for the draw and its agencies; a group that fails changes
+ * only the store's status. */
+static void test_counts(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, 0, 1, 0, 3);
+    append(f, 1, 1, 3, 2);
+    append(f, 1, 2, 0, 4);
+    append(f, 1, 9, 0, 4); /* there is no such agency */
+    finish(f, 0, 1, 5);
+    assert_counted(f, 0, 1, 0, false);
+    ledger_core_commit(f->core);
+    assert_counted(f, 9, 1, 5, true);
+    assert_counted(f, 9, 2, 4, false);
+    assert_counted(f, 9, 9, 0, false);
+    assert_int_equal(scoreboard_groups(f->scoreboard), 1);
+    ask(f, 0, 1); /* nothing to store */
+    ledger_core_commit(f->core);
+    assert_int_equal(scoreboard_groups(f->scoreboard), 1);
+    f->store->commit.status = STATUS_NOSPACE;
+    append(f, 0, 2, 4, 1);
+    finish(f, 1, 2, 5);
+    ledger_core_commit(f->core);
+    assert_counted(f, 9, 2, 4, false);
+    assert_int_equal(scoreboard_groups(f->scoreboard), 2);
+    assert_int_equal(scoreboard_store_status(f->scoreboard), STATUS_NOSPACE);
+    commit_one(f); /* agency 1 has finished: nothing to store */
+    append(f, 0, 2, 4, 1);
+    ledger_core_commit(f->core);
+    assert_counted(f, 10, 2, 5, false);
+    assert_int_equal(scoreboard_store_status(f->scoreboard), STATUS_OK);
+    assert_int_equal(scoreboard_bets_stored(f->scoreboard), 10);
+}
+
+/* What an agency has an answer for is on the scoreboard already. */
+static uint64_t counted_at_answer;
+
+static void on_send_look(void *owner, void *context, const struct message *message, const int *fds,
+                         size_t count)
+{
+    const struct fixture *f = owner;
+
+    if (message->kind == MESSAGE_OUTCOME)
+        counted_at_answer = scoreboard_agency(f->scoreboard, 1).bets;
+    on_send(owner, context, message, fds, count);
+}
+
+static void test_counts_before_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_core_events look = events;
+
+    stop(f);
+    draw_init(&f->draw);
+    look.send = on_send_look;
+    const struct ledger_core_config config = {.store = fake_store_open(f->store, &f->draw),
+                                              .draw = &f->draw,
+                                              .agencies = AGENCIES,
+                                              .winner_number = NUMBER,
+                                              .events = &look,
+                                              .owner = f,
+                                              .scoreboard = f->scoreboard->ledger};
+    assert_int_equal(ledger_core_create(&config, &f->core, &(struct errbuf){{0}}), STATUS_OK);
+    open_peer(f, 0);
+    append(f, 0, 1, 0, 3);
+    ledger_core_commit(f->core);
+    expect(f, 0, STATUS_OK, 3);
+    assert_int_equal(counted_at_answer, 3);
+    stop(f);
+}
+
+/* What a ledger has stored, and did not live to count, the next one counts. What a store has lost
+ * is not counted. */
+static void test_counts_after_a_death(void **state)
+{
+    struct fixture *f = *state;
+    struct errbuf err = {{0}};
+
+    append(f, 0, 1, 0, 3);
+    ledger_core_commit(f->core);
+    append(f, 0, 1, 3, 2);
+    append(f, 0, 3, 0, 1);
+    assert_int_equal(store_commit(&f->store->base, &err), STATUS_OK);
+    assert_counted(f, 3, 1, 3, false);
+    stop(f);
+    start(f);
+    assert_counted(f, 6, 1, 5, false);
+    assert_counted(f, 6, 3, 1, false);
+    assert_int_equal(scoreboard_bets_stored(f->scoreboard), 6);
+    open_peer(f, 0);
+    f->store->commit.status = STATUS_UNCERTAIN;
+    append(f, 0, 1, 5, 2);
+    ledger_core_commit(f->core);
+    assert_counted(f, 6, 1, 5, false);
+    assert_int_equal(scoreboard_store_status(f->scoreboard), STATUS_UNCERTAIN);
+    stop(f);
+    start(f);
+    assert_counted(f, 6, 1, 5, false);
+    assert_int_equal(scoreboard_bets_stored(f->scoreboard), 6);
+    assert_int_equal(scoreboard_store_status(f->scoreboard), STATUS_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -1906,6 +2026,9 @@ int main(void)
         CASE(test_acts_room),
         CASE(test_pieces),
         CASE(test_news_of_a_run_draw),
+        CASE(test_counts),
+        CASE(test_counts_before_answers),
+        CASE(test_counts_after_a_death),
     };
 
     log_set_level(LOG_CRITICAL);

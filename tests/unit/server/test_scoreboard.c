@@ -281,7 +281,7 @@ static void test_recovery(void **state)
     assert_int_equal(scoreboard_bets_stored(scoreboard), 0);
     assert_int_equal(scoreboard_draw_bets(scoreboard), 1000);
     scoreboard_committed(scoreboard->ledger, STATUS_OK, 1010);
-    scoreboard_committed(scoreboard->ledger, STATUS_NOSPACE, 1010);
+    scoreboard_committed(scoreboard->ledger, STATUS_NOSPACE, 1020);
     assert_int_equal(scoreboard_bets_stored(scoreboard), 10);
     assert_int_equal(scoreboard_groups(scoreboard), 2);
     assert_int_equal(scoreboard_store_status(scoreboard), STATUS_NOSPACE);
