@@ -194,6 +194,7 @@ static void worker_start_conns(struct worker *worker, const struct conn_ops *ops
                                       .hub = worker->hub,
                                       .tls = config->tls,
                                       .handshake_ms = ms_of_ns(config->settings->handshake_timeout),
+                                      .row = &config->scoreboard->row[config->index],
                                       .context = context,
                                       .on_gone = worker_on_conn_gone,
                                       .owner = worker,
@@ -223,6 +224,7 @@ static enum status worker_start_lottery(struct worker *worker, struct errbuf *er
                                  .dir_fd = config->data_dir->fd,
                                  .on_damage = worker_on_damage,
                                  .owner = worker,
+                                 .row = &config->scoreboard->row[config->index],
                                  .load_past = config->base_dir != NULL ? worker_load_past : NULL},
         &worker->service);
     if (status != STATUS_OK) {

@@ -66,6 +66,7 @@ bool handle_finished(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "Finished cannot be unpacked");
         return false;
     }
+    scoreboard_count(session->service->config.row, SCOREBOARD_FINISHED, 1);
     struct request *request = session_begin_request(
         session, message->agency_id, FRAME_HEADER_SIZE + size, handle_finished_answer);
     if (request == NULL) {

@@ -180,6 +180,8 @@ bool handle_new_bets(struct session *session, const uint8_t *body, size_t size)
         session_malformed(session, "NewBets cannot be unpacked");
         return false;
     }
+    scoreboard_count(service->config.row,
+                     message.count > 0 ? SCOREBOARD_NEW_BETS : SCOREBOARD_QUESTIONS, 1);
     struct request *request = session_begin_request(
         session, message.agency, FRAME_HEADER_SIZE + size, handle_new_bets_answer);
     if (request == NULL) {

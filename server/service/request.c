@@ -148,6 +148,7 @@ void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
 {
     struct session *session = request->session;
     const struct ledger_op *op = &request->op;
+    struct scoreboard_row *row = request->service->config.row;
     struct wire_ack ack = {.code = code, .received = op->received, .draw = request->draw_id};
     uint8_t frame[FRAME_MAX_SIZE];
 
@@ -159,6 +160,10 @@ void request_send_ack(const struct request *request, Lottery__V1__AckCode code)
         ack.checksum = (struct bets_checksum){op->checksum, true};
         ack.stored = op->stored;
     }
+    ASSERT(code < SCOREBOARD_CODES);
+    scoreboard_count(row, SCOREBOARD_ANSWERS + code, 1);
+    if (op->stored > 0)
+        scoreboard_count(row, SCOREBOARD_BETS, op->stored);
     size_t size = wire_pack_ack(&ack, frame);
     session->events->send(session->owner, frame, size);
 }

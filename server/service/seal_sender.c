@@ -53,6 +53,7 @@ static void seal_send_of(struct session *session, const struct draw_seal *seal)
     size_t size =
         wire_pack(LOTTERY__V1__OPCODE__OPCODE_SEAL, (const ProtobufCMessage *)&message, frame);
     ASSERT(size > 0); /* note and proof are short */
+    scoreboard_count(session->service->config.row, SCOREBOARD_SEALS, 1);
     session->events->send(session->owner, frame, size);
 }
 

@@ -11,6 +11,7 @@
 #include "file_ops.h"
 #include "ledger.h"
 #include "past_draws.h"
+#include "scoreboard.h"
 #include "status.h"
 
 #include <stddef.h>
@@ -28,6 +29,7 @@ struct service_config {
     void *owner; /* handed to on_damage and load_past */
     /* Reads a draw that is over. NULL: there are none. */
     past_draw_load_cb load_past;
+    struct scoreboard_row *row; /* where messages, answers and agencies count; NULL: nowhere */
 };
 
 /* Creates a worker's service. Returns STATUS_OK or STATUS_NOMEM. */

@@ -51,6 +51,9 @@ void session_fini(struct session *session)
     session_close(session);
     requests_drop(&session->requests);
     session_leave_draw(session);
+    if (session->is_counted)
+        scoreboard_unclaim(session->service->config.row, session->agency);
+    session->is_counted = false;
     session->outstanding = 0;
     session->outstanding_bytes = 0;
     session->refused = 0;
@@ -179,6 +182,7 @@ void session_malformed(struct session *session, const char *detail)
 
     if (session->state == SESSION_CLOSED)
         return;
+    scoreboard_count(session->service->config.row, SCOREBOARD_MALFORMED, 1);
     request = session_begin_request(session, session->agency, 0, session_answer_malformed);
     if (request == NULL) {
         session_give_up(session);

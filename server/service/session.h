@@ -58,6 +58,7 @@ struct session {
     enum session_proof proof; /* as session_set_proof() was told, like the next one */
     uint32_t proven_agency;   /* whose certificate the peer has; 0 = no agency's */
     uint32_t agency;          /* 0 until the first message names one */
+    bool is_counted;          /* the scoreboard counts it for the agency */
     const char *draw_id;      /* of the draw that the agency named with that message; borrowed from
                                  the service or `past`; NULL as long as there is no agency */
     struct past_draw *past;   /* that draw, if it is over and not the service's; else NULL */

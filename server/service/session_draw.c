@@ -146,8 +146,8 @@ static bool session_claim_first(struct session *session, struct request *request
     return true;
 }
 
-bool session_claim(struct session *session, struct request *request, bool is_question,
-                   struct text draw)
+static bool session_check_claim(struct session *session, struct request *request, bool is_question,
+                                struct text draw)
 {
     if (session->agency == 0)
         return session_claim_first(session, request, is_question, draw);
@@ -159,6 +159,19 @@ bool session_claim(struct session *session, struct request *request, bool is_que
         return true;
     session_refuse_unproven(session, request);
     return false;
+}
+
+/* Whoever only asks may be a health check, which comes every few seconds. */
+bool session_claim(struct session *session, struct request *request, bool is_question,
+                   struct text draw)
+{
+    if (!session_check_claim(session, request, is_question, draw))
+        return false;
+    if (!is_question && !session->is_counted) {
+        scoreboard_claim(session->service->config.row, session->agency);
+        session->is_counted = true;
+    }
+    return true;
 }
 
 /* Its draw, which is over, has decided. */

@@ -3,6 +3,7 @@
 #include "assertion.h"
 #include "bet.h"
 #include "frame.h"
+#include "service_internal.h"
 #include "session.h"
 #include "session_files.h"
 #include "wire.h"
@@ -104,6 +105,7 @@ enum status winners_send_frame(struct session *session, const struct winner_docu
         return STATUS_DAMAGED; /* there are more bytes than documents */
     size_t size = wire_pack(LOTTERY__V1__OPCODE__OPCODE_WINNERS, &message.base, frame);
     ASSERT(size > 0);
+    scoreboard_count(session->service->config.row, SCOREBOARD_WINNERS, 1);
     session->events->send(session->owner, frame, size);
     return STATUS_OK;
 }

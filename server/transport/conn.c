@@ -127,6 +127,7 @@ static void conn_check_handshake(struct conn *conn, uint64_t now_ms)
     if (now_ms < since_ms || now_ms - since_ms < conn->set->config.handshake_ms)
         return;
     conn_note_reason(conn, "no TLS handshake in time");
+    conn_count(conn, SCOREBOARD_HANDSHAKES_FAILED, 1);
     stream_close(conn->stream);
 }
 

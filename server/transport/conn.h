@@ -8,6 +8,7 @@
 
 #include "list.h"
 #include "peer_ip.h"
+#include "scoreboard.h"
 #include "status.h"
 #include "stream.h"
 
@@ -45,7 +46,8 @@ struct conn_set_config {
     struct stream_hub *hub;
     const struct tls_context *tls; /* NULL: connections are plain */
     uint64_t handshake_ms; /* time limit of the TLS handshake, from accept; without TLS not used */
-    void *context;         /* what the connections share; its type depends on their ops */
+    struct scoreboard_row *row; /* where they count; NULL: nowhere */
+    void *context;              /* what the connections share; its type depends on their ops */
     /* A connection is gone; `ip` is where it came from. */
     void (*on_gone)(void *owner, struct in6_addr ip);
     void *owner;
@@ -104,6 +106,12 @@ void conn_heard(struct conn *conn, bool is_known);
 
 /* The peer's address as text, written to `out`. */
 const char *conn_ip(const struct conn *conn, char out[CONN_IP_SIZE]);
+
+/* Counts what the connection has done, in its worker's row of the scoreboard. */
+static inline void conn_count(const struct conn *conn, enum scoreboard_count count, uint64_t by)
+{
+    scoreboard_count(conn->set->config.row, count, by);
+}
 
 /* Notes why the connection ends, a static text; the first one counts. NULL: nothing to note. */
 void conn_note_reason(struct conn *conn, const char *reason);

@@ -22,6 +22,7 @@ static void conn_tell_refused(struct conn *conn, const char *reason)
     struct log_field fields[3];
     size_t count = 0;
 
+    conn_count(conn, SCOREBOARD_HANDSHAKES_FAILED, 1);
     conn_heard(conn, false);
     if (!log_enabled(LOG_WARNING) ||
         !log_limit_take(&limit, LOG_WARNING, "tls_handshake", LOG_FAIL))

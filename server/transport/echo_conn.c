@@ -65,6 +65,7 @@ static void echo_conn_answer(struct echo_conn *conn)
         echo_conn_fail(conn, status_text(STATUS_NOMEM));
         return;
     }
+    conn_count(&conn->base, SCOREBOARD_SENT_BYTES, conn->line.size);
     stream_finish(conn->base.stream);
 }
 
@@ -75,6 +76,7 @@ static void echo_conn_on_data(void *owner, const uint8_t *data, size_t size)
     size_t taken = newline != NULL ? (size_t)(newline - data) + 1 : size;
 
     conn_heard(&conn->base, true);
+    conn_count(&conn->base, SCOREBOARD_RECEIVED_BYTES, size);
     if (taken > ECHO_LINE_MAX - conn->line.size)
         echo_conn_fail(conn, "line longer than 65536 bytes");
     else if (buffer_append(&conn->line, data, taken) != STATUS_OK)

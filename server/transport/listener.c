@@ -55,6 +55,12 @@ static void listener_open_reserve(struct listener *listener)
 
 static void listener_rest(struct listener *listener, uint64_t ms);
 
+/* Counts in our row of the scoreboard. */
+static void listener_count(const struct listener *listener, enum scoreboard_count count)
+{
+    scoreboard_count(&listener->config.scoreboard->row[listener->config.worker], count, 1);
+}
+
 /* Out of descriptors: closing the reserve frees one with which to accept the connection and turn it
  * away. Without a reserve the connection stays in the queue. */
 static void listener_shed(struct listener *listener, int error)
@@ -63,8 +69,10 @@ static void listener_shed(struct listener *listener, int error)
         (void)close(listener->reserve_fd);
         listener->reserve_fd = -1;
         int fd = accept4(listener->config.fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
             (void)close(fd);
+            listener_count(listener, SCOREBOARD_REFUSED_RESOURCES);
+        }
     }
     listener_open_reserve(listener);
     listener_log_refusal(listener, &unknown, strerror(error));
@@ -72,10 +80,14 @@ static void listener_shed(struct listener *listener, int error)
         listener_rest(listener, REST_MS);
 }
 
-static const char *listener_limit_reached(const struct listener_config *config, struct in6_addr ip)
+/* NULL: none. Otherwise *out is what to count. */
+static const char *listener_limit_reached(const struct listener_config *config, struct in6_addr ip,
+                                          enum scoreboard_count *out)
 {
+    *out = SCOREBOARD_REFUSED_SERVER;
     if (scoreboard_connections(config->scoreboard) >= config->max_connections)
         return "too many connections";
+    *out = SCOREBOARD_REFUSED_ADDRESS;
     if (scoreboard_connections_from(config->scoreboard, peer_ip_key(&ip)) >= config->max_per_ip)
         return "too many connections from this address";
     return NULL;
@@ -84,15 +96,19 @@ static const char *listener_limit_reached(const struct listener_config *config, 
 static void listener_take(struct listener *listener, int fd, struct in6_addr ip)
 {
     const struct listener_config *config = &listener->config;
-    const char *limit = listener_limit_reached(config, ip);
+    enum scoreboard_count refused;
+    const char *limit = listener_limit_reached(config, ip, &refused);
 
     if (limit != NULL) {
         (void)close(fd);
+        listener_count(listener, refused);
         listener_log_refusal(listener, &ip, limit);
         return;
     }
     scoreboard_add(config->scoreboard, config->worker, peer_ip_key(&ip));
     enum status status = conn_accept(config->conns, fd, ip);
+    listener_count(listener,
+                   status == STATUS_OK ? SCOREBOARD_ACCEPTED : SCOREBOARD_REFUSED_RESOURCES);
     if (status != STATUS_OK) {
         char text[CONN_IP_SIZE];
         LOG_LIMITED(LOG_BURST, ERROR, "accept_connections", FAIL,

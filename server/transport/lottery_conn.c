@@ -366,8 +366,10 @@ static void lottery_conn_on_send(void *owner, const uint8_t *frame, size_t size)
 {
     struct lottery_conn *conn = owner;
 
-    if (stream_send(conn->base.stream, frame, size) == STATUS_OK)
+    if (stream_send(conn->base.stream, frame, size) == STATUS_OK) {
+        conn_count(&conn->base, SCOREBOARD_SENT_BYTES, size);
         return;
+    }
     /* No memory for the answer: the agency will ask again on its next connection. */
     lottery_conn_set_state(conn, LOTTERY_CONN_CLOSING);
     stream_close(conn->base.stream);
@@ -428,6 +430,7 @@ static void lottery_conn_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct lottery_conn *conn = owner;
 
+    conn_count(&conn->base, SCOREBOARD_RECEIVED_BYTES, size);
     if (!frame_reader_is_inside(&conn->reader))
         conn->frame_ms = clock_monotonic_ms();
     frame_reader_give(&conn->reader, data, size);

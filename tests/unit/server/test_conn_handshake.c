@@ -230,12 +230,21 @@ static void on_gone(void *owner, struct in6_addr ip)
     ((struct fixture *)owner)->gones++;
 }
 
+/* Where the connections of a case count. */
+static struct scoreboard_row row;
+
+static uint64_t handshakes_failed(void)
+{
+    return atomic_load(&row.count[SCOREBOARD_HANDSHAKES_FAILED]);
+}
+
 static void begin_set(struct fixture *f, const struct conn_ops *ops, void *context)
 {
     conn_set_init(&f->set, &(struct conn_set_config){.ops = ops,
                                                      .hub = f->hub,
                                                      .tls = f->tls,
                                                      .handshake_ms = LIMIT_MS,
+                                                     .row = &row,
                                                      .context = context,
                                                      .on_gone = on_gone,
                                                      .owner = f});
@@ -247,6 +256,7 @@ static struct fixture *begin_any(void **state)
     const struct tls_files files = test_certs_files(certs, "server");
 
     assert_non_null(f);
+    memset(&row, 0, sizeof(row));
     f->ledger.backend = &backend;
     f->news.agencies = 20;
     f->ip = peer_ip_of_v4((struct in_addr){.s_addr = htonl(0x0a000001)});
@@ -389,6 +399,7 @@ static void test_trusted(void **state)
     loop_until_count(&f->loop, &f->datas, 2, "data");
     assert_int_equal(f->proven.role, TLS_PEER_SERVER);
     assert_int_equal(f->proven.agency, 0);
+    assert_int_equal(handshakes_failed(), 0);
 }
 
 /* Who is not trusted gets nowhere, whatever it sends after its own part of the handshake. The log
@@ -435,6 +446,7 @@ static void test_not_trusted(void **state)
         assert_non_null(strstr(f->peer.reason, "the peer refuses our certificate"));
     }
     assert_int_equal(f->proves + f->datas, 0);
+    assert_int_equal(handshakes_failed(), COUNT(cases));
 }
 
 /* A peer that does not trust us says so, and shows no certificate. */
@@ -454,6 +466,7 @@ static void test_not_trusting(void **state)
     capture_free(&capture);
     assert_int_equal(f->peer.status, STATUS_UNTRUSTED);
     assert_int_equal(f->proves, 0);
+    assert_int_equal(handshakes_failed(), 1);
 }
 
 /* So is it with a peer that speaks something else, which gets an alert all the same. */
@@ -480,6 +493,7 @@ static void test_no_tls(void **state)
     capture_free(&capture);
     assert_true(has_ended && size >= 7);
     assert_int_equal(alert[0], 0x15);
+    assert_int_equal(handshakes_failed(), 1);
 }
 
 /* And with one that begins well and goes on with anything. */
@@ -499,6 +513,7 @@ static void test_damaged(void **state)
     capture_free(&capture);
     assert_int_equal(f->peer.status, STATUS_MALFORMED); /* it was told */
     assert_int_equal(f->proves, 0);
+    assert_int_equal(handshakes_failed(), 1);
 }
 
 /* Who connects and goes, or goes in the middle, has not been refused. */
@@ -522,6 +537,7 @@ static void test_goes(void **state)
         capture_free(&capture);
     }
     assert_int_equal(f->proves, 0);
+    assert_int_equal(handshakes_failed(), 0);
 }
 
 /* A handshake has its time from the accept on; bytes that come now and then give it no more. The
@@ -551,6 +567,7 @@ static void test_time_limit(void **state)
     assert_int_equal(count_of(capture.text, "tls_handshake"), 0);
     capture_free(&capture);
     assert_int_equal(f->checks, 0);
+    assert_int_equal(handshakes_failed(), 1);
     assert_int_equal(close(other), 0);
 }
 
@@ -579,6 +596,7 @@ static void test_stop(void **state)
     wait_gone(f);
     capture_end(&capture);
     assert_int_equal(f->stops, 1);
+    assert_int_equal(handshakes_failed(), 0);
     assert_once(&capture, "reason: the server stops\n");
     capture_free(&capture);
     assert_int_equal(close(other), 0);
@@ -777,6 +795,8 @@ static void test_echo(void **state)
                           "was cut: it ended without close_notify\n");
     capture_free(&capture);
     assert_int_equal(f->peer.size, 0);
+    assert_int_equal(atomic_load(&row.count[SCOREBOARD_RECEIVED_BYTES]), 6 + 3);
+    assert_int_equal(atomic_load(&row.count[SCOREBOARD_SENT_BYTES]), 6);
 }
 
 static void test_echo_is_damaged(void **state)

@@ -148,6 +148,16 @@ static void assert_left_waiting(struct fixture *f, unsigned starts)
     assert_int_equal(f->starts, starts);
 }
 
+/* So many connections were accepted, and so many turned away, for each reason. */
+static void assert_counts(const struct fixture *f, unsigned accepted, unsigned by_server,
+                          unsigned by_address, unsigned for_resources)
+{
+    assert_int_equal(scoreboard_total(f->scoreboard, SCOREBOARD_ACCEPTED), accepted);
+    assert_int_equal(scoreboard_total(f->scoreboard, SCOREBOARD_REFUSED_SERVER), by_server);
+    assert_int_equal(scoreboard_total(f->scoreboard, SCOREBOARD_REFUSED_ADDRESS), by_address);
+    assert_int_equal(scoreboard_total(f->scoreboard, SCOREBOARD_REFUSED_RESOURCES), for_resources);
+}
+
 /* 127.0.0.i, as the scoreboard counts it. */
 static uint64_t loopback(unsigned i)
 {
@@ -175,6 +185,7 @@ static void test_accepts(void **state)
     }
     assert_int_equal(scoreboard_connections(f->scoreboard), 2);
     assert_int_equal(scoreboard_connections_from(f->scoreboard, loopback(2)), 0);
+    assert_counts(f, 3, 0, 0, 0);
 }
 
 /* While another worker has fewer connections, it is that worker's turn. */
@@ -239,6 +250,7 @@ static void test_limits(void **state)
         loop_turn(&f->loop);
     (void)connect_from(f, 1);
     loop_until_count(&f->loop, &f->starts, 9, "the one that there is a place for now");
+    assert_counts(f, 9, 1, 1, 0);
 }
 
 /* A connection whose conversation cannot start is not counted any more. */
@@ -249,6 +261,7 @@ static void test_start_fails(void **state)
     f->start_status = STATUS_NOMEM;
     assert_turned_away(f, connect_from(f, 1));
     assert_int_equal(scoreboard_connections(f->scoreboard), 0);
+    assert_counts(f, 0, 0, 0, 1);
 }
 
 /* Without free descriptors a new connection is turned away, because in the queue it would keep the
@@ -269,6 +282,7 @@ static void test_out_of_descriptors(void **state)
     assert_int_equal(f->starts, 0);
     (void)connect_from(f, 1);
     loop_until_count(&f->loop, &f->starts, 1, "a connection");
+    assert_counts(f, 1, 0, 0, 1);
 }
 
 static void on_turn(uv_prepare_t *prepare)

@@ -77,12 +77,16 @@ static void on_gone(void *owner, struct in6_addr ip)
     ((struct fixture *)owner)->gone++;
 }
 
+/* Where the connections of a case count. */
+static struct scoreboard_row row;
+
 static int begin(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     int fds[2];
 
     assert_non_null(f);
+    memset(&row, 0, sizeof(row));
     log_set_level(LOG_CRITICAL);
     fake_clock_begin(1000000);
     f->ledger.backend = &backend;
@@ -104,6 +108,7 @@ static int begin(void **state)
                                                       .buffered_max = 1024 * 1024});
     conn_set_init(&f->conns, &(struct conn_set_config){.ops = &lottery_conn_ops,
                                                        .hub = f->hub,
+                                                       .row = &row,
                                                        .context = &f->lottery_conns,
                                                        .on_gone = on_gone,
                                                        .owner = f});
@@ -179,6 +184,17 @@ static void ask_many(struct fixture *f, uint32_t agency, size_t count)
     free(all);
 }
 
+/* The size of a question's frame, as above. */
+static size_t question_size(void)
+{
+    Lottery__V1__NewBets question;
+    lottery__v1__new_bets__init(&question);
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    question.agency_id = 1;
+    return wire_pack(LOTTERY__V1__OPCODE__OPCODE_NEW_BETS, &question.base, frame);
+}
+
 /* How many whole frames these bytes are. */
 static unsigned count_frames(const uint8_t *bytes, size_t size)
 {
@@ -241,6 +257,28 @@ static void check(struct fixture *f)
     LIST_FOR_EACH (node, &f->conns.conns) {
         lottery_conn_ops.check(LIST_ITEM(node, struct conn, in_set), clock_monotonic_ms());
     }
+}
+
+/* All bytes count, those that come and those that go. */
+static void test_bytes(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t answer[FRAME_MAX_SIZE];
+    bool has_ended = false;
+    size_t size = 0;
+
+    ask_many(f, 1, 3);
+    wait_for_messages(f, 3);
+    end_operations(f);
+    for (int i = 0; i < 1000 && count_frames(answer, size) < 3; i++) {
+        loop_turn(&f->loop);
+        size += sockets_read(f->other, answer + size, sizeof(answer) - size, &has_ended);
+    }
+    assert_int_equal(count_frames(answer, size), 3);
+    assert_int_equal(atomic_load(&row.count[SCOREBOARD_SENT_BYTES]), size);
+    sockets_write(f->other, "\x00\x05", 2);
+    some_turns(f);
+    assert_int_equal(atomic_load(&row.count[SCOREBOARD_RECEIVED_BYTES]), 3 * question_size() + 2);
 }
 
 /* While the ledger's backlog is too large, nothing more is read, until the next answer finds it
@@ -790,6 +828,7 @@ static void test_kernel_waits_longer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_bytes, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_the_ledger, begin, end),
         cmocka_unit_test_setup_teardown(test_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_waits_for_its_own, begin, end),

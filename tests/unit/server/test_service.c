@@ -77,6 +77,9 @@ struct side {
     unsigned finishes;
 };
 
+/* Where the sessions of a case count. */
+static struct scoreboard_row row;
+
 struct fixture {
     struct fake_ledger fake;
     struct service_config config;
@@ -232,6 +235,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
+    memset(&row, 0, sizeof(row));
     fake_clock_begin(0);
     log_set_level(LOG_CRITICAL);
     f->fake.ledger.backend = &backend;
@@ -242,7 +246,8 @@ static int begin(void **state)
                                         .ops = &file_ops_system,
                                         .dir_fd = DIR_FD,
                                         .on_damage = on_damage,
-                                        .owner = f};
+                                        .owner = f,
+                                        .row = &row};
     assert_int_equal(service_create(&f->config, &f->service), STATUS_OK);
     for (int i = 0; i < SESSIONS; i++)
         session_init(&f->sides[i].session, f->service, &session_events, &f->sides[i]);
@@ -267,6 +272,8 @@ static int end(void **state)
 
     for (int i = 0; i < SESSIONS; i++)
         session_fini(&f->sides[i].session);
+    for (uint32_t agency = 1; agency <= AGENCIES; agency++)
+        assert_int_equal(atomic_load(&row.claims[agency]), 0);
     while (f->fake.ended < f->fake.count)
         end_op(f, STATUS_OK, 0, 0);
     assert_int_equal(service_outstanding(f->service), 0);
@@ -448,6 +455,65 @@ static void assert_content(struct side *side, Lottery__V1__AckCode code, uint32_
     assert_int_equal(checksum.value, content);
     assert_int_equal(ack->stored, stored);
     lottery__v1__ack__free_unpacked(ack, NULL);
+}
+
+static void assert_counted(enum scoreboard_count count, uint64_t expected)
+{
+    assert_int_equal(atomic_load(&row.count[count]), expected);
+}
+
+/* Messages count by their kind, answers by their code, and with the bets that they say were stored:
+ * also when nobody is left who could get the answer, but then no answer counts. */
+static void test_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct side *side = &f->sides[0];
+    Lottery__V1__Bet bets[] = {make_bet("Ana", "1", 1), make_bet("", "2", 2)};
+
+    assert_true(send_bets(side, 1, 0, NULL, 0));
+    assert_true(send_bets(side, 1, 0, bets, 1));
+    assert_true(send_bets(side, 1, 0, bets, 2));
+    assert_true(send_finished(side, 1, 4));
+    end_op(f, STATUS_OK, 0, 0);
+    end_op(f, STATUS_OK, 1, 1);
+    end_op(f, STATUS_INCOMPLETE, 1, 0);
+    assert_false(dispatch_message(&side->session, 77, NULL, 0));
+    assert_true(send_bet(&f->sides[1], 2, 0));
+    session_fini(&f->sides[1].session);
+    end_op(f, STATUS_OK, 1, 1);
+    assert_counted(SCOREBOARD_QUESTIONS, 1);
+    assert_counted(SCOREBOARD_NEW_BETS, 3);
+    assert_counted(SCOREBOARD_FINISHED, 1);
+    assert_counted(SCOREBOARD_MALFORMED, 1);
+    assert_counted(SCOREBOARD_ANSWERS + LOTTERY__V1__ACK_CODE__ACK_CODE_OK, 2);
+    assert_counted(SCOREBOARD_ANSWERS + LOTTERY__V1__ACK_CODE__ACK_CODE_INVALID_BET, 1);
+    assert_counted(SCOREBOARD_ANSWERS + LOTTERY__V1__ACK_CODE__ACK_CODE_INCOMPLETE, 1);
+    assert_counted(SCOREBOARD_ANSWERS + LOTTERY__V1__ACK_CODE__ACK_CODE_MALFORMED, 1);
+    assert_counted(SCOREBOARD_BETS, 1);
+}
+
+/* A connection counts for the agency whose bets it sends, once, until it ends; one that only asks,
+ * as the health check does, or is refused, does not count. */
+static void test_claims(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(send_bets(&f->sides[0], 1, 0, NULL, 0));
+    assert_int_equal(atomic_load(&row.claims[1]), 0);
+    assert_true(send_bet(&f->sides[0], 1, 0));
+    assert_true(send_bet(&f->sides[0], 1, 1));
+    assert_int_equal(atomic_load(&row.claims[1]), 1);
+    assert_true(send_finished(&f->sides[1], 1, 2));
+    assert_int_equal(atomic_load(&row.claims[1]), 2);
+    assert_true(send_bet(&f->sides[1], 2, 0)); /* it is not this connection's */
+    assert_true(send_bet(&f->sides[2], AGENCIES + 1, 0));
+    assert_int_equal(atomic_load(&row.claims[2]), 0);
+    assert_int_equal(atomic_load(&row.claims[AGENCIES + 1]), 0);
+    session_malformed(&f->sides[0].session, "no message"); /* its answer has still to leave */
+    assert_int_equal(atomic_load(&row.claims[1]), 2);
+    session_fini(&f->sides[0].session);
+    session_fini(&f->sides[0].session);
+    assert_int_equal(atomic_load(&row.claims[1]), 1);
 }
 
 /* What an agency says of its bets reaches the ledger, and only who says something is told. */
@@ -1039,6 +1105,7 @@ static void test_draw(void **state)
         assert_true(session_is_idle(&f->sides[i].session));
     }
     assert_int_equal(fake_index.opened, 1);
+    assert_counted(SCOREBOARD_WINNERS, 3);
 }
 
 /* After the draw each Finished is answered at once; the winners are opened only once. They are sent
@@ -1513,6 +1580,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_batch),
+        CASE(test_counts),
+        CASE(test_claims),
         CASE(test_content),
         CASE(test_question),
         CASE(test_codes),
