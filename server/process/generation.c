@@ -117,6 +117,13 @@ enum status generation_create(const struct generation_config *config, struct gen
     return STATUS_OK;
 }
 
+/* The next draw always has another id. */
+void generation_take_counts(struct generation *self, const struct generation *before)
+{
+    scoreboard_take_over(self->roles.scoreboard, before->roles.scoreboard,
+                         strcmp(self->id, before->id) == 0);
+}
+
 static void generation_wipe_key(struct generation *self)
 {
     tls_context_destroy(self->config.tls);

@@ -63,6 +63,10 @@ void generation_destroy(struct generation *self);
 /* The same for one that never ran: its folder is removed if it was made for it. */
 void generation_undo(struct generation *self);
 
+/* Takes over what `before` has counted, or the other way round if a movement goes back: before the
+ * first child of this one starts, when none of the other's runs any more. */
+void generation_take_counts(struct generation *self, const struct generation *before);
+
 /* In a process that was forked for another generation: wipes the key of this one, and unmaps its
  * scoreboard. */
 void generation_leave(struct generation *self);

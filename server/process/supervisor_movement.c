@@ -187,6 +187,7 @@ static void movement_start_over(struct supervisor *self)
 static void movement_go_back(struct supervisor *self, const struct movement *movement,
                              const struct errbuf *reason)
 {
+    generation_take_counts(self->kept, self->generation);
     generation_destroy(self->generation);
     self->generation = self->kept;
     self->kept = NULL;
@@ -273,6 +274,7 @@ static void movement_move(struct supervisor *self)
     self->kept = self->generation;
     self->generation = self->movement.generation;
     self->movement.generation = NULL;
+    generation_take_counts(self->generation, self->kept);
     log_set_level(self->generation->settings.log_level);
     roles_listen(&self->generation->roles, self->listen_fd);
     enum status status = movement_begin(self, &movement, &err);
