@@ -30,22 +30,25 @@
 
 /* ------------------------------------------------------------------ the library's turn */
 
-static void http_on_again(uv_timer_t *timer);
+static void http_on_again(uv_idle_t *again);
 
-/* Lets it do what it can do now. */
+/* Lets it do what it can do now, a step of each connection. If there is more to do, that is for the
+ * next turn of the loop, after everything else: a timer without a wait would come before it. */
 static void http_run(struct http *http)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
     (void)MHD_run(http->daemon);
-    /* It has no timeouts of its own, but may have read more than it has used. */
+    /* It has no limits of time, so there is nothing else to wait for. */
     if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES)
-        (void)uv_timer_start(&http->again, http_on_again, wait_ms, 0);
+        (void)uv_idle_start(&http->again, http_on_again);
+    else
+        (void)uv_idle_stop(&http->again);
 }
 
-static void http_on_again(uv_timer_t *timer)
+static void http_on_again(uv_idle_t *again)
 {
-    http_run(timer->data);
+    http_run(again->data);
 }
 
 static void http_on_events(uv_poll_t *poll, int code, int poll_events)
@@ -143,7 +146,8 @@ static enum MHD_Result http_on_request(void *owner, struct MHD_Connection *conne
         http_conn_on_head(http_conn_of(connection), clock_monotonic_ms());
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, http_on_header, &request);
     request.has_host |= strcmp(version, MHD_HTTP_VERSION_1_0) == 0; /* which has none */
-    if ((is_first && !request.has_body) || *upload_size > 0) {
+    /* What is wrong with a head is answered at once: then the library reads no further. */
+    if ((is_first && request.has_host && !request.has_body) || *upload_size > 0) {
         *upload_size = 0;
         return MHD_YES;
     }
@@ -275,7 +279,7 @@ static enum status http_watch(struct http *http, uv_poll_t *poll, int fd)
 
 enum status http_start(struct http *http, const struct http_config *config)
 {
-    uv_timer_t *const timers[] = {&http->again, &http->sweep, &http->pause};
+    uv_timer_t *const timers[] = {&http->sweep, &http->pause};
 
     *http = (struct http){.config = *config};
     enum status status = http_start_library(http);
@@ -291,6 +295,8 @@ enum status http_start(struct http *http, const struct http_config *config)
         (void)uv_timer_init(config->loop, timers[i]);
         timers[i]->data = http;
     }
+    (void)uv_idle_init(config->loop, &http->again);
+    http->again.data = http;
     (void)uv_poll_start(&http->events, UV_READABLE, http_on_events);
     http_listen(http);
     return STATUS_OK;

@@ -246,6 +246,8 @@ class Server(Program):
         self.folder = pathlib.Path(folder)
         self.roles = {"worker": workers or available_cpus(),  # how many processes of each
                       "coordinator": int(mode == "lottery"), "ledger": int(mode == "lottery")}
+        if settings.get("SERVER_HTTP_ADDRESS"):
+            self.roles["observer"] = 1
         try:
             self.port = int(self.wait_line("listen", "success").details["port"])
         except BaseException:
@@ -260,6 +262,10 @@ class Server(Program):
             roles[line.details["process"]].append(int(line.details["pid"]))
         return {role: [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
                 for role, pids in roles.items()}
+
+    def http_port(self):
+        """Where its observer answers."""
+        return int(self.lines("http_listen", "success")[0].details["port"])
 
     def kill_one(self, role):
         """SIGKILL to a process of this role, the last one that was started. Returns whether there was

@@ -213,6 +213,19 @@ static void test_requests(void **state)
     exchange(f, connect_peer(f));
 }
 
+/* Whoever sends many at once has no more than his turn. */
+static void test_fair_turns(void **state)
+{
+    struct fixture *f = *state;
+    const struct peer *many = connect_peer(f);
+
+    wait_for_count(f, 1);
+    for (unsigned i = 0; i < 1000; i++)
+        say(many, REQUEST);
+    exchange(f, connect_peer(f));
+    assert_true(f->answers < 500);
+}
+
 /* What a request says of itself. */
 static void test_heads(void **state)
 {
@@ -427,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_requests),
+        CASE(test_fair_turns),
         CASE(test_heads),
         CASE(test_slow_head),
         CASE(test_idle),
