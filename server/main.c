@@ -4,6 +4,7 @@
 #include "health.h"
 #include "log.h"
 #include "log_output.h"
+#include "notifier.h"
 #include "privileges.h"
 #include "resolve.h"
 #include "server_settings.h"
@@ -59,7 +60,7 @@ static int server_stop_early(void)
 
 /* Looks SERVER_IP up, and reads the files of TLS; the log shows what was set. */
 static int server_run(const struct server_settings *settings,
-                      const struct settings_sources *sources)
+                      const struct settings_sources *sources, struct notifier *notifier)
 {
     struct server_settings resolved = *settings;
     struct tls_context *tls = NULL;
@@ -75,7 +76,12 @@ static int server_run(const struct server_settings *settings,
     server_settings_log(settings);
     server_tls_log(settings, tls);
     return supervisor_run(&(struct supervisor_config){
-        .settings = settings, .tls = tls, .listen_ip = resolved.ip, .sources = sources});
+        .settings = settings,
+        .tls = tls,
+        .listen_ip = resolved.ip,
+        .sources = sources,
+        .notifier = notifier,
+    });
 }
 
 /* What the command line says. */
@@ -141,8 +147,10 @@ int main(int argc, char **argv)
 {
     struct command_line command_line = {.sources.path = "./config.ini"};
     struct server_settings settings;
+    struct notifier notifier;
     struct errbuf err = {{0}};
 
+    notifier_init(&notifier);
     if (!standard_fds_open() || !privileges_give_up())
         return EXIT_FAILURE;
     int status = server_read_command_line(argc, argv, &command_line);
@@ -160,7 +168,7 @@ int main(int argc, char **argv)
     if (command_line.is_health)
         return health_ask(&settings);
     privileges_keep_fds(NULL, 0); /* whoever has started us may have left theirs open */
-    status = server_run(&settings, &command_line.sources);
+    status = server_run(&settings, &command_line.sources, &notifier);
     log_output_finish(LOG_NO_LIMIT);
     return status;
 }

@@ -17,6 +17,7 @@
 #include "draws.h"
 #include "log.h"
 #include "log_output.h"
+#include "notifier.h"
 #include "signals.h"
 #include "supervisor_state.h"
 #include "tls_context.h"
@@ -161,10 +162,12 @@ static void supervisor_serve(struct supervisor *self)
         LOG_TEXT("ip", self->address.ip));
     roles_listen(&self->generation->roles, self->listen_fd);
     self->is_serving = true;
+    supervisor_tell_ready(self);
 }
 
 static void supervisor_keep_running(struct supervisor *self)
 {
+    notifier_tell(self->config->notifier, NOTIFIER_STARTING, "reading what is stored");
     if (self->is_lottery)
         supervisor_start_ledger(self);
     if (!self->is_stopping)

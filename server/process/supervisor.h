@@ -5,6 +5,7 @@
 
 #include "server_settings.h"
 
+struct notifier; /* notifier.h */
 struct settings_sources;
 struct tls_context; /* tls_context.h */
 
@@ -14,6 +15,7 @@ struct supervisor_config {
     struct tls_context *tls;                /* what they say of TLS; NULL: it is off */
     const char *listen_ip;                  /* the address that SERVER_IP means, or SERVER_IP_ALL */
     const struct settings_sources *sources; /* where a reload reads the settings again */
+    struct notifier *notifier;              /* who waits to hear what becomes of us; or NULL */
 };
 
 /* Runs the server until SIGTERM or SIGINT. Returns the program's exit status: 0 after a clean stop,

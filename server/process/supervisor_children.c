@@ -2,11 +2,13 @@
 #include "clock.h"
 #include "log.h"
 #include "log_output.h"
+#include "notifier.h"
 #include "signals.h"
 #include "supervisor_state.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 
 /* How long after the beginning of a stop each kind of child may take to end by itself. Those that
  * stop later also have the time that the earlier ones have not used. */
@@ -31,6 +33,7 @@ void supervisor_fail(struct supervisor *self, const char *reason)
         LOG(CRITICAL, "store", FAIL, LOG_TEXT("reason", reason));
     else
         LOG(CRITICAL, "start", FAIL, LOG_TEXT("reason", reason));
+    notifier_tell(self->config->notifier, NOTIFIER_STOPPING, reason);
     self->has_failed = true;
     self->is_stopping = true;
 }
@@ -46,6 +49,7 @@ static void supervisor_look_at_signals(struct supervisor *self)
     if (!taken.is_stop)
         return;
     self->is_stopping = true;
+    notifier_tell(self->config->notifier, NOTIFIER_STOPPING, "stopping");
     log_output_stop_all(); /* at once: the next line may have to wait for room */
 }
 
@@ -79,12 +83,23 @@ void supervisor_turn(struct supervisor *self, int wait_ms)
         {.fd = log_output_fd(), .events = POLLIN},
     };
 
-    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
+    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), notifier_wait(self->config->notifier, wait_ms));
+    notifier_turn(self->config->notifier);
     log_output_on_ready();
     supervisor_look_at_signals(self);
     if (self->is_lottery)
         ledger_child_hear(&generation->ledger);
     supervisor_reap(self);
+}
+
+void supervisor_tell_ready(const struct supervisor *self)
+{
+    const char *id = self->generation->id;
+    char text[DRAW_ID_MAX + 64];
+
+    (void)snprintf(text, sizeof(text), "listening on port %u%s%s", self->address.port,
+                   id[0] != '\0' ? ", draw " : "", id);
+    notifier_tell(self->config->notifier, NOTIFIER_READY, text);
 }
 
 void supervisor_start_ledger(struct supervisor *self)

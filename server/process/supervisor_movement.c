@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "draws.h"
 #include "log.h"
+#include "notifier.h"
 #include "server_tls.h"
 #include "settings_change.h"
 #include "supervisor_state.h"
@@ -258,12 +259,20 @@ static void movement_stay(struct supervisor *self, const struct movement *moveme
     movement_report(self, LOG_ERROR, movement, &reason);
 }
 
+static void movement_tell_manager(const struct supervisor *self, const struct movement *movement)
+{
+    notifier_tell(self->config->notifier, NOTIFIER_RELOADING,
+                  movement->kind == MOVEMENT_NEXT ? "going over to the next draw"
+                                                  : "reading its settings again");
+}
+
 /* A stop that is asked for meanwhile ends the movement: the caller stops what runs. */
 static void movement_move(struct supervisor *self)
 {
     const struct movement movement = self->movement.what;
     struct errbuf err = {{0}};
 
+    movement_tell_manager(self, &movement);
     supervisor_halt(self);
     if (self->generation->ledger.has_failed) {
         movement_stay(self, &movement);
@@ -375,6 +384,7 @@ static void movement_reload(struct supervisor *self)
     const struct movement movement = {.kind = MOVEMENT_RELOAD, .uid = self->reload_uid};
     struct errbuf err = {{0}};
 
+    movement_tell_manager(self, &movement);
     if (movement_prepare(self, &movement, &err) == STATUS_OK)
         self->movement.is_committed = true;
     else if (!self->is_stopping)
@@ -395,4 +405,6 @@ void supervisor_move_due(struct supervisor *self)
         movement_move(self);
     if (self->step == SUPERVISOR_RUNS && self->movement.generation == NULL)
         self->movement = (struct supervisor_movement){0};
+    if (!self->is_stopping && !self->movement.is_committed)
+        supervisor_tell_ready(self); /* again, if one of these has begun and ended */
 }

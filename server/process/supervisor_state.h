@@ -62,6 +62,9 @@ void supervisor_turn(struct supervisor *self, int wait_ms);
 /* Stops the children in the order in which they need each other, and waits until none runs. */
 void supervisor_halt(struct supervisor *self);
 
+/* Tells the service manager that agencies can connect, and what for. */
+void supervisor_tell_ready(const struct supervisor *self);
+
 /* Starts the ledger, and again if it dies, until one has recovered, cannot, or a stop is asked for.
  */
 void supervisor_start_ledger(struct supervisor *self);
