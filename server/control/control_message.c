@@ -1,13 +1,11 @@
 #include "control_message.h"
 
 #include "assertion.h"
-#include "control.pb-c.h"
 #include "log_text.h"
 
 #include <string.h>
 
 #define DOCUMENT_MAX 16 /* bytes */
-#define VKEY_MAX 255    /* bytes; a key for checking has about 60 */
 
 static size_t control_message_pack(Lottery__Control__V1__Opcode opcode,
                                    const ProtobufCMessage *message, uint8_t out[FRAME_MAX_SIZE])
@@ -62,31 +60,23 @@ static Lottery__Control__V1__Phase control_message_phase(const struct control_st
     return LOTTERY__CONTROL__V1__PHASE__PHASE_UNSPECIFIED;
 }
 
-/* What the status borrows for the message. */
-struct status_texts {
-    char source[DRAW_TEXT_MAX + 1];
-    char vkey[VKEY_MAX + 1];
-    uint8_t root[DRAW_ROOT_SIZE];
-};
-
-static void control_message_put_seal(Lottery__Control__V1__Status *message,
-                                     const struct control_status *status,
-                                     struct status_texts *texts)
+static void control_message_put_seal(const struct control_status *status,
+                                     struct control_status_message *out)
 {
-    memcpy(texts->root, status->sealed.root, DRAW_ROOT_SIZE);
-    message->root = (ProtobufCBinaryData){DRAW_ROOT_SIZE, texts->root};
-    message->sealed_at = status->sealed.time_s;
+    memcpy(out->root, status->sealed.root, DRAW_ROOT_SIZE);
+    out->message.root = (ProtobufCBinaryData){DRAW_ROOT_SIZE, out->root};
+    out->message.sealed_at = status->sealed.time_s;
     if (status->vkey == NULL)
         return;
-    control_message_copy(texts->vkey, VKEY_MAX, status->vkey, strlen(status->vkey));
-    message->vkey = texts->vkey;
+    control_message_copy(out->vkey, CONTROL_VKEY_MAX, status->vkey, strlen(status->vkey));
+    out->message.vkey = out->vkey;
 }
 
-static void control_message_put_drawn(Lottery__Control__V1__Status *message,
-                                      const struct control_status *status,
-                                      struct status_texts *texts)
+static void control_message_put_drawn(const struct control_status *status,
+                                      struct control_status_message *out)
 {
     const struct draw_drawn *drawn = &status->drawn;
+    Lottery__Control__V1__Status *message = &out->message;
 
     message->number = drawn->winner_number;
     message->winners = drawn->winners;
@@ -95,41 +85,56 @@ static void control_message_put_drawn(Lottery__Control__V1__Status *message,
     message->has_winners = status->has_winners;
     if (drawn->source.size == 0 || !draw_is_text(drawn->source))
         return;
-    memcpy(texts->source, drawn->source.data, drawn->source.size);
-    texts->source[drawn->source.size] = '\0';
-    message->source = texts->source;
+    memcpy(out->source, drawn->source.data, drawn->source.size);
+    out->source[drawn->source.size] = '\0';
+    message->source = out->source;
+}
+
+static void control_message_put_terms(const struct control_status *status,
+                                      struct control_status_message *out)
+{
+    Lottery__Control__V1__Status *message = &out->message;
+
+    memcpy(out->draw, status->terms.id, sizeof(out->draw));
+    message->draw = out->draw;
+    message->mode = (Lottery__Control__V1__Mode)status->terms.mode;
+    message->has_seal = status->terms.has_seal;
+    message->close_at = status->terms.close_at_s;
+    message->agencies = status->agencies;
+    message->finished = status->finished;
+    message->has_bets = status->has_bets;
+    message->bets = status->has_bets ? status->bets : 0;
+}
+
+void control_message_fill_status(const struct control_status *status, uint64_t instance,
+                                 struct control_status_message *out)
+{
+    Lottery__Control__V1__Status *message = &out->message;
+
+    lottery__control__v1__status__init(message);
+    message->instance = instance;
+    message->phase = control_message_phase(status);
+    if (status->phase != DRAW_NEW)
+        control_message_put_terms(status, out);
+    if (status->phase >= DRAW_CLOSED) {
+        message->closed_at = status->closed.time_s;
+        message->closed_by = (Lottery__Control__V1__ClosedBy)status->closed.by;
+        message->closed_uid = status->closed.uid;
+        if (status->is_sealed)
+            control_message_put_seal(status, out);
+    }
+    if (status->phase == DRAW_DRAWN)
+        control_message_put_drawn(status, out);
 }
 
 size_t control_message_status(const struct control_status *status, uint64_t instance,
                               uint8_t out[FRAME_MAX_SIZE])
 {
-    Lottery__Control__V1__Status message;
-    struct status_texts texts;
-    struct draw_terms terms = status->terms;
+    struct control_status_message status_message;
 
-    lottery__control__v1__status__init(&message);
-    message.instance = instance;
-    message.phase = control_message_phase(status);
-    if (status->phase != DRAW_NEW) {
-        message.draw = terms.id;
-        message.mode = (Lottery__Control__V1__Mode)terms.mode;
-        message.has_seal = terms.has_seal;
-        message.close_at = terms.close_at_s;
-        message.agencies = status->agencies;
-        message.finished = status->finished;
-        message.has_bets = status->has_bets;
-        message.bets = status->has_bets ? status->bets : 0;
-    }
-    if (status->phase >= DRAW_CLOSED) {
-        message.closed_at = status->closed.time_s;
-        message.closed_by = (Lottery__Control__V1__ClosedBy)status->closed.by;
-        message.closed_uid = status->closed.uid;
-        if (status->is_sealed)
-            control_message_put_seal(&message, status, &texts);
-    }
-    if (status->phase == DRAW_DRAWN)
-        control_message_put_drawn(&message, status, &texts);
-    return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_STATUS, &message.base, out);
+    control_message_fill_status(status, instance, &status_message);
+    return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_STATUS,
+                                &status_message.message.base, out);
 }
 
 size_t control_message_agencies(const struct control_agency *rows, size_t count,

@@ -3,6 +3,7 @@
 #define LOTTERY_CONTROL_MESSAGE_H
 
 #include "control.h"
+#include "control.pb-c.h"
 #include "frame.h"
 
 #include <stdint.h>
@@ -16,6 +17,21 @@ size_t control_message_result(enum control_result result, const char *text, uint
 
 size_t control_message_status(const struct control_status *status, uint64_t instance,
                               uint8_t out[FRAME_MAX_SIZE]);
+
+#define CONTROL_VKEY_MAX 255 /* bytes; a key for checking has about 60 */
+
+/* A Status that is not sent, and what it points to: so it cannot be copied. */
+struct control_status_message {
+    Lottery__Control__V1__Status message;
+    char draw[DRAW_ID_MAX + 1];
+    char source[DRAW_TEXT_MAX + 1];
+    char vkey[CONTROL_VKEY_MAX + 1];
+    uint8_t root[DRAW_ROOT_SIZE];
+};
+
+/* The message that control_message_status() makes a frame of. */
+void control_message_fill_status(const struct control_status *status, uint64_t instance,
+                                 struct control_status_message *out);
 
 /* At most CONTROL_PAGE_MAX rows. */
 size_t control_message_agencies(const struct control_agency *rows, size_t count,

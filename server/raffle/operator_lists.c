@@ -8,6 +8,7 @@
  */
 #include "operator_lists.h"
 
+#include "control_news.h"
 #include "operator.h"
 #include "winner_files.h"
 
@@ -46,25 +47,11 @@ static const struct ledger_news *walk_news(const struct walk *walk)
     return ledger_news(ledger_client_base(walk->client));
 }
 
-/* `bets`: of an open draw; later ones have it in the news. */
 static void walk_end_status(const struct walk *walk, struct control_request *request)
 {
-    const struct ledger_news *news = walk_news(walk);
-    const struct control_status status = {
-        .phase = news->phase,
-        .terms = news->terms,
-        .agencies = news->agencies,
-        .finished = news->finished,
-        .has_bets = news->phase != DRAW_NEW,
-        .bets = news->phase >= DRAW_CLOSED ? news->bets : walk->bets,
-        .closed = news->closed,
-        .is_sealed = news->is_sealed,
-        .sealed = news->sealed,
-        .vkey = walk->vkey,
-        .drawn = news->drawn,
-        .has_winners = news->has_winners,
-    };
+    struct control_status status;
 
+    control_news_status(walk_news(walk), walk->bets, walk->vkey, &status);
     control_end_status(request, &status);
 }
 
