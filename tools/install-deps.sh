@@ -18,9 +18,10 @@ PACKAGE='dpkg-dev file' # CPack uses them to find what the .deb depends on
 # What a draw on this machine needs besides the two programs: it makes bets where there are none.
 RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
-# without libc6-dbg.
+# without libc6-dbg. chromium opens the live page.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
-  clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl'
+  clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl
+  chromium chromium-driver'
 
 usage() {
   cat <<'END'
