@@ -3,8 +3,9 @@
  *   2024-08-21 22:11:15 INFO     action: NAME | result: success | key: value | ...
  *
  * A line is written to stdout immediately and in one write, so that lines of several processes
- * never mix and nothing is lost when the process dies. What stdout does not take is kept, and
- * written later (log_output.h). If the file is full, or stdout fails in another way, lines are
+ * never mix and nothing is lost when the process dies. log_set_format() chooses another form than
+ * the one above (log_format.h). What stdout does not take is kept, and written later
+ * (log_output.h). If the file is full, or stdout fails in another way, lines are
  * dropped; "action: log | result: fail | omitted: N" says how many when it works again. A line has
  * at most LOG_LINE_MAX bytes; a longer one is cut but keeps its newline.
  */
@@ -29,6 +30,10 @@ enum log_level {
 /* The three results that a line can have. */
 enum log_result { LOG_SUCCESS, LOG_FAIL, LOG_IN_PROGRESS };
 
+/* The forms of a line; their names are in the same order. */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNAL };
+#define LOG_FORMAT_NAMES "text|json|journal"
+
 /* Lines below `level` are dropped from now on. The default is INFO. */
 void log_set_level(enum log_level level);
 
@@ -45,14 +50,26 @@ const char *log_level_name(enum log_level level);
  * unchanged. */
 bool log_level_from_name(const char *name, enum log_level *out);
 
+/* Lines have this form from now on. The default is LOG_FORMAT_TEXT. */
+void log_set_format(enum log_format format);
+
+/* The same by the format's name. Returns false when there is none of that name, or `name` is NULL;
+ * then nothing changes. */
+bool log_set_format_by_name(const char *name);
+
+/* "text", ...; "?" when `format` is not one. Static. */
+const char *log_format_name(enum log_format format);
+
 /* One detail of a line. The value is borrowed during the call; NULL counts as empty. */
 struct log_field {
-    const char *key;
-    const char *value; /* foreign text: made safe when written, see log_text.h */
+    const char *key;   /* letters, digits and _; not time, level, action or result */
+    const char *value; /* foreign text: made safe when written */
     size_t size;       /* bytes of value */
+    bool is_number;    /* the value is an integer in decimal digits */
 };
 
-/* Writes one line: action, result, then the details in order. Keeps errno. */
+/* Writes one line: action, result, then the details in order. The action is a word like the keys.
+ * Keeps errno. */
 void log_write(enum log_level level, const char *action, enum log_result result,
                const struct log_field *fields, size_t count);
 
@@ -80,7 +97,7 @@ struct log_field log_field_int(const char *key, int64_t value, struct log_number
 #define LOG(level, action, result, ...)                                                            \
     do {                                                                                           \
         if (log_wanted(LOG_##level, LOG_##result)) {                                               \
-            const struct log_field log_fields_[] = {{NULL, NULL, 0}, ##__VA_ARGS__};               \
+            const struct log_field log_fields_[] = {{NULL, NULL, 0, false}, ##__VA_ARGS__};        \
             log_write(LOG_##level, action, LOG_##result, log_fields_ + 1,                          \
                       sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \
         }                                                                                          \

@@ -47,7 +47,7 @@ void log_limits_forked(void);
         static struct log_limit log_limit_ = {.burst = (burst_size)};                              \
         if (log_enabled(LOG_##level) &&                                                            \
             log_limit_take(&log_limit_, LOG_##level, action, LOG_##result)) {                      \
-            const struct log_field log_fields_[] = {{NULL, NULL, 0}, ##__VA_ARGS__};               \
+            const struct log_field log_fields_[] = {{NULL, NULL, 0, false}, ##__VA_ARGS__};        \
             log_write(LOG_##level, action, LOG_##result, log_fields_ + 1,                          \
                       sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \
         }                                                                                          \

@@ -2,8 +2,6 @@
 
 #include "utf8_sequence.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 /* Characters outside ASCII that are replaced, in order. */
@@ -24,17 +22,7 @@ static const struct {
     {0xe0000, 0xe007f}, /* tags */
 };
 
-/* The character of a well-formed sequence of two to four bytes. */
-static uint32_t log_text_character(const unsigned char *p, size_t size)
-{
-    uint32_t character = p[0] & (0xffu >> (size + 1));
-
-    for (size_t i = 1; i < size; i++)
-        character = character << 6 | (p[i] & 0x3f);
-    return character;
-}
-
-static bool log_text_is_hidden(uint32_t character)
+bool log_text_is_hidden(uint32_t character)
 {
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]) && hidden[i].first <= character;
          i++) {
@@ -56,7 +44,7 @@ static char log_text_replacement(const unsigned char *p, size_t left, size_t *ou
     if (size == 0)
         return '?';
     *out_size = size;
-    return log_text_is_hidden(log_text_character(p, size)) ? ' ' : '\0';
+    return log_text_is_hidden(utf8_sequence_character(p, size)) ? ' ' : '\0';
 }
 
 size_t log_text_copy(char *out, size_t room, const char *value, size_t size, size_t *out_taken)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define DAY_S INT64_C(86400)
+#define DAY_MIN 1440
 #define EXAMPLE "2026-11-25T21:00:00-03:00"
 #define WHOLE_SECONDS 19 /* bytes of "2026-11-25T21:00:00" */
 
@@ -71,6 +72,21 @@ void rfc3339_format(uint64_t seconds, char out[RFC3339_SIZE])
                    ":%02" PRId64 "Z",
                    date.year, date.month, date.day, time / 3600, time / 60 % 60, time % 60);
     memcpy(out, text, RFC3339_SIZE);
+}
+
+void rfc3339_format_local(uint64_t seconds, long offset_min, char out[RFC3339_LOCAL_SIZE])
+{
+    int64_t time = (int64_t)(seconds < RFC3339_LAST_S ? seconds : RFC3339_LAST_S);
+    char utc[RFC3339_SIZE];
+    char text[64]; /* more than it takes */
+
+    if (offset_min <= -DAY_MIN || offset_min >= DAY_MIN || time + offset_min * 60 < 0)
+        offset_min = 0;
+    rfc3339_format((uint64_t)(time + offset_min * 60), utc);
+    const long ahead = offset_min < 0 ? -offset_min : offset_min;
+    (void)snprintf(text, sizeof(text), "%.*s%c%02ld:%02ld", WHOLE_SECONDS, utc,
+                   offset_min < 0 ? '-' : '+', ahead / 60, ahead % 60);
+    memcpy(out, text, RFC3339_LOCAL_SIZE);
 }
 
 /* Does the text have this form? `0` stands for a digit, `T` for either letter. */

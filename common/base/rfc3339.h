@@ -19,6 +19,13 @@
  * RFC3339_LAST_S is written as that one. */
 void rfc3339_format(uint64_t seconds, char out[RFC3339_SIZE]);
 
+#define RFC3339_LOCAL_SIZE 26 /* bytes of a time with an offset, including its NUL */
+
+/* The same in the local time that is `offset_min` minutes ahead of UTC, which may be negative, with
+ * that offset at the end: 2026-11-25T18:00:00-03:00. A local time before 1970, and an offset of a
+ * day or more, is written as UTC, +00:00. */
+void rfc3339_format_local(uint64_t seconds, long offset_min, char out[RFC3339_LOCAL_SIZE]);
+
 /* Reads a time with its offset from UTC, `Z` or `+hh:mm` or `-hh:mm`, as seconds since 1970. `T`
  * and `Z` may be small letters. A fraction of a second is allowed and cut off. The offset -00:00
  * is read as Z.

@@ -3,6 +3,7 @@
 #define LOTTERY_UTF8_SEQUENCE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Size of the well-formed sequence at `p` (RFC 3629, section 4), 0 when there is none within `left`
  * bytes. Only for lead bytes >= 0x80. */
@@ -36,6 +37,16 @@ static inline size_t utf8_sequence_size(const unsigned char *p, size_t left)
             return 0;
     }
     return size;
+}
+
+/* The character of a well-formed sequence of two to four bytes. */
+static inline uint32_t utf8_sequence_character(const unsigned char *p, size_t size)
+{
+    uint32_t character = p[0] & (0xffu >> (size + 1));
+
+    for (size_t i = 1; i < size; i++)
+        character = character << 6 | (p[i] & 0x3f);
+    return character;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "prng.h"
 #include "rfc3339.h"
 
+#include <limits.h>
 #include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -51,6 +52,41 @@ static void test_known(void **state)
     }
     rfc3339_format(UINT64_MAX, text);
     assert_string_equal(text, "9999-12-31T23:59:59Z");
+}
+
+/* Local times, and what cannot be told as such. What is written reads as the same time. */
+static void test_local(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        long offset_min;
+        const char *text;
+    } cases[] = {
+        {1795640400, -180, "2026-11-25T18:00:00-03:00"},
+        {1795640400, 0, "2026-11-25T21:00:00+00:00"},
+        {1795640400, 330, "2026-11-26T02:30:00+05:30"},
+        {1795640400, 1439, "2026-11-26T20:59:00+23:59"},
+        {1795640400, -1439, "2026-11-24T21:01:00-23:59"},
+        {1795640400, 1440, "2026-11-25T21:00:00+00:00"},
+        {1795640400, -1440, "2026-11-25T21:00:00+00:00"},
+        {1795640400, LONG_MAX, "2026-11-25T21:00:00+00:00"},
+        {1795640400, LONG_MIN, "2026-11-25T21:00:00+00:00"},
+        {3600, -60, "1970-01-01T00:00:00-01:00"},
+        {3599, -60, "1970-01-01T00:59:59+00:00"},
+    };
+    char text[RFC3339_LOCAL_SIZE];
+    struct errbuf err;
+    uint64_t seconds;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        rfc3339_format_local(cases[i].seconds, cases[i].offset_min, text);
+        assert_string_equal(text, cases[i].text);
+        assert_int_equal(read_time(text, &seconds, &err), STATUS_OK);
+        assert_int_equal(seconds, cases[i].seconds);
+    }
+    rfc3339_format_local(UINT64_MAX, 600, text);
+    assert_string_equal(text, "9999-12-31T23:59:59+10:00");
 }
 
 /* The first and last second of every day until 2200, and others at random: as the C library has
@@ -170,8 +206,11 @@ static void test_nul(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known), cmocka_unit_test(test_like_the_library),
-        cmocka_unit_test(test_forms), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_local),
+        cmocka_unit_test(test_like_the_library),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_nul),
     };
 
