@@ -11,6 +11,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char help[] =
     "Usage: lottery-agency [OPTION]... [FILE]\n"
@@ -120,6 +121,9 @@ int main(int argc, char **argv)
     struct client_settings settings;
     struct errbuf err = {{0}};
 
+    /* For what comes before the settings. */
+    if (!log_set_format_by_name(getenv("CLI_LOG_FORMAT")))
+        (void)log_set_format_by_name(getenv("LOG_FORMAT"));
     if (!standard_fds_open() || !privileges_give_up())
         return AGENCY_EXIT_FAIL;
     int status = client_read_command_line(argc, argv, &command_line);
@@ -138,6 +142,7 @@ int main(int argc, char **argv)
     if (loaded != STATUS_OK)
         return client_fail_settings(err.text);
     log_set_level(settings.log_level);
+    log_set_format(settings.log_format);
     client_settings_log(&settings);
     return agency_run(&settings);
 }

@@ -151,6 +151,7 @@ int main(int argc, char **argv)
     struct errbuf err = {{0}};
 
     notifier_init(&notifier);
+    (void)log_set_format_by_name(getenv("LOG_FORMAT")); /* for what comes before the settings */
     if (!standard_fds_open() || !privileges_give_up())
         return EXIT_FAILURE;
     int status = server_read_command_line(argc, argv, &command_line);
@@ -165,6 +166,7 @@ int main(int argc, char **argv)
     if (loaded != STATUS_OK)
         return loaded == STATUS_STOPPED ? server_stop_early() : server_fail_settings(err.text);
     log_set_level(settings.log_level);
+    log_set_format(settings.log_format);
     if (command_line.is_health)
         return health_ask(&settings);
     privileges_keep_fds(NULL, 0); /* whoever has started us may have left theirs open */

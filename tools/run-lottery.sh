@@ -21,9 +21,9 @@ declare -A pids=() # pid of an agency -> its id
 # Whatever happens, no process that was started here remains.
 trap 'kill $server "${!pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
-# Mode lottery, and the log level with the lines that this script waits for, despite the environment.
+# Mode lottery, and the log with the lines that this script waits for, despite the environment.
 SERVER_IP=127.0.0.1 SERVER_PORT=0 SERVER_LISTEN_BACKLOG=128 LOTTERY_AGENCIES=$agencies \
-    SERVER_MODE=lottery LOGGING_LEVEL=INFO \
+    SERVER_MODE=lottery LOGGING_LEVEL=INFO LOG_FORMAT=text \
     LOTTERY_DATA_DIR=$run/data build/bin/lottery-server --config server/config.ini \
     > "$run/server.log" 2>&1 &
 server=$!
@@ -39,7 +39,7 @@ echo "server: port $port, log in $run/server.log"
 for id in $(seq "$agencies"); do
     (
         CLI_ID=$id CLI_SERVER_ADDRESS=127.0.0.1:$port CLI_BETS_FILE=.data/agency-$id.csv \
-            CLI_MODE=lottery CLI_LOG_LEVEL=INFO \
+            CLI_MODE=lottery CLI_LOG_LEVEL=INFO CLI_LOG_FORMAT=text LOG_FORMAT=text \
             exec build/bin/lottery-agency --config client/config.yaml
     ) > >(sed -u "s/^/agency $id: /") 2>&1 &
     pids[$!]=$id

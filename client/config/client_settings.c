@@ -23,6 +23,7 @@ _Static_assert(sizeof(((struct client_settings *)0)->tls_ca) == SETTING_TEXT_SIZ
 _Static_assert(sizeof(((struct client_settings *)0)->tls_server_name) == SETTING_TEXT_SIZE, "text");
 
 /* The table stores a choice as a uint32_t. */
+_Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "log.format");
 _Static_assert(sizeof(enum client_mode) == sizeof(uint32_t), "mode");
 _Static_assert(sizeof(enum seal_check) == sizeof(uint32_t), "seal.check");
 _Static_assert(sizeof(struct bets_format) == 4 * sizeof(uint32_t), "bets.*");
@@ -35,6 +36,7 @@ static const struct setting settings[] = {
     {"loop.amount", "CLI_LOOP_AMOUNT", SETTING_UINT, FIELD(loop_amount), 0, UINT32_MAX, NULL},
     {"loop.period", "CLI_LOOP_PERIOD", SETTING_DURATION, FIELD(loop_period), 0, 0, NULL},
     {"log.level", "CLI_LOG_LEVEL", SETTING_LEVEL, FIELD(log_level), 0, 0, NULL},
+    {"log.format", "CLI_LOG_FORMAT", SETTING_CHOICE, FIELD(log_format), 0, 0, LOG_FORMAT_NAMES},
     {"batch.maxAmount", "CLI_BATCH_MAXAMOUNT", SETTING_UINT, FIELD(batch_max_amount), 1, UINT32_MAX,
      NULL},
     {"mode", "CLI_MODE", SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|bet|echo"},
@@ -62,12 +64,20 @@ static const struct setting settings[] = {
 };
 static const struct settings_table table = {settings, sizeof(settings) / sizeof(settings[0])};
 
+/* What is read from the environment before the table is, and from nowhere else. */
+static const struct setting shared[] = {
+    {"", "LOG_FORMAT", SETTING_CHOICE, offsetof(struct client_settings, log_format), 0, 0,
+     LOG_FORMAT_NAMES},
+};
+static const struct settings_table shared_table = {shared, sizeof(shared) / sizeof(shared[0])};
+
 static const struct client_settings defaults = {
     .id = 0, /* none: it is required */
     .server_address = "server:12345",
     .loop_amount = 5,
     .loop_period = 5 * NS_PER_S,
     .log_level = LOG_INFO,
+    .log_format = LOG_FORMAT_TEXT,
     .batch_max_amount = 150,
     .mode = CLIENT_MODE_LOTTERY,
     .bets_file = "./bets.csv",
@@ -155,6 +165,8 @@ enum status client_settings_load_without_id(const struct settings_sources *sourc
     struct client_settings loaded = defaults;
 
     enum status status = yaml_file_read(sources, &table, &loaded, err);
+    if (status == STATUS_OK)
+        status = settings_read_environment(&shared_table, &loaded, err);
     if (status == STATUS_OK)
         status = settings_read_environment(&table, &loaded, err);
     if (status == STATUS_OK)
@@ -265,7 +277,7 @@ void client_settings_log(const struct client_settings *s)
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
     value_duration_print(s->start_delay, delay);
-    struct log_field fields[20] = {
+    struct log_field fields[21] = {
         LOG_UINT("client_id", s->id),
         LOG_TEXT("server_address", s->server_address),
         LOG_UINT("loop_amount", s->loop_amount),
@@ -283,6 +295,8 @@ void client_settings_log(const struct client_settings *s)
         LOG_TEXT("winners_file", s->winners_file),
     };
     size_t count = 15 + client_settings_draw_fields(s, fields + 15);
+    if (s->log_format != LOG_FORMAT_TEXT)
+        fields[count++] = LOG_TEXT("log_format", log_format_name(s->log_format));
     fields[count++] = LOG_TEXT("tls", client_settings_have_tls(s) ? "on" : "off");
     log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table, (const char *const[]){"CLI_", NULL});

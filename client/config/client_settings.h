@@ -22,12 +22,13 @@ enum seal_check { SEAL_CHECK_NO, SEAL_CHECK_YES };
 struct settings_sources; /* settings.h */
 
 struct client_settings {
-    uint32_t id;               /* the agency, >= 1 */
-    char server_address[512];  /* host:port, or several with commas in between */
-    uint32_t loop_amount;      /* echo: messages */
-    int64_t loop_period;       /* echo: ns from one message to the next */
-    enum log_level log_level;  /* lowest level that is logged */
-    uint32_t batch_max_amount; /* bets in one batch at most, >= 1 */
+    uint32_t id;                /* the agency, >= 1 */
+    char server_address[512];   /* host:port, or several with commas in between */
+    uint32_t loop_amount;       /* echo: messages */
+    int64_t loop_period;        /* echo: ns from one message to the next */
+    enum log_level log_level;   /* lowest level that is logged */
+    enum log_format log_format; /* the form of a line of the log */
+    uint32_t batch_max_amount;  /* bets in one batch at most, >= 1 */
     enum client_mode mode;
     char bets_file[512];            /* lottery: the agency's CSV */
     struct bets_format bets_format; /* how it is written */
@@ -47,7 +48,10 @@ struct client_settings {
 /* Fills *out from defaults, the file, the environment and the command line. Returns STATUS_INVALID
  * with "file:line: key: reason", or the same with "environment" or "command line" for the place, in
  * *err, or STATUS_IO when the file cannot be read. STATUS_STOPPED: see config_file_read(), which it
- * blocks in. */
+ * blocks in.
+ *
+ * log.format has a second variable, LOG_FORMAT, which is also the server's. It counts where
+ * CLI_LOG_FORMAT is not set, and wins over the file, too. */
 enum status client_settings_load(const struct settings_sources *sources,
                                  struct client_settings *out, struct errbuf *err);
 

@@ -26,6 +26,7 @@ _Static_assert(sizeof(((struct server_settings *)0)->tls_crl) == SETTING_TEXT_SI
 _Static_assert(sizeof(((struct server_settings *)0)->http_address) == SETTING_TEXT_SIZE,
                "text setting");
 _Static_assert(SERVER_HTTP_IP_SIZE == VALUE_IP_SIZE, "an address");
+_Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_mode) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_draw) == sizeof(uint32_t), "choice setting");
 _Static_assert(sizeof(enum server_metrics) == sizeof(uint32_t), "choice setting");
@@ -41,6 +42,7 @@ static const struct setting settings[] = {
     {NAMED("SERVER_IP"), SETTING_TEXT, FIELD(ip), 0, 0, NULL},
     {NAMED("SERVER_LISTEN_BACKLOG"), SETTING_UINT, FIELD(listen_backlog), 1, 65535, NULL},
     {NAMED("LOGGING_LEVEL"), SETTING_LEVEL, FIELD(log_level), 0, 0, NULL},
+    {NAMED("LOG_FORMAT"), SETTING_CHOICE, FIELD(log_format), 0, 0, LOG_FORMAT_NAMES},
     {NAMED("SERVER_MODE"), SETTING_CHOICE, FIELD(mode), 0, 0, "lottery|echo"},
     {NAMED("SERVER_WORKERS"), SETTING_UINT, FIELD(workers), 0, 256, NULL},
     {NAMED("SERVER_MAX_CONNECTIONS"), SETTING_UINT, FIELD(max_connections), 1, 1000000, NULL},
@@ -73,6 +75,7 @@ static const struct server_settings defaults = {
     .ip_place = "default",
     .listen_backlog = 5,
     .log_level = LOG_INFO,
+    .log_format = LOG_FORMAT_TEXT,
     .mode = SERVER_MODE_LOTTERY,
     .workers = 0,
     .max_connections = 20000,
@@ -311,7 +314,7 @@ static size_t server_settings_draw_fields(const struct server_settings *s,
 void server_settings_log(const struct server_settings *s)
 {
     char close_at[RFC3339_SIZE];
-    struct log_field fields[17] = {
+    struct log_field fields[18] = {
         LOG_UINT("port", s->port),
         LOG_UINT("listen_backlog", s->listen_backlog),
         LOG_TEXT("logging_level", log_level_name(s->log_level)),
@@ -328,6 +331,8 @@ void server_settings_log(const struct server_settings *s)
         fields[count++] = LOG_TEXT("http_address", s->http_address);
     if (s->metrics == SERVER_METRICS_PER_AGENCY)
         fields[count++] = LOG_TEXT("metrics_per_agency", "yes");
+    if (s->log_format != LOG_FORMAT_TEXT)
+        fields[count++] = LOG_TEXT("log_format", log_format_name(s->log_format));
     fields[count++] = LOG_TEXT("tls", server_settings_has_tls(s) ? "on" : "off");
     log_write(LOG_INFO, "config", LOG_SUCCESS, fields, count);
     settings_warn_of_unknown(&table,

@@ -36,9 +36,10 @@ struct server_settings {
     char ip_place[544];       /* where that was set: "file:line", "environment" or "default" */
     uint32_t listen_backlog;  /* connections that may wait to be accepted */
     enum log_level log_level; /* lowest level that is logged */
-    enum server_mode mode;    /* the lottery or echo */
-    uint32_t workers;         /* worker processes; 0 = one per core */
-    uint32_t max_connections; /* at a time, in all */
+    enum log_format log_format;      /* the form of a line of the log */
+    enum server_mode mode;           /* the lottery or echo */
+    uint32_t workers;                /* worker processes; 0 = one per core */
+    uint32_t max_connections;        /* at a time, in all */
     uint32_t max_connections_per_ip; /* at a time, from one address */
     uint32_t max_buffered;       /* bytes of a connection's messages that may wait for the disk */
     int64_t handshake_timeout;   /* ns, until a connection has sent its first message */

@@ -193,6 +193,7 @@ static void movement_go_back(struct supervisor *self, const struct movement *mov
     self->generation = self->kept;
     self->kept = NULL;
     log_set_level(self->generation->settings.log_level);
+    log_set_format(self->generation->settings.log_format);
     movement_start_over(self);
     movement_report(self, LOG_ERROR, movement, reason);
 }
@@ -285,6 +286,7 @@ static void movement_move(struct supervisor *self)
     self->movement.generation = NULL;
     generation_take_counts(self->generation, self->kept);
     log_set_level(self->generation->settings.log_level);
+    log_set_format(self->generation->settings.log_format);
     roles_listen(&self->generation->roles, self->listen_fd);
     enum status status = movement_begin(self, &movement, &err);
     if (status == STATUS_OK) {

@@ -35,12 +35,13 @@ static int write_down(const struct client_settings *s, char *out, size_t size)
     value_duration_print(s->loop_period, period);
     value_duration_print(s->connect_timeout, timeout);
     value_duration_print(s->start_delay, delay);
-    return snprintf(out, size,
-                    "id: %u\nserver: {address: %s}\nloop:\n  amount: %u\n  period: %s\n"
-                    "log.level: %s\nbatch:\n  maxAmount: %u\nmode: %s\nbets.file: %s\n"
-                    "connect.timeout: %s\nstart.delay: %s\n",
-                    s->id, address, s->loop_amount, period, log_level_name(s->log_level),
-                    s->batch_max_amount, modes[s->mode], file, timeout, delay);
+    return snprintf(
+        out, size,
+        "id: %u\nserver: {address: %s}\nloop:\n  amount: %u\n  period: %s\n"
+        "log.level: %s\nlog.format: %s\nbatch:\n  maxAmount: %u\nmode: %s\nbets.file: %s\n"
+        "connect.timeout: %s\nstart.delay: %s\n",
+        s->id, address, s->loop_amount, period, log_level_name(s->log_level),
+        log_format_name(s->log_format), s->batch_max_amount, modes[s->mode], file, timeout, delay);
 }
 
 /* Those of TLS, if they are set. */
@@ -66,6 +67,7 @@ static void check_same(const struct client_settings *a, const struct client_sett
     FUZZ_CHECK(a->id == b->id && strcmp(a->server_address, b->server_address) == 0);
     FUZZ_CHECK(a->loop_amount == b->loop_amount && a->loop_period == b->loop_period);
     FUZZ_CHECK(a->log_level == b->log_level && a->batch_max_amount == b->batch_max_amount);
+    FUZZ_CHECK(a->log_format == b->log_format);
     FUZZ_CHECK(a->mode == b->mode && strcmp(a->bets_file, b->bets_file) == 0);
     FUZZ_CHECK(a->connect_timeout == b->connect_timeout);
     FUZZ_CHECK(a->start_delay == b->start_delay);
@@ -78,6 +80,7 @@ static void check_ranges(const struct client_settings *s)
 {
     FUZZ_CHECK(s->id >= 1 && s->batch_max_amount >= 1 && s->mode <= CLIENT_MODE_ECHO);
     FUZZ_CHECK(s->log_level < LOG_LEVEL_COUNT);
+    FUZZ_CHECK(s->log_format <= LOG_FORMAT_JOURNAL);
     FUZZ_CHECK(s->loop_period >= 0 && s->connect_timeout >= 0 && s->start_delay >= 0);
     FUZZ_CHECK(strchr(s->server_address, ':') != NULL && s->bets_file[0] != '\0');
     const bool has_tls = client_settings_have_tls(s);

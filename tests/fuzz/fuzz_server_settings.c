@@ -47,21 +47,22 @@ static int write_settings(const struct server_settings *s, char *out, size_t siz
     value_duration_print(s->idle_timeout, durations[2]);
     return snprintf(out, size,
                     "[DEFAULT]\nSERVER_PORT=%u\nSERVER_IP=%s\nSERVER_LISTEN_BACKLOG=%u\n"
-                    "LOGGING_LEVEL=%s\nSERVER_MODE=%s\nSERVER_WORKERS=%u\n"
+                    "LOGGING_LEVEL=%s\nLOG_FORMAT=%s\nSERVER_MODE=%s\nSERVER_WORKERS=%u\n"
                     "SERVER_MAX_CONNECTIONS=%u\nSERVER_MAX_CONNECTIONS_PER_IP=%u\n"
                     "SERVER_MAX_BUFFERED=%u\n"
                     "SERVER_HANDSHAKE_TIMEOUT=%s\nSERVER_FRAME_TIMEOUT=%s\nSERVER_IDLE_TIMEOUT=%s\n"
                     "LOTTERY_AGENCIES=%u\nLOTTERY_WINNER_NUMBER=%u\nLOTTERY_DATA_DIR=%s\n",
                     s->port, s->ip, s->listen_backlog, log_level_name(s->log_level),
-                    server_mode_name(s->mode), s->workers, s->max_connections,
-                    s->max_connections_per_ip, s->max_buffered, durations[0], durations[1],
-                    durations[2], s->agencies, s->winner_number, s->data_dir);
+                    log_format_name(s->log_format), server_mode_name(s->mode), s->workers,
+                    s->max_connections, s->max_connections_per_ip, s->max_buffered, durations[0],
+                    durations[1], durations[2], s->agencies, s->winner_number, s->data_dir);
 }
 
 static void check_same(const struct server_settings *a, const struct server_settings *b)
 {
     FUZZ_CHECK(a->port == b->port && strcmp(a->ip, b->ip) == 0);
     FUZZ_CHECK(a->listen_backlog == b->listen_backlog && a->log_level == b->log_level);
+    FUZZ_CHECK(a->log_format == b->log_format);
     FUZZ_CHECK(a->mode == b->mode && a->workers == b->workers);
     FUZZ_CHECK(a->max_connections == b->max_connections &&
                a->max_connections_per_ip == b->max_connections_per_ip &&
@@ -81,6 +82,7 @@ static void check_ranges(const struct server_settings *s)
 {
     FUZZ_CHECK(s->port <= 65535 && s->listen_backlog >= 1 && s->workers <= 256);
     FUZZ_CHECK(s->log_level < LOG_LEVEL_COUNT && s->mode <= SERVER_MODE_ECHO);
+    FUZZ_CHECK(s->log_format <= LOG_FORMAT_JOURNAL);
     FUZZ_CHECK(s->max_connections >= 1 && s->max_connections_per_ip >= 1 && s->max_buffered >= 1);
     FUZZ_CHECK(s->handshake_timeout > 0 && s->frame_timeout > 0 && s->idle_timeout > 0);
     FUZZ_CHECK(s->agencies <= SERVER_AGENCIES_MAX && s->winner_number <= 9999);

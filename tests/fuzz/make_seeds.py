@@ -442,6 +442,7 @@ SEEDS = {
         b"SERVER_MAX_CONNECTIONS_PER_IP=1\nSERVER_HANDSHAKE_TIMEOUT=1s\nSERVER_FRAME_TIMEOUT=1.5h\n",
         b"[DEFAULT]\nLOTTERY_DRAW=manual\nLOTTERY_SEAL=no\nLOTTERY_DRAW_ID=2026-11-25-nocturna\n"
         b"LOTTERY_CLOSE_AT=2026-11-25T21:00:00-03:00\nLOTTERY_SEAL_KEY=key.pem\n",
+        b"[DEFAULT]\nLOG_FORMAT = journal\n",
         b"[DEFAULT]\nTLS_CERT=server.crt\nTLS_KEY=server.key\nTLS_CA=ca.crt\nTLS_CRL=ca.crl\n",
     ],
     "client_settings": [
@@ -449,6 +450,7 @@ SEEDS = {
         b"{id: 3, mode: bet, bets: {file: ./b.csv}, connect.timeout: 0s}\n",
         b"id: 1\nserver:\n  address: {a: b}\n", b"id: &a 1\nloop: {amount: *a}\n", b"- 1\n- 2\n",
         b"id: \"1\\0\"\n", b"id: 1\nid: 2\n", b"\xff\xfei\0d\0:\0 \0001\0", b"a: [\n", b"id: 0x1\n",
+        b"id: 1\nlog: {level: ERROR, format: json}\n",
         b"id: 1\ntls: {cert: a.crt, key: a.key, ca: ca.crt, serverName: central.example}\n",
     ],
     "recovery": [

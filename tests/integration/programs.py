@@ -5,6 +5,7 @@ Every process is stopped by its pid, whatever happens. LOTTERY_BIN says where th
 import contextlib
 import csv
 import datetime
+import json
 import os
 import pathlib
 import pty
@@ -21,7 +22,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("LOTTERY_BIN", ROOT / "build" / "bin")).resolve()
-LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG   |INFO    |WARNING |ERROR   |CRITICAL) "
+LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d |<(?P<priority>\d)>)"
+                  r"(?P<level>DEBUG   |INFO    |WARNING |ERROR   |CRITICAL) "
                   r"action: (?P<action>\w+) \| result: (?P<result>success|fail|in_progress)"
                   r"(?P<details>( \| [^|:]+: [^|]*)*)$")
 # What no line may contain, whatever a peer sends: bytes that are not UTF-8 (they are read as U+FFFD),
@@ -47,17 +49,38 @@ def main():
 
 
 class Line:
-    """A log line and its parts."""
+    """A log line and its parts. `form` is text, json or journal."""
 
     def __init__(self, text):
+        self.text = text
+        if text.startswith("{"):
+            self._read_json()
+            return
         match = LINE.match(text)
         if match is None:
             raise AssertionError(f"not a log line: {text!r}")
-        self.text = text
+        self.form = "journal" if match["priority"] else "text"
+        self.priority = match["priority"]
+        self.level = match["level"].rstrip()
         self.action = match["action"]
         self.result = match["result"]
         self.details = dict(part.split(": ", 1)
                             for part in match["details"].split(" | ") if part)
+
+    def _read_json(self):
+        """`values` are the details as they stand there, numbers and strings; in `details` all are
+        strings, as in text."""
+        pairs = json.loads(self.text, object_pairs_hook=list)
+        self.form = "json"
+        self.values = dict(pairs)
+        if [key for key, _ in pairs[:4]] != ["time", "level", "action", "result"] or \
+                len(self.values) < len(pairs):
+            raise AssertionError(f"not a log line: {self.text!r}")
+        self.time = self.values.pop("time")
+        self.level = self.values.pop("level")
+        self.action = self.values.pop("action")
+        self.result = self.values.pop("result")
+        self.details = {key: str(value) for key, value in self.values.items()}
 
     def is_about(self, action, result=None, **details):
         return (self.action == action and result in (None, self.result) and
@@ -82,7 +105,7 @@ def environment_with(settings):
     """Our environment, with these settings of the two programs and no others. One that is None is not in
     it."""
     keep = {key: value for key, value in os.environ.items()
-            if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "TLS_", "CLI_"))}
+            if not key.startswith(("SERVER_", "LOTTERY_", "LOGGING_", "LOG_", "TLS_", "CLI_"))}
     return {**keep, **{key: value for key, value in settings.items() if value is not None}}
 
 

@@ -23,7 +23,8 @@ static const char *const variables[] = {
     "CLI_BETS_HEADER", "CLI_BETS_ALLOWEMPTY", "CLI_WINNERS_FILE",
     "CLI_DRAW",        "CLI_SEAL_CHECK",      "CLI_SEAL_FILE",
     "CLI_SEAL_KEY",    "CLI_TLS_CERT",        "CLI_TLS_KEY",
-    "CLI_TLS_CA",      "CLI_TLS_SERVERNAME"};
+    "CLI_TLS_CA",      "CLI_TLS_SERVERNAME",  "CLI_LOG_FORMAT",
+    "LOG_FORMAT"};
 
 struct fixture {
     struct settings_file file;
@@ -121,6 +122,7 @@ static void assert_defaults(const struct client_settings *settings)
     assert_int_equal(settings->loop_amount, 5);
     assert_true(settings->loop_period == 5 * NS_PER_S);
     assert_int_equal(settings->log_level, LOG_INFO);
+    assert_int_equal(settings->log_format, LOG_FORMAT_TEXT);
     assert_int_equal(settings->batch_max_amount, 150);
     assert_int_equal(settings->mode, CLIENT_MODE_LOTTERY);
     assert_string_equal(settings->bets_file, "./bets.csv");
@@ -172,6 +174,7 @@ static void test_every_key(void **state)
                     "  period: 1m30s\n"
                     "log:\n"
                     "  level: DEBUG\n"
+                    "  format: journal\n"
                     "batch:\n"
                     "  maxAmount: 1\n"
                     "mode: echo\n"
@@ -202,6 +205,7 @@ static void test_every_key(void **state)
     assert_int_equal(f->settings.loop_amount, 2);
     assert_true(f->settings.loop_period == 90 * NS_PER_S);
     assert_int_equal(f->settings.log_level, LOG_DEBUG);
+    assert_int_equal(f->settings.log_format, LOG_FORMAT_JOURNAL);
     assert_int_equal(f->settings.batch_max_amount, 1);
     assert_int_equal(f->settings.mode, CLIENT_MODE_ECHO);
     assert_string_equal(f->settings.bets_file, "/data/agency.csv");
@@ -517,22 +521,24 @@ static void test_unreadable_file(void **state)
 /* The environment wins over the file, for every key. */
 static void test_environment_wins(void **state)
 {
-    static const char *const values[] = {"9",    "a:1",   "1",     "1s", "CRITICAL", "10",
-                                         "bet",  "b.csv", "2s",    "3s", "utf-16be", "tab",
-                                         "skip", "true",  "w",     "d",  "yes",      "s",
-                                         VKEY,   "c.crt", "c.key", "ca", "name"};
+    static const char *const values[] = {
+        "9",  "a:1",      "1",     "1s",   "CRITICAL", "10",   "bet",    "b.csv", "2s",
+        "3s", "utf-16be", "tab",   "skip", "true",     "w",    "d",      "yes",   "s",
+        VKEY, "c.crt",    "c.key", "ca",   "name",     "json", "journal"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT(variables); i++)
         assert_int_equal(setenv(variables[i], values[i], 1), 0);
-    assert_loads(f, "{id: 1, server.address: 'b:2', loop.amount: 3, loop.period: 4s, "
-                    "log.level: INFO, batch.maxAmount: 5, mode: echo, bets.file: c, "
-                    "connect.timeout: 6s, start.delay: 7s}");
+    assert_loads(f,
+                 "{id: 1, server.address: 'b:2', loop.amount: 3, loop.period: 4s, "
+                 "log.level: INFO, log.format: text, batch.maxAmount: 5, mode: echo, bets.file: c, "
+                 "connect.timeout: 6s, start.delay: 7s}");
     assert_int_equal(f->settings.id, 9);
     assert_string_equal(f->settings.server_address, "a:1");
     assert_int_equal(f->settings.loop_amount, 1);
     assert_true(f->settings.loop_period == NS_PER_S);
     assert_int_equal(f->settings.log_level, LOG_CRITICAL);
+    assert_int_equal(f->settings.log_format, LOG_FORMAT_JSON);
     assert_int_equal(f->settings.batch_max_amount, 10);
     assert_int_equal(f->settings.mode, CLIENT_MODE_BET);
     assert_string_equal(f->settings.bets_file, "b.csv");
@@ -551,6 +557,33 @@ static void test_environment_wins(void **state)
     assert_string_equal(f->settings.tls_server_name, "name");
     assert_true(f->settings.connect_timeout == 2 * NS_PER_S);
     assert_true(f->settings.start_delay == 3 * NS_PER_S);
+}
+
+/* The variable that both programs have counts for the form of the log: over the file, and under the
+ * agency's own. The file has no key of that name. */
+static void test_shared_variable(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("LOG_FORMAT", "json", 1), 0);
+    assert_loads(f, "id: 1\nlog.format: text\n");
+    assert_int_equal(f->settings.log_format, LOG_FORMAT_JSON);
+    assert_int_equal(setenv("CLI_LOG_FORMAT", "journal", 1), 0);
+    assert_loads(f, "id: 1\nlog.format: text\n");
+    assert_int_equal(f->settings.log_format, LOG_FORMAT_JOURNAL);
+    assert_int_equal(setenv("LOG_FORMAT", "xml", 1), 0);
+    assert_int_equal(load(f, "id: 1\n"), STATUS_INVALID);
+    assert_string_equal(f->err.text,
+                        "environment: LOG_FORMAT: \"xml\" is not one of text|json|journal");
+    assert_int_equal(unsetenv("LOG_FORMAT"), 0);
+    assert_int_equal(setenv("CLI_LOG_FORMAT", "", 1), 0);
+    assert_int_equal(load(f, "id: 1\n"), STATUS_INVALID);
+    assert_string_equal(f->err.text,
+                        "environment: CLI_LOG_FORMAT: \"\" is not one of text|json|journal");
+    assert_refused(f, "id: 1\nlog:\n  format: jsonl\n", 3,
+                   "log.format: \"jsonl\" is not one of text|json|journal");
+    assert_refused(f, "id: 1\nLOG_FORMAT: json\n", 2, "LOG_FORMAT: unknown key");
+    assert_refused(f, "id: 1\n'': json\n", 2, ": unknown key");
 }
 
 /* Each of the three settings asks for the seal. */
@@ -688,6 +721,14 @@ static void test_log_line(void **state)
     capture_end(&capture);
     assert_non_null(strstr(capture.text, " | winners_file:  | tls: on\n"));
     capture_free(&capture);
+    assert_loads(f, "id: 1\ndraw: a-1\nseal.file: s.txt\nseal.key: " VKEY "\nlog.format: journal\n"
+                    "tls: {cert: a, key: b, ca: c}\n");
+    capture_begin(&capture);
+    client_settings_log(&f->settings);
+    capture_end(&capture);
+    assert_non_null(
+        strstr(capture.text, " | seal_key: " VKEY " | log_format: journal | tls: on\n"));
+    capture_free(&capture);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -715,6 +756,7 @@ int main(void)
         CASE(test_unreadable_file),
         CASE(test_environment_wins),
         CASE(test_environment_errors),
+        CASE(test_shared_variable),
         CASE(test_seal),
         CASE(test_bad_keys),
         CASE(test_half_of_tls),

@@ -16,6 +16,7 @@ static const char *const variables[] = {"SERVER_PORT",
                                         "SERVER_IP",
                                         "SERVER_LISTEN_BACKLOG",
                                         "LOGGING_LEVEL",
+                                        "LOG_FORMAT",
                                         "SERVER_MODE",
                                         "SERVER_WORKERS",
                                         "SERVER_MAX_CONNECTIONS",
@@ -102,6 +103,7 @@ static void assert_defaults(const struct server_settings *settings)
     assert_string_equal(settings->ip, "server");
     assert_int_equal(settings->listen_backlog, 5);
     assert_int_equal(settings->log_level, LOG_INFO);
+    assert_int_equal(settings->log_format, LOG_FORMAT_TEXT);
     assert_int_equal(settings->mode, SERVER_MODE_LOTTERY);
     assert_int_equal(settings->workers, 0);
     assert_int_equal(settings->agencies, 5);
@@ -146,6 +148,7 @@ static void test_every_key(void **state)
                              "SERVER_IP = 10.0.0.1\n"
                              "SERVER_LISTEN_BACKLOG = 2\n"
                              "LOGGING_LEVEL = DEBUG\n"
+                             "LOG_FORMAT = journal\n"
                              "SERVER_MODE = echo\n"
                              "SERVER_WORKERS = 3\n"
                              "SERVER_MAX_CONNECTIONS = 4\n"
@@ -173,6 +176,7 @@ static void test_every_key(void **state)
     assert_string_equal(f->settings.ip, "10.0.0.1");
     assert_int_equal(f->settings.listen_backlog, 2);
     assert_int_equal(f->settings.log_level, LOG_DEBUG);
+    assert_int_equal(f->settings.log_format, LOG_FORMAT_JOURNAL);
     assert_int_equal(f->settings.mode, SERVER_MODE_ECHO);
     assert_int_equal(f->settings.workers, 3);
     assert_int_equal(f->settings.max_connections, 4);
@@ -375,6 +379,8 @@ static void test_errors_name_the_line(void **state)
                    "SERVER_MAX_BUFFERED: \"8388609\" is not a number of 1..8388608");
     assert_refused(f, "[DEFAULT]\nLOGGING_LEVEL = LOUD\n", 2,
                    "LOGGING_LEVEL: \"LOUD\" is not one of DEBUG|INFO|WARNING|ERROR|CRITICAL");
+    assert_refused(f, "[DEFAULT]\nLOG_FORMAT = JSON\n", 2,
+                   "LOG_FORMAT: \"JSON\" is not one of text|json|journal");
     assert_refused(f, "[DEFAULT]\nSERVER_MODE = bet\n", 2,
                    "SERVER_MODE: \"bet\" is not one of lottery|echo");
     assert_refused(f, "[DEFAULT]\nSERVER_IP =\n", 2,
@@ -560,8 +566,8 @@ static void test_log_line(void **state)
     assert_string_equal(server_mode_name(SERVER_MODE_LOTTERY), "lottery");
 }
 
-/* What a draw has that is run, or that has an id, comes near the end of the line; the last key says
- * whether there is TLS. */
+/* What a draw has that is run, or that has an id, and what else is set that older servers do not
+ * have, comes near the end of the line; the last key says whether there is TLS. */
 static void test_log_line_of_a_draw(void **state)
 {
     static const struct {
@@ -584,6 +590,12 @@ static void test_log_line_of_a_draw(void **state)
         {"LOTTERY_SEAL = yes\nSERVER_HTTP_ADDRESS = [::1]:9090\nSERVER_METRICS_PER_AGENCY = yes\n",
          " | data_dir: . | seal: yes | http_address: [::1]:9090 | metrics_per_agency: yes | "
          "tls: off\n"},
+        {"LOG_FORMAT = text\n", " | data_dir: . | tls: off\n"},
+        {"LOG_FORMAT = journal\n", " | data_dir: . | log_format: journal | tls: off\n"},
+        {"LOTTERY_DRAW = manual\nLOTTERY_SEAL = yes\nLOTTERY_DRAW_ID = A1\nLOTTERY_SEAL_KEY = k\n"
+         "LOTTERY_CLOSE_AT = 2026-11-25T21:00:00-03:00\nLOG_FORMAT = json\n"
+         "TLS_CERT = a\nTLS_KEY = b\nTLS_CA = c\n",
+         " | seal_key: k | log_format: json | tls: on\n"},
     };
     struct fixture *f = *state;
     char text[300];

@@ -87,6 +87,7 @@ static void test_others(void **state)
     f->to.workers = 3;
     f->to.log_level = LOG_DEBUG;
     f->to.metrics = SERVER_METRICS_PER_AGENCY;
+    f->to.log_format = LOG_FORMAT_JSON;
     f->to.max_connections = f->to.max_connections_per_ip = f->to.max_buffered = 7;
     f->to.handshake_timeout = f->to.frame_timeout = f->to.idle_timeout = 8;
     strcpy(f->to.tls_cert, "server.crt");

@@ -1048,6 +1048,31 @@ static void test_hangup_echo(void **state)
     assert_int_equal(script->ledgers, 0);
 }
 
+/* The lines of the log get another form, from the stop of the old children on. Where the new ones
+ * cannot start, the way back leads to the form that there was. */
+static void test_hangup_log_format(void **state)
+{
+    static const enum life lives[] = {LIFE_GOOD, LIFE_GOOD, LIFE_NO_START, LIFE_GOOD};
+    struct fixture *f = *state;
+
+    start(f, lives, 4);
+    wait_line(f, "action: start_process", ALL_STARTED);
+    assert_null(strchr(f->text, '<'));
+    write_config(f, "LOG_FORMAT = journal\n");
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "\n<6>INFO     action: recarga | result: success | ", 1);
+    wait_line(f, "\n<7>DEBUG    action: start_process | result: success | ", ALL_STARTED);
+    assert_int_equal(count_of(f, " | log_format: journal | tls: off\n"), 1);
+
+    write_config(f, "LOG_FORMAT = json\n");
+    assert_int_equal(kill(f->pid, SIGHUP), 0);
+    wait_line(f, "\n<3>ERROR    action: recarga | result: fail | reason: data directory ", 1);
+    wait_line(f, "\n<7>DEBUG    action: start_process | result: success | ", 2 * ALL_STARTED);
+    assert_int_equal(count_of(f, "\"action\":\"start_process\""), 1); /* of the one that cannot */
+    assert_int_equal(stop(f), 0);
+    assert_int_equal(count_of(f, "\n<6>INFO     action: exit | result: success\n"), 1);
+}
+
 #define TLS(cert) "TLS_CERT = " cert "\nTLS_KEY = the.key\nTLS_CA = the.ca\n"
 
 /* Waits until so many workers have begun. */
@@ -1640,6 +1665,7 @@ int main(void)
         CASE(test_hangup),
         CASE(test_hangup_refused),
         CASE(test_hangup_echo),
+        CASE(test_hangup_log_format),
         CASE(test_tls),
         CASE(test_tls_refused),
         CASE(test_tls_is_prepared),
