@@ -14,6 +14,17 @@ class Images(unittest.TestCase):
             config = json.loads(docker("image", "inspect", image))[0]["Config"]
             self.assertEqual(config["User"], "999:999")
 
+    def test_labels_and_stop_signal(self):
+        """What tests/tools finds in the Dockerfiles has arrived in the images."""
+        prefix = "org.opencontainers.image."
+        for image, title in {**dict(zip(IMAGES, ("lottery-server", "lottery-agency"))),
+                             "lottery-netcat:latest": "lottery-netcat"}.items():
+            config = json.loads(docker("image", "inspect", image))[0]["Config"]
+            self.assertEqual(config["Labels"][f"{prefix}title"], title)
+            for name in ("description", "version", "licenses", "base.name"):
+                self.assertTrue(config["Labels"][prefix + name])
+            self.assertEqual(config["StopSignal"], "SIGTERM")
+
     def test_no_tools_for_the_network(self):
         """Nothing that only a test needs, such as netcat."""
         for image in IMAGES:
