@@ -11,4 +11,4 @@ if [[ " $* " == *" --tls "* ]]; then
 fi
 python3 "$root/tools/gen-compose.py" "$@" || exit
 # Containers read the settings as another user, whatever the umask was when this was cloned.
-chmod a+r "$root/server/config.ini" "$root/client/config.yaml" 2>/dev/null || true
+chmod a+r "$root/server/config.ini" "$root/client/config.yaml" "$root/compose/prometheus.yml" 2>/dev/null || true

@@ -58,14 +58,15 @@ class ToolTest(unittest.TestCase):
 class Readable(ToolTest):
     def test_settings_are_readable_in_containers(self):
         """Also where the project was cloned under umask 077: containers run as another user."""
-        settings = [self.script[1].parent / name for name in ("server/config.ini", "client/config.yaml")]
+        settings = [self.script[1].parent / name for name in
+                    ("server/config.ini", "client/config.yaml", "compose/prometheus.yml")]
         for path in settings:
             path.parent.mkdir(exist_ok=True)
             path.write_text("")
             path.chmod(0o600)
         done = self.run_tool(self.out, 1, command=self.script)
         self.assertEqual(0, done.returncode, done.stderr)
-        self.assertEqual([0o644, 0o644], [path.stat().st_mode & 0o777 for path in settings])
+        self.assertEqual([0o644] * 3, [path.stat().st_mode & 0o777 for path in settings])
 
 
 class Services(ToolTest):
