@@ -121,7 +121,7 @@ class Lottery(PrivilegesCase):
         resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
         self.data = self.folder / "data"
         self.lottery = self.server(agencies=1, level="DEBUG", LOTTERY_DRAW="manual",
-                                   LOTTERY_DRAW_ID="first",
+                                   LOTTERY_DRAW_ID="first", SERVER_HTTP_ADDRESS="0",
                                    # AddressSanitizer would set the limit of core files itself.
                                    ASAN_OPTIONS="detect_leaks=0:disable_coredump=0",
                                    launcher=(*self.LEAKY, self.folder / "leaky"))
@@ -135,10 +135,11 @@ class Lottery(PrivilegesCase):
         """`agencies` and `operators` are connected; a worker has these files open."""
         directories = {name.replace("DRAW", draw): n for name, n in DIRECTORIES.items()}
         children = self.lottery.children()
-        links = len(children["worker"]) + 1
+        links = len(children["worker"]) + 2
         self.assert_open(self.lottery.process.pid, self.data, STANDARD, directories,
-                         {"epoll": 1, "signalfd": 1, "TCP, listening": 1,
+                         {"epoll": 1, "signalfd": 1, "eventfd": 1, "TCP, listening": 2,
                           "Unix stream, listening": 1, "Unix packets": 4}, SCOREBOARD)
+        self.check_observer(children["observer"][0])
         self.assert_open(children["ledger"][0], self.data, STANDARD, directories, LOOP,
                          {"Unix stream, listening": 1, "Unix packets": 1, "Unix stream": links,
                           f"data/{draw}/bets.csv": 1, f"data/{draw}/bets.journal": 1})
@@ -155,6 +156,17 @@ class Lottery(PrivilegesCase):
         self.assertEqual(connections, agencies)
         for pid in self.all_of(self.lottery):
             self.assert_gave_up(pid)
+
+    def check_observer(self, pid):
+        """It has no directory and no file, only what it listens on, asks and is told by; and nothing
+        that it shares with others can it write to."""
+        self.assert_open(pid, self.data, STANDARD, LOOP,
+                         {"TCP, listening": 1, "Unix stream": 1, "eventfd": 1, "epoll": 1},
+                         spare=("/dev/null",))
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+        shared = [line.split() for line in maps if line.split()[1][3] == "s"]
+        self.assertEqual([(fields[1], fields[5]) for fields in shared],
+                         [("r--s", "/memfd:lottery-scoreboard")])
 
     def test_descriptors(self):
         """Each process has what it needs, before and after a draw, with agencies and operators, in the
@@ -176,7 +188,8 @@ class Lottery(PrivilegesCase):
         os.kill(self.lottery.children()["worker"][0], signal.SIGKILL)
         os.kill(self.lottery.children()["coordinator"][0], signal.SIGKILL)
         os.kill(self.lottery.children()["ledger"][0], signal.SIGKILL)
-        self.lottery.wait_line("start_process", "success", count=11)
+        os.kill(self.lottery.children()["observer"][0], signal.SIGKILL)
+        self.lottery.wait_line("start_process", "success", count=14)
         self.check("second")
         self.assertEqual(self.lottery.stop(), 0)
 
@@ -188,7 +201,8 @@ class Lottery(PrivilegesCase):
         self.lottery.wait_line("seal_key", "success")
         children = self.lottery.children()
         self.assertEqual(core_limit(children["coordinator"][0]), "0")
-        for pid in (self.lottery.process.pid, *children["worker"], *children["ledger"]):
+        for pid in (self.lottery.process.pid, *children["worker"], *children["ledger"],
+                    *children["observer"]):
             self.assertEqual(core_limit(pid), before)
 
 
@@ -238,7 +252,7 @@ class KeysCase(PrivilegesCase):
         for pid in (server.process.pid, *children["worker"]):
             self.assertTrue(self.holds(pid, forms))
             self.assertEqual(core_limit(pid), "0")
-        for pid in (*children["ledger"], *children["coordinator"]):
+        for pid in (*children["ledger"], *children["coordinator"], *children["observer"]):
             self.assertFalse(self.holds(pid, forms))
 
 
@@ -248,7 +262,8 @@ class Keys(KeysCase):
         certs = self.folder / "certs"
         make = [ROOT / "tools" / "make-certs.sh", certs, "1"]
         subprocess.run(make, check=True, capture_output=True)
-        server = self.server(agencies=1, level="DEBUG", workers=1, TLS_CERT=str(certs / "server.crt"),
+        server = self.server(agencies=1, level="DEBUG", workers=1, SERVER_HTTP_ADDRESS="0",
+                             TLS_CERT=str(certs / "server.crt"),
                              TLS_KEY=str(certs / "server.key"), TLS_CA=str(certs / "ca.crt"),
                              ASAN_OPTIONS="detect_leaks=0:disable_coredump=0")
         server.wait_ready()
@@ -257,7 +272,7 @@ class Keys(KeysCase):
         subprocess.run([*make, "--renew"], check=True, capture_output=True)
         server.signal(signal.SIGHUP)
         server.wait_line("recarga", "success")
-        server.wait_line("start_process", "success", count=6)
+        server.wait_line("start_process", "success", count=8)
         self.check(server, self.private_bytes(certs / "server.key"))
         for pid in self.all_of(server):
             self.assertFalse(self.holds(pid, first))
@@ -269,18 +284,18 @@ class KeysLater(KeysCase, MovementCase):
         """TLS that is only turned on by a reload; once it is off again, nothing is left of the key."""
         certs = self.folder / "certs"
         subprocess.run([ROOT / "tools" / "make-certs.sh", certs, "1"], check=True, capture_output=True)
-        server = self.start(1, {"LOTTERY_SEAL": "yes"}, workers=1,
+        server = self.start(1, {"LOTTERY_SEAL": "yes"}, workers=1, SERVER_HTTP_ADDRESS="0",
                             ASAN_OPTIONS="detect_leaks=0:disable_coredump=0")
         server.wait_ready()
         self.configure(1, LOTTERY_SEAL="yes", TLS_CERT=certs / "server.crt",
                        TLS_KEY=certs / "server.key", TLS_CA=certs / "ca.crt")
         self.reload(server)
-        server.wait_line("start_process", "success", count=6)
+        server.wait_line("start_process", "success", count=8)
         key = self.private_bytes(certs / "server.key")
         self.check(server, key)
         self.configure(1, LOTTERY_SEAL="yes")
         self.reload(server)
-        server.wait_line("start_process", "success", count=9)
+        server.wait_line("start_process", "success", count=12)
         for pid in self.all_of(server):
             self.assertFalse(self.holds(pid, key))
         self.assertEqual(server.stop(), 0)
