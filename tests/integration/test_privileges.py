@@ -158,15 +158,15 @@ class Lottery(PrivilegesCase):
             self.assert_gave_up(pid)
 
     def check_observer(self, pid):
-        """It has no directory and no file, only what it listens on, asks and is told by; and nothing
-        that it shares with others can it write to."""
+        """It has no directory and no file, only what it listens on, asks and is told by. Of what it
+        shares with others it can write to nothing but the time at which logs are given up."""
         self.assert_open(pid, self.data, STANDARD, LOOP,
                          {"TCP, listening": 1, "Unix stream": 1, "eventfd": 1, "epoll": 1},
                          spare=("/dev/null",))
         maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
         shared = [line.split() for line in maps if line.split()[1][3] == "s"]
-        self.assertEqual([(fields[1], fields[5]) for fields in shared],
-                         [("r--s", "/memfd:lottery-scoreboard")])
+        self.assertEqual(sorted((fields[1], fields[5]) for fields in shared),
+                         [("r--s", "/memfd:lottery-scoreboard"), ("rw-s", "/dev/zero")])
 
     def test_descriptors(self):
         """Each process has what it needs, before and after a draw, with agencies and operators, in the
