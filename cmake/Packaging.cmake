@@ -6,6 +6,7 @@ install(FILES README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md proto/lottery.p
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md
               docs/operator.md docs/operations.md docs/processes.md docs/identity.md docs/seal.md
+              docs/observer.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright) # Debian's name for it
 

@@ -31,7 +31,8 @@ SETTING = re.compile(r'\{(?:NAMED\("(?P<same>\w+)"\)|"(?P<key>[\w.]+)",\s*"(?P<e
 DEFAULTS = re.compile(r"_settings defaults = \{(.*?)\n\};", re.S)
 DEFAULT = re.compile(r"\.([\w.]+) = (.*?),(?:\s*/\*.*?\*/)?\s*$", re.M)
 ROW = re.compile(r"\| `([^`]+)` \| ([^|]*?) \|")
-CHOICES = {"8": "utf-8", "comma": ",", "refused": "false", "unset": "none"}  # named otherwise in C
+CHOICES = {"8": "utf-8", "comma": ",", "refused": "false", "unset": "none",
+           "totals": "no"}  # named otherwise in C
 CONSTANTS = {"NS_PER_MS": 10**6, "NS_PER_S": 10**9}
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 

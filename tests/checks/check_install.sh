@@ -14,7 +14,7 @@ check_tree() {
     doc=$(dirname "$(find "$1/usr/share/doc" -name README.md)")
     for name in README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md copyright lottery.proto control.proto \
         docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md docs/operator.md \
-        docs/operations.md docs/processes.md docs/identity.md docs/seal.md examples/config.ini \
+        docs/operations.md docs/processes.md docs/identity.md docs/seal.md docs/observer.md examples/config.ini \
         examples/config.yaml; do
         [ -s "$doc/$name" ] || {
             echo "missing: $name in $doc"
