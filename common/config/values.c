@@ -2,10 +2,9 @@
 
 #include "clock.h"
 
-#include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define NS_PER_MIN (60 * NS_PER_S)
 #define NS_PER_H (60 * NS_PER_MIN)
@@ -216,36 +215,68 @@ bool value_is_address_list(const char *text)
     return false;
 }
 
-/* Copies an address of that family: all of the text, and nothing else. */
-static bool value_ip(struct text text, int family, char ip[VALUE_IP_SIZE])
+/* Four numbers; one that begins with 0 would be octal for some. */
+static bool value_is_ipv4(struct text text)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    char copy[VALUE_IP_SIZE];
+    struct text rest = text;
+    uint64_t number;
 
-    if (text.size >= sizeof(copy))
-        return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    if (inet_pton(family, copy, address) != 1)
-        return false;
-    memcpy(ip, copy, text.size + 1);
+    for (int i = 0; i < 4; i++) {
+        const char *dot = i < 3 ? memchr(rest.data, '.', rest.size) : rest.data + rest.size;
+        if (dot == NULL)
+            return false;
+        const struct text part = {rest.data, (size_t)(dot - rest.data)};
+        if (!value_uint(part, 0, 255, &number) || (part.size > 1 && part.data[0] == '0'))
+            return false;
+        rest = (struct text){dot + (i < 3), rest.size - part.size - (i < 3)};
+    }
     return true;
+}
+
+/* Eight groups of up to four hexadecimal digits; "::" stands for those that are 0. */
+static bool value_is_ipv6(struct text text)
+{
+    bool has_gap = text.size >= 2 && memcmp(text.data, "::", 2) == 0;
+    unsigned groups = 0;
+    unsigned digits = 0;
+
+    for (size_t i = has_gap ? 2 : 0; i < text.size; i++) {
+        if (isxdigit((unsigned char)text.data[i])) {
+            groups += digits == 0;
+            if (++digits > 4)
+                return false;
+            continue;
+        }
+        if (text.data[i] != ':' || digits == 0 || i + 1 == text.size)
+            return false;
+        digits = 0;
+        if (text.data[i + 1] != ':')
+            continue;
+        if (has_gap)
+            return false;
+        has_gap = true;
+        i++;
+    }
+    return has_gap ? groups < 8 : groups == 8;
 }
 
 bool value_listen_address(const char *text, char ip[VALUE_IP_SIZE], uint16_t *port)
 {
     const char *colon = strrchr(text, ':');
-    struct text host = {text, colon != NULL ? (size_t)(colon - text) : 0};
+    struct text host = text_of("127.0.0.1");
     uint64_t number;
 
     if (!value_uint(text_of(colon != NULL ? colon + 1 : text), 0, UINT16_MAX, &number))
         return false;
-    if (colon == NULL)
-        memcpy(ip, "127.0.0.1", sizeof("127.0.0.1"));
-    else if (host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']')
+    if (colon != NULL)
+        host = (struct text){text, (size_t)(colon - text)};
+    const bool has_brackets = host.size > 2 && host.data[0] == '[' && colon[-1] == ']';
+    if (has_brackets)
         host = (struct text){host.data + 1, host.size - 2};
-    if (colon != NULL && !value_ip(host, text[0] == '[' ? AF_INET6 : AF_INET, ip))
+    if (!(has_brackets ? value_is_ipv6(host) : value_is_ipv4(host)))
         return false;
+    memcpy(ip, host.data, host.size);
+    ip[host.size] = '\0';
     *port = (uint16_t)number;
     return true;
 }

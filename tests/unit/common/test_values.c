@@ -3,6 +3,7 @@
 #include "prng.h"
 #include "values.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -483,6 +484,38 @@ static void test_listen_address_refuses(void **state)
     assert_string_equal(ip, "kept");
 }
 
+/* What is an address here is what is one for sockets, but for IPv6 with the end of IPv4: any text
+ * of the characters that addresses have. */
+static void test_listen_address_as_sockets(void **state)
+{
+    static const char v4[] = "0123456789...";
+    static const char v6[] = "09aF:::::1";
+    struct prng prng = {7574};
+    unsigned accepted[2] = {0, 0};
+
+    (void)state;
+    for (unsigned i = 0; i < 100000; i++) {
+        const bool is_v6 = i % 2 == 1;
+        char text[64] = "";
+        char address[40] = "";
+        char ip[VALUE_IP_SIZE];
+        unsigned char binary[16];
+        uint16_t port;
+        size_t size = 1 + prng_below(&prng, is_v6 ? 20 : 10);
+        for (size_t at = 0; at < size; at++)
+            address[at] = is_v6 ? v6[prng_below(&prng, sizeof(v6) - 1)]
+                                : v4[prng_below(&prng, sizeof(v4) - 1)];
+        (void)snprintf(text, sizeof(text), is_v6 ? "[%s]:1" : "%s:1", address);
+        bool is_good = inet_pton(is_v6 ? AF_INET6 : AF_INET, address, binary) == 1;
+        if (value_listen_address(text, ip, &port) != is_good)
+            fail_msg("\"%s\" is %s", text, is_good ? "good" : "bad");
+        accepted[is_v6] += is_good;
+        if (is_good)
+            assert_string_equal(ip, address);
+    }
+    assert_true(accepted[0] > 100 && accepted[1] > 100);
+}
+
 /* A list is taken address by address; spaces may follow a comma. */
 static void test_address_list(void **state)
 {
@@ -540,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_address_host_size),
         cmocka_unit_test(test_listen_address),
         cmocka_unit_test(test_listen_address_refuses),
+        cmocka_unit_test(test_listen_address_as_sockets),
         cmocka_unit_test(test_address_list),
         cmocka_unit_test(test_address_list_refuses),
     };
