@@ -236,12 +236,13 @@ class Movement(Played):
 class Table(Played):
     def test_ten_thousand(self):
         """Only a page of the table is in the document; sorting, filtering and paging work on all."""
-        many = [agency(i, bets=i % 977, finished=i % 2 == 0, connected=i != 7)
+        many = [agency(i, bets=1000000 * (i % 977), finished=i % 2 == 0, connected=i != 7)
                 for i in range(1, 10001)]
         observer = self.observer(draw_status(agencies=10000), many)
         self.show(observer.address)
         self.wait("document.querySelectorAll('#rows tr').length === 50")
         self.assertEqual(self.numbers(), list(range(1, 51)))
+        self.check_page()
         self.assertEqual(self.text("page-about"), "1–50 of 10,000")
         self.browser.find("#page-after").click()
         self.assertEqual(self.numbers(), list(range(51, 101)))
@@ -270,6 +271,15 @@ class Table(Played):
         observer.agencies = [agency(1, 26150, True), *FIVE[1:]]
         self.wait("document.querySelector('#rows tr').dataset.bets === '26150'")
         self.assertTrue(self.value("window.kept === document.querySelector('#rows tr')"))
+
+
+    def test_many_workers(self):
+        """Of many workers only those that do not run are listed."""
+        workers = [{"worker": i, "alive": i != 70, "connections": 2} for i in range(256)]
+        observer = self.observer(draw_status(server=server_part(workers=workers)))
+        self.show(observer.address)
+        self.assertEqual((self.text("workers-alive"), self.text("workers")),
+                         ("255 of 256 running", "Worker 70: not running"))
 
 
 class Keyboard(Played):
