@@ -1,14 +1,19 @@
+# What `cmake --install` takes besides the programs.
 include(GNUInstallDirs)
 install(FILES server/config.ini client/config.yaml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md proto/lottery.proto
               proto/control.proto
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md
-              docs/operator.md docs/operations.md docs/processes.md docs/identity.md docs/seal.md
-              docs/observer.md
-        DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
+        FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE PATTERN screenshots EXCLUDE)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright) # Debian's name for it
+foreach(section 1 5 8)
+  file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+install(DIRECTORY tools/completion/
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "National Lottery maintainers <maintainers@lottery.invalid>")

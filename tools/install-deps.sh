@@ -21,7 +21,7 @@ RUN='python3-minimal'
 # without libc6-dbg. chromium opens the live page.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
   clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl
-  chromium chromium-driver'
+  groff mandoc chromium chromium-driver'
 
 usage() {
   cat <<'END'

@@ -14,10 +14,17 @@ check_tree() {
     doc=$(dirname "$(find "$1/usr/share/doc" -name README.md)")
     for name in README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md copyright lottery.proto control.proto \
         docs/protocol.md docs/disk-format.md docs/hostile-input.md docs/performance.md docs/operator.md \
-        docs/operations.md docs/processes.md docs/identity.md docs/seal.md docs/observer.md examples/config.ini \
-        examples/config.yaml; do
+        docs/operations.md docs/processes.md docs/identity.md docs/seal.md docs/observer.md \
+        docs/ejercicios.md examples/config.ini examples/config.yaml; do
         [ -s "$doc/$name" ] || {
             echo "missing: $name in $doc"
+            exit 1
+        }
+    done
+    for name in man1/lottery-agency.1 man5/lottery-agency.yaml.5 man5/lottery-server.ini.5 \
+        man8/lottery-ctl.8 man8/lottery-server.8; do
+        [ -s "$1/usr/share/man/$name" ] || {
+            echo "missing: the page $name"
             exit 1
         }
     done
