@@ -7,6 +7,7 @@
 #ifndef LOTTERY_STORE_H
 #define LOTTERY_STORE_H
 
+#include "buffer.h"
 #include "draw.h"
 #include "errbuf.h"
 #include "status.h"
@@ -39,6 +40,7 @@ struct store_backend {
     enum status (*open_files)(struct store *store, enum store_files files, int *fds, size_t count,
                               struct errbuf *err);
     enum status (*publish_files)(struct store *store, enum store_files files, struct errbuf *err);
+    enum status (*snapshot)(struct store *store, struct buffer *out, struct errbuf *err);
     void (*close)(struct store *store);
 };
 
@@ -102,6 +104,15 @@ static inline enum status store_publish_files(struct store *store, enum store_fi
                                               struct errbuf *err)
 {
     return store->backend->publish_files(store, files, err);
+}
+
+/* Makes sure that all bets that were committed are on disk, and appends to `out` what stands for the
+ * draw as it is now beside the bets: who has both, also of the bets only what there is now, has a
+ * whole copy. Call it while no group is begun. NOMEM; UNCERTAIN and GONE as above. */
+static inline enum status store_snapshot(struct store *store, struct buffer *out,
+                                         struct errbuf *err)
+{
+    return store->backend->snapshot(store, out, err);
 }
 
 /* Closes the files after a last checkpoint, without the group that was begun. After a group that

@@ -2,6 +2,7 @@
 
 #include "assertion.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -133,6 +134,19 @@ static enum status fake_publish_files(struct store *base, enum store_files files
     return status;
 }
 
+static enum status fake_snapshot(struct store *base, struct buffer *out, struct errbuf *err)
+{
+    struct fake_store *store = fake_of(base);
+    char text[64];
+
+    ASSERT(store->count == store->committed);
+    enum status status = fake_take_fault(&store->snapshot, err);
+    if (status != STATUS_OK)
+        return status;
+    int size = snprintf(text, sizeof(text), "records: %zu", store->committed);
+    return buffer_append(out, text, (size_t)size);
+}
+
 static void fake_close(struct store *base)
 {
     fake_of(base)->is_open = false;
@@ -145,6 +159,7 @@ static const struct store_backend fake_store_backend = {
     .skip = fake_skip,
     .open_files = fake_open_files,
     .publish_files = fake_publish_files,
+    .snapshot = fake_snapshot,
     .close = fake_close,
 };
 

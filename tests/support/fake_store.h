@@ -3,6 +3,8 @@
  * The struct has no pointers of its own, so in shared memory it outlives the process that uses it,
  * as files do: what was committed is there, and the rest is dropped by the next opening.
  *
+ * Its snapshot says how many records are committed: "records: N".
+ *
  * Its encoding: a bet is its document and a line feed.
  */
 #ifndef LOTTERY_FAKE_STORE_H
@@ -37,6 +39,7 @@ struct fake_store {
     struct fake_fault maintain;
     struct fake_fault open;
     struct fake_fault publish;
+    struct fake_fault snapshot;
     unsigned commits;            /* groups that became durable */
     unsigned maintains;          /* calls */
     unsigned idles;              /* calls with is_idle */

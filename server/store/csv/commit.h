@@ -70,6 +70,7 @@ enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *er
 enum status commit_open_files(struct store *store, enum store_files files, int *fds, size_t count,
                               struct errbuf *err);
 enum status commit_publish_files(struct store *store, enum store_files files, struct errbuf *err);
+enum status commit_snapshot(struct store *store, struct buffer *out, struct errbuf *err);
 
 /* Is a group begun? */
 static inline bool commit_has_group(const struct commit *self)

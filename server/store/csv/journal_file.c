@@ -220,21 +220,54 @@ static enum status journal_file_publish(const struct data_dir *data_dir)
     return ops->fdatasync(data_dir->fd) < 0 ? STATUS_UNCERTAIN : STATUS_OK;
 }
 
+/* The checkpoint of a new file, and the newer of its headers. */
+static enum status journal_file_begin(const struct draw *draw, const struct bets_extent *extent,
+                                      struct buffer *checkpoint, struct journal_header *header)
+{
+    const struct journal_mark mark = {.stamp = (uint64_t)clock_random() << 32 | clock_random(),
+                                      .at = JOURNAL_START,
+                                      .bets_synced = extent->size};
+
+    enum status status = journal_encode_checkpoint(draw, extent, &mark, checkpoint);
+    if (status == STATUS_OK)
+        *header = (struct journal_header){mark.stamp, 2, JOURNAL_START + checkpoint->size,
+                                          extent->size};
+    return status;
+}
+
+enum status journal_file_encode(const struct draw *draw, const struct bets_extent *extent,
+                                struct buffer *out)
+{
+    struct buffer checkpoint = {0};
+    struct journal_header header;
+
+    enum status status = journal_file_begin(draw, extent, &checkpoint, &header);
+    if (status == STATUS_OK)
+        status = buffer_reserve(out, JOURNAL_START + checkpoint.size);
+    if (status == STATUS_OK) {
+        uint8_t *to = (uint8_t *)out->data + out->size;
+        memset(to, 0, JOURNAL_START);
+        journal_header_encode(&header, to + JOURNAL_HEADER_B);
+        header.generation = 1;
+        journal_header_encode(&header, to);
+        memcpy(to + JOURNAL_START, checkpoint.data, checkpoint.size);
+        out->size += JOURNAL_START + checkpoint.size;
+    }
+    buffer_fini(&checkpoint);
+    return status;
+}
+
 enum status journal_file_create(const struct data_dir *data_dir, const struct draw *draw,
                                 const struct bets_extent *extent, uint64_t reserve,
                                 struct journal_file *out, struct errbuf *err)
 {
     struct buffer checkpoint = {0};
-    struct journal_mark mark = {.stamp = (uint64_t)clock_random() << 32 | clock_random(),
-                                .at = JOURNAL_START,
-                                .bets_synced = extent->size};
     struct journal_file file = {.fd = -1};
 
-    enum status status = journal_encode_checkpoint(draw, extent, &mark, &checkpoint);
+    enum status status = journal_file_begin(draw, extent, &checkpoint, &file.header);
     if (status == STATUS_OK) {
         file.end = JOURNAL_START + checkpoint.size;
         file.capacity = file.end + reserve;
-        file.header = (struct journal_header){mark.stamp, 2, file.end, extent->size};
         status = journal_file_open_new(data_dir, &file);
     }
     if (status == STATUS_OK) {

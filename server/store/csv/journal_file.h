@@ -33,6 +33,12 @@ enum status journal_file_load(const struct file_ops *ops, int fd, struct journal
 enum status journal_file_read_checkpoint(const struct data_dir *data_dir, struct draw *draw,
                                          struct bets_extent *extent, struct errbuf *err);
 
+/* Appends a whole journal file to `out`, without spare space: its headers, and a checkpoint. All
+ * bytes of `extent` have to be on disk, or have to be by the time that the file is. NOMEM: `out` is
+ * as before. */
+enum status journal_file_encode(const struct draw *draw, const struct bets_extent *extent,
+                                struct buffer *out);
+
 /* Writes the header of header->generation in its place. */
 enum status journal_file_write_header(const struct file_ops *ops, int fd,
                                       const struct journal_header *header);

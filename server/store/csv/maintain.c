@@ -2,7 +2,8 @@
  *
  * Happy path: sync bets.csv when enough of its lines are in the journal alone, or when there is
  * nothing else to do, and then note in the journal that all is on disk; begin a new journal file
- * when the old one has grown.
+ * when the old one has grown. For a backup, sync bets.csv and make what such a new file would begin
+ * with: the running journal, whose headers change in place, needs not be copied.
  *
  * Failure modes: no space for a new journal file: the old one goes on, and later this is tried
  * again. A sync fails: the process has to end, and nothing is written any more. Somebody has put
@@ -159,4 +160,22 @@ enum status commit_maintain(struct store *store, bool is_idle, struct errbuf *er
     if (status == STATUS_OK && is_idle)
         status = commit_note_synced(self, err);
     return status;
+}
+
+enum status commit_snapshot(struct store *store, struct buffer *out, struct errbuf *err)
+{
+    struct commit *self = commit_of(store);
+    enum status status = STATUS_OK;
+
+    ASSERT(!commit_has_group(self));
+    if (self->is_uncertain)
+        return commit_refuse(err);
+    if (!commit_is_in_place(self, err))
+        return STATUS_GONE;
+    if (self->bets_synced < self->bets_size)
+        status = commit_sync_bets(self, err);
+    if (status != STATUS_OK)
+        return status;
+    status = journal_file_encode(self->draw, &self->extent, out);
+    return status == STATUS_OK ? STATUS_OK : file_fail(err, JOURNAL_NAME, status);
 }

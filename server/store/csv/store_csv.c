@@ -49,6 +49,7 @@ static const struct store_backend csv_backend = {
     .skip = bets_csv_skip,
     .open_files = commit_open_files,
     .publish_files = commit_publish_files,
+    .snapshot = commit_snapshot,
     .close = store_csv_close,
 };
 
