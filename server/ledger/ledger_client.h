@@ -69,7 +69,7 @@ void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op
 void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op,
                               enum store_files files, size_t count);
 
-/* During done() of ledger_client_open_files: the descriptors, which the caller now owns. */
+/* During done() of ledger_client_open_files or ledger_client_snapshot (one): the descriptors, which the caller now owns. */
 void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count);
 
 /* The three that follow hand in what files of a kind were made for. With `is_new` the files of
@@ -95,6 +95,11 @@ enum status ledger_client_result(struct ledger_client *client, struct ledger_op 
  * are too many acts; IO, NOMEM. */
 enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op,
                               const struct draw_act *act, bool is_minor);
+
+/* Asks for a snapshot of the draw, see store_snapshot(): of all that was durable before this was
+ * handed in, and perhaps of more. When op->status is OK, done() takes the descriptor of a file with
+ * what it has beside the bets, with ledger_client_take_fds(). NOMEM, IO. */
+void ledger_client_snapshot(struct ledger_client *client, struct ledger_op *op);
 
 /* Closes the link. Operations that have no outcome yet end with STATUS_STOPPED during the call.
  * The client frees itself in a later turn of the loop. */

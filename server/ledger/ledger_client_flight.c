@@ -56,6 +56,8 @@ static void client_fill(const struct ledger_op *op, struct message *message)
     case MESSAGE_FILES_LOST:
         message->files = (struct message_files){.kind = op->files, .count = op->count};
         break;
+    case MESSAGE_SNAPSHOT:
+        break;
     case KIND_STOPPED:
         message->kind = MESSAGE_ASK;
         break;

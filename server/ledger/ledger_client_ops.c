@@ -169,6 +169,12 @@ void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op
     client_submit_plain(client, op, MESSAGE_OPEN_FILES);
 }
 
+void ledger_client_snapshot(struct ledger_client *client, struct ledger_op *op)
+{
+    op->count = 1; /* descriptors that its outcome brings */
+    client_submit_plain(client, op, MESSAGE_SNAPSHOT);
+}
+
 void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count)
 {
     ASSERT(count == client->fds_count);

@@ -36,7 +36,8 @@ static bool client_on_outcome(struct ledger_client *client, const struct message
     if (client->sent == 0)
         return false;
     struct ledger_op *op = LIST_ITEM(client->ops.ring.next, struct ledger_op, node);
-    if (op->kind == MESSAGE_OPEN_FILES && outcome->status == STATUS_OK) {
+    bool has_fds = op->kind == MESSAGE_OPEN_FILES || op->kind == MESSAGE_SNAPSHOT;
+    if (has_fds && outcome->status == STATUS_OK) {
         if (!link_take_fds(client->link, client->fds, op->count))
             return false;
         client->fds_count = op->count;

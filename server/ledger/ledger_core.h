@@ -43,6 +43,9 @@ struct ledger_core_events {
     void (*fill_random)(void *owner, void *bytes, size_t size);
     /* The time of the closing: UTC, seconds since 1970. */
     uint64_t (*now_s)(void *owner);
+    /* A file of its own, in memory, with these bytes, for a peer to read. Its descriptor, which is
+     * the core's; -1: there is no memory. */
+    int (*make_file)(void *owner, const void *bytes, size_t size);
 };
 
 /* What ledger_core_create() needs; copied, and what it points to is borrowed until the destroy. */

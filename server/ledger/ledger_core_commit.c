@@ -58,6 +58,26 @@ static size_t core_open_files(struct ledger_core *core, struct operation *operat
     return count;
 }
 
+/* Takes a snapshot of what is committed by now, also if the group was not: nothing of that is left.
+ * Returns how many descriptors it needs. */
+static size_t core_take_snapshot(struct ledger_core *core, struct operation *operation, int *fds)
+{
+    struct buffer bytes = {0};
+    struct errbuf err = {{0}};
+
+    operation->status = core_status_of(store_snapshot(core->config.store, &bytes, &err));
+    if (operation->status == STATUS_OK) {
+        fds[0] = core->config.events->make_file(core->config.owner, bytes.data, bytes.size);
+        if (fds[0] < 0) {
+            operation->status = STATUS_NOMEM;
+            errbuf_set(&err, "a snapshot: %s", status_text(STATUS_NOMEM));
+        }
+    }
+    buffer_fini(&bytes);
+    (void)core_note_store(core, CORE_TAKES_SNAPSHOT, operation->status, &err);
+    return operation->status == STATUS_OK ? 1 : 0;
+}
+
 /* Notes which files are right now. With those of the winners, what was made of them is to be looked
  * at, too. */
 static void core_note_files(struct ledger_core *core, const struct operation *operation)
@@ -85,6 +105,8 @@ static void core_answer(struct ledger_core *core, struct operation *operation)
         return;
     if (operation->kind == MESSAGE_OPEN_FILES)
         count = core_open_files(core, operation, fds);
+    else if (operation->kind == MESSAGE_SNAPSHOT)
+        count = core_take_snapshot(core, operation, fds);
     if (core->has_failed)
         return;
     struct message message = {.kind = MESSAGE_OUTCOME};

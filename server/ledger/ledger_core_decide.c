@@ -274,6 +274,16 @@ static enum status core_act(struct ledger_core *core, struct operation *operatio
     return core_decide(core, &record, NULL, 0).status;
 }
 
+/* It is taken at the commit. */
+static enum status core_ask_for_snapshot(struct ledger_core *core, struct operation *operation,
+                                         const struct message *message)
+{
+    (void)core;
+    (void)operation;
+    (void)message;
+    return STATUS_OK;
+}
+
 void core_note_agency(const struct ledger_core *core, struct operation *operation)
 {
     operation->received = draw_received(core->config.draw, operation->agency);
@@ -297,6 +307,7 @@ void core_judge(struct ledger_core *core, struct operation *operation,
         [MESSAGE_RESULT] = core_result,
         [MESSAGE_FILES_LOST] = core_lose_files,
         [MESSAGE_ACT] = core_act,
+        [MESSAGE_SNAPSHOT] = core_ask_for_snapshot,
     };
     enum status status = core_close_if_due(core);
 

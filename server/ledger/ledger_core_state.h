@@ -51,6 +51,7 @@ enum core_work {
     CORE_MAINTAINS_IDLE,
     CORE_OPENS_FILES,
     CORE_PUBLISHES_FILES,
+    CORE_TAKES_SNAPSHOT,
     CORE_WORKS /* how many */
 };
 

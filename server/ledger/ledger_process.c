@@ -16,6 +16,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "file_ops.h"
 #include "ledger_control.h"
 #include "ledger_core.h"
 #include "ledger_process_peers.h"
@@ -27,6 +28,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -229,6 +231,19 @@ static uint64_t process_now_s(void *owner)
     return (uint64_t)clock_wall_s();
 }
 
+static int process_make_file(void *owner, const void *bytes, size_t size)
+{
+    struct iovec part = {(void *)(uintptr_t)bytes, size};
+    int fd = memfd_create("lottery-snapshot", MFD_CLOEXEC);
+
+    (void)owner;
+    if (fd >= 0 && file_write(&file_ops_system, fd, &part, 1, 0) != STATUS_OK) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 static const struct ledger_core_events process_core_events = {
     .send = process_peers_send,
     .release = process_peers_release,
@@ -236,6 +251,7 @@ static const struct ledger_core_events process_core_events = {
     .fail = process_fail,
     .fill_random = process_fill_random,
     .now_s = process_now_s,
+    .make_file = process_make_file,
 };
 
 /* Tells the supervisor that the ledger is ready: everything else is there already. */

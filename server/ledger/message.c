@@ -43,6 +43,8 @@ bool message_is_request(const struct message *message, uint64_t region_size)
         return message->close.is_again <= 1;
     case MESSAGE_ACT:
         return message->act.is_again <= 1 && message->act.is_minor <= 1;
+    case MESSAGE_SNAPSHOT:
+        return true;
     default:
         return false;
     }

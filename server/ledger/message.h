@@ -39,8 +39,10 @@ enum message_kind {
     /* from both */
     MESSAGE_PIECE,
     /* from the ledger */
-    MESSAGE_OUTCOME, /* with descriptors, if it is that of OPEN_FILES and OK */
-    MESSAGE_NEWS     /* after a struct message_news_more, in a draw that somebody runs */
+    MESSAGE_OUTCOME, /* with descriptors, if it is that of OPEN_FILES or SNAPSHOT and OK */
+    MESSAGE_NEWS,    /* after a struct message_news_more, in a draw that somebody runs */
+    /* from a client; here, so that inputs of tests/fuzz keep their meaning */
+    MESSAGE_SNAPSHOT
 };
 
 #define MESSAGE_PIECE_MAX 55 /* bytes that a PIECE carries */

@@ -11,6 +11,7 @@
 #include "log.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define PEERS 3
@@ -88,6 +89,13 @@ static uint64_t on_now_s(void *owner)
     return 1234567890;
 }
 
+static int on_make_file(void *owner, const void *bytes, size_t size)
+{
+    (void)owner;
+    FUZZ_CHECK(bytes != NULL && size > 0);
+    return memfd_create("snapshot", MFD_CLOEXEC);
+}
+
 static const struct ledger_core_events events = {
     .send = on_send,
     .release = on_release,
@@ -95,6 +103,7 @@ static const struct ledger_core_events events = {
     .fail = on_fail,
     .fill_random = on_fill_random,
     .now_s = on_now_s,
+    .make_file = on_make_file,
 };
 
 static void come(unsigned i, bool has_region)
@@ -181,6 +190,10 @@ static void fail_next(unsigned which)
 {
     const struct fake_fault fault = {STATUS_NOSPACE, 0};
 
+    if (which == MESSAGE_SNAPSHOT) {
+        store.snapshot = fault;
+        return;
+    }
     switch (which % 4) {
     case 0:
         store.append = (struct fake_fault){STATUS_NOMEM, 0};

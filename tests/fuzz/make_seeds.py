@@ -82,6 +82,7 @@ def record(at, kind, agency=0, count=0, received=0, data_at=0, data=b"", synced=
 
 (HELLO, APPEND, ASK, FINISH, CLOSE_DRAW, OPEN_FILES, SEAL_DRAW, DRAW, TELL_RESULT, FILES_LOST, ACT,
  PIECE) = range(1, 13)
+SNAPSHOT = 15
 WINNERS_FILES, SEAL_FILES, RESULT_FILES = range(3)
 RAW, COMMIT, FAILS, PEER_LEAVES, NO_REGION, TELLS = (1 << i for i in range(2, 8))
 
@@ -349,6 +350,9 @@ SEEDS = {
         + request(CLOSE_DRAW, COMMIT, 3, 1000, 1, form="III") + request(PIECE, 0, 39) * 20,
         LEDGER_RUN[:65 * 2] + request(OPEN_FILES, COMMIT, WINNERS_FILES)
         + request(DRAW, COMMIT, 0, 1, 0, 0, 0, 0, 1, form="QQQIIII"),
+        batch(0, 1, 0, 3) + request(SNAPSHOT, RAW | COMMIT, 0) + batch(FAILS, 1, 3, 2)
+        + request(SNAPSHOT, RAW | COMMIT | PEER_LEAVES, 0) + request(SNAPSHOT, RAW | COMMIT | FAILS, 0)
+        + request(SNAPSHOT, 1 | RAW, 0) + request(SNAPSHOT, 2 | RAW | COMMIT | TELLS, 0),
     ],
     "bets_file": [
         ROW * 3, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n" + ROW[:-1], ROW[:-1] + b"\r\n" + ROW,

@@ -48,6 +48,15 @@ FAULTS = {
             '    if (false)\n        return "the seal',
         ),
     ],
+    # A copy has bets that are not on disk.
+    "unsynced_copy": [
+        (
+            "        return STATUS_GONE;\n    if (self->bets_synced < self->bets_size)\n"
+            "        status = commit_sync_bets(self, err);\n    if (status != STATUS_OK)\n"
+            "        return status;\n    status = journal_file_encode",
+            "        return STATUS_GONE;\n    status = journal_file_encode",
+        ),
+    ],
     # Bets are taken after the closing, of agencies that have not finished.
     "late_bets": [("    if (draw->phase != DRAW_OPEN || agency->has_finished)\n", "    if (agency->has_finished)\n")],
     # Of the beginning of a frame, the last byte is forgotten.

@@ -116,7 +116,8 @@ static void print_summary(uint64_t histories, double seconds)
                   {"closed early", sim_counts.closed_early},
                   {"agencies cut off", sim_counts.cut},
                   {"seals", sim_counts.seals},
-                  {"acts", sim_counts.acts}};
+                  {"acts", sim_counts.acts},
+                  {"copies", sim_counts.copies}};
 
     (void)printf("%" PRIu64 " histories in %.1f s, %.0f each second:", histories, seconds,
                  (double)histories / seconds);

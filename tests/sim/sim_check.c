@@ -1,5 +1,7 @@
 #include "sim_check.h"
 
+#include "crc32c.h"
+#include "journal_file.h"
 #include "sim_agency.h"
 #include "sim_bets.h"
 #include "sim_disk.h"
@@ -206,8 +208,6 @@ static void check_terms(const struct draw *draw)
     if (draw->phase >= DRAW_CLOSED && draw->closed.by == DRAW_BY_DEADLINE &&
         draw->closed.time_s < terms->close_at_s)
         sim_fail("the draw was closed before its time");
-    if (has_sealed && !draw->is_sealed)
-        sim_fail("the draw was sealed, and is not");
     if (draw->is_sealed && draw->phase < DRAW_CLOSED)
         sim_fail("the draw is sealed, and takes bets");
     if (draw->phase == DRAW_DRAWN && draw->is_sealed != terms->has_seal)
@@ -222,6 +222,8 @@ void sim_check_committed(const struct draw *draw)
     if (draw->phase == DRAW_NEW)
         return;
     check_terms(draw);
+    if (has_sealed && !draw->is_sealed)
+        sim_fail("the draw was sealed, and is not");
     if (draw->phase >= DRAW_CLOSED && !is_closed_early && draw->closed.by != DRAW_BY_ALL_FINISHED) {
         is_closed_early = true;
         sim_counts.closed_early++;
@@ -246,6 +248,83 @@ void sim_check_note_act(void)
 {
     acked_acts++;
     sim_counts.acts++;
+}
+
+void sim_check_note_copy(struct sim_copy *copy)
+{
+    for (uint32_t i = 1; i <= sim_world.agencies; i++)
+        copy->acked[i] = sim_agencies[i - 1].acked;
+    copy->acts = acked_acts;
+    copy->is_sealed = has_sealed;
+    copy->is_held = sim_world.draw_is_held;
+}
+
+static void check_copied_draw(const struct sim_copy *copy, const struct draw *draw)
+{
+    uint64_t bets = 0;
+
+    check_terms(draw);
+    for (uint32_t i = 1; i <= sim_world.agencies; i++) {
+        uint64_t received = draw_received(draw, i);
+        bets += received;
+        if (received < copy->acked[i])
+            sim_fail("a copy has %u bets of agency %u, which had %u acked", (unsigned)received, i,
+                     (unsigned)copy->acked[i]);
+        if (i <= draw->agencies && !sim_agency_may_end(&sim_agencies[i - 1], received))
+            sim_fail("a copy has a part of a batch of agency %u, up to its bet %u", i,
+                     (unsigned)received);
+    }
+    if (bets != draw->bets)
+        sim_fail("a copy has %" PRIu64 " bets, and counts %" PRIu64, bets, draw->bets);
+    if (draw->acts_count < copy->acts)
+        sim_fail("a copy has %u acts, and %u were acknowledged", (unsigned)draw->acts_count,
+                 (unsigned)copy->acts);
+    if (copy->is_sealed && !draw->is_sealed)
+        sim_fail("a copy is of a draw that had been sealed, and is not");
+    if (copy->is_held && draw->phase != DRAW_DRAWN)
+        sim_fail("a copy is of a draw that had been held, and is not");
+}
+
+/* The bytes of bets.csv that count, as they are read and as they are on disk. */
+static void check_copied_bets(const struct bets_extent *extent)
+{
+    struct sim_file *file = sim_disk_find("bets.csv");
+
+    if (file == NULL || file->cached.size < extent->size)
+        sim_fail("a copy has more bets than there are");
+    const uint8_t *bytes = sim_file_bytes(file, (size_t)extent->size);
+    if (crc32c(0, bytes, (size_t)extent->size) != extent->crc)
+        sim_fail("the bets of a copy are not those that it counts");
+    if (file->disk.size < extent->size || file->disk.used < extent->size ||
+        memcmp(file->disk.bytes, bytes, (size_t)extent->size) != 0)
+        sim_fail("the bets of a copy are not on disk");
+}
+
+void sim_check_copy(const struct sim_copy *copy, struct sim_file *snapshot)
+{
+    const size_t size = (size_t)snapshot->cached.size;
+    const uint8_t *bytes = sim_file_bytes(snapshot, size);
+    struct bets_extent extent = {0};
+    struct journal_header header;
+    struct draw draw;
+
+    if (size <= JOURNAL_START || !journal_header_decode(bytes + JOURNAL_HEADER_B, &header) ||
+        header.synced != size ||
+        journal_checkpoint_size(bytes + JOURNAL_START, header.stamp) != size - JOURNAL_START)
+        sim_fail("a snapshot is none");
+    draw_init(&draw);
+    enum status status =
+        journal_decode_checkpoint(bytes + JOURNAL_START, size - JOURNAL_START, &draw, &extent);
+    if (status == STATUS_OK) {
+        check_copied_draw(copy, &draw);
+        if (!sim_operator.has_meddled)
+            check_copied_bets(&extent);
+        sim_counts.copies++;
+    } else if (status != STATUS_NOMEM) {
+        sim_fail("a snapshot cannot be read");
+    }
+    draw_fini(&draw);
+    bets_extent_fini(&extent);
 }
 
 bool sim_check_is_closed_early(void)

@@ -6,6 +6,7 @@
 #define LOTTERY_SIM_CHECK_H
 
 #include "draw.h"
+#include "sim_agency.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -27,6 +28,21 @@ void sim_check_committed(const struct draw *draw);
 
 /* An act was acknowledged. */
 void sim_check_note_act(void);
+
+/* What a copy of the draw has to have: what was promised when somebody asked for it. */
+struct sim_copy {
+    uint64_t acked[SIM_AGENCIES_MAX + 1]; /* bets of each agency */
+    size_t acts;
+    bool is_sealed;
+    bool is_held;
+};
+void sim_check_note_copy(struct sim_copy *copy);
+
+struct sim_file;
+
+/* A snapshot has come, in a file: with as many bytes of bets.csv as it says, it is a whole draw, and
+ * these are on disk. */
+void sim_check_copy(const struct sim_copy *copy, struct sim_file *snapshot);
 
 /* Was the draw closed before all had finished, as far as was committed? */
 bool sim_check_is_closed_early(void);

@@ -181,6 +181,11 @@ void sim_client_result(struct sim_client *client, struct ledger_op *op, bool is_
     submit(client, op, MESSAGE_RESULT);
 }
 
+void sim_client_snapshot(struct sim_client *client, struct ledger_op *op)
+{
+    submit(client, op, MESSAGE_SNAPSHOT);
+}
+
 void sim_client_act(struct sim_client *client, struct ledger_op *op, const struct draw_act *act)
 {
     client->act = *act;

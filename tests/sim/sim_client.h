@@ -28,7 +28,7 @@ struct sim_client {
     struct draw_drawn drawn;   /* of the operation that hands in the draw's outcome */
     struct draw_sealed sealed; /* of the one that hands in the seal */
     struct draw_act act;       /* of the one that records it */
-    int fds[SIM_FDS_MAX];      /* during done() of sim_client_open_files */
+    int fds[SIM_FDS_MAX];      /* during done() of what brings files */
     size_t fds_count;
 };
 
@@ -54,6 +54,9 @@ void sim_client_seal(struct sim_client *client, struct ledger_op *op,
 void sim_client_draw(struct sim_client *client, struct ledger_op *op,
                      const struct draw_drawn *drawn, bool is_new);
 void sim_client_result(struct sim_client *client, struct ledger_op *op, bool is_new);
+
+/* During done(), its file is open as fds[0]. */
+void sim_client_snapshot(struct sim_client *client, struct ledger_op *op);
 
 /* Texts are borrowed until the operation ends. */
 void sim_client_act(struct sim_client *client, struct ledger_op *op, const struct draw_act *act);

@@ -357,6 +357,19 @@ static void on_acted(struct ledger_op *op)
         sim_check_note_act();
 }
 
+static void on_copied(struct ledger_op *op)
+{
+    struct sim_coordinator *self = &sim_coordinator;
+
+    self->is_copying = false;
+    if (op->status != STATUS_OK)
+        return;
+    SIM_TRACE("an operator has a copy");
+    int fd = self->client.fds[0];
+    sim_check_copy(&self->copy, sim_disk_file(sim_fd_of(fd)->file));
+    (void)close(fd);
+}
+
 /* A number, mostly the one that many bets have. Two operators need not agree. */
 static void order_number(struct sim_coordinator *self)
 {
@@ -371,8 +384,8 @@ static void order_number(struct sim_coordinator *self)
     follow(self, coordinator_core_on_order(&self->core, &self->client.news, &order));
 }
 
-/* Somebody closes the draw, or tries to, gives its number, or is noted. Returns false if nobody
- * does anything. */
+/* Somebody wants a copy, closes the draw, or tries to, gives its number, or is noted. Returns false
+ * if nobody does anything. */
 static bool step_operators(struct sim_coordinator *self)
 {
     static const char longest[] =
@@ -382,6 +395,14 @@ static bool step_operators(struct sim_coordinator *self)
     struct prng *prng = &sim_world.prng;
     const struct ledger_news *news = &self->client.news;
 
+    if (self->client.has_news && !self->is_copying && sim_chance(prng, 15)) {
+        self->is_copying = true;
+        self->copy_op = (struct ledger_op){.done = on_copied};
+        SIM_TRACE("an operator wants a copy");
+        sim_check_note_copy(&self->copy);
+        sim_client_snapshot(&self->client, &self->copy_op);
+        return true;
+    }
     if (!self->client.has_news || news->terms.mode != DRAW_MANUAL)
         return false;
     if (!self->is_closing && news->phase == DRAW_OPEN && sim_chance(prng, 15)) {
@@ -444,7 +465,7 @@ void sim_coordinator_start(void)
     SIM_TRACE("coordinator starts");
     sim_process_start(&self->process, "coordinator");
     sim_world_plan_death(&self->process);
-    self->is_pausing = self->is_closing = self->is_acting = false;
+    self->is_pausing = self->is_closing = self->is_acting = self->is_copying = false;
     coordinator_core_init(&self->core);
     sim_client_init(&self->client, &self->process, on_news);
     (void)sim_process_turn(&self->process, run_start, self);

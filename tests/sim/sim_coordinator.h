@@ -6,6 +6,7 @@
 
 #include "coordinator_core.h"
 #include "data_dir.h"
+#include "sim_check.h"
 #include "sim_client.h"
 #include "sim_process.h"
 
@@ -21,7 +22,10 @@ struct sim_coordinator {
     struct ledger_op act_op;
     bool is_closing; /* close_op is in flight */
     bool is_acting;  /* act_op is */
-    bool is_pausing; /* before the next try */
+    struct ledger_op copy_op;
+    bool is_copying;      /* copy_op is */
+    struct sim_copy copy; /* what that has to have */
+    bool is_pausing;      /* before the next try */
     struct data_dir data_dir;
 };
 

@@ -11,6 +11,7 @@
 #include "sim_world.h"
 #include "store_csv.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #define FDS_MAX 16
@@ -85,6 +86,16 @@ static uint64_t on_now_s(void *owner)
     return (uint64_t)clock_wall_s();
 }
 
+/* Its memory is a file without a name. */
+static int on_make_file(void *owner, const void *bytes, size_t size)
+{
+    struct sim_ledger *ledger = owner;
+    int file = sim_disk_new_file();
+
+    sim_file_write(sim_disk_file(file), bytes, size, 0);
+    return sim_fd_new(&(struct sim_fd){.file = file, .flags = O_RDWR, .owner = &ledger->process});
+}
+
 static const struct ledger_core_events events = {
     .send = on_send,
     .release = on_release,
@@ -92,6 +103,7 @@ static const struct ledger_core_events events = {
     .fail = on_fail,
     .fill_random = fill_random,
     .now_s = on_now_s,
+    .make_file = on_make_file,
 };
 
 void sim_ledger_new_server(uint32_t agencies, uint32_t winner_number)

@@ -62,6 +62,7 @@ struct sim_counts {
     uint64_t cut;             /* agencies that were cut off by that */
     uint64_t seals;           /* made */
     uint64_t acts;            /* acknowledged */
+    uint64_t copies;          /* of a draw, that were right */
 };
 extern struct sim_counts sim_counts;
 

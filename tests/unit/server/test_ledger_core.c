@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define AGENCIES 3
@@ -30,6 +31,7 @@ struct test_peer {
     size_t count;
     size_t looked_at; /* of these, in next_outcome() */
     size_t fds;       /* descriptors that it was sent */
+    char text[64];    /* what was in the last one, if it is a snapshot */
     unsigned released;
 };
 
@@ -56,6 +58,9 @@ static void on_send(void *owner, void *context, const struct message *message, c
     assert_non_null(peer->peer);
     assert_true(peer->count < SENT_MAX);
     peer->got[peer->count++] = *message;
+    memset(peer->text, 0, sizeof(peer->text));
+    if (count == 1)
+        assert_true(pread(fds[0], peer->text, sizeof(peer->text) - 1, 0) >= 0);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(close(fds[i]), 0);
     peer->fds += count;
@@ -99,6 +104,19 @@ static uint64_t on_now_s(void *owner)
     return ((const struct fixture *)owner)->now_s;
 }
 
+static bool has_no_files; /* there is no memory for them */
+
+static int on_make_file(void *owner, const void *bytes, size_t size)
+{
+    (void)owner;
+    if (has_no_files)
+        return -1;
+    int fd = memfd_create("snapshot", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, size), size);
+    return fd;
+}
+
 static const struct ledger_core_events events = {
     .send = on_send,
     .release = on_release,
@@ -106,6 +124,7 @@ static const struct ledger_core_events events = {
     .fail = on_fail,
     .fill_random = on_fill_random,
     .now_s = on_now_s,
+    .make_file = on_make_file,
 };
 
 /* A core on what the store has committed, with these settings. */
@@ -1983,6 +2002,76 @@ static void test_counts_after_a_death(void **state)
     assert_int_equal(scoreboard_store_status(f->scoreboard), STATUS_OK);
 }
 
+static void ask_for_snapshot(struct fixture *f, unsigned peer)
+{
+    hand_in(f, peer, &(struct message){.kind = MESSAGE_SNAPSHOT});
+}
+
+/* A snapshot has all that was handed in before it, and what its group has besides; it has one
+ * descriptor, and changes nothing. */
+static void test_snapshot(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, 0, 1, 0, 2);
+    ask_for_snapshot(f, 1);
+    append(f, 2, 2, 0, 1);
+    assert_true(ledger_core_has_work(f->core));
+    ledger_core_commit(f->core);
+    assert_int_equal(next_outcome(&f->peers[0]).status, STATUS_OK);
+    assert_int_equal(next_outcome(&f->peers[1]).status, STATUS_OK);
+    assert_int_equal(f->peers[1].fds, 1);
+    assert_string_equal(f->peers[1].text, "records: 3"); /* with that of the opening */
+    assert_int_equal(f->peers[0].fds + f->peers[2].fds, 0);
+    assert_int_equal(f->store->committed, 3);
+
+    /* Alone in its group; and for a peer that has left meanwhile there is none. */
+    ask_for_snapshot(f, 1);
+    commit_and_expect(f, 1, STATUS_OK);
+    assert_string_equal(f->peers[1].text, "records: 3");
+    f->store->snapshot = (struct fake_fault){STATUS_IO, 0};
+    ask_for_snapshot(f, 1);
+    close_peer(f, 1);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->peers[1].released, 1);
+    assert_int_equal(f->store->snapshot.status, STATUS_IO); /* nobody asked the store */
+}
+
+/* A group that cannot be written does not keep a snapshot from being taken: it has what was durable
+ * before. One that fails itself says so, and the next one may succeed. */
+static void test_snapshot_fails(void **state)
+{
+    static const enum status statuses[] = {STATUS_NOMEM, STATUS_IO, STATUS_NOSPACE};
+    struct fixture *f = *state;
+
+    append(f, 0, 1, 0, 2);
+    ask_for_snapshot(f, 1);
+    f->store->commit = (struct fake_fault){STATUS_NOSPACE, 0};
+    ledger_core_commit(f->core);
+    assert_int_equal(next_outcome(&f->peers[0]).status, STATUS_NOSPACE);
+    assert_int_equal(next_outcome(&f->peers[1]).status, STATUS_OK);
+    assert_string_equal(f->peers[1].text, "records: 1");
+    for (unsigned i = 0; i < 3; i++) {
+        f->store->snapshot = (struct fake_fault){statuses[i], 0};
+        ask_for_snapshot(f, 1);
+        commit_and_expect(f, 1, statuses[i]);
+    }
+    has_no_files = true;
+    ask_for_snapshot(f, 1);
+    commit_and_expect(f, 1, STATUS_NOMEM);
+    has_no_files = false;
+    assert_int_equal(f->peers[1].fds, 1);
+    ask_for_snapshot(f, 1);
+    commit_and_expect(f, 1, STATUS_OK);
+    assert_int_equal(f->peers[1].fds, 2);
+    assert_int_equal(f->exit_status, 0);
+    f->store->snapshot = (struct fake_fault){STATUS_UNCERTAIN, 0};
+    ask_for_snapshot(f, 1);
+    ledger_core_commit(f->core);
+    assert_int_equal(f->exit_status, LEDGER_EXIT_UNCERTAIN);
+    assert_int_equal(f->peers[1].fds, 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -2029,6 +2118,8 @@ int main(void)
         CASE(test_counts),
         CASE(test_counts_before_answers),
         CASE(test_counts_after_a_death),
+        CASE(test_snapshot),
+        CASE(test_snapshot_fails),
     };
 
     log_set_level(LOG_CRITICAL);

@@ -540,6 +540,32 @@ static void test_descriptors(void **state)
     }
 }
 
+/* A snapshot arrives as a file that has it, from its beginning. */
+static void test_snapshot_file(void **state)
+{
+    struct fixture *f = *state;
+    struct call call;
+    char text[64] = {0};
+
+    start_ledger(f);
+    struct ledger *ledger = start_client(f, 0);
+    assert_int_equal(append(f, ledger, &call, 2, 0, 7), STATUS_OK);
+    taking_client = f->clients[0].client;
+    for (unsigned i = 0; i < 2; i++) {
+        call = (struct call){.op.done = on_files};
+        ledger_client_snapshot(f->clients[0].client, &call.op);
+        wait_for(f, &call.is_done);
+        assert_int_equal(call.op.status, STATUS_OK);
+        assert_int_equal(fcntl(taken[0], F_GETFD), FD_CLOEXEC);
+        assert_true(read(taken[0], text, sizeof(text) - 1) > 0);
+        assert_string_equal(text, "records: 2");
+        assert_int_equal(close(taken[0]), 0);
+        /* The next ledger may be asked, too. */
+        assert_int_equal(stop_ledger(f, SIGKILL), 128 + SIGKILL);
+        start_ledger(f);
+    }
+}
+
 /* What the test with kills keeps in flight of an agency. */
 struct stream_of_bets {
     struct ledger_op op; /* first */
@@ -806,6 +832,7 @@ int main(void)
         CASE(test_operations), CASE(test_stop),        CASE(test_stop_waits_for_links),
         CASE(test_no_start),   CASE(test_no_loop),     CASE(test_uncertain),
         CASE(test_draw),       CASE(test_descriptors), CASE(test_kills),
+        CASE(test_snapshot_file),
         CASE(test_bad_peer),   CASE(test_idle),        CASE(test_bad_message_after_full_group),
         CASE(test_deadline),
     };

@@ -41,7 +41,7 @@ static void test_requests(void **state)
         bool is_request = kind == MESSAGE_HELLO || kind == MESSAGE_ASK || kind == MESSAGE_FINISH ||
                           kind == MESSAGE_CLOSE_DRAW || kind == MESSAGE_DRAW ||
                           kind == MESSAGE_FILES_LOST || kind == MESSAGE_SEAL ||
-                          kind == MESSAGE_RESULT || kind == MESSAGE_ACT;
+                          kind == MESSAGE_RESULT || kind == MESSAGE_ACT || kind == MESSAGE_SNAPSHOT;
         assert_int_equal(message_is_request(&message, REGION), is_request);
     }
     struct message files = {.kind = MESSAGE_OPEN_FILES};
