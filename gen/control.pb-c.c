@@ -322,6 +322,51 @@ void   lottery__control__v1__reload__free_unpacked
   assert(message->base.descriptor == &lottery__control__v1__reload__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   lottery__control__v1__backup__init
+                     (Lottery__Control__V1__Backup         *message)
+{
+  static const Lottery__Control__V1__Backup init_value = LOTTERY__CONTROL__V1__BACKUP__INIT;
+  *message = init_value;
+}
+size_t lottery__control__v1__backup__get_packed_size
+                     (const Lottery__Control__V1__Backup *message)
+{
+  assert(message->base.descriptor == &lottery__control__v1__backup__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t lottery__control__v1__backup__pack
+                     (const Lottery__Control__V1__Backup *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &lottery__control__v1__backup__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t lottery__control__v1__backup__pack_to_buffer
+                     (const Lottery__Control__V1__Backup *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &lottery__control__v1__backup__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Lottery__Control__V1__Backup *
+       lottery__control__v1__backup__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Lottery__Control__V1__Backup *)
+     protobuf_c_message_unpack (&lottery__control__v1__backup__descriptor,
+                                allocator, len, data);
+}
+void   lottery__control__v1__backup__free_unpacked
+                     (Lottery__Control__V1__Backup *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &lottery__control__v1__backup__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   lottery__control__v1__result__init
                      (Lottery__Control__V1__Result         *message)
 {
@@ -592,6 +637,96 @@ void   lottery__control__v1__winners__free_unpacked
   assert(message->base.descriptor == &lottery__control__v1__winners__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   lottery__control__v1__snapshot__init
+                     (Lottery__Control__V1__Snapshot         *message)
+{
+  static const Lottery__Control__V1__Snapshot init_value = LOTTERY__CONTROL__V1__SNAPSHOT__INIT;
+  *message = init_value;
+}
+size_t lottery__control__v1__snapshot__get_packed_size
+                     (const Lottery__Control__V1__Snapshot *message)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t lottery__control__v1__snapshot__pack
+                     (const Lottery__Control__V1__Snapshot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t lottery__control__v1__snapshot__pack_to_buffer
+                     (const Lottery__Control__V1__Snapshot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Lottery__Control__V1__Snapshot *
+       lottery__control__v1__snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Lottery__Control__V1__Snapshot *)
+     protobuf_c_message_unpack (&lottery__control__v1__snapshot__descriptor,
+                                allocator, len, data);
+}
+void   lottery__control__v1__snapshot__free_unpacked
+                     (Lottery__Control__V1__Snapshot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &lottery__control__v1__snapshot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   lottery__control__v1__snapshot_file__init
+                     (Lottery__Control__V1__SnapshotFile         *message)
+{
+  static const Lottery__Control__V1__SnapshotFile init_value = LOTTERY__CONTROL__V1__SNAPSHOT_FILE__INIT;
+  *message = init_value;
+}
+size_t lottery__control__v1__snapshot_file__get_packed_size
+                     (const Lottery__Control__V1__SnapshotFile *message)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot_file__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t lottery__control__v1__snapshot_file__pack
+                     (const Lottery__Control__V1__SnapshotFile *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot_file__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t lottery__control__v1__snapshot_file__pack_to_buffer
+                     (const Lottery__Control__V1__SnapshotFile *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &lottery__control__v1__snapshot_file__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Lottery__Control__V1__SnapshotFile *
+       lottery__control__v1__snapshot_file__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Lottery__Control__V1__SnapshotFile *)
+     protobuf_c_message_unpack (&lottery__control__v1__snapshot_file__descriptor,
+                                allocator, len, data);
+}
+void   lottery__control__v1__snapshot_file__free_unpacked
+                     (Lottery__Control__V1__SnapshotFile *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &lottery__control__v1__snapshot_file__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define lottery__control__v1__get_status__field_descriptors NULL
 #define lottery__control__v1__get_status__field_indices_by_name NULL
 #define lottery__control__v1__get_status__number_ranges NULL
@@ -782,6 +917,24 @@ const ProtobufCMessageDescriptor lottery__control__v1__reload__descriptor =
   lottery__control__v1__reload__field_indices_by_name,
   0,  lottery__control__v1__reload__number_ranges,
   (ProtobufCMessageInit) lottery__control__v1__reload__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define lottery__control__v1__backup__field_descriptors NULL
+#define lottery__control__v1__backup__field_indices_by_name NULL
+#define lottery__control__v1__backup__number_ranges NULL
+const ProtobufCMessageDescriptor lottery__control__v1__backup__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "lottery.control.v1.Backup",
+  "Backup",
+  "Lottery__Control__V1__Backup",
+  "lottery.control.v1",
+  sizeof(Lottery__Control__V1__Backup),
+  0,
+  lottery__control__v1__backup__field_descriptors,
+  lottery__control__v1__backup__field_indices_by_name,
+  0,  lottery__control__v1__backup__number_ranges,
+  (ProtobufCMessageInit) lottery__control__v1__backup__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor lottery__control__v1__result__field_descriptors[3] =
@@ -1350,7 +1503,174 @@ const ProtobufCMessageDescriptor lottery__control__v1__winners__descriptor =
   (ProtobufCMessageInit) lottery__control__v1__winners__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue lottery__control__v1__opcode__enum_values_by_number[12] =
+static const ProtobufCFieldDescriptor lottery__control__v1__snapshot__field_descriptors[3] =
+{
+  {
+    "draw",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__Snapshot, draw),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "phase",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__Snapshot, phase),
+    &lottery__control__v1__phase__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bets",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__Snapshot, bets),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned lottery__control__v1__snapshot__field_indices_by_name[] = {
+  2,   /* field[2] = bets */
+  0,   /* field[0] = draw */
+  1,   /* field[1] = phase */
+};
+static const ProtobufCIntRange lottery__control__v1__snapshot__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor lottery__control__v1__snapshot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "lottery.control.v1.Snapshot",
+  "Snapshot",
+  "Lottery__Control__V1__Snapshot",
+  "lottery.control.v1",
+  sizeof(Lottery__Control__V1__Snapshot),
+  3,
+  lottery__control__v1__snapshot__field_descriptors,
+  lottery__control__v1__snapshot__field_indices_by_name,
+  1,  lottery__control__v1__snapshot__number_ranges,
+  (ProtobufCMessageInit) lottery__control__v1__snapshot__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor lottery__control__v1__snapshot_file__field_descriptors[6] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, source),
+    &lottery__control__v1__file_source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, content),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "device",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, device),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inode",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Lottery__Control__V1__SnapshotFile, inode),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned lottery__control__v1__snapshot_file__field_indices_by_name[] = {
+  2,   /* field[2] = content */
+  4,   /* field[4] = device */
+  5,   /* field[5] = inode */
+  0,   /* field[0] = name */
+  3,   /* field[3] = size */
+  1,   /* field[1] = source */
+};
+static const ProtobufCIntRange lottery__control__v1__snapshot_file__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor lottery__control__v1__snapshot_file__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "lottery.control.v1.SnapshotFile",
+  "SnapshotFile",
+  "Lottery__Control__V1__SnapshotFile",
+  "lottery.control.v1",
+  sizeof(Lottery__Control__V1__SnapshotFile),
+  6,
+  lottery__control__v1__snapshot_file__field_descriptors,
+  lottery__control__v1__snapshot_file__field_indices_by_name,
+  1,  lottery__control__v1__snapshot_file__number_ranges,
+  (ProtobufCMessageInit) lottery__control__v1__snapshot_file__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue lottery__control__v1__opcode__enum_values_by_number[15] =
 {
   { "OPCODE_UNSPECIFIED", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_UNSPECIFIED", 0 },
   { "OPCODE_GET_STATUS", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_GET_STATUS", 1 },
@@ -1360,17 +1680,21 @@ static const ProtobufCEnumValue lottery__control__v1__opcode__enum_values_by_num
   { "OPCODE_DRAW", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_DRAW", 5 },
   { "OPCODE_NEXT", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_NEXT", 6 },
   { "OPCODE_RELOAD", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD", 7 },
+  { "OPCODE_BACKUP", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP", 8 },
   { "OPCODE_RESULT", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_RESULT", 64 },
   { "OPCODE_STATUS", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_STATUS", 65 },
   { "OPCODE_AGENCIES", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_AGENCIES", 66 },
   { "OPCODE_WINNERS", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS", 67 },
+  { "OPCODE_SNAPSHOT", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT", 68 },
+  { "OPCODE_SNAPSHOT_FILE", "LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE", 69 },
 };
 static const ProtobufCIntRange lottery__control__v1__opcode__value_ranges[] = {
-{0, 0},{64, 8},{0, 12}
+{0, 0},{64, 9},{0, 15}
 };
-static const ProtobufCEnumValueIndex lottery__control__v1__opcode__enum_values_by_name[12] =
+static const ProtobufCEnumValueIndex lottery__control__v1__opcode__enum_values_by_name[15] =
 {
-  { "OPCODE_AGENCIES", 10 },
+  { "OPCODE_AGENCIES", 11 },
+  { "OPCODE_BACKUP", 8 },
   { "OPCODE_CLOSE", 4 },
   { "OPCODE_DRAW", 5 },
   { "OPCODE_GET_STATUS", 1 },
@@ -1378,10 +1702,12 @@ static const ProtobufCEnumValueIndex lottery__control__v1__opcode__enum_values_b
   { "OPCODE_LIST_WINNERS", 3 },
   { "OPCODE_NEXT", 6 },
   { "OPCODE_RELOAD", 7 },
-  { "OPCODE_RESULT", 8 },
-  { "OPCODE_STATUS", 9 },
+  { "OPCODE_RESULT", 9 },
+  { "OPCODE_SNAPSHOT", 13 },
+  { "OPCODE_SNAPSHOT_FILE", 14 },
+  { "OPCODE_STATUS", 10 },
   { "OPCODE_UNSPECIFIED", 0 },
-  { "OPCODE_WINNERS", 11 },
+  { "OPCODE_WINNERS", 12 },
 };
 const ProtobufCEnumDescriptor lottery__control__v1__opcode__descriptor =
 {
@@ -1390,9 +1716,9 @@ const ProtobufCEnumDescriptor lottery__control__v1__opcode__descriptor =
   "Opcode",
   "Lottery__Control__V1__Opcode",
   "lottery.control.v1",
-  12,
+  15,
   lottery__control__v1__opcode__enum_values_by_number,
-  12,
+  15,
   lottery__control__v1__opcode__enum_values_by_name,
   2,
   lottery__control__v1__opcode__value_ranges,
@@ -1524,5 +1850,39 @@ const ProtobufCEnumDescriptor lottery__control__v1__closed_by__descriptor =
   lottery__control__v1__closed_by__enum_values_by_name,
   1,
   lottery__control__v1__closed_by__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue lottery__control__v1__file_source__enum_values_by_number[5] =
+{
+  { "FILE_SOURCE_UNSPECIFIED", "LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_UNSPECIFIED", 0 },
+  { "FILE_SOURCE_CONTENT", "LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_CONTENT", 1 },
+  { "FILE_SOURCE_BEGINNING", "LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_BEGINNING", 2 },
+  { "FILE_SOURCE_WHOLE", "LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_WHOLE", 3 },
+  { "FILE_SOURCE_IF_ANY", "LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_IF_ANY", 4 },
+};
+static const ProtobufCIntRange lottery__control__v1__file_source__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex lottery__control__v1__file_source__enum_values_by_name[5] =
+{
+  { "FILE_SOURCE_BEGINNING", 2 },
+  { "FILE_SOURCE_CONTENT", 1 },
+  { "FILE_SOURCE_IF_ANY", 4 },
+  { "FILE_SOURCE_UNSPECIFIED", 0 },
+  { "FILE_SOURCE_WHOLE", 3 },
+};
+const ProtobufCEnumDescriptor lottery__control__v1__file_source__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "lottery.control.v1.FileSource",
+  "FileSource",
+  "Lottery__Control__V1__FileSource",
+  "lottery.control.v1",
+  5,
+  lottery__control__v1__file_source__enum_values_by_number,
+  5,
+  lottery__control__v1__file_source__enum_values_by_name,
+  1,
+  lottery__control__v1__file_source__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -22,12 +22,15 @@ typedef struct Lottery__Control__V1__Close Lottery__Control__V1__Close;
 typedef struct Lottery__Control__V1__Draw Lottery__Control__V1__Draw;
 typedef struct Lottery__Control__V1__Next Lottery__Control__V1__Next;
 typedef struct Lottery__Control__V1__Reload Lottery__Control__V1__Reload;
+typedef struct Lottery__Control__V1__Backup Lottery__Control__V1__Backup;
 typedef struct Lottery__Control__V1__Result Lottery__Control__V1__Result;
 typedef struct Lottery__Control__V1__Status Lottery__Control__V1__Status;
 typedef struct Lottery__Control__V1__Agency Lottery__Control__V1__Agency;
 typedef struct Lottery__Control__V1__Agencies Lottery__Control__V1__Agencies;
 typedef struct Lottery__Control__V1__Winner Lottery__Control__V1__Winner;
 typedef struct Lottery__Control__V1__Winners Lottery__Control__V1__Winners;
+typedef struct Lottery__Control__V1__Snapshot Lottery__Control__V1__Snapshot;
+typedef struct Lottery__Control__V1__SnapshotFile Lottery__Control__V1__SnapshotFile;
 
 
 /* --- enums --- */
@@ -44,13 +47,16 @@ typedef enum _Lottery__Control__V1__Opcode {
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_DRAW = 5,
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_NEXT = 6,
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD = 7,
+  LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP = 8,
   /*
    * Answers.
    */
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_RESULT = 64,
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_STATUS = 65,
   LOTTERY__CONTROL__V1__OPCODE__OPCODE_AGENCIES = 66,
-  LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS = 67
+  LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS = 67,
+  LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT = 68,
+  LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE = 69
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOTTERY__CONTROL__V1__OPCODE)
 } Lottery__Control__V1__Opcode;
 typedef enum _Lottery__Control__V1__ResultCode {
@@ -114,6 +120,26 @@ typedef enum _Lottery__Control__V1__ClosedBy {
   LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_OPERATOR = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOTTERY__CONTROL__V1__CLOSED_BY)
 } Lottery__Control__V1__ClosedBy;
+typedef enum _Lottery__Control__V1__FileSource {
+  LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_UNSPECIFIED = 0,
+  /*
+   * `content`, after that of the messages before with the same name
+   */
+  LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_CONTENT = 1,
+  /*
+   * the first `size` bytes of the file that is `inode` on `device`
+   */
+  LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_BEGINNING = 2,
+  /*
+   * the file as it is
+   */
+  LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_WHOLE = 3,
+  /*
+   * the same, if it is there
+   */
+  LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_IF_ANY = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(LOTTERY__CONTROL__V1__FILE_SOURCE)
+} Lottery__Control__V1__FileSource;
 
 /* --- messages --- */
 
@@ -214,6 +240,21 @@ struct  Lottery__Control__V1__Reload
 };
 #define LOTTERY__CONTROL__V1__RELOAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&lottery__control__v1__reload__descriptor) \
+     }
+
+
+/*
+ * Asks what a copy of the draw in force has to have. The answer is a Snapshot, then SnapshotFiles: as
+ * many as there are files, and more where a file's content does not fit into one. Whoever asks makes
+ * the copy, when he has the whole answer: what is to be copied stays as it is. In the copy is all that
+ * was acknowledged before. A reason with RESULT_CODE_DONE says what it will lack.
+ */
+struct  Lottery__Control__V1__Backup
+{
+  ProtobufCMessage base;
+};
+#define LOTTERY__CONTROL__V1__BACKUP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&lottery__control__v1__backup__descriptor) \
      }
 
 
@@ -369,6 +410,45 @@ struct  Lottery__Control__V1__Winners
     , 0,NULL }
 
 
+struct  Lottery__Control__V1__Snapshot
+{
+  ProtobufCMessage base;
+  char *draw;
+  Lottery__Control__V1__Phase phase;
+  /*
+   * of all agencies
+   */
+  uint64_t bets;
+};
+#define LOTTERY__CONTROL__V1__SNAPSHOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&lottery__control__v1__snapshot__descriptor) \
+    , (char *)protobuf_c_empty_string, LOTTERY__CONTROL__V1__PHASE__PHASE_UNSPECIFIED, 0 }
+
+
+/*
+ * A file of the copy, and where its bytes are from.
+ */
+struct  Lottery__Control__V1__SnapshotFile
+{
+  ProtobufCMessage base;
+  /*
+   * in the copy, and in the data directory: `bets.csv`, or `DRAW/bets.csv`. Each of
+   */
+  char *name;
+  /*
+   * the one or two parts is [A-Za-z0-9][A-Za-z0-9._-]*
+   */
+  Lottery__Control__V1__FileSource source;
+  ProtobufCBinaryData content;
+  uint64_t size;
+  uint64_t device;
+  uint64_t inode;
+};
+#define LOTTERY__CONTROL__V1__SNAPSHOT_FILE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&lottery__control__v1__snapshot_file__descriptor) \
+    , (char *)protobuf_c_empty_string, LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_UNSPECIFIED, {0,NULL}, 0, 0, 0 }
+
+
 /* Lottery__Control__V1__GetStatus methods */
 void   lottery__control__v1__get_status__init
                      (Lottery__Control__V1__GetStatus         *message);
@@ -502,6 +582,25 @@ Lottery__Control__V1__Reload *
 void   lottery__control__v1__reload__free_unpacked
                      (Lottery__Control__V1__Reload *message,
                       ProtobufCAllocator *allocator);
+/* Lottery__Control__V1__Backup methods */
+void   lottery__control__v1__backup__init
+                     (Lottery__Control__V1__Backup         *message);
+size_t lottery__control__v1__backup__get_packed_size
+                     (const Lottery__Control__V1__Backup   *message);
+size_t lottery__control__v1__backup__pack
+                     (const Lottery__Control__V1__Backup   *message,
+                      uint8_t             *out);
+size_t lottery__control__v1__backup__pack_to_buffer
+                     (const Lottery__Control__V1__Backup   *message,
+                      ProtobufCBuffer     *buffer);
+Lottery__Control__V1__Backup *
+       lottery__control__v1__backup__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   lottery__control__v1__backup__free_unpacked
+                     (Lottery__Control__V1__Backup *message,
+                      ProtobufCAllocator *allocator);
 /* Lottery__Control__V1__Result methods */
 void   lottery__control__v1__result__init
                      (Lottery__Control__V1__Result         *message);
@@ -616,6 +715,44 @@ Lottery__Control__V1__Winners *
 void   lottery__control__v1__winners__free_unpacked
                      (Lottery__Control__V1__Winners *message,
                       ProtobufCAllocator *allocator);
+/* Lottery__Control__V1__Snapshot methods */
+void   lottery__control__v1__snapshot__init
+                     (Lottery__Control__V1__Snapshot         *message);
+size_t lottery__control__v1__snapshot__get_packed_size
+                     (const Lottery__Control__V1__Snapshot   *message);
+size_t lottery__control__v1__snapshot__pack
+                     (const Lottery__Control__V1__Snapshot   *message,
+                      uint8_t             *out);
+size_t lottery__control__v1__snapshot__pack_to_buffer
+                     (const Lottery__Control__V1__Snapshot   *message,
+                      ProtobufCBuffer     *buffer);
+Lottery__Control__V1__Snapshot *
+       lottery__control__v1__snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   lottery__control__v1__snapshot__free_unpacked
+                     (Lottery__Control__V1__Snapshot *message,
+                      ProtobufCAllocator *allocator);
+/* Lottery__Control__V1__SnapshotFile methods */
+void   lottery__control__v1__snapshot_file__init
+                     (Lottery__Control__V1__SnapshotFile         *message);
+size_t lottery__control__v1__snapshot_file__get_packed_size
+                     (const Lottery__Control__V1__SnapshotFile   *message);
+size_t lottery__control__v1__snapshot_file__pack
+                     (const Lottery__Control__V1__SnapshotFile   *message,
+                      uint8_t             *out);
+size_t lottery__control__v1__snapshot_file__pack_to_buffer
+                     (const Lottery__Control__V1__SnapshotFile   *message,
+                      ProtobufCBuffer     *buffer);
+Lottery__Control__V1__SnapshotFile *
+       lottery__control__v1__snapshot_file__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   lottery__control__v1__snapshot_file__free_unpacked
+                     (Lottery__Control__V1__SnapshotFile *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Lottery__Control__V1__GetStatus_Closure)
@@ -639,6 +776,9 @@ typedef void (*Lottery__Control__V1__Next_Closure)
 typedef void (*Lottery__Control__V1__Reload_Closure)
                  (const Lottery__Control__V1__Reload *message,
                   void *closure_data);
+typedef void (*Lottery__Control__V1__Backup_Closure)
+                 (const Lottery__Control__V1__Backup *message,
+                  void *closure_data);
 typedef void (*Lottery__Control__V1__Result_Closure)
                  (const Lottery__Control__V1__Result *message,
                   void *closure_data);
@@ -657,6 +797,12 @@ typedef void (*Lottery__Control__V1__Winner_Closure)
 typedef void (*Lottery__Control__V1__Winners_Closure)
                  (const Lottery__Control__V1__Winners *message,
                   void *closure_data);
+typedef void (*Lottery__Control__V1__Snapshot_Closure)
+                 (const Lottery__Control__V1__Snapshot *message,
+                  void *closure_data);
+typedef void (*Lottery__Control__V1__SnapshotFile_Closure)
+                 (const Lottery__Control__V1__SnapshotFile *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -668,6 +814,7 @@ extern const ProtobufCEnumDescriptor    lottery__control__v1__result_code__descr
 extern const ProtobufCEnumDescriptor    lottery__control__v1__phase__descriptor;
 extern const ProtobufCEnumDescriptor    lottery__control__v1__mode__descriptor;
 extern const ProtobufCEnumDescriptor    lottery__control__v1__closed_by__descriptor;
+extern const ProtobufCEnumDescriptor    lottery__control__v1__file_source__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__get_status__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__list_agencies__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__list_winners__descriptor;
@@ -675,12 +822,15 @@ extern const ProtobufCMessageDescriptor lottery__control__v1__close__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__draw__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__next__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__reload__descriptor;
+extern const ProtobufCMessageDescriptor lottery__control__v1__backup__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__result__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__status__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__agency__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__agencies__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__winner__descriptor;
 extern const ProtobufCMessageDescriptor lottery__control__v1__winners__descriptor;
+extern const ProtobufCMessageDescriptor lottery__control__v1__snapshot__descriptor;
+extern const ProtobufCMessageDescriptor lottery__control__v1__snapshot_file__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -61,6 +61,7 @@ struct control_request {
  * draw      DONE when the draw is on record and its winners can be read
  * next      MOVING when all is prepared, checked and decided
  * reload    the same
+ * backup    ends with control_end_backup
  *
  * Each may also end with control_end(): REFUSED or FAILED, and why. */
 struct control_backend {
@@ -71,6 +72,7 @@ struct control_backend {
     void (*draw)(void *owner, struct control_request *request);
     void (*next)(void *owner, struct control_request *request);
     void (*reload)(void *owner, struct control_request *request);
+    void (*backup)(void *owner, struct control_request *request);
 };
 
 /* The state of the draw. Borrowed during the call, with all that it points to. */
@@ -101,6 +103,33 @@ struct control_winner {
     struct text document; /* borrowed during the call; at most 16 ASCII letters or digits */
 };
 
+/* Where the bytes of a file of a backup are from; the values are those of the protocol. */
+enum control_source {
+    CONTROL_CONTENT = 1,   /* `content` */
+    CONTROL_BEGINNING = 2, /* the first `size` bytes of the file that is `inode` on `device` */
+    CONTROL_WHOLE = 3,     /* the file as it is */
+    CONTROL_IF_ANY = 4     /* the same, if it is there */
+};
+
+struct control_file {
+    const char *name; /* in the data directory, and in the copy; as the protocol wants it */
+    enum control_source source;
+    struct text content; /* CONTENT; of any size */
+    uint64_t size;       /* BEGINNING: bytes; the next two, too */
+    uint64_t device;
+    uint64_t inode;
+};
+
+/* What a copy of the draw has. Borrowed during the call, with all that it points to. */
+struct control_snapshot {
+    const char *draw; /* its id; empty: it has none */
+    enum draw_phase phase;
+    bool is_sealed;
+    uint64_t bets;
+    const struct control_file *files;
+    size_t count;
+};
+
 /* End the request, which the backend must not touch any more. The backend is not called from within
  * these functions. `text` is for people, UTF-8 in one line, NULL or empty if there is nothing to
  * say; borrowed during the call. */
@@ -114,6 +143,10 @@ void control_end_agencies(struct control_request *request, const struct control_
                           size_t count, bool has_more);
 void control_end_winners(struct control_request *request, const struct control_winner *rows,
                          size_t count, bool has_more);
+
+/* DONE, with what a copy has; `text` says what it lacks, as in control_end(). */
+void control_end_backup(struct control_request *request, const struct control_snapshot *snapshot,
+                        const char *text);
 
 /* What control_create() needs; what it points to is borrowed until control_destroy(). */
 struct control_config {

@@ -44,16 +44,16 @@ size_t control_message_result(enum control_result result, const char *text, uint
     return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_RESULT, &message.base, out);
 }
 
-static Lottery__Control__V1__Phase control_message_phase(const struct control_status *status)
+static Lottery__Control__V1__Phase control_message_phase(enum draw_phase phase, bool is_sealed)
 {
-    switch (status->phase) {
+    switch (phase) {
     case DRAW_NEW:
         break;
     case DRAW_OPEN:
         return LOTTERY__CONTROL__V1__PHASE__PHASE_OPEN;
     case DRAW_CLOSED:
-        return status->is_sealed ? LOTTERY__CONTROL__V1__PHASE__PHASE_SEALED
-                                 : LOTTERY__CONTROL__V1__PHASE__PHASE_CLOSED;
+        return is_sealed ? LOTTERY__CONTROL__V1__PHASE__PHASE_SEALED
+                         : LOTTERY__CONTROL__V1__PHASE__PHASE_CLOSED;
     case DRAW_DRAWN:
         return LOTTERY__CONTROL__V1__PHASE__PHASE_DRAWN;
     }
@@ -113,7 +113,7 @@ void control_message_fill_status(const struct control_status *status, uint64_t i
 
     lottery__control__v1__status__init(message);
     message->instance = instance;
-    message->phase = control_message_phase(status);
+    message->phase = control_message_phase(status->phase, status->is_sealed);
     if (status->phase != DRAW_NEW)
         control_message_put_terms(status, out);
     if (status->phase >= DRAW_CLOSED) {
@@ -179,4 +179,37 @@ size_t control_message_winners(const struct control_winner *rows, size_t count,
     message.winners = pointers;
     message.n_winners = count;
     return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS, &message.base, out);
+}
+
+size_t control_message_snapshot(const struct control_snapshot *snapshot,
+                                uint8_t out[FRAME_MAX_SIZE])
+{
+    Lottery__Control__V1__Snapshot message;
+    char draw[DRAW_ID_MAX + 1];
+
+    lottery__control__v1__snapshot__init(&message);
+    control_message_copy(draw, DRAW_ID_MAX, snapshot->draw, strlen(snapshot->draw));
+    message.draw = draw;
+    message.phase = control_message_phase(snapshot->phase, snapshot->is_sealed);
+    message.bets = snapshot->bets;
+    return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT, &message.base, out);
+}
+
+size_t control_message_file(const struct control_file *file, uint8_t out[FRAME_MAX_SIZE])
+{
+    Lottery__Control__V1__SnapshotFile message;
+    char name[CONTROL_NAME_MAX + 1];
+
+    ASSERT(file->content.size <= CONTROL_CONTENT_MAX);
+    lottery__control__v1__snapshot_file__init(&message);
+    control_message_copy(name, CONTROL_NAME_MAX, file->name, strlen(file->name));
+    message.name = name;
+    message.source = (Lottery__Control__V1__FileSource)file->source;
+    message.content =
+        (ProtobufCBinaryData){file->content.size, (uint8_t *)(uintptr_t)file->content.data};
+    message.size = file->size;
+    message.device = file->device;
+    message.inode = file->inode;
+    return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE, &message.base,
+                                out);
 }

@@ -39,4 +39,14 @@ size_t control_message_agencies(const struct control_agency *rows, size_t count,
 size_t control_message_winners(const struct control_winner *rows, size_t count,
                                uint8_t out[FRAME_MAX_SIZE]);
 
+/* Without the files. */
+size_t control_message_snapshot(const struct control_snapshot *snapshot,
+                                uint8_t out[FRAME_MAX_SIZE]);
+
+#define CONTROL_NAME_MAX 128     /* bytes of a file's name */
+#define CONTROL_CONTENT_MAX 8000 /* bytes of content in a frame */
+
+/* With at most CONTROL_CONTENT_MAX bytes of content. */
+size_t control_message_file(const struct control_file *file, uint8_t out[FRAME_MAX_SIZE]);
+
 #endif

@@ -82,6 +82,9 @@ static const struct control_rule rules[] = {
     [LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD] = {"reload",
                                                      &lottery__control__v1__reload__descriptor,
                                                      NULL, true},
+    [LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP] = {"backup",
+                                                     &lottery__control__v1__backup__descriptor,
+                                                     NULL, true},
 };
 
 /* The rule of a command; NULL if it is not one. */
@@ -177,6 +180,9 @@ static void control_session_run(struct control_session *session)
         break;
     case LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD:
         backend->reload(owner, request);
+        break;
+    case LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP:
+        backend->backup(owner, request);
         break;
     default:
         assertion_failed("every command has an operation", __FILE__, __LINE__);
@@ -297,4 +303,34 @@ void control_end_winners(struct control_request *request, const struct control_w
     size_t size = control_message_winners(rows, count, frame);
 
     control_session_end_page(control_session_of(request), frame, size, count, has_more);
+}
+
+/* Sends a file, its content in as many frames as it needs. */
+static void control_session_send_file(const struct control_session *session,
+                                      const struct control_file *file)
+{
+    struct control_file piece = *file;
+    uint8_t frame[FRAME_MAX_SIZE];
+    size_t at = 0;
+
+    do {
+        size_t left = file->content.size - at;
+        size_t step = left < CONTROL_CONTENT_MAX ? left : CONTROL_CONTENT_MAX;
+        if (step > 0)
+            piece.content = (struct text){file->content.data + at, step};
+        control_session_send(session, frame, control_message_file(&piece, frame));
+        at += step;
+    } while (at < file->content.size);
+}
+
+void control_end_backup(struct control_request *request, const struct control_snapshot *snapshot,
+                        const char *text)
+{
+    const struct control_session *session = control_session_of(request);
+    uint8_t frame[FRAME_MAX_SIZE];
+
+    control_session_send(session, frame, control_message_snapshot(snapshot, frame));
+    for (size_t i = 0; i < snapshot->count; i++)
+        control_session_send_file(session, &snapshot->files[i]);
+    control_end(request, CONTROL_DONE, text);
 }

@@ -14,12 +14,14 @@
 
 #include "clock.h"
 #include "log.h"
+#include "operator_backup.h"
 #include "operator_lists.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REFUSALS_MAX 1000 /* that are recorded, so that acts never lack room */
 
@@ -386,6 +388,65 @@ static void operator_reload(void *owner, struct control_request *request)
     operator_move(self, act, &movement);
 }
 
+/* ------------------------------------------------------------------ backup */
+
+/* The ledger has taken the snapshot, or cannot. */
+static void operator_on_snapshot(struct ledger_op *op)
+{
+    struct operator_act *act = operator_act_of(op);
+    struct operator* self = act->operator;
+    struct errbuf err = {{0}};
+    enum status status = op->status;
+    int fd;
+
+    if (status == STATUS_OK) {
+        ledger_client_take_fds(self->config.client, &fd, 1);
+        status =
+            operator_give_backup(self->config.data_dir, fd, act->reason, act->request, &err);
+        (void)close(fd);
+        if (status == STATUS_OK) { /* the request has ended */
+            free(act);
+            return;
+        }
+    } else {
+        errbuf_set(&err, "%s", status_text(status));
+    }
+    operator_set_end(act, CONTROL_FAILED, "%s",
+                     status == STATUS_STOPPED ? "the server stops" : err.text);
+    operator_finish(act);
+}
+
+/* The act is on record, and so will be in the copy; or it cannot be, as where the disk is full or
+ * there are too many acts. Then a copy is wanted all the more, and says that it is not. */
+static void operator_on_backup_recorded(struct ledger_op *op)
+{
+    struct operator_act *act = operator_act_of(op);
+
+    if (op->status == STATUS_STOPPED) {
+        operator_set_end(act, CONTROL_FAILED, "the server stops");
+        operator_end(act);
+        return;
+    }
+    if (op->status != STATUS_OK)
+        operator_set_end(act, CONTROL_DONE, "this backup is not on record: %s",
+                         status_text(op->status));
+    act->op = (struct ledger_op){.done = operator_on_snapshot};
+    ledger_client_snapshot(act->operator->config.client, &act->op);
+}
+
+/* Never refused. Without a ledger it waits for one. */
+static void operator_backup(void *owner, struct control_request *request)
+{
+    struct operator* self = owner;
+    struct operator_act *act = operator_begin(self, request, "backup");
+
+    if (act == NULL)
+        return;
+    act->is_minor = true;
+    (void)snprintf(act->text, sizeof(act->text), "%s", act->name);
+    operator_record(act, operator_on_backup_recorded);
+}
+
 /* ------------------------------------------------------------------ begin and end */
 
 static void operator_status(void *owner, struct control_request *request)
@@ -418,6 +479,7 @@ static const struct control_backend operator_backend = {
     .draw = operator_draw,
     .next = operator_next,
     .reload = operator_reload,
+    .backup = operator_backup,
 };
 
 enum status operator_start(struct operator* self, const struct operator_config *config)

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define PEERS 2
-#define AGENCIES 700 /* more than two pages */
+#define AGENCIES 700  /* more than two pages */
+#define CONTENT 20000 /* bytes, more than two frames */
 
 /* The bits of the first byte of a step. */
 enum step {
@@ -42,7 +43,7 @@ struct peer {
     unsigned commands;               /* that were taken */
 };
 
-enum { STATUS_KIND, AGENCIES_KIND, WINNERS_KIND, ACT_KIND };
+enum { STATUS_KIND, AGENCIES_KIND, WINNERS_KIND, ACT_KIND, BACKUP_KIND };
 
 static struct peer peers[PEERS];
 static uint8_t flags; /* of this step */
@@ -64,6 +65,27 @@ static void check_rows(struct peer *peer, const struct frame *frame)
     for (size_t i = 0; i < page->n_winners; i++)
         FUZZ_CHECK(page->winners[i]->agency == ++peer->rows);
     lottery__control__v1__winners__free_unpacked(page, NULL);
+}
+
+/* A backup: what it is of, then its files, whose content counts as rows. */
+static void check_snapshot(struct peer *peer, const struct frame *frame)
+{
+    Lottery__Control__V1__Snapshot *snapshot =
+        lottery__control__v1__snapshot__unpack(NULL, frame->body_size, frame->body);
+
+    FUZZ_CHECK(snapshot != NULL && strcmp(snapshot->draw, "x") == 0 && peer->rows == 0);
+    lottery__control__v1__snapshot__free_unpacked(snapshot, NULL);
+}
+
+static void check_file(struct peer *peer, const struct frame *frame)
+{
+    Lottery__Control__V1__SnapshotFile *file =
+        lottery__control__v1__snapshot_file__unpack(NULL, frame->body_size, frame->body);
+
+    FUZZ_CHECK(file != NULL && strcmp(file->name, "x/bets.journal") == 0);
+    peer->rows += file->content.len;
+    FUZZ_CHECK(peer->rows <= CONTENT);
+    lottery__control__v1__snapshot_file__free_unpacked(file, NULL);
 }
 
 static void check_result(struct peer *peer, const struct frame *frame)
@@ -97,6 +119,12 @@ static void on_send(void *owner, const uint8_t *bytes, size_t size)
         lottery__control__v1__status__free_unpacked(status, NULL);
         break;
     }
+    case LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT:
+        check_snapshot(peer, &frame);
+        break;
+    case LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE:
+        check_file(peer, &frame);
+        break;
     default:
         check_rows(peer, &frame);
     }
@@ -137,6 +165,19 @@ static void end_list(struct peer *peer, struct control_request *request)
         control_end_winners(request, winners, count, request->from + count < AGENCIES);
 }
 
+static void end_backup(struct control_request *request)
+{
+    static const char content[CONTENT];
+    const struct control_file file = {.name = "x/bets.journal",
+                                      .source = CONTROL_CONTENT,
+                                      .content = {content, flags & SMALL_PAGES ? 0 : CONTENT}};
+
+    control_end_backup(
+        request,
+        &(struct control_snapshot){.draw = "x", .phase = DRAW_OPEN, .files = &file, .count = 1},
+        "no\n\xff");
+}
+
 static void end_request(struct peer *peer)
 {
     struct control_request *request = peer->running;
@@ -149,6 +190,8 @@ static void end_request(struct peer *peer)
         control_end(request, CONTROL_REFUSED, "no\n\xff");
     else if (peer->kind == STATUS_KIND)
         control_end_status(request, &status);
+    else if (peer->kind == BACKUP_KIND)
+        end_backup(request);
     else if (peer->kind == ACT_KIND)
         control_end(request, flags & SMALL_PAGES ? CONTROL_MOVING : CONTROL_DONE, NULL);
     else
@@ -190,6 +233,12 @@ static void take_act(void *owner, struct control_request *request)
     take(request, ACT_KIND);
 }
 
+static void take_backup(void *owner, struct control_request *request)
+{
+    (void)owner;
+    take(request, BACKUP_KIND);
+}
+
 static void take_draw(void *owner, struct control_request *request)
 {
     FUZZ_CHECK(request->number <= 9999 && draw_is_text(request->source));
@@ -211,6 +260,7 @@ static const struct control_backend backend = {
     .draw = take_draw,
     .next = take_next,
     .reload = take_act,
+    .backup = take_backup,
 };
 
 static void peer_begin(struct peer *peer)

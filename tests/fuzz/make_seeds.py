@@ -329,6 +329,10 @@ SEEDS = {
         operators((WAITS, control_pb.Draw(), control_pb.GetStatus()), (0, b"GET / HTTP/1.1"),
                   (0, control_pb.Draw(number=10000)), (READS, control_pb.Next(draw="../x")),
                   (WAITS | READS, control_pb.Next(draw="y")), (STOPS,)),
+        operators((0, control_pb.Backup()), (READS, control_pb.Backup()),
+                  (READS | SMALL_PAGES, control_pb.Backup()), (READS | REFUSES, control_pb.Backup()),
+                  (WAITS | READS, control_pb.Backup()), (BACKEND_ENDS | LEAVES,),
+                  (PEER_2 | WAITS, control_pb.Backup()), (PEER_2 | STOPS,)),
     ],
     "ledger": [
         LEDGER_DRAW,

@@ -29,9 +29,11 @@ def _load_schema():
 pb = _load_schema()
 COMMANDS = {pb.OPCODE_GET_STATUS: pb.GetStatus, pb.OPCODE_LIST_AGENCIES: pb.ListAgencies,
             pb.OPCODE_LIST_WINNERS: pb.ListWinners, pb.OPCODE_CLOSE: pb.Close,
-            pb.OPCODE_DRAW: pb.Draw, pb.OPCODE_NEXT: pb.Next, pb.OPCODE_RELOAD: pb.Reload}
+            pb.OPCODE_DRAW: pb.Draw, pb.OPCODE_NEXT: pb.Next, pb.OPCODE_RELOAD: pb.Reload,
+            pb.OPCODE_BACKUP: pb.Backup}
 ANSWERS = {pb.OPCODE_RESULT: pb.Result, pb.OPCODE_STATUS: pb.Status,
-           pb.OPCODE_AGENCIES: pb.Agencies, pb.OPCODE_WINNERS: pb.Winners}
+           pb.OPCODE_AGENCIES: pb.Agencies, pb.OPCODE_WINNERS: pb.Winners,
+           pb.OPCODE_SNAPSHOT: pb.Snapshot, pb.OPCODE_SNAPSHOT_FILE: pb.SnapshotFile}
 OPCODES = {kind: opcode for kinds in (COMMANDS, ANSWERS) for opcode, kind in kinds.items()}
 
 

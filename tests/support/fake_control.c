@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct control_agency fake_control_agency(uint64_t row)
@@ -49,6 +50,37 @@ static void end_winners(const struct fake_control *fake, struct control_request 
     control_end_winners(request, rows, count, request->from + count < fake->winners);
 }
 
+const struct control_file fake_control_files[3] = {
+    {.name = "x/bets.csv",
+     .source = CONTROL_BEGINNING,
+     .size = 1000,
+     .device = UINT64_MAX,
+     .inode = UINT64_MAX - 1},
+    {.name = "x/bets.journal", .source = CONTROL_CONTENT},
+    {.name = "key", .source = CONTROL_IF_ANY},
+};
+
+static void end_backup(const struct fake_control *fake, struct control_request *request)
+{
+    struct control_file files[3];
+    char *content = malloc(fake->content + 1);
+
+    ASSERT(content != NULL);
+    for (size_t i = 0; i < fake->content; i++)
+        content[i] = (char)(i % 251);
+    memcpy(files, fake_control_files, sizeof(files));
+    files[1].content = (struct text){content, fake->content};
+    control_end_backup(request,
+                       &(struct control_snapshot){.draw = "x",
+                                                  .phase = DRAW_CLOSED,
+                                                  .is_sealed = true,
+                                                  .bets = UINT64_MAX,
+                                                  .files = files,
+                                                  .count = 3},
+                       fake->text);
+    free(content);
+}
+
 static void end_one(const struct fake_control *fake, struct control_request *request,
                     const char *name)
 {
@@ -60,6 +92,8 @@ static void end_one(const struct fake_control *fake, struct control_request *req
         end_agencies(fake, request);
     else if (is_good && strcmp(name, "winners") == 0)
         end_winners(fake, request);
+    else if (is_good && strcmp(name, "backup") == 0)
+        end_backup(fake, request);
     else
         control_end(request, fake->result, fake->text);
 }
@@ -110,6 +144,7 @@ OPERATION(close)
 OPERATION(draw)
 OPERATION(next)
 OPERATION(reload)
+OPERATION(backup)
 #undef OPERATION
 
 const struct control_backend fake_control_backend = {
@@ -120,6 +155,7 @@ const struct control_backend fake_control_backend = {
     .draw = take_draw,
     .next = take_next,
     .reload = take_reload,
+    .backup = take_backup,
 };
 
 void fake_control_init(struct fake_control *fake)

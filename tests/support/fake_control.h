@@ -13,6 +13,7 @@ struct fake_control {
     struct control_status status;
     uint64_t agencies;          /* how long this list is; the rows are made up */
     uint64_t winners;           /* the same */
+    size_t content;             /* bytes of the content of a backup's second file */
     size_t page;                /* rows in a page of both; at most CONTROL_PAGE_MAX */
     enum control_result result; /* of acts; of all if it is not DONE or MOVING */
     const char *text;           /* with it */
@@ -41,6 +42,10 @@ void fake_control_init(struct fake_control *fake);
 
 /* Ends the request that runs for longest; there has to be one. */
 void fake_control_end(struct fake_control *fake);
+
+/* What a backup has: the first 1000 bytes of x/bets.csv, a content whose bytes count up from 0 to
+ * 250 and again, and a file `key` if there is one. */
+extern const struct control_file fake_control_files[3];
 
 /* The rows of the lists: agency `row` + 1 with `row` * 3 bets, every second one has finished; and
  * winners of the agencies 1..5 in turn, whose document is the row's number. */

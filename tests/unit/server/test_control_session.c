@@ -155,14 +155,21 @@ static void test_numbers(void **state)
     (void)state;
     assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_GET_STATUS, 1);
     assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD, 7);
+    assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP, 8);
     assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_RESULT, 64);
     assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS, 67);
+    assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT, 68);
+    assert_int_equal(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE, 69);
     assert_int_equal(LOTTERY__CONTROL__V1__RESULT_CODE__RESULT_CODE_DONE, CONTROL_DONE);
     assert_int_equal(LOTTERY__CONTROL__V1__RESULT_CODE__RESULT_CODE_REFUSED, CONTROL_REFUSED);
     assert_int_equal(LOTTERY__CONTROL__V1__RESULT_CODE__RESULT_CODE_FAILED, CONTROL_FAILED);
     assert_int_equal(LOTTERY__CONTROL__V1__RESULT_CODE__RESULT_CODE_MOVING, CONTROL_MOVING);
     assert_int_equal(LOTTERY__CONTROL__V1__MODE__MODE_MANUAL, DRAW_MANUAL);
     assert_int_equal(LOTTERY__CONTROL__V1__CLOSED_BY__CLOSED_BY_OPERATOR, DRAW_BY_OPERATOR);
+    assert_int_equal(LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_CONTENT, CONTROL_CONTENT);
+    assert_int_equal(LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_BEGINNING, CONTROL_BEGINNING);
+    assert_int_equal(LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_WHOLE, CONTROL_WHOLE);
+    assert_int_equal(LOTTERY__CONTROL__V1__FILE_SOURCE__FILE_SOURCE_IF_ANY, CONTROL_IF_ANY);
 }
 
 /* Each command reaches its operation with the peer's uid, and ends with one result. */
@@ -178,6 +185,7 @@ static void test_every_command(void **state)
         {LOTTERY__CONTROL__V1__OPCODE__OPCODE_CLOSE, "close"},
         {LOTTERY__CONTROL__V1__OPCODE__OPCODE_DRAW, "draw"},
         {LOTTERY__CONTROL__V1__OPCODE__OPCODE_RELOAD, "reload"},
+        {LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP, "backup"},
     };
     struct fixture *f = *state;
 
@@ -257,7 +265,7 @@ static void test_bad_frames(void **state)
     struct fixture *f = *state;
 
     for (unsigned opcode = 0; opcode < 256; opcode++) {
-        if (opcode < 1 || opcode > 7)
+        if (opcode < 1 || opcode > 8)
             assert_string_equal(take(f, opcode), "not a command");
     }
     assert_non_null(take_body(f, LOTTERY__CONTROL__V1__OPCODE__OPCODE_DRAW, "\x12\x05x", 3));
@@ -440,6 +448,57 @@ static void test_winners(void **state)
     assert_result(f, CONTROL_DONE, "");
 }
 
+static Lottery__Control__V1__SnapshotFile *sent_file(struct fixture *f, unsigned i)
+{
+    struct frame frame = sent(f, LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE);
+    Lottery__Control__V1__SnapshotFile *file =
+        lottery__control__v1__snapshot_file__unpack(NULL, frame.body_size, frame.body);
+
+    assert_non_null(file);
+    assert_string_equal(file->name, fake_control_files[i].name);
+    assert_int_equal(file->source, fake_control_files[i].source);
+    assert_int_equal(file->size, fake_control_files[i].size);
+    assert_int_equal(file->device, fake_control_files[i].device);
+    assert_int_equal(file->inode, fake_control_files[i].inode);
+    return file;
+}
+
+/* What a backup has comes at once: what it is of, and its files, a long content in several frames.
+ */
+static void test_backup(void **state)
+{
+    static const size_t sizes[] = {0, 1, 8000, 8001, 100000};
+    struct fixture *f = *state;
+
+    f->fake.text = "it lacks something";
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        f->fake.content = sizes[i];
+        assert_null(take(f, LOTTERY__CONTROL__V1__OPCODE__OPCODE_BACKUP));
+        struct frame frame = sent(f, LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT);
+        Lottery__Control__V1__Snapshot *snapshot =
+            lottery__control__v1__snapshot__unpack(NULL, frame.body_size, frame.body);
+        assert_non_null(snapshot);
+        assert_string_equal(snapshot->draw, "x");
+        assert_int_equal(snapshot->phase, LOTTERY__CONTROL__V1__PHASE__PHASE_SEALED);
+        assert_int_equal(snapshot->bets, UINT64_MAX);
+        lottery__control__v1__snapshot__free_unpacked(snapshot, NULL);
+        lottery__control__v1__snapshot_file__free_unpacked(sent_file(f, 0), NULL);
+        size_t got = 0;
+        do {
+            Lottery__Control__V1__SnapshotFile *file = sent_file(f, 1);
+            for (size_t j = 0; j < file->content.len; j++)
+                assert_int_equal(file->content.data[j], (got + j) % 251);
+            got += file->content.len;
+            assert_true(file->content.len > 0 || sizes[i] == 0);
+            lottery__control__v1__snapshot_file__free_unpacked(file, NULL);
+        } while (got < sizes[i]);
+        assert_int_equal(got, sizes[i]);
+        lottery__control__v1__snapshot_file__free_unpacked(sent_file(f, 2), NULL);
+        assert_result(f, CONTROL_DONE, "it lacks something");
+        control_session_read(&f->session);
+    }
+}
+
 /* The peer leaves while its command runs: the command goes on, its end is noticed, nothing is sent.
  */
 static void test_peer_leaves(void **state)
@@ -534,6 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reason, begin, end),
         cmocka_unit_test_setup_teardown(test_long_lists, begin, end),
         cmocka_unit_test_setup_teardown(test_winners, begin, end),
+        cmocka_unit_test_setup_teardown(test_backup, begin, end),
         cmocka_unit_test_setup_teardown(test_peer_leaves, begin, end),
         cmocka_unit_test_setup_teardown(test_stop, begin, end),
         cmocka_unit_test_setup_teardown(test_stop_between, begin, end),

@@ -2,6 +2,7 @@
  * supervisor that the test plays by hand. */
 #include "cmocka_all.h"
 #include "control.h"
+#include "journal_file.h"
 #include "ledger_client.h"
 #include "log.h"
 #include "operator.h"
@@ -15,12 +16,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define UID 1000
 #define OPS_MAX 1200
 #define REQUESTS 1100
 #define NEXT "2026-11-26-diurna"
+
+#define FILES_MAX 12
+
+/* A file of a backup; its content is not kept. */
+struct test_file {
+    char name[128];
+    enum control_source source;
+    uint64_t size; /* of the content, if it is one */
+    uint64_t inode;
+};
 
 /* A command, and how it has ended. */
 struct test_request {
@@ -33,9 +46,12 @@ struct test_request {
     bool has_more;
     struct control_agency agencies[CONTROL_PAGE_MAX];
     char winners[CONTROL_PAGE_MAX][24];
+    struct control_snapshot snapshot; /* without its files; the next two, too */
+    char draw[DRAW_ID_MAX + 1];
+    struct test_file files[FILES_MAX];
 };
 
-enum op_kind { OP_CLOSE, OP_ACT, OP_ASK };
+enum op_kind { OP_CLOSE, OP_ACT, OP_ASK, OP_SNAPSHOT };
 
 /* What was asked of the ledger, and has no outcome yet. */
 struct test_op {
@@ -62,7 +78,8 @@ static struct {
     const char *refusal; /* of a number */
     struct draw_order order;
     unsigned orders;
-    bool is_closed; /* the control socket */
+    bool is_closed;  /* the control socket */
+    int snapshot_fd; /* what the next snapshot is; -1: it was taken */
 } fake;
 
 struct fixture {
@@ -136,6 +153,25 @@ void control_end_winners(struct control_request *request, const struct control_w
     control_end(request, CONTROL_DONE, NULL);
 }
 
+void control_end_backup(struct control_request *request, const struct control_snapshot *snapshot,
+                        const char *text)
+{
+    struct test_request *of = (struct test_request *)(void *)request;
+
+    assert_true(snapshot->count <= FILES_MAX);
+    of->snapshot = *snapshot;
+    (void)snprintf(of->draw, sizeof(of->draw), "%s", snapshot->draw);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        const struct control_file *file = &snapshot->files[i];
+        struct test_file *to = &of->files[i];
+        (void)snprintf(to->name, sizeof(to->name), "%s", file->name);
+        to->source = file->source;
+        to->size = file->source == CONTROL_CONTENT ? file->content.size : file->size;
+        to->inode = file->inode;
+    }
+    control_end(request, CONTROL_DONE, text);
+}
+
 /* ------------------------------------------------------------------ the ledger's client */
 
 static struct test_op *add_op(struct ledger_op *op, enum op_kind kind)
@@ -190,6 +226,21 @@ enum status ledger_client_act(struct ledger_client *client, struct ledger_op *op
     of->is_minor = is_minor;
     memcpy(of->text, act->text.data, act->text.size);
     return STATUS_OK;
+}
+
+void ledger_client_snapshot(struct ledger_client *client, struct ledger_op *op)
+{
+    (void)client;
+    (void)add_op(op, OP_SNAPSHOT);
+}
+
+void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count)
+{
+    (void)client;
+    assert_int_equal(count, 1);
+    assert_true(fake.snapshot_fd >= 0);
+    *fds = fake.snapshot_fd;
+    fake.snapshot_fd = -1;
 }
 
 static void end_op(enum status status)
@@ -700,6 +751,207 @@ static void test_stop_after_refusal(void **state)
     expect_no_op();
 }
 
+/* ------------------------------------------------------------------ backups */
+
+static void backup(struct fixture *f, unsigned i)
+{
+    fake.control.backend->backup(fake.control.owner, request(f, i));
+}
+
+/* A snapshot of a draw in this phase, with two bets in 60 bytes; as a file. */
+static int make_snapshot(enum draw_phase phase, bool has_seal, const char *id)
+{
+    struct draw_agency agencies[3] = {{.received = 0}, {.received = 2}, {.has_finished = true}};
+    struct draw state = {.phase = phase,
+                         .agencies = 2,
+                         .finished = 1,
+                         .bets = 2,
+                         .agency = agencies,
+                         .terms = {.mode = DRAW_MANUAL, .has_seal = has_seal}};
+    const struct bets_extent extent = {.size = 60, .crc = 7};
+    struct buffer bytes = {0};
+
+    (void)snprintf(state.terms.id, sizeof(state.terms.id), "%s", id);
+    if (phase >= DRAW_CLOSED) {
+        state.closed = (struct draw_closed){
+            .time_s = 5, .by = DRAW_BY_OPERATOR, .uid = UID, .bets = 2, .extent = 60};
+        state.is_sealed = has_seal;
+        state.sealed.time_s = has_seal ? 6 : 0;
+    }
+    if (phase == DRAW_DRAWN)
+        state.drawn = (struct draw_drawn){.time_s = 7, .winner_number = 7574};
+    assert_int_equal(journal_file_encode(&state, &extent, &bytes), STATUS_OK);
+    int fd = memfd_create("snapshot", MFD_CLOEXEC);
+    assert_int_equal(write(fd, bytes.data, bytes.size), bytes.size);
+    buffer_fini(&bytes);
+    return fd;
+}
+
+static void make_file(const struct fixture *f, const char *name)
+{
+    int fd = openat(f->data_dir.fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* The ledger records the act, and has this snapshot. */
+static void give_snapshot(int fd)
+{
+    expect_act("backup", true, STATUS_OK);
+    assert_int_equal(fake.ops[fake.first].kind, OP_SNAPSHOT);
+    fake.snapshot_fd = fd;
+    end_op(STATUS_OK);
+    assert_int_equal(fake.snapshot_fd, -1);
+    expect_no_op();
+}
+
+/* The files are these, each with its source; NULL ends the list. */
+static void expect_files(const struct fixture *f, unsigned i, const char *const *names,
+                         const enum control_source *sources)
+{
+    size_t count = 0;
+
+    for (; names[count] != NULL; count++) {
+        assert_string_equal(f->requests[i].files[count].name, names[count]);
+        assert_int_equal(f->requests[i].files[count].source, sources[count]);
+    }
+    assert_int_equal(f->requests[i].snapshot.count, count);
+}
+
+/* An open draw with an id: bets, journal, the key if there is one, and what says which draw it is.
+ * The act is on record before the snapshot is asked for, and so is in it. */
+static void test_backup_open(void **state)
+{
+    struct fixture *f = *state;
+    struct stat info;
+
+    make_file(f, "bets.csv");
+    make_file(f, "winners.csv"); /* a leftover */
+    backup(f, 0);
+    assert_int_equal(fake.count, 1);
+    give_snapshot(make_snapshot(DRAW_OPEN, true, "d1"));
+    expect_end(f, 0, CONTROL_DONE, "");
+    assert_string_equal(f->requests[0].draw, "d1");
+    assert_int_equal(f->requests[0].snapshot.bets, 2);
+    assert_int_equal(f->requests[0].snapshot.phase, DRAW_OPEN);
+    expect_files(
+        f, 0,
+        (const char *const[]){"d1/bets.csv", "d1/bets.journal", "seal-key.pem", "current", NULL},
+        (const enum control_source[]){CONTROL_BEGINNING, CONTROL_CONTENT, CONTROL_IF_ANY,
+                                      CONTROL_CONTENT});
+    assert_int_equal(fstatat(f->data_dir.fd, "bets.csv", &info, 0), 0);
+    assert_int_equal(f->requests[0].files[0].inode, info.st_ino);
+    assert_int_equal(f->requests[0].files[0].size, 60);
+    assert_true(f->requests[0].files[1].size > 8192);
+    assert_int_equal(f->requests[0].files[3].size, 3);
+}
+
+/* A drawn one without an id has the files of seal, winners and result besides, those that are
+ * there: the others are made again, and the answer says so. */
+static void test_backup_drawn(void **state)
+{
+    struct fixture *f = *state;
+
+    make_file(f, "bets.csv");
+    make_file(f, "seal.txt");
+    make_file(f, "seal.leaves");
+    make_file(f, "winners.csv");
+    make_file(f, "winners.index");
+    make_file(f, "result.txt");
+    backup(f, 0);
+    give_snapshot(make_snapshot(DRAW_DRAWN, true, ""));
+    expect_end(f, 0, CONTROL_DONE, "");
+    assert_true(f->requests[0].snapshot.is_sealed);
+    expect_files(f, 0,
+                 (const char *const[]){"bets.csv", "bets.journal", "seal.txt", "seal.leaves",
+                                       "winners.csv", "winners.index", "result.txt", "seal-key.pem",
+                                       NULL},
+                 (const enum control_source[]){CONTROL_BEGINNING, CONTROL_CONTENT, CONTROL_WHOLE,
+                                               CONTROL_WHOLE, CONTROL_WHOLE, CONTROL_WHOLE,
+                                               CONTROL_WHOLE, CONTROL_IF_ANY});
+    assert_int_equal(unlinkat(f->data_dir.fd, "winners.index", 0), 0);
+    assert_int_equal(unlinkat(f->data_dir.fd, "result.txt", 0), 0);
+    backup(f, 1);
+    give_snapshot(make_snapshot(DRAW_DRAWN, true, ""));
+    assert_int_equal(f->requests[1].result, CONTROL_DONE);
+    assert_non_null(strstr(f->requests[1].text, "winners.index is not in it"));
+    assert_non_null(strstr(f->requests[1].text, "; result.txt is not in it"));
+    assert_int_equal(f->requests[1].snapshot.count, 6);
+    /* Without a seal nothing of it is looked for. */
+    backup(f, 2);
+    give_snapshot(make_snapshot(DRAW_CLOSED, false, ""));
+    expect_end(f, 2, CONTROL_DONE, "");
+    assert_int_equal(f->requests[2].snapshot.count, 3);
+}
+
+/* An act that cannot be recorded, as on a full disk, does not keep anybody from a copy. */
+static void test_backup_without_a_record(void **state)
+{
+    struct fixture *f = *state;
+    char text[128];
+
+    make_file(f, "bets.csv");
+    backup(f, 0);
+    expect_act("backup", true, STATUS_NOSPACE);
+    fake.snapshot_fd = make_snapshot(DRAW_OPEN, false, "");
+    end_op(STATUS_OK);
+    (void)snprintf(text, sizeof(text), "this backup is not on record: %s",
+                   status_text(STATUS_NOSPACE));
+    expect_end(f, 0, CONTROL_DONE, text);
+    fake.act = STATUS_NOMEM;
+    backup(f, 1);
+    fake.snapshot_fd = make_snapshot(DRAW_OPEN, false, "");
+    end_op(STATUS_OK);
+    assert_int_equal(f->requests[1].result, CONTROL_DONE);
+    expect_no_op();
+}
+
+/* Without a snapshot there is no backup, which is recorded, too. */
+static void test_backup_fails(void **state)
+{
+    struct fixture *f = *state;
+
+    backup(f, 0);
+    expect_act("backup", true, STATUS_OK);
+    end_op(STATUS_IO);
+    char text[64];
+    (void)snprintf(text, sizeof(text), "backup: failed: %s", status_text(STATUS_IO));
+    expect_act(text, true, STATUS_OK);
+    expect_end(f, 0, CONTROL_FAILED, status_text(STATUS_IO));
+    backup(f, 1);
+    expect_act("backup", true, STATUS_OK);
+    fake.snapshot_fd = make_snapshot(DRAW_OPEN, false, "");
+    end_op(STATUS_OK); /* there is no bets.csv */
+    end_op(STATUS_OK);
+    assert_int_equal(f->requests[1].result, CONTROL_FAILED);
+    assert_memory_equal(f->requests[1].text, "bets.csv: ", 10);
+    make_file(f, "bets.csv");
+    backup(f, 2);
+    expect_act("backup", true, STATUS_OK);
+    fake.snapshot_fd = memfd_create("snapshot", MFD_CLOEXEC);
+    end_op(STATUS_OK); /* that is none */
+    end_op(STATUS_OK);
+    assert_int_equal(f->requests[2].result, CONTROL_FAILED);
+    assert_memory_equal(f->requests[2].text, "bets.journal: ", 14);
+    expect_no_op();
+}
+
+/* The server stops before the act is recorded, or before the snapshot is there. */
+static void test_backup_stops(void **state)
+{
+    struct fixture *f = *state;
+
+    backup(f, 0);
+    backup(f, 1);
+    expect_act("backup", true, STATUS_OK);
+    operator_close(&f->operator);
+    while (fake.first < fake.count)
+        end_op(STATUS_STOPPED);
+    expect_end(f, 0, CONTROL_FAILED, "the server stops");
+    expect_end(f, 1, CONTROL_FAILED, "the server stops");
+}
+
 /* ------------------------------------------------------------------ the lists */
 
 /* Answers what is asked for, also what follows from that: agency a has a * 10 bets. */
@@ -860,6 +1112,11 @@ int main(void)
         CASE(test_stop),
         CASE(test_stop_while_moving),
         CASE(test_stop_after_refusal),
+        CASE(test_backup_open),
+        CASE(test_backup_drawn),
+        CASE(test_backup_without_a_record),
+        CASE(test_backup_fails),
+        CASE(test_backup_stops),
         CASE(test_status),
         CASE(test_agencies),
         CASE(test_winners),
