@@ -21,8 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MEMORY_MAX (16 * 1024) /* bytes of a connection: what its head may need */
-#define ACCEPT_MAX 16          /* connections in one turn of the loop */
+#define MEMORY_MAX 16384 /* bytes of a connection: what its head may need */
+#define ACCEPT_MAX 16    /* connections in one turn of the loop */
 #define ACCEPT_PAUSE_MS 200
 #define SWEEP_MS 500
 #define STOP_MS 500
