@@ -48,9 +48,9 @@ deps:
 install: build ## into /usr/local, or $(DESTDIR)
 	@cmake --install build
 
-deb: DEPS := --package
-deb: build ## a Debian package, into build/
-	@cd build && cpack
+deb: ## a Debian package with services, into build/
+	@tools/install-deps.sh --package
+	@tools/make-deb.sh
 
 docker-image: ## the images server:latest and client:latest
 	docker build -f ./server/Dockerfile -t server:latest .

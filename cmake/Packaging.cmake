@@ -1,4 +1,4 @@
-# What `cmake --install` takes besides the programs.
+# What `cmake --install` takes besides the programs. The Debian package takes the same, see debian/.
 include(GNUInstallDirs)
 install(FILES server/config.ini client/config.yaml
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
@@ -14,12 +14,3 @@ foreach(section 1 5 8)
 endforeach()
 install(DIRECTORY tools/completion/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-
-set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGE_CONTACT "National Lottery maintainers <maintainers@lottery.invalid>")
-set(CPACK_PACKAGE_NAME national-lottery)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_STRIP_FILES ON)
-include(CPack)

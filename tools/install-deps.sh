@@ -14,14 +14,15 @@ RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3 libssl3t64
 BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
   libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev libssl-dev
   libmicrohttpd-dev libjansson-dev'
-PACKAGE='dpkg-dev file' # CPack uses them to find what the .deb depends on
+PACKAGE='debhelper' # needs dpkg-dev and the rest itself
 # What a draw on this machine needs besides the two programs: it makes bets where there are none.
 RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
-# without libc6-dbg. chromium opens the live page.
+# without libc6-dbg. chromium opens the live page, and systemd has
+# systemd-analyze.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
   clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl
-  groff mandoc chromium chromium-driver'
+  chromium chromium-driver groff lintian mandoc systemd'
 
 usage() {
   cat <<'END'
