@@ -17,4 +17,5 @@ void control_news_status(const struct ledger_news *news, uint64_t open_bets, con
         .drawn = news->drawn,
         .has_winners = news->has_winners,
     };
+    out->drawn.source.data = news->source; /* also if the news was copied */
 }
