@@ -1,11 +1,15 @@
 """compose/: what Compose makes of each stack and fragment, and the echo stack at work."""
+import http.client
 import json
+import os
+import re
 
 from engine import docker, run
-from stack import COMPOSE, Case, exit_status, lines
+from stack import COMPOSE, Case, exit_status, lines, wait_until
 
 STACKS = {"compose/echo.yaml": ("echo", 2), "compose/five-agencies.yaml": ("lottery", 5)}
 PERSIST = "compose/persist.yaml"
+MONITOR = "compose/monitor.yaml"
 VOLUME = "tp0_server_data"
 
 
@@ -72,6 +76,38 @@ class ComposeFiles(Case):
         self.stack.compose("up", "-d")
         self.stack.compose("down", "-v")
         self.assertNotIn(VOLUME, docker("volume", "ls", "--format", "{{.Name}}").split())
+
+    @staticmethod
+    def get(port, path):
+        """(status, text) of the observer's answer; None while nobody listens."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def test_monitor_at_work(self):
+        """The observer answers on this machine's loopback, and has seen the bets of all agencies. Its port
+        is any free one, by the variable that the fragment has for it."""
+        files = self.stack.make_data("--agencies", 2, "--bets", 100)
+        bets = sum(file.read_bytes().count(b"\n") for file in files)
+        self.stack.generate(2)
+        self.stack.run("docker", "compose", "-f", COMPOSE, "-f", MONITOR, "up", "-d",
+                       env={**os.environ, "MONITOR_PORT": "0"})
+        address, _, port = docker("port", "server", "9090/tcp").strip().rpartition(":")
+        self.assertEqual(address, "127.0.0.1")
+        wait_until(lambda: self.get(port, "/readyz") == (200, "ready\n"), "the server to be ready")
+        for client in ("client1", "client2"):
+            self.assertEqual(exit_status(client), 0)
+        status, metrics = self.get(port, "/metrics")
+        self.assertEqual(status, 200)
+        self.assertEqual(int(re.search(r"^lottery_bets_stored_total (\d+)$", metrics, re.M)[1]), bets)
+        self.assertRegex(self.get(port, "/")[1], "(?i)^<!doctype html>")
+        self.assert_no_failure("server", "client1", "client2")
 
     def test_echo_stack(self):
         """Up from its own file: both clients get all their messages back, and so does the check."""
