@@ -18,11 +18,11 @@ PACKAGE='debhelper' # needs dpkg-dev and the rest itself
 # What a draw on this machine needs besides the two programs: it makes bets where there are none.
 RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
-# without libc6-dbg. chromium opens the live page, and systemd has
+# without libc6-dbg. chromium opens the live page, prometheus reads the metrics, and systemd has
 # systemd-analyze.
 CHECK='ninja-build libcmocka-dev python3 python3-protobuf python3-yaml protobuf-compiler mmdebstrap
   clang libclang-rt-dev llvm clang-format clang-tidy cppcheck valgrind libc6-dbg gdb git openssl
-  chromium chromium-driver groff lintian mandoc systemd'
+  chromium chromium-driver groff lintian mandoc prometheus systemd'
 
 usage() {
   cat <<'END'
@@ -106,8 +106,34 @@ update() {
   as_root apt-get update -qq || say 'apt-get update failed, trying with what is known'
 }
 
-install() {
+# Its package starts a server when it is installed, and at each boot. The tests start their own.
+SERVICE=prometheus.service
+
+# Is that about to be installed, on a system on which services run? In a container they do not.
+adds_service() {
+  case " $names " in
+    *" ${SERVICE%.service} "*) ;;
+    *) return 1 ;;
+  esac
+  case $(systemctl is-system-running 2>/dev/null) in
+    '' | offline | unknown) false ;;
+  esac
+}
+
+get_packages() {
   as_root apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $names
+}
+
+install() {
+  if ! adds_service; then
+    get_packages
+    return
+  fi
+  as_root systemctl mask --quiet --runtime "$SERVICE" || : # until the next boot at the latest
+  get_packages && installed=yes || installed=no
+  as_root systemctl unmask --quiet --runtime "$SERVICE" || :
+  [ "$installed" = yes ] || return 1
+  as_root systemctl disable --quiet "$SERVICE" || :
 }
 
 set_name='' list=no

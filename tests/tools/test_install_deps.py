@@ -29,6 +29,9 @@ COMMANDS = {
             for word; do case $word in [a-z]*) echo "$word" >>installed ;; esac; done ;;
         esac""",
 }
+SYSTEMCTL = """
+    [ "$1" != is-system-running ] || exec echo ${FAKE_SYSTEM:-running}
+    echo "systemctl $*" >>calls"""
 SUDO = """
     [ "$1" != -n ] || exit ${FAKE_SUDO_STATUS:-0}
     echo sudo >>calls; FAKE_UID=0 exec "$@" """
@@ -130,6 +133,36 @@ class InstallDeps(unittest.TestCase):
                 self.put("calls")
                 self.assertEqual(0, self.run_tool("--runtime").returncode)
                 self.assertEqual([], self.lines("calls"))
+
+    def test_no_service_is_left_running(self):
+        """The package of Prometheus would start one, now and at each boot."""
+        unit = "prometheus.service"
+        self.add_command("systemctl", SYSTEMCTL)
+        self.put("known", self.everything)
+        self.put("installed", [name for name in self.everything if name != "prometheus"])
+        self.assertEqual(0, self.run_tool().returncode)
+        calls = [f"systemctl mask --quiet --runtime {unit}", "install noninteractive",
+                 f"systemctl unmask --quiet --runtime {unit}", f"systemctl disable --quiet {unit}"]
+        self.assertEqual(calls, self.lines("calls"))
+        for state in ("offline", "unknown"):  # as in a container
+            self.put("calls")
+            self.put("installed", [name for name in self.everything if name != "prometheus"])
+            self.assertEqual(0, self.run_tool(FAKE_SYSTEM=state).returncode)
+            self.assertEqual(["install noninteractive"], self.lines("calls"))
+        self.put("calls")  # one that is there already is somebody's own
+        self.put("installed", self.everything[1:])
+        self.assertEqual(0, self.run_tool().returncode)
+        self.assertEqual(["install noninteractive"], self.lines("calls"))
+
+    def test_a_failed_install_leaves_no_service_masked(self):
+        self.add_command("systemctl", SYSTEMCTL)
+        self.put("known", self.everything)
+        self.put("stale")
+        self.put("offline")
+        self.assert_fails(self.run_tool(), 1, "apt-get could not install", "prometheus")
+        calls = [call for call in self.lines("calls") if call.startswith("systemctl")]
+        self.assertEqual(len(calls), 4)  # it tries twice
+        self.assertIn(" unmask ", calls[-1])
 
     def test_sudo_where_not_root(self):
         self.add_command("sudo", SUDO)
