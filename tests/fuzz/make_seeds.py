@@ -451,6 +451,7 @@ SEEDS = {
         b"[DEFAULT]\nLOTTERY_DRAW=manual\nLOTTERY_SEAL=no\nLOTTERY_DRAW_ID=2026-11-25-nocturna\n"
         b"LOTTERY_CLOSE_AT=2026-11-25T21:00:00-03:00\nLOTTERY_SEAL_KEY=key.pem\n",
         b"[DEFAULT]\nLOG_FORMAT = journal\n",
+        b"[DEFAULT]\nSERVER_HTTP_ADDRESS=[fe80::1]:9090\nSERVER_METRICS_PER_AGENCY=yes\n",
         b"[DEFAULT]\nTLS_CERT=server.crt\nTLS_KEY=server.key\nTLS_CA=ca.crt\nTLS_CRL=ca.crl\n",
     ],
     "client_settings": [

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import threading
 
+import test_privileges
 from observer_case import ObserverCase, ask, raw_request
-from programs import BIN, Program, environment_with, main, wait_until
+from programs import BIN, Program, environment_with, main, open_files_of, wait_until
 from test_movements import MovementCase
 from wire import Peer, bet, pb
 
@@ -337,12 +338,19 @@ class Readiness(ObserverCase):
         self.wait_ready(server)
         self.assertEqual(server.stop(), 0)
 
+    def links_of(self, pid):
+        """How many Unix sockets the process has open."""
+        known = test_privileges.sockets()
+        return sum(known.get(name[8:-1]) == "Unix stream" for name in open_files_of(pid)
+                   if name.startswith("socket:["))
+
     def test_stop(self):
         """From the beginning of a stop, which a ledger that stands still makes last, it says so."""
         server = self.observed()
         self.wait_ready(server)
         connection = http.client.HTTPConnection("127.0.0.1", server.http_port(), timeout=20)
         ledger = server.children()["ledger"][0]
+        self.assertEqual(self.links_of(server.children()["observer"][0]), 1)
         server.signal(signal.SIGTERM)
 
         def says_so():
@@ -355,6 +363,8 @@ class Readiness(ObserverCase):
             connection.request("GET", "/healthz")
             response = connection.getresponse()
             self.assertEqual((response.status, response.read()), (200, b"ok\n"))
+            # The ledger waits for all links to end.
+            self.assertEqual(self.links_of(server.children()["observer"][0]), 0)
         finally:
             os.kill(ledger, signal.SIGCONT)
             connection.close()
