@@ -21,6 +21,7 @@ from garbage import Crowd, Flooded, Honest
 from goals import judge
 from latency import Latency
 from memory import Peak, Waiting, Winners
+from observed import Observed
 from raffle import Raffle
 from throughput import Floor, Growth, Ours, Small
 from tls import Encrypted, Handshakes
@@ -29,7 +30,7 @@ from certificates import make_authority
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CERTIFICATES = 5  # agencies
 SUBJECTS = (Floor, Ours, Growth, Small, Latency, Raffle, Waiting, Peak, Winners,
-            Honest, Crowd, Flooded, Encrypted, Handshakes, Databases)
+            Honest, Crowd, Flooded, Encrypted, Handshakes, Observed, Databases)
 
 
 class Plan:

@@ -33,6 +33,7 @@ GOALS = [
     ("(m) MiB of a worker beside garbage", lambda m: m["m_flooded_worker_mib"], "<=", 64),
     ("(n) seconds of processor time over TLS, more than plain", lambda m: m["n_more_cpu_s"], "<=", 0.35),
     ("(n) over TLS / plain", lambda m: m["n_tls_s"] / m["n_plain_s"], "<=", 1.5),
+    ("(p) workers' processor time, observer asked / alone", lambda m: m["p_asked_to_alone"], "<=", 1.02),
     ("(j) MiB of memory of the largest process, many winners", lambda m: m["j_process_mib"], "<=", 64),
 ]
 

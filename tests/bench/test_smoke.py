@@ -25,7 +25,8 @@ FIGURES = {
     "j_process_mib", "k_median_ms", "k_worst_ms", "k_previous_worst_ms", "l_zeros_500_mib",
     "l_zeros_3000_mib", "l_zeros_3000_after_mib", "l_questions_3000_mib", "l_previous_zeros_500_mib",
     "n_plain_s", "n_plain_cpu_s", "n_tls_s", "n_tls_cpu_s", "o_plain_cpu_us", "o_plain_kib", "o_tls_cpu_us",
-    "o_tls_kib", "o_tls_per_cpu_s", "m_alone_cpu_s", "m_flooded_cpu_s", "m_flooded_worker_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
+    "p_alone_s", "p_alone_workers_cpu_s", "p_asked_s", "p_asked_workers_cpu_s", "p_asked_per_s",
+    "p_asked_to_alone", "o_tls_kib", "o_tls_per_cpu_s", "m_alone_cpu_s", "m_flooded_cpu_s", "m_flooded_worker_mib", "b_previous_s", "b_previous_cpu_s", "e_previous_one_p50_us", "e_previous_many_per_s",
 }
 
 
@@ -50,7 +51,7 @@ class Smoke(unittest.TestCase):
             self.assertNotEqual(f"{database}: not installed" in result.stderr,
                                 any(name.startswith(f"i_{database}") for name in samples), database)
         goals = [goal["goal"] for goal in written["goals"]]
-        for letter in "bcdefghjklmn":
+        for letter in "bcdefghjklmnp":
             self.assertTrue(any(goal.startswith(f"({letter})") for goal in goals), letter)
         for name in FIGURES:
             self.assertRegex(result.stdout, rf"(?m)^{re.escape(name)} ")

@@ -30,7 +30,7 @@ COMMANDS = {
         esac""",
 }
 SYSTEMCTL = """
-    [ "$1" != is-system-running ] || exec echo ${FAKE_SYSTEM:-running}
+    [ "$1" != is-system-running ] || { echo ${FAKE_SYSTEM:-running}; exit; }
     echo "systemctl $*" >>calls"""
 SUDO = """
     [ "$1" != -n ] || exit ${FAKE_SUDO_STATUS:-0}
