@@ -1,4 +1,4 @@
-"""What Prometheus is told: it is well formed, a real Prometheus reads it, and the counters are exact,
+"""What Prometheus is told: its format is right, a real Prometheus reads it, and the counters are exact,
 whoever is killed."""
 import http.client
 import json
@@ -16,6 +16,7 @@ from test_movements import MovementCase
 from wire import Closed, Peer, bet, pb
 
 SETTINGS = ROOT / "compose" / "prometheus.yml"
+DOCUMENT = ROOT / "docs" / "observer.md"
 PAUSE = "200ms"  # between scrapes
 # Where the server of Prometheus listens, which has port 0 in its command line.
 LISTENS = re.compile(r'msg="Listening on" address=127\.0\.0\.1:(\d+)')
@@ -124,6 +125,15 @@ class Format(MetricsCase):
             self.assertEqual(len(one.winners()), 3)
             self.check(server)
             self.assertIn('lottery_agency_bets{agency="1"} 3\n', self.text(server))
+        self.assertEqual(server.stop(), 0)
+
+    def test_all_are_described(self):
+        """docs/observer.md has each one, and no others."""
+        server = self.observed(agencies=1, SERVER_METRICS_PER_AGENCY="yes")
+        self.wait_metric(server, "lottery_draw_bets", 0)
+        described = re.search(r"^## Metrics\n(.*?)^Counters", DOCUMENT.read_text(), re.M | re.S)[1]
+        self.assertEqual(sorted(re.findall(r"^# TYPE (\w+)", self.text(server), re.M)),
+                         sorted(re.findall(r"`(lottery_\w+)", described)))
         self.assertEqual(server.stop(), 0)
 
     def test_echo(self):
