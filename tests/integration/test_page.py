@@ -156,6 +156,10 @@ class States(Played):
 
 
 class Movement(Played):
+    def wait_rate(self, low, high):
+        """Waits for a rate between these: of a second in which the machine was not too busy."""
+        wait_until(lambda: low < float(self.data("rate") or -1) < high, "a likely rate", pause=0.05)
+
     def test_rate(self):
         """The chart is the difference between two answers; after a restart, with smaller counters, it
         begins again, with a gap and never below zero."""
@@ -173,7 +177,7 @@ class Movement(Played):
         observer = self.observer(counting("2026-11-26T10:00:00Z", 50000))
         self.show(observer.address)
         self.wait("Number(document.getElementById('chart').dataset.points) >= 3")
-        self.assertTrue(500 < int(self.data("rate")) < 2000, self.data("rate"))
+        self.wait_rate(500, 2000)
         self.assertEqual(self.text("sync-time"), "2 ms")
         self.assertRegex(self.text("rate-about"), r"^In the last two minutes: [\d,]+ on average")
         self.assertEqual(self.value("document.getElementById('curve').getAttribute('d')")
@@ -182,7 +186,7 @@ class Movement(Played):
         seen = len(answers)
         wait_until(lambda: len(answers) >= seen + 3, "answers after the restart")
         self.wait("document.getElementById('curve').getAttribute('d').split('M').length === 3")
-        self.assertTrue(500 < int(self.data("rate")) < 2000, self.data("rate"))
+        self.wait_rate(500, 2000)
         heights = [float(y) for y in re.findall(
             r"[ML][\d.]+ ([-\d.]+)", self.value("document.getElementById('curve').getAttribute('d')"))]
         self.assertTrue(all(0 <= height <= 100 for height in heights), heights)
@@ -249,19 +253,20 @@ class Table(Played):
         self.browser.find("#by-bets button").click()
         self.assertEqual(self.numbers()[:11], [976 + 977 * i for i in range(10)] + [975])
         self.assertEqual(self.value("document.getElementById('by-bets').ariaSort"), "descending")
-        self.browser.run("const filter = document.getElementById('filter');"
-                         "filter.value = arguments[0]; filter.dispatchEvent(new Event('change'))",
-                         "disconnected")
-        self.assertEqual((self.numbers(), self.is_shown("pager")), ([7], False))
-        self.check_page()
         # What takes longer than one picture of 60 a second is felt; ten of them is a bound that also
         # holds on a busy machine.
         spent = self.browser.run("""
             const begin = performance.now();
             for (let i = 0; i < 10; i++)
               document.querySelector("#by-bets button").click();
+            document.body.getBoundingClientRect(); // lays the page out
             return (performance.now() - begin) / 10;""")
         self.assertLess(spent, 170)
+        self.browser.run("const filter = document.getElementById('filter');"
+                         "filter.value = arguments[0]; filter.dispatchEvent(new Event('change'))",
+                         "disconnected")
+        self.assertEqual((self.numbers(), self.is_shown("pager")), ([7], False))
+        self.check_page()
 
     def test_rows_that_stay(self):
         """A row that is there is not made again: what somebody selected in it stays selected."""
