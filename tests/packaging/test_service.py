@@ -197,9 +197,10 @@ class Service(unittest.TestCase):
         self.run_in("systemctl", "daemon-reload")
         self.run_in("systemctl", "restart", SERVER)
         pid = self.property(SERVER, "MainPID")
-        self.run_in("kill", "-STOP", pid)
+        self.run_in("systemctl", "kill", "--kill-whom=main", "--signal=STOP", SERVER)
         self.wait_for("restart", lambda: self.property(SERVER, "MainPID") not in ("0", pid) and
                       self.property(SERVER, "ActiveState") == "active")
+        self.assertIn("Watchdog timeout", self.journal(SERVER))
         self.run_in("rm", f"/run/systemd/system/{SERVER}.d/{drop_in.name}")
         self.run_in("systemctl", "daemon-reload")
         self.assertEqual(500, json.loads(self.run_in(*CTL, "--json", "status"))["bets"])
