@@ -139,9 +139,9 @@ class Machine:
                 time.sleep(PAUSE)
 
     def boot(self, cgroup, stack):
-        # The child moves itself before it makes the namespaces.
-        start = (f"echo $$ > {cgroup}/cgroup.procs && exec unshare --mount --pid --net --ipc --uts "
-                 "--cgroup --fork --kill-child sh -c \"$1\" boot \"$2\"")
+        # The child moves itself before it makes the namespaces. However we end, all of it ends with us.
+        start = (f"echo $$ > {cgroup}/cgroup.procs && exec setpriv --pdeathsig KILL unshare --mount "
+                 "--pid --net --ipc --uts --cgroup --fork --kill-child sh -c \"$1\" boot \"$2\"")
         log = stack.enter_context(tempfile.TemporaryFile(mode="w+"))
         self.process = subprocess.Popen(["sh", "-c", start, "start", BOOT, self.root],
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -258,4 +259,5 @@ if __name__ == "__main__":
         print(__doc__.strip(), file=sys.stderr)
         sys.exit(2)
     Service.release = sys.argv.pop(1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is open is closed then, too
     main()
