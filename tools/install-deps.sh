@@ -14,7 +14,7 @@ RUNTIME='libprotobuf-c1 libuv1t64|libuv1 libyaml-0-2 libinih1 libcsv3 libssl3t64
 BUILD='gcc libc6-dev make cmake pkg-config protobuf-c-compiler
   libprotobuf-c-dev libuv1-dev libyaml-dev libinih-dev libcsv-dev libssl-dev
   libmicrohttpd-dev libjansson-dev'
-PACKAGE='debhelper' # needs dpkg-dev and the rest itself
+PACKAGE='build-essential debhelper' # Debian's build tools, which want a C++ compiler, too
 # What a draw on this machine needs besides the two programs: it makes bets where there are none.
 RUN='python3-minimal'
 # libclang-rt-dev has the sanitizers, llvm makes their reports readable, and valgrind cannot start
