@@ -1,6 +1,7 @@
 /* lottery-ctl: reads the command line, then leaves the rest to the command. */
 #include "ctl_act.h"
 #include "ctl_ask.h"
+#include "ctl_backup.h"
 #include "ctl_watch.h"
 #include "errbuf.h"
 #include "privileges.h"
@@ -31,6 +32,7 @@ static const char help[] =
     "  winners             who has won: agency and document\n"
     "  next DRAW           begin the next draw, which has this id\n"
     "  reload              read the server's settings again\n"
+    "  backup DIR          copy the running draw, as it is now, to the new folder DIR\n"
     "\n"
     "  -s, --socket PATH   the server's socket (default: " SOCKET_NAME " in its data directory)\n"
     "  -d, --data-dir DIR  the server's data directory (default: LOTTERY_DATA_DIR, otherwise .)\n"
@@ -174,15 +176,24 @@ static int ctl_command_reload(const struct command_line *line)
     return ctl_act_reload(&line->options);
 }
 
+static int ctl_command_backup(const struct command_line *line)
+{
+    return ctl_backup(&line->options, line->words[1]);
+}
+
 static const struct command {
     const char *name;
-    const char *argument; /* what has to follow it; NULL: nothing */
+    const char *missing; /* what to say if nothing follows it; NULL: nothing has to */
     int (*run)(const struct command_line *line);
 } commands[] = {
-    {"status", NULL, ctl_command_status},   {"agencies", NULL, ctl_command_agencies},
-    {"winners", NULL, ctl_command_winners}, {"close", NULL, ctl_command_close},
-    {"draw", "NUMBER", ctl_command_draw},   {"next", "DRAW", ctl_command_next},
+    {"status", NULL, ctl_command_status},
+    {"agencies", NULL, ctl_command_agencies},
+    {"winners", NULL, ctl_command_winners},
+    {"close", NULL, ctl_command_close},
+    {"draw", "draw: the number is missing", ctl_command_draw},
+    {"next", "next: the id is missing", ctl_command_next},
     {"reload", NULL, ctl_command_reload},
+    {"backup", "backup: the folder is missing", ctl_command_backup},
 };
 
 /* The command that the line names; NULL: it has said what is wrong. */
@@ -203,12 +214,10 @@ static const struct command *ctl_find_command(const struct command_line *line)
 /* Do arguments and options belong to the command? Returns -1, or the exit status. */
 static int ctl_check_usage(const struct command *command, const struct command_line *line)
 {
-    const int wanted = command->argument != NULL ? 2 : 1;
+    const int wanted = command->missing != NULL ? 2 : 1;
 
     if (line->count < wanted)
-        return ctl_fail_usage(strcmp(command->name, "draw") == 0 ? "draw: the number is missing"
-                                                                 : "next: the id is missing",
-                              NULL);
+        return ctl_fail_usage(command->missing, NULL);
     if (line->count > wanted)
         return ctl_fail_usage("unexpected argument", line->words[wanted]);
     if (line->source != NULL && command->run != ctl_command_draw)

@@ -19,9 +19,9 @@ bool control_json_is_drawn(const status_message *status)
     return status->phase == LOTTERY__CONTROL__V1__PHASE__PHASE_DRAWN;
 }
 
-const char *control_json_phase(const status_message *status)
+const char *control_json_phase(Lottery__Control__V1__Phase phase)
 {
-    switch ((int)status->phase) {
+    switch ((int)phase) {
     case LOTTERY__CONTROL__V1__PHASE__PHASE_OPEN:
         return "open";
     case LOTTERY__CONTROL__V1__PHASE__PHASE_CLOSED:
@@ -97,7 +97,7 @@ json_t *control_json_status(const status_message *status)
 {
     json_t *object = json_object();
 
-    json_value_add(&object, "phase", json_value_text(control_json_phase(status)));
+    json_value_add(&object, "phase", json_value_text(control_json_phase(status->phase)));
     if (!control_json_is_known(status))
         return object;
     const bool has_end = status->close_at != 0;
@@ -130,6 +130,19 @@ json_t *control_json_winner(uint32_t agency, const char *document)
 
     json_value_add(&object, "agency", json_value_uint(agency));
     json_value_add(&object, "document", json_value_text(document));
+    return object;
+}
+
+json_t *control_json_backup(const char *path, const Lottery__Control__V1__Snapshot *snapshot,
+                            uint64_t bytes)
+{
+    json_t *object = json_object();
+
+    json_value_add(&object, "path", json_value_text(path));
+    json_value_add(&object, "draw", json_value_text(snapshot->draw));
+    json_value_add(&object, "phase", json_value_text(control_json_phase(snapshot->phase)));
+    json_value_add(&object, "bets", json_value_uint(snapshot->bets));
+    json_value_add(&object, "bytes", json_value_uint(bytes));
     return object;
 }
 

@@ -99,7 +99,7 @@ static void ctl_show_status_table(FILE *out, const ctl_status *status)
     ctl_show_name(out, "mode");
     (void)fprintf(out, "%s%s\n", control_json_mode(status),
                   status->has_seal ? ", with a seal" : "");
-    ctl_show_text(out, "phase", control_json_phase(status));
+    ctl_show_text(out, "phase", control_json_phase(status->phase));
     ctl_show_name(out, "agencies");
     (void)fprintf(out, "%" PRIu32 ", %" PRIu32 " finished\n", status->agencies, status->finished);
     if (status->has_bets) {
@@ -172,6 +172,22 @@ static void ctl_show_winners_table(FILE *out, const struct ctl_answer *answer)
         ctl_text_print(out, answer->winners[i].document);
         (void)fputc('\n', out);
     }
+}
+
+enum status ctl_show_backup(FILE *out, const struct ctl_backup *backup, bool is_json)
+{
+    const Lottery__Control__V1__Snapshot *snapshot = backup->snapshot;
+
+    if (is_json)
+        return ctl_show_line(out, control_json_backup(backup->path, snapshot, backup->bytes));
+    ctl_show_text(out, "backup", backup->path);
+    ctl_show_text(out, "draw", ctl_show_draw_name(snapshot->draw));
+    ctl_show_text(out, "phase", control_json_phase(snapshot->phase));
+    ctl_show_name(out, "bets");
+    (void)fprintf(out, "%" PRIu64 "\n", snapshot->bets);
+    ctl_show_name(out, "bytes");
+    (void)fprintf(out, "%" PRIu64 "\n", backup->bytes);
+    return STATUS_OK;
 }
 
 enum status ctl_show_winners(FILE *out, const struct ctl_answer *answer, bool is_json)

@@ -20,6 +20,14 @@ enum status ctl_show_winners(FILE *out, const struct ctl_answer *answer, bool is
 void ctl_show_closed(FILE *out, const Lottery__Control__V1__Status *status);
 void ctl_show_drawn(FILE *out, const Lottery__Control__V1__Status *status);
 
+/* A backup that was made. */
+struct ctl_backup {
+    const char *path; /* where it is; not safe for a terminal */
+    const Lottery__Control__V1__Snapshot *snapshot;
+    uint64_t bytes; /* of all its files */
+};
+enum status ctl_show_backup(FILE *out, const struct ctl_backup *backup, bool is_json);
+
 /* An error, as JSON: {"error": ...}. */
 enum status ctl_show_error(FILE *out, const char *text);
 

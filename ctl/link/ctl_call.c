@@ -13,6 +13,11 @@ void ctl_answer_fini(struct ctl_answer *answer)
         lottery__control__v1__status__free_unpacked(answer->status, NULL);
     free(answer->agencies);
     free(answer->winners);
+    if (answer->snapshot != NULL)
+        lottery__control__v1__snapshot__free_unpacked(answer->snapshot, NULL);
+    for (size_t i = 0; i < answer->files_count; i++)
+        lottery__control__v1__snapshot_file__free_unpacked(answer->files[i].message, NULL);
+    free(answer->files);
     *answer = (struct ctl_answer){.result = NULL};
 }
 
@@ -69,6 +74,23 @@ static enum status ctl_answer_add_winners(struct ctl_answer *answer, const struc
     return status;
 }
 
+static enum status ctl_answer_add_file(struct ctl_answer *answer, const struct frame *frame)
+{
+    struct ctl_file *files =
+        array_grow(answer->files, &answer->files_capacity, answer->files_count + 1, sizeof(*files));
+
+    if (files == NULL)
+        return STATUS_NOMEM;
+    answer->files = files;
+    files += answer->files_count;
+    files->message =
+        lottery__control__v1__snapshot_file__unpack(NULL, frame->body_size, frame->body);
+    if (files->message == NULL)
+        return STATUS_MALFORMED;
+    answer->files_count++;
+    return STATUS_OK;
+}
+
 /* Takes one frame of the answer. What this release does not know is left out. */
 static enum status ctl_answer_take(struct ctl_answer *answer, const struct frame *frame)
 {
@@ -85,6 +107,14 @@ static enum status ctl_answer_take(struct ctl_answer *answer, const struct frame
         return ctl_answer_add_agencies(answer, frame);
     case LOTTERY__CONTROL__V1__OPCODE__OPCODE_WINNERS:
         return ctl_answer_add_winners(answer, frame);
+    case LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT:
+        if (answer->snapshot != NULL)
+            return STATUS_MALFORMED;
+        answer->snapshot =
+            lottery__control__v1__snapshot__unpack(NULL, frame->body_size, frame->body);
+        return answer->snapshot != NULL ? STATUS_OK : STATUS_MALFORMED;
+    case LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE:
+        return ctl_answer_add_file(answer, frame);
     default:
         return STATUS_OK;
     }

@@ -18,6 +18,11 @@ struct ctl_winner {
     char document[CTL_DOCUMENT_MAX + 1]; /* not safe for a terminal */
 };
 
+/* A message about a file of a backup. */
+struct ctl_file {
+    Lottery__Control__V1__SnapshotFile *message; /* owned */
+};
+
 /* Texts are those of the server: not safe for a terminal. */
 struct ctl_answer {
     Lottery__Control__V1__Result *result; /* owned; never NULL after a call that was OK */
@@ -28,6 +33,10 @@ struct ctl_answer {
     struct ctl_winner *winners; /* owned */
     size_t winners_count;
     size_t winners_capacity;
+    Lottery__Control__V1__Snapshot *snapshot; /* owned; NULL: none came */
+    struct ctl_file *files;                   /* owned */
+    size_t files_count;
+    size_t files_capacity;
 };
 
 /* Connects if need be, sends the command and waits for its answer, for at most `limit_ms` without a

@@ -489,7 +489,10 @@ class CommandLine(CtlCase):
         for arguments, reason in (
                 ([], "a command is missing"), (["statsu"], 'not a command: "statsu"'),
                 (["status", "x"], 'unexpected argument: "x"'), (["draw"], "the number is missing"),
-                (["next"], "the id is missing"), (["draw", "10000"], "not a number of 0..9999"),
+                (["next"], "the id is missing"), (["backup"], "the folder is missing"),
+                (["backup", "a", "b"], 'unexpected argument: "b"'),
+                (["backup", "a", "--watch"], "--watch belongs to status"),
+                (["draw", "10000"], "not a number of 0..9999"),
                 (["draw", "x"], "not a number of 0..9999"), (["draw", ""], "not a number"),
                 (["draw", "1", "2"], 'unexpected argument: "2"'),
                 (["draw", "99999999999999999999"], "not a number of 0..9999"),
