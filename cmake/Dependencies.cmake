@@ -24,11 +24,11 @@ lottery_need_library(protobuf_c libprotobuf-c libprotobuf-c-dev)
 lottery_need_library(libuv libuv libuv1-dev)
 lottery_need_library(libyaml yaml-0.1 libyaml-dev)
 lottery_need_library(libinih inih libinih-dev)
+lottery_need_library(jansson jansson libjansson-dev)
 lottery_need_library(libcrypto "libcrypto>=3.0" libssl-dev) # part of OpenSSL
 lottery_need_library(libssl "libssl>=3.0" libssl-dev)       # part of it, too
 if("server" IN_LIST LOTTERY_PROGRAMS)
   lottery_need_library(libmicrohttpd libmicrohttpd libmicrohttpd-dev)
-  lottery_need_library(jansson jansson libjansson-dev)
 endif()
 find_program(PROTOC_C protoc-c)
 lottery_need(PROTOC_C "the program protoc-c" protobuf-c-compiler)

@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIBRARIES = ("libprotobuf-c", "libuv", "yaml-0.1", "inih", "libcrypto>=3.0")
+LIBRARIES = ("libprotobuf-c", "libuv", "yaml-0.1", "inih", "jansson", "libcrypto>=3.0",
+             "libmicrohttpd")
 
 
 class BuildDeps(unittest.TestCase):
@@ -29,6 +30,13 @@ class BuildDeps(unittest.TestCase):
         done = self.configure("-DLOTTERY_BUILD_TESTS=OFF")
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertNotIn("missing", done.stderr)
+
+    def test_programs_one_by_one(self):
+        """As the images build them: what both share first, then one of them."""
+        for programs in ("", "client", "server"):
+            with self.subTest(programs):
+                done = self.configure("-DLOTTERY_BUILD_TESTS=OFF", f"-DLOTTERY_PROGRAMS={programs}")
+                self.assertEqual(0, done.returncode, done.stderr)
 
 
 if __name__ == "__main__":
