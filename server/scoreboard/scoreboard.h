@@ -53,9 +53,9 @@ enum scoreboard_count {
 struct scoreboard_row {
     _Alignas(64) _Atomic uint32_t is_alive; /* bool: takes part in sharing the connections */
     _Atomic uint32_t connections;           /* that the worker holds */
+    _Atomic uint32_t claims[SCOREBOARD_AGENCIES_MAX + 1]; /* connections by agency; [0] is unused */
     _Alignas(64) _Atomic uint64_t count[SCOREBOARD_COUNTS];
     _Alignas(64) _Atomic uint32_t from_bucket[SCOREBOARD_BUCKETS];
-    _Atomic uint32_t claims[SCOREBOARD_AGENCIES_MAX + 1]; /* connections by agency; [0] is unused */
 };
 
 /* The ledger's: written by it alone. */
