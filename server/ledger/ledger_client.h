@@ -69,7 +69,8 @@ void ledger_client_close_draw(struct ledger_client *client, struct ledger_op *op
 void ledger_client_open_files(struct ledger_client *client, struct ledger_op *op,
                               enum store_files files, size_t count);
 
-/* During done() of ledger_client_open_files or ledger_client_snapshot (one): the descriptors, which the caller now owns. */
+/* During done() of ledger_client_open_files or ledger_client_snapshot (one): the descriptors, which
+ * the caller now owns. */
 void ledger_client_take_fds(struct ledger_client *client, int *fds, size_t count);
 
 /* The three that follow hand in what files of a kind were made for. With `is_new` the files of

@@ -401,8 +401,7 @@ static void operator_on_snapshot(struct ledger_op *op)
 
     if (status == STATUS_OK) {
         ledger_client_take_fds(self->config.client, &fd, 1);
-        status =
-            operator_give_backup(self->config.data_dir, fd, act->reason, act->request, &err);
+        status = operator_give_backup(self->config.data_dir, fd, act->reason, act->request, &err);
         (void)close(fd);
         if (status == STATUS_OK) { /* the request has ended */
             free(act);

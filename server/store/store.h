@@ -106,9 +106,9 @@ static inline enum status store_publish_files(struct store *store, enum store_fi
     return store->backend->publish_files(store, files, err);
 }
 
-/* Makes sure that all bets that were committed are on disk, and appends to `out` what stands for the
- * draw as it is now beside the bets: who has both, also of the bets only what there is now, has a
- * whole copy. Call it while no group is begun. NOMEM; UNCERTAIN and GONE as above. */
+/* Makes sure that all bets that were committed are on disk, and appends to `out` what stands for
+ * the draw as it is now beside the bets: who has both, also of the bets only what there is now, has
+ * a whole copy. Call it while no group is begun. NOMEM; UNCERTAIN and GONE as above. */
 static inline enum status store_snapshot(struct store *store, struct buffer *out,
                                          struct errbuf *err)
 {

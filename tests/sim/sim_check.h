@@ -40,8 +40,8 @@ void sim_check_note_copy(struct sim_copy *copy);
 
 struct sim_file;
 
-/* A snapshot has come, in a file: with as many bytes of bets.csv as it says, it is a whole draw, and
- * these are on disk. */
+/* A snapshot has come, in a file: with as many bytes of bets.csv as it says, it is a whole draw,
+ * and these are on disk. */
 void sim_check_copy(const struct sim_copy *copy, struct sim_file *snapshot);
 
 /* Was the draw closed before all had finished, as far as was committed? */

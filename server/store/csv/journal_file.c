@@ -230,8 +230,8 @@ static enum status journal_file_begin(const struct draw *draw, const struct bets
 
     enum status status = journal_encode_checkpoint(draw, extent, &mark, checkpoint);
     if (status == STATUS_OK)
-        *header = (struct journal_header){mark.stamp, 2, JOURNAL_START + checkpoint->size,
-                                          extent->size};
+        *header =
+            (struct journal_header){mark.stamp, 2, JOURNAL_START + checkpoint->size, extent->size};
     return status;
 }
 

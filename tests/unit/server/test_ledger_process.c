@@ -829,11 +829,19 @@ static void test_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_operations), CASE(test_stop),        CASE(test_stop_waits_for_links),
-        CASE(test_no_start),   CASE(test_no_loop),     CASE(test_uncertain),
-        CASE(test_draw),       CASE(test_descriptors), CASE(test_kills),
+        CASE(test_operations),
+        CASE(test_stop),
+        CASE(test_stop_waits_for_links),
+        CASE(test_no_start),
+        CASE(test_no_loop),
+        CASE(test_uncertain),
+        CASE(test_draw),
+        CASE(test_descriptors),
+        CASE(test_kills),
         CASE(test_snapshot_file),
-        CASE(test_bad_peer),   CASE(test_idle),        CASE(test_bad_message_after_full_group),
+        CASE(test_bad_peer),
+        CASE(test_idle),
+        CASE(test_bad_message_after_full_group),
         CASE(test_deadline),
     };
 
