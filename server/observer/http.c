@@ -11,6 +11,7 @@
  */
 #include "http.h"
 
+#include "assertion.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -171,14 +172,16 @@ static void http_on_connection(void *owner, struct MHD_Connection *connection, v
 {
     struct http *http = owner;
 
-    (void)connection;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = http->adding;
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct http_conn *conn = http_conns_find(&http->conns, info->connect_fd);
+        ASSERT(conn != NULL);
+        conn->is_started = true;
+        *context = conn;
         return;
     }
     http_conns_remove(&http->conns, *context);
-    if (*context == http->adding)
-        http->adding = NULL;
 }
 
 static void http_on_sweep(uv_timer_t *timer)
@@ -195,23 +198,23 @@ static void http_on_sweep(uv_timer_t *timer)
         (void)uv_timer_stop(timer);
 }
 
-/* Hands a new connection to the library, which owns the descriptor from then on. */
+/* Hands a new connection to the library, which owns the descriptor from then on. Later releases
+ * begin with it only when they run; if they cannot, they close it and say nothing. */
 static void http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t size)
 {
     if (http->conns.count == HTTP_CONNS_MAX) {
         http_cut(http_conns_oldest(&http->conns));
         http_run(http);
     }
-    http->adding = http_conns_add(&http->conns, fd, clock_monotonic_ms());
-    if (http->adding == NULL) {
+    struct http_conn *conn = http_conns_add(&http->conns, fd, clock_monotonic_ms());
+    if (conn == NULL) {
         (void)close(fd);
         return;
     }
-    struct http_conn *conn = http->adding;
-    bool is_added = MHD_add_connection(http->daemon, fd, address, size) == MHD_YES;
-    if (!is_added && http->adding != NULL)
+    (void)MHD_add_connection(http->daemon, fd, address, size);
+    http_run(http);
+    if (!conn->is_started)
         http_conns_remove(&http->conns, conn);
-    http->adding = NULL;
     if (!uv_is_active((uv_handle_t *)&http->sweep))
         (void)uv_timer_start(&http->sweep, http_on_sweep, SWEEP_MS, SWEEP_MS);
 }

@@ -25,13 +25,12 @@ struct http {
     struct http_config config;
     struct MHD_Daemon *daemon; /* owned */
     struct http_conns conns;
-    struct http_conn *adding; /* the one that is handed to the library now */
-    uv_poll_t listener;       /* of listen_fd */
-    uv_poll_t events;         /* of the library's own descriptor */
-    uv_idle_t again;          /* runs the library when it has something left to do */
-    uv_timer_t sweep;         /* cuts the connections that are late */
-    uv_timer_t pause;         /* until it is tried again to accept */
-    uint64_t stop_until_ms;   /* monotonic; while it stops */
+    uv_poll_t listener;     /* of listen_fd */
+    uv_poll_t events;       /* of the library's own descriptor */
+    uv_idle_t again;        /* runs the library when it has something left to do */
+    uv_timer_t sweep;       /* cuts the connections that are late */
+    uv_timer_t pause;       /* until it is tried again to accept */
+    uint64_t stop_until_ms; /* monotonic; while it stops */
     bool is_stopping;
 };
 

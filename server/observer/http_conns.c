@@ -15,6 +15,15 @@ struct http_conn *http_conns_add(struct http_conns *conns, int fd, uint64_t now_
     return conn;
 }
 
+struct http_conn *http_conns_find(struct http_conns *conns, int fd)
+{
+    for (size_t i = 0; i < HTTP_CONNS_MAX; i++) {
+        if (conns->items[i].is_used && conns->items[i].fd == fd)
+            return &conns->items[i];
+    }
+    return NULL;
+}
+
 void http_conns_remove(struct http_conns *conns, struct http_conn *conn)
 {
     ASSERT(conn->is_used && conns->count > 0);

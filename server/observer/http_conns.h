@@ -20,6 +20,7 @@
 
 struct http_conn {
     bool is_used;
+    bool is_started;   /* the caller's: false at first */
     bool is_answering; /* otherwise it waits for a head */
     int fd;            /* borrowed */
     uint64_t since_ms; /* monotonic: when that began */
@@ -34,6 +35,9 @@ struct http_conns {
 
 /* The place for a new connection; NULL when all are taken. */
 struct http_conn *http_conns_add(struct http_conns *conns, int fd, uint64_t now_ms);
+
+/* The one with this descriptor, NULL: there is none. */
+struct http_conn *http_conns_find(struct http_conns *conns, int fd);
 
 /* It is gone; its place is free. */
 void http_conns_remove(struct http_conns *conns, struct http_conn *conn);
