@@ -1088,23 +1088,15 @@ static void test_news_in_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_dies_anywhere),
-        CASE(test_region_is_full),
-        CASE(test_in_flight),
-        CASE(test_nonsense),
-        CASE(test_in_pieces),
-        CASE(test_within_done),
-        CASE(test_files_are_lost),
-        CASE(test_nobody_listens),
-        CASE(test_two_links),
-        CASE(test_link_is_cut),
-        CASE(test_too_many_fds),
-        CASE(test_write_fails),
-        CASE(test_old_link_is_read_later),
-        CASE(test_no_descriptors),
-        CASE(test_orders_again),
-        CASE(test_orders_need_memory),
-        CASE(test_news_in_pieces),
+        CASE(test_dies_anywhere),      CASE(test_region_is_full),
+        CASE(test_in_flight),          CASE(test_nonsense),
+        CASE(test_in_pieces),          CASE(test_within_done),
+        CASE(test_files_are_lost),     CASE(test_snapshot_is_lost),
+        CASE(test_nobody_listens),     CASE(test_two_links),
+        CASE(test_link_is_cut),        CASE(test_too_many_fds),
+        CASE(test_write_fails),        CASE(test_old_link_is_read_later),
+        CASE(test_no_descriptors),     CASE(test_orders_again),
+        CASE(test_orders_need_memory), CASE(test_news_in_pieces),
     };
 
     log_set_level(LOG_CRITICAL);
