@@ -551,6 +551,32 @@ static void test_files_are_lost(void **state)
     assert_int_equal(receive(f).draw.is_new, 0);
 }
 
+/* A request for a snapshot changes nothing, and is handed in again. */
+static void test_snapshot_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    static struct call calls[2]; /* the last one ends with the client */
+
+    done_count = 0;
+    start(f, NULL);
+    for (unsigned i = 0; i < 2; i++)
+        prepare(f, &calls[i]);
+    ledger_client_snapshot(f->client, &calls[0].op);
+    ledger_client_snapshot(f->client, &calls[1].op);
+    greet(f, false);
+    assert_int_equal(receive(f).kind, MESSAGE_SNAPSHOT);
+    assert_int_equal(receive(f).kind, MESSAGE_SNAPSHOT);
+    answer(f, STATUS_OK, 0); /* without a descriptor */
+    hang_up(f);
+    greet(f, false);
+    assert_int_equal(done_count, 0);
+    assert_int_equal(receive(f).kind, MESSAGE_SNAPSHOT);
+    assert_int_equal(receive(f).kind, MESSAGE_SNAPSHOT);
+    answer(f, STATUS_IO, 0);
+    loop_until_count(&f->loop, &done_count, 1, "outcome");
+    assert_int_equal(calls[0].op.status, STATUS_IO);
+}
+
 /* While nobody listens, operations wait. */
 static void test_nobody_listens(void **state)
 {
