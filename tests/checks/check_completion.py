@@ -36,6 +36,7 @@ CHOICES = (
     (("lottery-ctl", "--data-dir", "x", "-j"), "stat", {"status"}),
     (("lottery-ctl", "--data-dir", "x", "status"), "", set()),
     (("lottery-ctl", "draw", "--source"), "", set()),
+    (("lottery-ctl", "backup"), "too", {"tools"}),
 )
 
 
