@@ -132,10 +132,10 @@ class Photographer:
         self.browser = Browser(**how)
         self.browser.open(address)
 
-    def take(self, phase, folder):
+    def take(self, picture, phase, folder):
         wait_until(lambda: self.browser.run("return document.body.dataset.phase") == phase, phase)
         time.sleep(1.5)  # the next figures: those of a moment ago were of the change
-        path = folder / f"page-{phase}-{self.name}.png"
+        path = folder / f"page-{picture}-{self.name}.png"
         path.write_bytes(write_png(*read_png(self.browser.screenshot())))
         print(path, path.stat().st_size)
 
@@ -169,14 +169,14 @@ def main():
         agencies[4].ends.set()
         time.sleep(5)
         for browser in browsers:
-            browser.take("open", target)
+            browser.take("open", "open", target)
         for agency in agencies:
             agency.ends.set()
         for browser in browsers:
-            browser.take("sealed", target)
+            browser.take("closed", "sealed", target)
         ctl("draw", "7574", "--source", "bolillero 3, escribana Gómez")
         for browser in browsers:
-            browser.take("drawn", target)
+            browser.take("drawn", "drawn", target)
         for agency in agencies:
             agency.join()
 
