@@ -11,7 +11,7 @@
 
 /* What child_init() needs; copied. */
 struct child_config {
-    const char *role;          /* "ledger", "worker", "coordinator"; static */
+    const char *role;          /* "ledger", "worker", ...; static */
     uint32_t index;            /* among those of its role */
     int (*run)(void *context); /* the child's main function; returns its exit status */
     /* In the supervisor, when it has ended; `status` is that of waitpid(2), and `is_stopping` that

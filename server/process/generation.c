@@ -108,6 +108,7 @@ enum status generation_create(const struct generation_config *config, struct gen
     self->data_dir = (struct data_dir){.fd = -1, .old_lock_fd = -1};
     self->ledger = (struct ledger_child){.listen_fd = -1, .control_fd = -1, .far_fd = -1};
     self->coordinator = (struct coordinator_child){.near_fd = -1, .far_fd = -1};
+    self->roles = (struct roles){.listen_fd = -1, .stop_fd = -1};
     enum status status = generation_open(self, err);
     if (status != STATUS_OK) {
         generation_undo(self);

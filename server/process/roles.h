@@ -54,7 +54,8 @@ struct roles {
  * due also when this fails. STATUS_NOMEM, or what scoreboard_create() returns. */
 enum status roles_init(struct roles *roles, const struct roles_config *config);
 
-/* Frees everything; none of the children runs any more. All zero is fine. */
+/* Frees everything; none of the children runs any more. One whose descriptors are
+ * -1, and all else zero, is fine. */
 void roles_fini(struct roles *roles);
 
 /* Tells the observer that the server stops the others (true), or that they are started again. */

@@ -1,9 +1,10 @@
 /* The supervisor.
  *
- * Happy path: lock the data directory; fork the ledger and wait until it has recovered; listen, and
- * fork the coordinator and the workers; wait for signals, and for what the ledger tells; on SIGTERM
- * or SIGINT stop the workers, then the coordinator, then the ledger, and close what is left. In
- * mode echo there are only workers. The next draw, and new settings: supervisor_movement.c.
+ * Happy path: lock the data directory; fork the ledger, and the observer if HTTP is asked for;
+ * wait until the ledger has recovered; listen, and fork the coordinator and the workers; wait for
+ * signals, and for what the ledger tells; on SIGTERM or SIGINT stop the workers, then the
+ * coordinator, then the ledger, then the observer, and close what is left. In mode echo there are
+ * only workers, and the observer. The next draw, and new settings: supervisor_movement.c.
  *
  * Failure modes: something cannot be opened, or the first recovery ends in an error: logged, exit
  * status 1. A child dies: children.c. Recoveries keep ending in errors, or the data directory is

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from programs import BIN, Case, Program, environment_with, main, wait_until
+from programs import BIN, Case, Program, environment_with, main, open_files_of, wait_until
 from wire import Closed, Peer, bet, pb
 
 
@@ -505,7 +505,7 @@ class Next(MovementCase):
         self.assertIn("not drawn yet", self.ctl("next", "d1", status=1))
         self.assertIn("this is the draw in force", self.ctl("next", "d0", status=1))
         self.hold(server, "d0")
-        children = server.children()
+        children, files = server.children(), open_files_of(server.process.pid)
         self.assertIn("closing time has passed",
                       self.ctl("next", "d1", "--close-at", "2001-01-01T00:00:00Z", status=1))
         self.config.write_text("[DEFAULT]\nLOTTERY_AGENCIES = many\n")
@@ -517,6 +517,7 @@ class Next(MovementCase):
         (self.data / "d3").symlink_to(self.folder)
         self.assertIn("a symbolic link", self.ctl("next", "d3", status=1))
         self.assertEqual(server.children(), children)
+        self.assertEqual(open_files_of(server.process.pid), files)
         self.assertEqual(self.current(), "d0")
         self.assertFalse((self.data / "d1").exists())
         self.assert_told(server, ["d0"])
