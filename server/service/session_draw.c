@@ -161,13 +161,14 @@ static bool session_check_claim(struct session *session, struct request *request
     return false;
 }
 
-/* Whoever only asks may be a health check, which comes every few seconds. */
+/* Whoever only asks may be a health check, which comes every few seconds; and who asks about a draw
+ * that is over is not connected to this one. */
 bool session_claim(struct session *session, struct request *request, bool is_question,
                    struct text draw)
 {
     if (!session_check_claim(session, request, is_question, draw))
         return false;
-    if (!is_question && !session->is_counted) {
+    if (!is_question && session->past == NULL && !session->is_counted) {
         scoreboard_claim(session->service->config.row, session->agency);
         session->is_counted = true;
     }
