@@ -206,8 +206,10 @@ static enum status ctl_backup_open_data_dir(const char *socket, int *out_fd, str
     size_t size = slash == NULL ? 0 : (size_t)(slash - socket) + 1;
     char *folder = slash == NULL ? strdup(".") : strndup(socket, size);
 
-    if (folder == NULL)
+    if (folder == NULL) {
+        errbuf_set(err, "%s", status_text(STATUS_NOMEM));
         return STATUS_NOMEM;
+    }
     *out_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum status status = *out_fd < 0 ? status_from_errno(errno) : STATUS_OK;
     if (status != STATUS_OK)

@@ -195,21 +195,28 @@ size_t control_message_snapshot(const struct control_snapshot *snapshot,
     return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT, &message.base, out);
 }
 
+/* All of the file but its name. */
+static void control_message_fill_file(const struct control_file *file,
+                                      Lottery__Control__V1__SnapshotFile *out)
+{
+    lottery__control__v1__snapshot_file__init(out);
+    out->source = (Lottery__Control__V1__FileSource)file->source;
+    out->content =
+        (ProtobufCBinaryData){file->content.size, (uint8_t *)(uintptr_t)file->content.data};
+    out->size = file->size;
+    out->device = file->device;
+    out->inode = file->inode;
+}
+
 size_t control_message_file(const struct control_file *file, uint8_t out[FRAME_MAX_SIZE])
 {
     Lottery__Control__V1__SnapshotFile message;
     char name[CONTROL_NAME_MAX + 1];
 
     ASSERT(file->content.size <= CONTROL_CONTENT_MAX);
-    lottery__control__v1__snapshot_file__init(&message);
+    control_message_fill_file(file, &message);
     control_message_copy(name, CONTROL_NAME_MAX, file->name, strlen(file->name));
     message.name = name;
-    message.source = (Lottery__Control__V1__FileSource)file->source;
-    message.content =
-        (ProtobufCBinaryData){file->content.size, (uint8_t *)(uintptr_t)file->content.data};
-    message.size = file->size;
-    message.device = file->device;
-    message.inode = file->inode;
     return control_message_pack(LOTTERY__CONTROL__V1__OPCODE__OPCODE_SNAPSHOT_FILE, &message.base,
                                 out);
 }

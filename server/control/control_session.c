@@ -314,12 +314,13 @@ static void control_session_send_file(const struct control_session *session,
     size_t at = 0;
 
     do {
-        size_t left = file->content.size - at;
-        size_t step = left < CONTROL_CONTENT_MAX ? left : CONTROL_CONTENT_MAX;
-        if (step > 0)
-            piece.content = (struct text){file->content.data + at, step};
+        const size_t left = file->content.size - at;
+        if (left > CONTROL_CONTENT_MAX)
+            piece.content = (struct text){file->content.data + at, CONTROL_CONTENT_MAX};
+        else if (left > 0)
+            piece.content = (struct text){file->content.data + at, left};
         control_session_send(session, frame, control_message_file(&piece, frame));
-        at += step;
+        at += piece.content.size;
     } while (at < file->content.size);
 }
 

@@ -3,7 +3,7 @@
  * The ledger has said how the draw was at one point of its order: a journal that begins there, with
  * no record yet, and so names how many bytes of bets.csv count. These do not change any more,
  * whatever is appended to that file; the journal is sent as it is. So nobody has to copy the
- * running journal, and nobody but the store knows what is in one.
+ * running journal, and nobody outside the server knows what is in one.
  *
  * What is computed from the bets is named if the draw had it at that point. Such files are never
  * changed in place, and what takes their place has the same in it; so when they are copied does not

@@ -5,8 +5,9 @@
  * It is shared memory that is inherited through fork(). Every place has one writer: each worker
  * writes its own row only, the ledger its own, and the supervisor what earlier generations had
  * counted. So there are no locks: a writer loads, adds and stores, and a reader may see a number a
- * moment before or after another one that belongs to it. Counts never go backwards, also when a
- * process dies and the next one goes on in its place.
+ * moment before or after another one that belongs to it. (Connections are added atomically all the
+ * same: that is rare.) Counts never go backwards, also when a process dies and the next one goes on
+ * in its place.
  *
  * Workers read each other's connections to see whose turn it is to accept. Whoever only looks, as
  * the observer does, maps it from the descriptor, by which nobody can write.
