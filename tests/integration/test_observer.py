@@ -29,7 +29,7 @@ class Answers(ObserverCase):
         self.assertIsNone(answer.headers["Access-Control-Allow-Origin"])
 
     def test_each_path(self):
-        """GET has a body, HEAD the same headers without one; a query is of no account."""
+        """GET has a body, HEAD the same headers without one; a query string is ignored."""
         server = self.observed()
         self.wait_ready(server)
         for path, content_type in TYPES.items():
