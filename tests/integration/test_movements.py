@@ -459,7 +459,13 @@ class Next(MovementCase):
         return program
 
     def start_first(self, agencies=1, **settings):
-        return self.start(agencies, {"LOTTERY_DRAW": "manual", "LOTTERY_DRAW_ID": "d0", **settings})
+        """A server that also takes commands: its coordinator may be there later than its port."""
+        server = self.start(agencies, {"LOTTERY_DRAW": "manual", "LOTTERY_DRAW_ID": "d0", **settings})
+        self.assertGreater(server.port, 0)
+        status = [BIN / "lottery-ctl", "--data-dir", self.data, "status"]
+        wait_until(lambda: subprocess.run(status, capture_output=True, timeout=60,
+                                          env=environment_with({})).returncode == 0, "commands")
+        return server
 
     def current(self):
         return (self.data / "current").read_text().strip()
