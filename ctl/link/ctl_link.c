@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FULL_QUEUE_MS 20 /* between two attempts where too many wait to be accepted */
+#define ATTEMPT_MS 20    /* between two attempts */
+#define STARTING_MS 1000 /* how long nobody may listen: a server that starts needs a moment */
 
 void ctl_link_init(struct ctl_link *link, const char *path)
 {
@@ -66,7 +67,15 @@ static enum status ctl_link_wait(const struct ctl_link *link, short events, uint
     return ctl_link_fail(link, error == EINTR ? STATUS_STOPPED : STATUS_IO, strerror(error), err);
 }
 
-/* Tries until the queue of the socket has room. */
+/* May the next attempt go better? Too many wait to be accepted; or nobody listens yet, as when the
+ * server has just started, or starts what answers here again. */
+static bool ctl_link_may_wait(int error, uint64_t waited_ms)
+{
+    return error == EAGAIN ||
+           ((error == ENOENT || error == ECONNREFUSED) && waited_ms < STARTING_MS);
+}
+
+/* Tries until somebody listens, and the queue of the socket has room. */
 static enum status ctl_link_connect(struct ctl_link *link, const struct sockaddr_un *address,
                                     struct errbuf *err)
 {
@@ -74,13 +83,14 @@ static enum status ctl_link_connect(struct ctl_link *link, const struct sockaddr
 
     while (connect(link->fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
         int error = errno;
-        if (error != EAGAIN) {
+        const uint64_t waited_ms = clock_monotonic_ms() - begin_ms;
+        if (!ctl_link_may_wait(error, waited_ms)) {
             errbuf_set(err, "%s: %s%s", link->path, strerror(error), ctl_link_advice(error));
             return status_from_errno(error);
         }
-        if (clock_monotonic_ms() - begin_ms >= CTL_CONNECT_MS)
+        if (waited_ms >= CTL_CONNECT_MS)
             return ctl_link_fail(link, STATUS_IO, "the server does not answer", err);
-        const struct timespec pause = {0, FULL_QUEUE_MS * (long)NS_PER_MS};
+        const struct timespec pause = {0, ATTEMPT_MS * (long)NS_PER_MS};
         if (ppoll(NULL, 0, &pause, link->mask) < 0)
             return ctl_link_fail(link, STATUS_STOPPED, strerror(errno), err);
     }

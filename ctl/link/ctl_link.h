@@ -27,8 +27,9 @@ struct ctl_link {
 /* Not connected yet. */
 void ctl_link_init(struct ctl_link *link, const char *path);
 
-/* Connects, unless it is connected. INVALID when the path is too long for a socket; STOPPED when a
- * signal came; else as errno says. *err begins with the path. */
+/* Connects, unless it is connected. Waits up to a second for somebody to listen. INVALID when the
+ * path is too long for a socket; STOPPED when a signal came; else as errno says. *err begins with
+ * the path. */
 enum status ctl_link_open(struct ctl_link *link, struct errbuf *err);
 
 /* Ends the connection. May be called again. */
