@@ -1,14 +1,13 @@
 #include "json_print.h"
 
+#include "json_escape.h"
 #include "utf8_sequence.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 
-#define REPLACEMENT 0xfffd /* stands for a byte that is not UTF-8 */
-#define BEYOND_BMP 0x10000 /* characters from here on take two escapes */
-#define PIECE_MAX 32       /* bytes of the longest piece of json_print_format(), with its NUL */
+#define PIECE_MAX 32 /* bytes of the longest piece of json_print_format(), with its NUL */
 
 /* Where the text goes. */
 struct json_print {
@@ -52,24 +51,9 @@ static uint32_t json_print_decode(const unsigned char *p, size_t left, size_t *o
         return p[0];
     const size_t size = utf8_sequence_size(p, left);
     if (size == 0)
-        return REPLACEMENT;
-    uint32_t character = p[0] & (0xffu >> (size + 1));
-    for (size_t i = 1; i < size; i++)
-        character = character << 6 | (p[i] & 0x3f);
+        return JSON_REPLACEMENT;
     *out_size = size;
-    return character;
-}
-
-static void json_print_escape(struct json_print *print, uint32_t character)
-{
-    if (character == '"' || character == '\\')
-        json_print_format(print, "\\%c", (char)character);
-    else if (character < BEYOND_BMP)
-        json_print_format(print, "\\u%04" PRIx32, character);
-    else
-        json_print_format(print, "\\u%04" PRIx32 "\\u%04" PRIx32,
-                          0xd800 + ((character - BEYOND_BMP) >> 10),
-                          0xdc00 + ((character - BEYOND_BMP) & 0x3ff));
+    return utf8_sequence_character(p, size);
 }
 
 static void json_print_string(struct json_print *print, const char *text, size_t size)
@@ -85,8 +69,10 @@ static void json_print_string(struct json_print *print, const char *text, size_t
         json_print_put(print, text + at, end - at);
         at = end;
         if (at < size) {
+            char escape[JSON_ESCAPE_SIZE];
             size_t taken;
-            json_print_escape(print, json_print_decode(bytes + at, size - at, &taken));
+            const uint32_t character = json_print_decode(bytes + at, size - at, &taken);
+            json_print_put(print, escape, json_escape(character, escape));
             at += taken;
         }
     }
