@@ -67,12 +67,13 @@ static enum status supervisor_find_draw(const struct supervisor *self, char id[D
 /* Where people and their programs ask how the server is. */
 static enum status supervisor_open_http(struct supervisor *self, struct errbuf *err)
 {
-    struct listen_address address;
+    const struct listen_address *address = &self->http_address;
 
-    enum status status = socket_listen_http(self->config->settings, &self->http_fd, &address, err);
+    enum status status =
+        socket_listen_http(self->config->settings, &self->http_fd, &self->http_address, err);
     if (status == STATUS_OK && self->http_fd >= 0)
-        LOG(INFO, "http_listen", SUCCESS, LOG_UINT("port", address.port),
-            LOG_TEXT("ip", address.ip));
+        LOG(INFO, "http_listen", SUCCESS, LOG_UINT("port", address->port),
+            LOG_TEXT("ip", address->ip));
     return status;
 }
 
@@ -125,8 +126,10 @@ static void supervisor_close(struct supervisor *self)
         (void)close(self->listen_fd);
         LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->address.port));
     }
-    if (self->http_fd >= 0)
+    if (self->http_fd >= 0) {
         (void)close(self->http_fd);
+        LOG(INFO, "close_listener", SUCCESS, LOG_UINT("port", self->http_address.port));
+    }
     supervisor_drop_movement(self);
     generation_destroy(self->kept);
     generation_destroy(self->generation);

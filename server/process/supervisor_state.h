@@ -44,11 +44,12 @@ struct supervisor {
     struct supervisor_movement movement;
     bool is_reload_due; /* SIGHUP has asked for it */
     uint32_t reload_uid;
-    int signal_fd;                 /* where our signals arrive */
-    uint64_t started_s;            /* when the server started, seconds since 1970 */
-    int http_fd;                   /* where the observer answers; -1: it is off */
-    int listen_fd;                 /* where agencies connect; -1 = not yet */
-    struct listen_address address; /* of listen_fd */
+    int signal_fd;                      /* where our signals arrive */
+    uint64_t started_s;                 /* when the server started, seconds since 1970 */
+    int http_fd;                        /* where the observer answers; -1: it is off */
+    struct listen_address http_address; /* of http_fd */
+    int listen_fd;                      /* where agencies connect; -1 = not yet */
+    struct listen_address address;      /* of listen_fd */
 };
 
 /* In supervisor_children.c. */

@@ -255,6 +255,9 @@ class NobodyNotices(ObserverCase):
         order = [line.details["process"] for line in server.lines("close_process", "success")]
         self.assertEqual(order, ["worker", "worker", "coordinator", "ledger", "observer"])
         self.assertEqual(server.lines("close_process", "fail"), [])
+        closed = [int(line.details["port"]) for line in server.lines("close_listener", "success")
+                  if "port" in line.details]
+        self.assertEqual(closed, [server.port, server.http_port()])
 
 
 class Readiness(ObserverCase):
